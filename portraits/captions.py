@@ -1,0 +1,81 @@
+"""Portraits prompts: factors → a caption of free wording, and which of its words belong to which concept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from ..supsae_core import concepts, prompts
+from ..supsae_core.concepts import ConceptTable
+from ..supsae_core.prompts import Prompt, Wording
+
+WORDING = Wording(
+    openers=(
+        "a portrait of a person with", "a cartoon person with", "portrait,", "a drawing of someone with",
+        "an illustration of a person,", "picture of a character with", "please draw a person with", "",
+    ),
+    joiners=(",", ",", ",", "and", "with", ", and", ", also"),
+    fillers=(
+        "highly detailed", "soft light", "flat colours", "in the centre", "looking at the viewer",
+        "cute", "best quality", "clean lines", "as a sticker", "simple shapes",
+    ),
+)  # fmt: skip
+
+LONGEST = 46
+"""Longest caption in tokens: one chunk of the causal encoder."""
+
+PARAPHRASES: dict[str, tuple[str, ...]] = {
+    "background: beach": ("by the sea",),
+    "background: forest": ("among tall trees",),
+    "background: city": ("in town",),
+    "hair: red": ("copper hair",),
+    "hair: black": ("coal dark hair",),
+    "haircut: long": ("lengthy mane",),
+    "eyes: blue": ("sky coloured eyes",),
+    "eyewear: glasses": ("nerdy specs",),
+    "hat: crown": ("tiara of gold",),
+    "hat: beanie": ("warm winter cap",),
+    "clothing: suit": ("black tie outfit",),
+    "clothing: stripes": ("stripy top",),
+    "expression: smile": ("cheerful grin",),
+    "expression: surprised": ("astonished stare",),
+}
+"""Phrases that the model knows and the concept table does not: the test of wordings nobody foresaw."""
+
+
+@cache
+def table() -> ConceptTable:
+    """Return the concept table of Portraits."""
+    return concepts.load(Path(__file__).with_name("concepts.yaml"))
+
+
+@cache
+def full_table() -> ConceptTable:
+    """Return the table with the paraphrases as further phrases: what the model is taught, not the dictionary."""
+    known = table().concepts
+    return ConceptTable(tuple(replace(c, phrases=(*c.phrases, *PARAPHRASES.get(str(c), ()))) for c in known))
+
+
+def caption(factors: Mapping[str, str], rng: np.random.Generator, *, longest: int = LONGEST) -> Prompt:
+    """Word a picture's factors in the words of ``full_table``: a random part of them, in any order.
+
+    A caption of more than ``longest`` words and punctuation marks is drawn anew.
+    """
+    share = rng.uniform(0.3, 1.0)
+    written = [full_table().index(f"{category}: {value}") for category, value in factors.items() if rng.random() < share]
+    while True:
+        prompt = prompts.draw(full_table(), rng, wording=WORDING, mention=0.0, require=written)
+        if len(re.findall(r"\w+|[^\w\s]", prompt.text)) <= longest:
+            return prompt
+
+
+def vocabulary() -> list[str]:
+    """Return every word that captions use, in a fixed order."""
+    texts = [phrase.text for phrase in full_table().phrases]
+    texts += [*WORDING.openers, *WORDING.joiners, *WORDING.fillers]
+    return sorted(set(re.findall("[a-z]+", " ".join(texts))))

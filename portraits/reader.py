@@ -1,0 +1,63 @@
+"""Read a portrait: picture → the value of every category, or ``unreadable``; taught on renders alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from .captions import table
+
+WEIGHTS = Path(__file__).with_name("weights") / "reader.safetensors"
+UNREADABLE = "unreadable"
+CONFIDENCE = 0.8
+"""Least probability of a value; a half-and-half blend of two values reads 0.5 each."""
+
+
+class Reader(nn.Module):
+    """A small convolutional classifier with one head per category."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (3, 24, 48, 96, 128)
+        stages = [
+            layer
+            for inside, outside in zip(widths, widths[1:], strict=False)
+            for layer in (nn.Conv2d(inside, outside, 3, 2, 1), nn.GroupNorm(8, outside), nn.SiLU())
+        ]
+        self.features = nn.Sequential(*stages, nn.AdaptiveAvgPool2d(8), nn.Conv2d(128, 48, 1), nn.SiLU(), nn.Flatten())
+        self.heads = nn.Sequential(nn.Linear(48 * 64, 192), nn.SiLU(), nn.Linear(192, len(table())))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(B, 3, 128, 128) in 0 … 1 → (B, K) log-probabilities, normalised within each category."""
+        logits = self.heads(self.features(pictures * 2 - 1))
+        sizes = [len(members) for members in table().categories.values()]
+        return torch.cat([part.log_softmax(1) for part in logits.split(sizes, 1)], 1)
+
+    @torch.no_grad()
+    def read(self, pictures: Tensor) -> list[dict[str, str]]:
+        """Return, per picture, category → value or ``unreadable``."""
+        return [self._values(row) for row in self(pictures).exp()]
+
+    def _values(self, probabilities: Tensor) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for category, members in table().categories.items():
+            best = max(members, key=lambda index: float(probabilities[index]))
+            sure = float(probabilities[best]) >= CONFIDENCE
+            found[category] = table().concepts[best].name if sure else UNREADABLE
+        return found
+
+
+def load(path: Path = WEIGHTS) -> Reader:
+    """Load the reader that ships with the pack."""
+    reader = Reader()
+    reader.load_state_dict({key: value.float() for key, value in load_file(path).items()})
+    return reader.eval()
+
+
+def right(read: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, bool]:
+    """Return, per wanted category, whether it was read so; unreadable counts as wrong."""
+    return {category: read[category] == value for category, value in wanted.items()}

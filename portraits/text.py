@@ -1,0 +1,164 @@
+"""Two small frozen text encoders in the manner of SD3.5's: a causal one with a pooled end row, a bidirectional one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+WEIGHTS = Path(__file__).with_name("weights") / "text_encoders.safetensors"
+CHUNK = 48
+"""Rows of one causal chunk, and the least number of rows of the bidirectional part."""
+CAUSAL_WIDTH = 128
+WIDTH = 192
+"""Width of the conditioning; causal rows are zero from ``CAUSAL_WIDTH`` on, as CLIP's are from 2048 on in SD3.5."""
+
+PAD, START, END_CAUSAL, END, MASK, UNKNOWN = range(6)
+SPECIAL = ("<pad>", "<start>", "<end-causal>", "<end>", "<mask>", "<unknown>")
+PIECES = (*",.;:!?'-()", *"0123456789", *"abcdefghijklmnopqrstuvwxyz")
+
+
+class Encoded(NamedTuple):
+    cond: Tensor
+    """(B, causal rows + bidirectional rows, WIDTH)"""
+    pooled: Tensor
+    """(B, CAUSAL_WIDTH)"""
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """Whole words of a fixed vocabulary; any other word is spelled letter by letter."""
+
+    words: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        names = (*SPECIAL, *PIECES, *(f"{word} " for word in self.words))  # the blank tells the word "a" from the letter
+        object.__setattr__(self, "_ids", {name: index for index, name in enumerate(names)})
+
+    def __len__(self) -> int:
+        return len(SPECIAL) + len(PIECES) + len(self.words)
+
+    def ids(self, text: str) -> list[int]:
+        """Return the ids of a text, case folded, without start, end or pads."""
+        ids: dict[str, int] = self._ids  # type: ignore[attr-defined]
+        found: list[int] = []
+        for part in re.findall(r"[a-z]+|[^\sa-z]", text.casefold()):
+            whole = ids.get(f"{part} ")
+            found += [whole] if whole is not None else [ids.get(char, UNKNOWN) for char in part]
+        return found
+
+
+def causal_chunks(ids: Sequence[int]) -> list[list[int]]:
+    """Lay ids out in chunks of ``CHUNK``: start, words, end, and pads that repeat the end, as CLIP-L does."""
+    room = CHUNK - 2
+    parts = [list(ids[i : i + room]) for i in range(0, len(ids), room)] or [[]]
+    return [[START, *part, END_CAUSAL] + [END_CAUSAL] * (room - len(part)) for part in parts]
+
+
+def bidirectional_row(ids: Sequence[int], length: int = CHUNK) -> list[int]:
+    """Lay ids out as words, end, and pads up to at least ``length``, as T5 does."""
+    return [*ids, END] + [PAD] * (length - len(ids) - 1)
+
+
+class Layer(nn.Module):
+    """A pre-norm transformer layer with an additive attention bias."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        q, k, v = self.qkv(self.norm1(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=bias is None)
+        x = x + self.proj(attended.transpose(1, 2).flatten(2))
+        return x + self.down(F.gelu(self.up(self.norm2(x))))
+
+
+class CausalEncoder(nn.Module):
+    """Learned positions, causal attention, pads unmasked."""
+
+    def __init__(self, vocabulary: int, width: int = CAUSAL_WIDTH, layers: int = 3, heads: int = 2) -> None:
+        super().__init__()
+        self.token, self.position = nn.Embedding(vocabulary, width), nn.Embedding(CHUNK, width)
+        self.layers = nn.ModuleList(Layer(width, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(B, CHUNK) ids → (B, CHUNK, width)."""
+        x = self.token(ids) + self.position.weight[: ids.shape[1]]
+        for layer in self.layers:
+            x = layer(x, None)
+        return self.norm(x)
+
+
+class BidirectionalEncoder(nn.Module):
+    """Relative position bias shared by the layers, pads take part."""
+
+    reach = 16
+
+    def __init__(self, vocabulary: int, width: int = WIDTH, layers: int = 3, heads: int = 3) -> None:
+        super().__init__()
+        self.token = nn.Embedding(vocabulary, width)
+        self.relative = nn.Embedding(2 * self.reach + 1, heads)
+        self.layers = nn.ModuleList(Layer(width, heads) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(B, n) ids → (B, n, width)."""
+        place = torch.arange(ids.shape[1], device=ids.device)
+        distance = (place[None] - place[:, None]).clamp(-self.reach, self.reach) + self.reach
+        bias = self.relative(distance).permute(2, 0, 1)[None]
+        x = self.token(ids)
+        for layer in self.layers:
+            x = layer(x, bias)
+        return self.norm(x)
+
+
+class TextEncoders(nn.Module):
+    """Both encoders behind one call; the rows stand one after the other as in SD3.5."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.tokenizer = tokenizer
+        self.causal = CausalEncoder(len(tokenizer))
+        self.bidirectional = BidirectionalEncoder(len(tokenizer))
+
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        """Encode a batch of texts; all get the number of rows of the longest."""
+        ids = [self.tokenizer.ids(text) for text in texts]
+        chunks = [causal_chunks(one) for one in ids]
+        most = max(len(one) for one in chunks)
+        chunks = [one + causal_chunks([]) * (most - len(one)) for one in chunks]
+        length = max(CHUNK, *(len(one) + 1 for one in ids))
+        return self.encode_ids(chunks, [bidirectional_row(one, length) for one in ids])
+
+    def encode_ids(self, chunks: Sequence[Sequence[Sequence[int]]], rows: Sequence[Sequence[int]]) -> Encoded:
+        """Encode laid-out ids: per text its causal chunks and its bidirectional row."""
+        device = self.causal.token.weight.device
+        batch = torch.tensor(chunks, device=device)
+        causal = self.causal(batch.flatten(0, 1)).unflatten(0, batch.shape[:2])
+        end = (batch[:, 0] == END_CAUSAL).int().argmax(1)
+        pooled = causal[:, 0][torch.arange(len(batch), device=device), end]
+        other = self.bidirectional(torch.tensor(rows, device=device))
+        return Encoded(torch.cat([F.pad(causal.flatten(1, 2), (0, WIDTH - CAUSAL_WIDTH)), other], 1), pooled)
+
+
+def load_encoders(path: Path = WEIGHTS) -> TextEncoders:
+    """Load the frozen encoders that ship with the pack; the vocabulary lies in the file's header."""
+    with safe_open(path, "pt") as file:
+        words = json.loads(file.metadata()["vocabulary"])
+        tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a mapping
+    encoders = TextEncoders(Tokenizer(tuple(words)))
+    encoders.load_state_dict(tensors)
+    return encoders.eval().requires_grad_(False)

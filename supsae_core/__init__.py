@@ -1,0 +1,1 @@
+"""Sparse concept dictionaries and edits of their support: tensors in, tensors out."""

@@ -1,0 +1,241 @@
+"""The capture on disk: a folder with ``capture.json`` and safetensors shards; appendable, resumable, verified.
+
+A capture is planned before it starts: its prompts are drawn once, and shard i always holds the same ones. An
+interrupted capture goes on at the first shard that is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from . import concepts
+from .concepts import ConceptTable
+from .prompts import Mention, Prompt
+from .slots import FORMATS, TextFormat
+
+FORMAT_VERSION = 1
+SHARD = 64
+"""Prompts in a shard: what an interrupt can lose at most."""
+SETS = ("fit", "calibration", "rewrite")
+"""``rewrite`` i is the prompt rewrite of ``calibration`` i with one concept swapped."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One prompt of the plan, and how many tokens each encoder spells its words with."""
+
+    prompt: Prompt
+    set: str
+    counts: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a capture will hold, fixed before it starts."""
+
+    table: ConceptTable
+    format: TextFormat
+    entries: tuple[Entry, ...]
+    held_out: tuple[tuple[int, int], ...]
+    fingerprint: Mapping[str, tuple[float, ...]]
+    """site → projected output for the probe prompts: which encoder this is"""
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format_version": FORMAT_VERSION,
+            "table": self.table.to_json(),
+            "format": self.format.name,
+            "seed": self.seed,
+            "held_out": [list(pair) for pair in self.held_out],
+            "fingerprint": {site: list(values) for site, values in self.fingerprint.items()},
+            "entries": [asdict(entry) for entry in self.entries],
+        }
+
+
+class Encoded(NamedTuple):
+    """One captured prompt."""
+
+    entry: Entry
+    cond: Tensor
+    """(L, width) float32"""
+    pooled: Tensor
+    """(P,) float32"""
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A capture folder."""
+
+    folder: Path
+    plan: Plan
+
+    @property
+    def shards(self) -> int:
+        return -(-len(self.plan.entries) // SHARD)
+
+    def missing(self) -> list[int]:
+        """Return the shards still to be written."""
+        return [index for index in range(self.shards) if not self._file(index).exists()]
+
+    def entries(self, shard: int) -> tuple[Entry, ...]:
+        """Return the entries of a shard."""
+        return self.plan.entries[shard * SHARD : (shard + 1) * SHARD]
+
+    def write(self, shard: int, conds: Sequence[Tensor], pooled: Sequence[Tensor]) -> None:
+        """Write a shard at once: it is there whole or not at all.
+
+        Raises:
+            OSError: with a sentence, if the disk is full.
+        """
+        tensors = {
+            "cond": torch.cat([_half(cond) for cond in conds]),
+            "lengths": torch.tensor([len(cond) for cond in conds]),
+            "pooled": _half(torch.stack(list(pooled))),
+        }
+        part = self._file(shard).with_suffix(".part")
+        try:
+            save_file(tensors, part)
+            part.replace(self._file(shard))
+        except (OSError, SafetensorError) as error:
+            part.unlink(missing_ok=True)
+            raise OSError(
+                f"Shard {shard} of the capture in {self.folder} could not be written ({error}). Free some disk and run "
+                "again: what is there is kept."
+            ) from error
+
+    def read(self) -> Iterator[Encoded]:
+        """Yield every captured prompt, shard by shard.
+
+        Raises:
+            ValueError: if shards are missing or damaged.
+        """
+        if self.missing():
+            raise ValueError(
+                f"The capture in {self.folder} is not finished ({len(self.missing())} of {self.shards} parts missing). "
+                "Run Capture again: it goes on where it stopped."
+            )
+        for shard in range(self.shards):
+            tensors = self._load(shard)
+            rows = tensors["cond"].float().split(tensors["lengths"].tolist())
+            yield from map(Encoded, self.entries(shard), rows, tensors["pooled"].float())
+
+    def _load(self, shard: int) -> dict[str, Tensor]:
+        try:
+            tensors = load_file(self._file(shard))
+        except (SafetensorError, OSError) as error:
+            raise ValueError(f"{self._file(shard)} is damaged ({error}). Delete it and run Capture again.") from error
+        if len(tensors["lengths"]) != len(self.entries(shard)):
+            raise ValueError(f"{self._file(shard)} does not fit its capture. Delete it and run Capture again.")
+        return tensors
+
+    def _file(self, shard: int) -> Path:
+        return self.folder / f"shard-{shard:05d}.safetensors"
+
+
+def start(folder: str | Path, plan: Plan, *, limit: int | None = None) -> Capture:
+    """Begin a capture, or go on with the one that is there.
+
+    Args:
+        folder: made if missing.
+        plan: what to capture.
+        limit: most bytes it may take; None is the free disk less a tenth.
+
+    Raises:
+        ValueError: if the folder holds another capture, or the capture would be too large.
+    """
+    folder = Path(folder)
+    file = folder / "capture.json"
+    if file.exists():
+        there = load(folder)
+        if there.plan != plan:
+            raise ValueError(
+                f"{folder} holds a capture of another {_difference(there.plan, plan)}. Choose another folder, or delete it."
+            )
+        return there
+    folder.mkdir(parents=True, exist_ok=True)
+    need, room = size(plan), limit if limit is not None else shutil.disk_usage(folder).free * 9 // 10
+    if need > room:
+        raise ValueError(
+            f"This capture needs {need / 1e9:.2f} GB and may take {room / 1e9:.2f} GB. Capture fewer prompts or free disk."
+        )
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(plan.to_json(), ensure_ascii=False), encoding="utf-8")
+    part.replace(file)
+    return Capture(folder, plan)
+
+
+def load(folder: str | Path) -> Capture:
+    """Open a capture folder.
+
+    Raises:
+        ValueError: if there is none, it is damaged, or its format is newer.
+    """
+    folder = Path(folder)
+    try:
+        data = json.loads((folder / "capture.json").read_text(encoding="utf-8"))
+        version = int(data["format_version"])
+        if version > FORMAT_VERSION:
+            raise ValueError(
+                f"The capture in {folder} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. Update it."
+            )
+        return Capture(folder, _plan(data))
+    except FileNotFoundError as error:
+        raise ValueError(f"There is no capture in {folder}. Run Capture first.") from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"The capture in {folder} is damaged ({error!r}). Delete the folder and capture again.") from error
+
+
+def size(plan: Plan) -> int:
+    """Return the bytes a capture will take, before it starts."""
+    return sum(_rows(plan.format, entry) * plan.format.width + plan.format.pooled for entry in plan.entries) * 2
+
+
+def _rows(text_format: TextFormat, entry: Entry) -> int:
+    total = 0
+    causal = [encoder for encoder in text_format.encoders if encoder.causal]
+    if causal:
+        total += -(-max(1, sum(entry.counts[causal[0].name])) // (text_format.chunk - 2)) * text_format.chunk
+    other = [encoder for encoder in text_format.encoders if not encoder.causal]
+    if other:
+        total += max(text_format.chunk, sum(entry.counts[other[0].name]) + 1)
+    return total
+
+
+def _half(tensor: Tensor) -> Tensor:
+    """Keep half precision: features of text encoders are of order one, their noise far above 2⁻¹¹."""
+    return tensor.detach().half().cpu().contiguous()
+
+
+def _difference(there: Plan, plan: Plan) -> str:
+    for name in ("table", "format", "fingerprint", "held_out", "seed"):
+        if getattr(there, name) != getattr(plan, name):
+            return {"fingerprint": "text encoder", "held_out": "set of held-out pairs"}.get(name, name)
+    return "number or wording of prompts"
+
+
+def _plan(data: Mapping[str, Any]) -> Plan:
+    return Plan(
+        table=concepts.from_mapping(data["table"]),
+        format=FORMATS[data["format"]],
+        entries=tuple(_entry(entry) for entry in data["entries"]),
+        held_out=tuple((int(a), int(b)) for a, b in data["held_out"]),
+        fingerprint={site: tuple(values) for site, values in data["fingerprint"].items()},
+        seed=int(data["seed"]),
+    )
+
+
+def _entry(data: Mapping[str, Any]) -> Entry:
+    mentions = tuple(Mention(**mention) for mention in data["prompt"]["mentions"])
+    counts = {name: tuple(values) for name, values in data["counts"].items()}
+    return Entry(Prompt(tuple(data["prompt"]["words"]), mentions), data["set"], counts)

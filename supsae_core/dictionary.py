@@ -1,0 +1,190 @@
+"""The dictionary: sparse concept codes and the decoders that turn a prompt's codes into features; one shareable file.
+
+Letters (science.md): K concepts, S slots (phrases, then roles), T tokens, r code width, d columns, a (K,) company.
+A row of slot s, token j in company a decodes as  x̂ = origin + (constant[s, j] + (a − mean_label[s]) effect[s]) decoder,
+with effect[s] = shared[group of s] + own[s].
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from . import concepts
+from .concepts import ConceptTable
+from .slots import FORMATS, ROLES, TextFormat
+
+FORMAT_VERSION = 1
+KIND = "supsae.dictionary"
+POOLED = "pooled"
+"""Name of the part that holds the pooled vector: one slot, whose company is everything written."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Codes and decoder of one text encoder (or of the pooled vector)."""
+
+    origin: Tensor
+    """(d,) mean of all slots' tokens"""
+    decoder: Tensor
+    """(r, d) rows are orthonormal up to rounding"""
+    constant: Tensor
+    """(S, T, r) codes of the slots' mean tokens"""
+    shared: Tensor
+    """(groups, K, r) effect of company, shared by the concepts of a category; one group per role"""
+    own: Tensor
+    """(S, K, r) what a slot's effects deviate by"""
+    mean_label: Tensor
+    """(S, K) mean company the constants refer to"""
+    lengths: Tensor
+    """(S,) tokens of a slot, 0 if it never occurred"""
+    group: Tensor
+    """(S,) group of a slot"""
+    gain: Tensor
+    """(K,) calibration: strength 1 times this is the effect of writing the word"""
+    within: Tensor
+    """(r, r) whitens the tokens of one slot"""
+    around: Tensor
+    """(r, r) whitens all tokens"""
+    middle: Tensor
+    """(r,) mean code of the tokens of concepts"""
+    pad: Tensor
+    """(r + 1,) linear score of a row being a pad, last entry the bias"""
+    threshold: Tensor
+    """() least score at which a phrase counts as found"""
+
+    def effect(self, slot: int) -> Tensor:
+        """Return (K, r): what each concept of the company adds to the slot's code."""
+        return self.shared[self.group[slot]] + self.own[slot]
+
+    def code(self, slot: int, token: int, company: Tensor) -> Tensor:
+        """Return the code (r,) of one token of a slot in a company (K,)."""
+        return self.constant[slot, token] + (company - self.mean_label[slot]) @ self.effect(slot)
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Return features (…, d) of codes (…, r)."""
+        return self.origin + code @ self.decoder
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Return the codes (…, r) nearest to features (…, d)."""
+        return (rows - self.origin) @ self.decoder.T
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """What artists share: the table, one part per encoder and the pooled vector's, and where it all comes from."""
+
+    table: ConceptTable
+    format: TextFormat
+    parts: Mapping[str, Part]
+    identified: tuple[bool, ...]
+    """Per category: whether capture saw prompts without it, so that writing and removing it can be told apart."""
+    slider: tuple[tuple[float, float], ...]
+    """Knots (slider position, strength) of the monotone map from slider units to applied strength."""
+    provenance: Mapping[str, Any]
+    """JSON: fingerprint, prompts, held-out pairs, dtype, version, licence."""
+    report: Mapping[str, Any]
+    """JSON: what fitting measured."""
+
+    @cached_property
+    def codes(self) -> Tensor:
+        """(K, Σ r): the code of every concept, its first phrase's mean token about its category's, all encoders."""
+        parts = [part for name, part in self.parts.items() if name != POOLED]
+        return torch.cat([_centred_codes(self.table, part) for part in parts], 1)
+
+    def role(self, name: str) -> int:
+        """Return the slot number of a role."""
+        return len(self.table.phrases) + ROLES.index(name)
+
+    def strength(self, slider: float) -> float:
+        """Map a slider position to the strength to apply: piecewise linear, continued beyond the last knot."""
+        knots = [(0.0, 0.0), *self.slider]
+        pairs = list(zip(knots, knots[1:], strict=False))
+        (s0, a0), (s1, a1) = next((pair for pair in pairs if slider <= pair[1][0]), pairs[-1])
+        return a0 + (slider - s0) * (a1 - a0) / (s1 - s0)
+
+    def learnt(self, concept: int) -> bool:
+        """Tell whether a concept's first phrase was ever captured, in every encoder."""
+        slot = self.table.first_phrase[concept]
+        return all(int(part.lengths[slot]) > 0 for name, part in self.parts.items() if name != POOLED)
+
+
+def save(dictionary: Dictionary, path: str | Path) -> None:
+    """Write one ``.safetensors`` file; ``load`` is the exact inverse."""
+    tensors = {
+        f"{name}.{field.name}": getattr(part, field.name).clone().contiguous()
+        for name, part in dictionary.parts.items()
+        for field in fields(Part)
+    }
+    header = {
+        "table": dictionary.table.to_json(),
+        "format": dictionary.format.name,
+        "parts": list(dictionary.parts),
+        "identified": list(dictionary.identified),
+        "slider": [list(knot) for knot in dictionary.slider],
+        "provenance": dict(dictionary.provenance),
+        "report": dict(dictionary.report),
+    }
+    metadata = {"kind": KIND, "format_version": str(FORMAT_VERSION), "header": json.dumps(header, ensure_ascii=False)}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, metadata=metadata)
+
+
+def load(path: str | Path) -> Dictionary:
+    """Read a dictionary file.
+
+    Raises:
+        ValueError: if the file is missing, truncated, of another kind, or of a newer format; says which.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"There is no dictionary file {path.name!r} in {path.parent}.")
+    try:
+        with safe_open(path, "pt") as file:
+            header = _header(path, file.metadata() or {})
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+        return _build(header, tensors)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path.name!r} is not a whole safetensors file ({error}). Copy or download it again.") from error
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"The dictionary {path.name!r} lacks something it should hold: {error}.") from error
+
+
+def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    if metadata.get("kind") != KIND:
+        raise ValueError(f"{path.name!r} is not a SupSAE dictionary. Choose a file made by the Fit node or 'supsae fit'.")
+    version = int(metadata["format_version"])
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"The dictionary {path.name!r} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. "
+            "Update SupSAE."
+        )
+    return json.loads(metadata["header"])
+
+
+def _build(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Dictionary:
+    return Dictionary(
+        table=concepts.from_mapping(header["table"]),
+        format=FORMATS[header["format"]],
+        parts={name: Part(**{f.name: tensors[f"{name}.{f.name}"] for f in fields(Part)}) for name in header["parts"]},
+        identified=tuple(header["identified"]),
+        slider=tuple((float(s), float(a)) for s, a in header["slider"]),
+        provenance=header["provenance"],
+        report=header["report"],
+    )
+
+
+def _centred_codes(table: ConceptTable, part: Part) -> Tensor:
+    means = torch.stack([part.constant[slot, : max(int(part.lengths[slot]), 1)].mean(0) for slot in table.first_phrase])
+    for members in table.categories.values():
+        means[list(members)] -= means[list(members)].mean(0)
+    return means

@@ -1,0 +1,164 @@
+"""What an artist says: swap, add, remove or scale a concept; a stack of edits is one change of support."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from .dictionary import Dictionary
+
+STRENGTHS = (-2.0, 3.0)
+"""Slider positions that are accepted; 1 is the effect of writing the word."""
+
+
+@dataclass(frozen=True)
+class Swap:
+    """Say this value of its category instead of whatever is said; say it anew if the category is not mentioned."""
+
+    concept: str
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
+class Add:
+    """Say a concept whose category is not mentioned."""
+
+    concept: str
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
+class Remove:
+    """Stop saying a concept: its tokens become pads, as if its words had been deleted."""
+
+    concept: str
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Turn what is said up or down about its category's mean; 0 is the mean, which is not the same as Remove."""
+
+    concept: str
+    strength: float = 1.0
+
+
+Edit = Swap | Add | Remove | Scale
+
+
+class Change(NamedTuple):
+    """One part of a change of support."""
+
+    old: int | None
+    """concept that is said, or None"""
+    new: int | None
+    """concept to say, or None"""
+    strength: float
+    """what to apply, slider map included, calibration not"""
+    scale: bool = False
+    """turn ``old`` by ``strength`` along its own effect, about the category's mean"""
+
+
+def changes(dictionary: Dictionary, edits: Sequence[Edit], said: Sequence[int]) -> list[Change]:
+    """Resolve edits against what a conditioning says.
+
+    Raises:
+        ValueError: if a concept is unknown, was never captured, or is not said; if two edits touch one category.
+    """
+    found: list[Change] = []
+    touched: dict[str, str] = {}
+    for edit in edits:
+        index = dictionary.table.index(edit.concept)
+        concept = dictionary.table.concepts[index]
+        _check(dictionary, edit, index)
+        if concept.category in touched:
+            raise ValueError(
+                f"Two edits ({touched[concept.category]!r} and {edit.concept!r}) change {concept.category!r}. Keep one."
+            )
+        touched[concept.category] = edit.concept
+        members = dictionary.table.categories[concept.category]
+        others = [one for one in dict.fromkeys(said) if one in members]
+        found += EDITS[type(edit)](dictionary, index, others, edit.strength)
+    return found
+
+
+def _swap(dictionary: Dictionary, index: int, others: list[int], slider: float) -> list[Change]:
+    strength = dictionary.strength(slider)
+    if not others:
+        return _add(dictionary, index, others, slider)
+    return [Change(old, index, strength) for old in others if old != index and strength]
+
+
+def _add(dictionary: Dictionary, index: int, others: list[int], slider: float) -> list[Change]:
+    if others:
+        said, wanted = (str(dictionary.table.concepts[i]) for i in (others[0], index))
+        raise ValueError(f"Cannot add {wanted!r}: the prompt says {said!r} already. Use the action 'swap'.")
+    _require_unmentioned(dictionary, index, "add")
+    strength = dictionary.strength(slider)
+    return [Change(None, index, strength)] if strength else []
+
+
+def _remove(dictionary: Dictionary, index: int, others: list[int], slider: float) -> list[Change]:
+    _require_said(dictionary, index, others, "remove")
+    _require_unmentioned(dictionary, index, "remove")
+    strength = dictionary.strength(slider)
+    return [Change(index, None, strength)] if strength else []
+
+
+def _scale(dictionary: Dictionary, index: int, others: list[int], factor: float) -> list[Change]:
+    _require_said(dictionary, index, others, "scale")
+    return [Change(index, None, factor - 1, scale=True)] if factor != 1 else []
+
+
+EDITS: dict[type, Callable[[Dictionary, int, list[int], float], list[Change]]] = {
+    Swap: _swap,
+    Add: _add,
+    Remove: _remove,
+    Scale: _scale,
+}
+"""Edit → (dictionary, concept, concepts of its category that are said, strength) → changes."""
+
+ACTIONS: dict[str, type] = {edit.__name__.lower(): edit for edit in EDITS}
+"""Spelling in widgets, flags and files → edit."""
+
+
+def make(action: str, concept: str, strength: float) -> Edit:
+    """Build an edit from its spelling.
+
+    Raises:
+        ValueError: naming the action received and the legal ones, or a strength out of range.
+    """
+    if action not in ACTIONS:
+        raise ValueError(f"There is no action {action!r}. Actions are: {', '.join(ACTIONS)}.")
+    low, high = STRENGTHS
+    if not (math.isfinite(strength) and low <= strength <= high):
+        raise ValueError(f"The strength {strength!r} of {concept!r} is outside {low:g} … {high:g}. 1 is writing the word.")
+    return ACTIONS[action](concept, float(strength))
+
+
+def scaled(edit: Edit, factor: float) -> Edit:
+    """Return the edit with its strength times a factor."""
+    return replace(edit, strength=edit.strength * factor)
+
+
+def _check(dictionary: Dictionary, edit: Edit, index: int) -> None:
+    if not dictionary.learnt(index):
+        raise ValueError(f"{edit.concept!r} was never written in the captured prompts. Capture more prompts and fit again.")
+
+
+def _require_said(dictionary: Dictionary, index: int, others: list[int], action: str) -> None:
+    if index not in others:
+        concept = dictionary.table.concepts[index]
+        said = f"it says {str(dictionary.table.concepts[others[0]])!r}" if others else "its category is not mentioned"
+        raise ValueError(f"Cannot {action} {str(concept)!r}: the prompt does not say it ({said}).")
+
+
+def _require_unmentioned(dictionary: Dictionary, index: int, action: str) -> None:
+    concept = dictionary.table.concepts[index]
+    if not dictionary.identified[dictionary.table.category_of[index]]:
+        raise ValueError(
+            f"Cannot {action} {str(concept)!r}: every captured prompt mentions {concept.category!r}, so what it is to leave "
+            "it out was never seen. Capture with a lower mention rate, or swap instead."
+        )

@@ -1,0 +1,173 @@
+"""Draw prompts from a concept table in free wording, with pairs of concepts held out, and rewrite them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .concepts import ConceptTable
+
+Pair = frozenset[int]
+"""Two concepts of different categories."""
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A phrase of the table standing in a prompt: whitespace words ``start`` to ``stop`` (exclusive)."""
+
+    phrase: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Whitespace words (punctuation stays on its word) and the mentions in order of writing."""
+
+    words: tuple[str, ...]
+    mentions: tuple[Mention, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+    def support(self, table: ConceptTable) -> tuple[int, ...]:
+        """Return the concepts present, in order of writing."""
+        return tuple(table.phrases[mention.phrase].concept for mention in self.mentions)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How prompts are worded: what may stand before, between and behind the phrases. All may be multi-word."""
+
+    openers: tuple[str, ...] = ("a picture with", "a photo,", "an illustration of", "a scene with", "")
+    joiners: tuple[str, ...] = (",", ",", "and", "with", ", also")
+    fillers: tuple[str, ...] = ("highly detailed", "soft light", "masterpiece", "sharp focus", "in the middle")
+    filler_rate: float = 0.15
+    """Chance of a filler after each phrase."""
+
+
+def draw(
+    table: ConceptTable,
+    rng: np.random.Generator,
+    *,
+    wording: Wording = Wording(),
+    mention: float = 0.75,
+    held_out: Collection[Pair] = (),
+    require: Sequence[int] = (),
+) -> Prompt:
+    """Draw one prompt.
+
+    Args:
+        table: the concepts; in each category at most one is written.
+        rng: source of every choice.
+        wording: what stands around the phrases.
+        mention: chance that a category without a required concept is written at all.
+        held_out: pairs that must not stand together.
+        require: concepts that must be written; one of a category at most.
+    """
+    support = _draw_support(table, rng, mention, held_out, require)
+    chosen = [int(rng.choice(_phrases_of(table, concept))) for concept in support]
+    return _write(table, chosen, rng, wording)
+
+
+def rewrite(table: ConceptTable, prompt: Prompt, old: int, new: int) -> Prompt:
+    """Replace the concept ``old`` by the first phrase of ``new``, every other word as it was; punctuation stays."""
+    at = next(i for i, m in enumerate(prompt.mentions) if table.phrases[m.phrase].concept == old)
+    mention = prompt.mentions[at]
+    phrase = table.first_phrase[new]
+    written = list(table.phrases[phrase].words)
+    last = prompt.words[mention.stop - 1]
+    written[-1] += last[len(trim(last)) :]
+    return _splice(prompt, at, replace(mention, phrase=phrase, stop=mention.start + len(written)), written)
+
+
+def append(table: ConceptTable, prompt: Prompt, new: int) -> Prompt:
+    """Write the first phrase of ``new`` behind the prompt, after a comma."""
+    phrase = table.first_phrase[new]
+    words = [*prompt.words]
+    _join(words, ",")
+    start = len(words)
+    words.extend(table.phrases[phrase].words)
+    return Prompt(tuple(words), (*prompt.mentions, Mention(phrase, start, len(words))))
+
+
+def delete(table: ConceptTable, prompt: Prompt, old: int) -> Prompt:
+    """Delete the words of ``old``; joiners around them stay, as a person who deletes words leaves them."""
+    at = next(i for i, m in enumerate(prompt.mentions) if table.phrases[m.phrase].concept == old)
+    return _splice(prompt, at, None, [])
+
+
+def trim(word: str) -> str:
+    """Cut the punctuation behind a whitespace word."""
+    return word.rstrip(",.;:!?") or word
+
+
+def hold_out_pairs(table: ConceptTable, share: float, seed: int) -> frozenset[Pair]:
+    """Choose a share of all pairs of concepts of different categories, the same for the same seed."""
+    pairs = [
+        frozenset(pair)
+        for pair in itertools.combinations(range(len(table)), 2)
+        if table.category_of[pair[0]] != table.category_of[pair[1]]
+    ]
+    chosen = np.random.default_rng(seed).permutation(len(pairs))[: round(share * len(pairs))]
+    return frozenset(pairs[index] for index in chosen)
+
+
+def has_pair(support: Collection[int], held_out: Collection[Pair]) -> bool:
+    """Tell whether two concepts of the support are a held-out pair."""
+    return any(frozenset(pair) in held_out for pair in itertools.combinations(support, 2))
+
+
+def _phrases_of(table: ConceptTable, concept: int) -> list[int]:
+    first = table.first_phrase[concept]
+    return list(range(first, first + len(table.concepts[concept].phrases)))
+
+
+def _draw_support(
+    table: ConceptTable, rng: np.random.Generator, mention: float, held_out: Collection[Pair], require: Sequence[int]
+) -> list[int]:
+    taken = {table.category_of[concept] for concept in require}
+    groups = [members for index, members in enumerate(table.categories.values()) if index not in taken]
+    support = list(require)
+    for members in (groups[i] for i in rng.permutation(len(groups))):
+        if rng.random() < mention:
+            legal = [c for c in members if not any(frozenset((c, other)) in held_out for other in support)]
+            support += [int(rng.choice(legal))] if legal else []
+    return [support[i] for i in rng.permutation(len(support))]
+
+
+def _write(table: ConceptTable, phrases: Sequence[int], rng: np.random.Generator, wording: Wording) -> Prompt:
+    tags = rng.random() < 0.3
+    words = str(rng.choice(wording.openers)).split() if not tags or rng.random() < 0.5 else []
+    mentions: list[Mention] = []
+    for position, phrase in enumerate(phrases):
+        if position:
+            _join(words, "," if tags else str(rng.choice(wording.joiners)))
+        text = table.phrases[phrase].words
+        mentions.append(Mention(phrase, len(words), len(words) + len(text)))
+        words.extend(text)
+        if rng.random() < wording.filler_rate:
+            _join(words, f", {rng.choice(wording.fillers)}")
+    if words and not tags and rng.random() < 0.2:
+        words[-1] += "."
+    return Prompt(tuple(words), tuple(mentions))
+
+
+def _join(words: list[str], joiner: str) -> None:
+    if joiner.startswith(",") and words:
+        words[-1] = words[-1].rstrip(",") + ","
+        joiner = joiner[1:]
+    words.extend(joiner.lstrip(",").split())
+
+
+def _splice(prompt: Prompt, at: int, mention: Mention | None, written: Sequence[str]) -> Prompt:
+    old = prompt.mentions[at]
+    shift = len(written) - (old.stop - old.start)
+    words = (*prompt.words[: old.start], *written, *prompt.words[old.stop :])
+    later = [replace(m, start=m.start + shift, stop=m.stop + shift) for m in prompt.mentions[at + 1 :]]
+    kept = [mention] if mention else []
+    return Prompt(words, (*prompt.mentions[:at], *kept, *later))

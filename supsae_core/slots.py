@@ -1,0 +1,210 @@
+"""Where the tokens of a phrase stand: text formats, the rows of a conditioning, and a prompt's slots in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .concepts import ConceptTable
+from .prompts import Prompt
+
+ROLES = ("start", "end", "pad", "other")
+"""Tokens of no concept; each role is one slot per encoder."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """One text encoder's share of the conditioning: columns ``first`` to ``last`` of the causal or the other rows."""
+
+    name: str
+    causal: bool
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class TextFormat:
+    """How a model family lays its encoders out: causal chunks first, then the bidirectional rows."""
+
+    name: str
+    width: int
+    tail: int
+    """Causal rows are exactly zero from this column on; other rows are not."""
+    chunk: int
+    """Rows of one causal chunk, start and end included."""
+    pooled: int
+    encoders: tuple[Encoder, ...]
+
+
+FORMATS: dict[str, TextFormat] = {
+    "portraits": TextFormat(
+        "portraits", 192, 128, 48, 128, (Encoder("clip", True, 0, 128), Encoder("t5", False, 0, 192))
+    ),
+    "sd3": TextFormat(
+        "sd3", 4096, 2048, 77, 2048,
+        (Encoder("clip_l", True, 0, 768), Encoder("clip_g", True, 768, 2048), Encoder("t5xxl", False, 0, 4096)),
+    ),
+}  # fmt: skip
+"""Format name → layout. ``sd3`` is Stable Diffusion 3 and 3.5."""
+
+
+class Rows(NamedTuple):
+    """The rows of one conditioning, by the encoder that wrote them."""
+
+    causal: int
+    """Rows 0 … causal − 1 are causal, a multiple of the chunk."""
+    total: int
+
+    def of(self, encoder: Encoder) -> range:
+        return range(self.causal) if encoder.causal else range(self.causal, self.total)
+
+
+class Span(NamedTuple):
+    """A phrase's tokens: its slot number and the conditioning rows in order."""
+
+    phrase: int
+    rows: tuple[int, ...]
+
+
+class Layout(NamedTuple):
+    """Who stands where in one encoder's rows of one prompt."""
+
+    spans: tuple[Span, ...]
+    """In order of writing."""
+    roles: tuple[tuple[int, ...], ...]
+    """Rows of every role, in the order of ``ROLES``."""
+
+
+def format_of(width: int) -> TextFormat:
+    """Return the text format of a conditioning's width.
+
+    Raises:
+        ValueError: naming the widths that are known.
+    """
+    for text_format in FORMATS.values():
+        if text_format.width == width:
+            return text_format
+    known = ", ".join(f"{one.width} ({name})" for name, one in FORMATS.items())
+    raise ValueError(f"This conditioning is {width} wide, which no known text format is. Known: {known}.")
+
+
+def rows_of(cond: Tensor, text_format: TextFormat) -> Rows:
+    """Type the rows of one (L, width) conditioning by content.
+
+    Raises:
+        ValueError: if the width or the order of the rows fits no known layout; the reason is given.
+    """
+    if cond.ndim != 2 or cond.shape[1] != text_format.width:
+        raise ValueError(
+            f"A conditioning of shape {tuple(cond.shape)} is not of the format {text_format.name!r}, "
+            f"which has rows of width {text_format.width}. Use the dictionary with the model it was made for."
+        )
+    causal = (cond[:, text_format.tail :] == 0).all(1)
+    count = int(causal.sum())
+    if count == len(cond) and bool((cond == 0).all()):
+        raise ValueError("This conditioning is all zeros (Conditioning Zero Out?): no concept can be read or edited.")
+    if count % text_format.chunk or not bool(causal[:count].all()):
+        raise ValueError(
+            f"The {len(cond)} rows of this conditioning are not chunks of {text_format.chunk} causal rows followed by "
+            "the other encoder's rows. Conditioning that was concatenated or averaged is not supported; edit the "
+            "parts before they are joined."
+        )
+    return Rows(count, len(cond))
+
+
+def layout_of(
+    text_format: TextFormat, table: ConceptTable, prompt: Prompt, counts: Mapping[str, Sequence[int]], rows: Rows
+) -> dict[str, Layout]:
+    """Lay a known prompt out.
+
+    Args:
+        text_format: the layout rules.
+        table: whose phrases the mentions number.
+        prompt: words and mentions.
+        counts: encoder name → tokens of each whitespace word (punctuation included).
+        rows: the row types of the prompt's conditioning.
+
+    Returns:
+        encoder name → layout; phrases cut by a chunk border keep the rows on both sides.
+    """
+    return {
+        encoder.name: _encoder_layout(text_format, encoder, table, prompt, counts[encoder.name], rows)
+        for encoder in text_format.encoders
+        if len(rows.of(encoder))
+    }
+
+
+def company(layout: Layout, concepts: Sequence[int], size: int, total: int, chunk: int | None) -> Tensor:
+    """Return the company of every row as labels (total rows, K).
+
+    Causal rows (``chunk`` given) are accompanied by the concepts written before them in their chunk, other rows by
+    all concepts of the prompt; a span is no company of itself.
+
+    Args:
+        layout: spans and roles.
+        concepts: concept of every span.
+        size: K.
+        total: number of conditioning rows.
+        chunk: rows of a causal chunk, or None for a bidirectional encoder.
+    """
+    present = torch.zeros(total, size)
+    for span, concept in zip(layout.spans, concepts, strict=True):
+        last = span.rows[-1]
+        reach = slice(None) if chunk is None else slice(last + 1, (last // chunk + 1) * chunk)
+        present[reach, concept] = 1
+    for span, concept in zip(layout.spans, concepts, strict=True):
+        present[list(span.rows), concept] = 0
+    return present
+
+
+def _encoder_layout(
+    text_format: TextFormat,
+    encoder: Encoder,
+    table: ConceptTable,
+    prompt: Prompt,
+    counts: Sequence[int],
+    rows: Rows,
+) -> Layout:
+    starts = [0]
+    for count in counts:
+        starts.append(starts[-1] + count)
+    place = _placer(text_format, encoder, rows)
+    spans = []
+    for mention in prompt.mentions:
+        first = starts[mention.start]
+        length = starts[mention.stop] - first - _trailing(prompt, mention.stop - 1)
+        spans.append(Span(mention.phrase, tuple(place(first + i) for i in range(length))))
+    return Layout(tuple(spans), _roles(text_format, encoder, rows, place, starts[-1], spans))
+
+
+def _trailing(prompt: Prompt, word: int) -> int:
+    """Tokens of the punctuation behind a word: every mark is one token of its own."""
+    text = prompt.words[word]
+    return len(text) - len(text.rstrip(",.;:!?"))
+
+
+def _placer(text_format: TextFormat, encoder: Encoder, rows: Rows) -> Callable[[int], int]:
+    if not encoder.causal:
+        return lambda token: rows.causal + token
+    room = text_format.chunk - 2
+    return lambda token: token // room * text_format.chunk + 1 + token % room
+
+
+def _roles(
+    text_format: TextFormat, encoder: Encoder, rows: Rows, place: Callable[[int], int], tokens: int, spans: Sequence[Span]
+) -> tuple[tuple[int, ...], ...]:
+    own = rows.of(encoder)
+    start = tuple(own[:: text_format.chunk]) if encoder.causal else ()
+    if encoder.causal:
+        end = place(tokens - 1) + 1 if tokens else 1
+    else:
+        end = place(tokens)
+    words = {place(token) for token in range(tokens)}
+    in_span = {row for span in spans for row in span.rows}
+    other = tuple(sorted(words - in_span))
+    pads = tuple(row for row in own if row > end)
+    return start, (end,), pads, other

@@ -1,0 +1,115 @@
+"""Streaming sufficient statistics of slots: what a linear fit, its held-out error and its rank need, nothing more.
+
+Letters (science.md): K concepts, d columns, T tokens, a (K,) company of a row, x (d,) the row. Folds make held-out
+errors exact without a second pass; everything adds, so captures and machines merge by ``+``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+FOLDS = 5
+
+
+def fold_of(text: str) -> int:
+    """Return the fold of a prompt, by hash: the same in every run and on every machine."""
+    return hashlib.sha256(text.encode()).digest()[0] % FOLDS
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Sums over samples of a slot, per fold (F) and slot (S); float64."""
+
+    count: Tensor
+    """(F, S) samples."""
+    label: Tensor
+    """(F, S, K) Σ a"""
+    gram: Tensor
+    """(F, S, K, K) Σ a aᵀ"""
+    token: Tensor
+    """(F, S, T, d) Σ x_j"""
+    cross: Tensor
+    """(F, S, K, d) Σ a (mean_j x_j)ᵀ"""
+    square: Tensor
+    """(F, S) Σ Σ_j ‖x_j‖²"""
+    moment: Tensor
+    """(2, d, d) Σ x xᵀ over tokens of concept slots, and over the tokens of role slots"""
+    lengths: Tensor
+    """(S,) tokens of a slot; 0 where it never occurred"""
+
+    @classmethod
+    def zeros(cls, slots: int, concepts: int, tokens: int, width: int) -> Statistics:
+        """Return empty sums."""
+        new = lambda *shape: torch.zeros(shape, dtype=torch.float64)  # noqa: E731
+        return cls(
+            new(FOLDS, slots), new(FOLDS, slots, concepts), new(FOLDS, slots, concepts, concepts),
+            new(FOLDS, slots, tokens, width), new(FOLDS, slots, concepts, width), new(FOLDS, slots),
+            new(2, width, width), torch.zeros(slots, dtype=torch.int64),
+        )  # fmt: skip
+
+    def __add__(self, other: Statistics) -> Statistics:
+        if self.token.shape != other.token.shape:
+            raise ValueError(f"Statistics of shapes {tuple(self.token.shape)} and {tuple(other.token.shape)} do not add.")
+        sums = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self) if f.name != "lengths"}
+        return Statistics(**sums, lengths=torch.maximum(self.lengths, other.lengths))
+
+    def add(self, fold: int, slot: int, labels: Tensor, rows: Tensor, concept: bool) -> None:
+        """Add samples of one slot in place: labels (n, K) and rows (n, T_slot, d), of a concept's slot or a role's."""
+        a, x = labels.double(), rows.double()
+        tokens = x.shape[1]
+        self.count[fold, slot] += len(a)
+        self.label[fold, slot] += a.sum(0)
+        self.gram[fold, slot] += a.T @ a
+        self.token[fold, slot, :tokens] += x.sum(0)
+        self.cross[fold, slot] += a.T @ x.mean(1)
+        self.square[fold, slot] += x.square().sum()
+        flat = x.flatten(0, 1)
+        self.moment[0 if concept else 1] += flat.T @ flat
+        self.lengths[slot] = tokens
+
+    def total(self, without: int | None = None) -> Sums:
+        """Sum the folds, all or all but one."""
+        keep = [fold for fold in range(FOLDS) if fold != without]
+        return self._sums(keep)
+
+    def fold(self, index: int) -> Sums:
+        """Return one fold's sums."""
+        return self._sums([index])
+
+    def _sums(self, keep: Sequence[int]) -> Sums:
+        names = ("count", "label", "gram", "token", "cross", "square")
+        return Sums(**{name: getattr(self, name)[list(keep)].sum(0) for name in names}, lengths=self.lengths)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """``Statistics`` with the folds summed: the same fields without the leading axis."""
+
+    count: Tensor
+    label: Tensor
+    gram: Tensor
+    token: Tensor
+    cross: Tensor
+    square: Tensor
+    lengths: Tensor
+
+    @property
+    def mean_label(self) -> Tensor:
+        """(S, K)"""
+        return self.label / self.count.clamp(min=1)[:, None]
+
+    @property
+    def mean_token(self) -> Tensor:
+        """(S, T, d)"""
+        return self.token / self.count.clamp(min=1)[:, None, None]
+
+    def centred(self) -> tuple[Tensor, Tensor]:
+        """Return the gram (S, K, K) and cross (S, K, d) about each slot's own means."""
+        gram = self.gram - self.count[:, None, None] * self.mean_label[:, :, None] * self.mean_label[:, None, :]
+        centre = self.token.sum(1) / self.lengths.clamp(min=1)[:, None]  # Σ over samples of the mean token
+        return gram, self.cross - self.mean_label[:, :, None] * centre[:, None, :]

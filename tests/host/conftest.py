@@ -1,0 +1,231 @@
+"""Tests inside a real ComfyUI, on the CPU and without network.
+
+They need a checkout at $COMFYUI_PATH (else ~/comfy/ComfyUI, where comfy-cli puts it) and its own interpreter:
+$COMFYUI_PYTHON, else .venv or venv in the checkout. Without one they are skipped and the last lines of pytest say so.
+
+`comfy_server`: a running server with this checkout as a custom node, and a client for it.
+`comfy_python`: run a script in ComfyUI's interpreter, `comfy` and `supsae` importable.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import textwrap
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+START_TIMEOUT = 180  # seconds; 6 to 14 on an idle machine
+RUN_TIMEOUT = 300  # seconds, for one prompt or one script
+REMEDY = "set COMFYUI_PATH to a checkout, and COMFYUI_PYTHON to its interpreter if that is not its .venv"
+
+
+class Comfy(NamedTuple):
+    path: Path  # the checkout
+    python: Path
+
+
+def find_comfy() -> Comfy | str:
+    """Find ComfyUI and its interpreter, or say in a sentence why not."""
+    path = Path(os.environ.get("COMFYUI_PATH") or Path.home() / "comfy" / "ComfyUI").expanduser().absolute()
+    if not (path / "main.py").is_file():
+        return f"no ComfyUI at {path}: {REMEDY}"
+    own = [path / venv / python for venv in (".venv", "venv") for python in ("bin/python", "Scripts/python.exe")]
+    candidates = [Path(os.environ["COMFYUI_PYTHON"])] if os.environ.get("COMFYUI_PYTHON") else own
+    found = [python for python in candidates if python.is_file()]
+    return Comfy(path, found[0]) if found else f"no interpreter at {candidates[0]}: {REMEDY}"
+
+
+COMFY = find_comfy()
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment without what would change the other interpreter."""
+    ours = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if name not in ours} | {"HF_HUB_OFFLINE": "1"}
+
+
+def last_lines(path: Path, count: int = 60) -> str:
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+
+
+class Server:
+    """A running ComfyUI. `base` holds its input/, output/, models/, user/; `log` is the file it writes."""
+
+    def __init__(self, process: subprocess.Popen, url: str, base: Path, log: Path):
+        self.process, self.url, self.base, self.log = process, url, base, log
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through a proxy
+
+    def request(self, path: str, payload: Any = None) -> bytes:
+        """GET `path`, or POST `payload` to it as JSON; raise RuntimeError with the server's own words if it refuses."""
+        data = None if payload is None else json.dumps(payload).encode()
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
+        try:
+            with self._opener.open(request, timeout=60) as response:
+                return response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                raise RuntimeError(f"{path}: HTTP {error.code}: {refusal(error.read())}") from None
+
+    def get(self, path: str) -> Any:
+        return json.loads(self.request(path))
+
+    def object_info(self, node: str | None = None) -> dict:
+        """Return the schema of one node, or of all by id."""
+        return self.get(f"/object_info/{node}")[node] if node else self.get("/object_info")
+
+    def queue(self, prompt: dict) -> str:
+        """Queue a workflow in API format and return its id."""
+        return json.loads(self.request("/prompt", {"prompt": prompt}))["prompt_id"]
+
+    def wait(self, prompt_id: str, timeout: float = RUN_TIMEOUT) -> dict:
+        """Wait for a queued prompt and return its outputs by node id; raise RuntimeError with its error's text."""
+        deadline = time.monotonic() + timeout
+        while not (history := self.get(f"/history/{prompt_id}")):
+            if self.process.poll() is not None:
+                raise RuntimeError(f"ComfyUI ended with {self.process.returncode}:\n{last_lines(self.log)}")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"prompt {prompt_id} is not done after {timeout} s")
+            time.sleep(0.1)
+        entry = history[prompt_id]
+        if entry["status"]["status_str"] != "success":
+            raise RuntimeError(failure(entry["status"]["messages"]))
+        return entry["outputs"]
+
+    def run(self, prompt: dict, timeout: float = RUN_TIMEOUT) -> dict:
+        """Queue a workflow in API format and wait for it."""
+        return self.wait(self.queue(prompt), timeout)
+
+    def interrupt(self) -> None:
+        self.request("/interrupt", {})
+
+    def view(self, file: dict) -> bytes:
+        """Return the content of a file as the outputs name it: filename, subfolder, type."""
+        return self.request("/view?" + urllib.parse.urlencode(file))
+
+
+def refusal(body: bytes) -> str:
+    """Spell the 400 of a prompt as text, one line an error."""
+    try:
+        answer = json.loads(body)
+        lines = [f"{answer['error']['message']}: {answer['error']['details']}"]
+        for node, report in answer["node_errors"].items():
+            lines += [f"{report['class_type']} {node}: {e['message']}: {e['details']}" for e in report["errors"]]
+        return "\n".join(lines)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return body.decode(errors="replace")
+
+
+def failure(messages: list) -> str:
+    """Spell the events of a failed prompt as text."""
+    for event, data in messages:
+        if event == "execution_error":
+            where = f"{data['node_type']} {data['node_id']}"
+            return f"{where}: {data['exception_type']}: {data['exception_message']}\n{''.join(data['traceback'])}"
+        if event == "execution_interrupted":
+            return f"interrupted at {data['node_type']} {data['node_id']}"
+    return json.dumps(messages)
+
+
+@pytest.fixture(scope="session")
+def comfy() -> Comfy:
+    if isinstance(COMFY, str):
+        pytest.skip(COMFY)
+    return COMFY
+
+
+@pytest.fixture(scope="session")
+def comfy_server(comfy, tmp_path_factory):
+    """Start a server with this checkout as its only custom node; yield a Server; end it."""
+    base = tmp_path_factory.mktemp("comfyui")
+    for name in ("custom_nodes", "input", "output", "models"):
+        (base / name).mkdir()
+    (base / "custom_nodes" / "ComfyUI-SupSAE").symlink_to(ROOT, target_is_directory=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [comfy.python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(port), "--base-directory", base]
+    command += ["--disable-api-nodes", "--disable-auto-launch", "--database-url", "sqlite:///:memory:"]
+    streams = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+    with (base / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=comfy.path, env=environment(), stdout=log, **streams)
+    try:
+        server = Server(process, f"http://127.0.0.1:{port}", base, base / "server.log")
+        wait_until_ready(server)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_ready(server: Server) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while server.process.poll() is None and time.monotonic() < deadline:
+        try:
+            server.get("/system_stats")
+            return
+        except OSError:  # nobody listens yet
+            time.sleep(0.2)
+    pytest.fail(f"ComfyUI did not start within {START_TIMEOUT} s:\n{last_lines(server.log)}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def comfy_python(comfy, tmp_path_factory) -> Callable[..., str]:
+    """Return `run(source, *arguments)`: run a script's text in ComfyUI's interpreter, return what it printed."""
+
+    def run(source: str, *arguments: str, timeout: float = RUN_TIMEOUT) -> str:
+        folder = tmp_path_factory.mktemp("script")
+        script = folder / "script.py"
+        script.write_text(textwrap.dedent(source), encoding="utf-8")
+        command = [comfy.python, HERE / "in_comfyui.py", folder, script, *arguments]
+        streams = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+        done = subprocess.run(command, cwd=comfy.path, env=environment(), timeout=timeout, **streams)
+        if done.returncode:
+            pytest.fail(f"the script ended with {done.returncode}:\n{done.stdout}\n{done.stderr}", pytrace=False)
+        return done.stdout
+
+    return run
+
+
+def is_here(path: Path) -> bool:
+    return HERE in path.parents
+
+
+def pytest_collection_modifyitems(items):
+    if isinstance(COMFY, str):
+        for item in items:
+            if is_here(item.path):
+                item.add_marker(pytest.mark.skip(reason=COMFY))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    server = getattr(item, "funcargs", {}).get("comfy_server")
+    if report.failed and server:
+        report.sections.append(("ComfyUI's log, last lines", last_lines(server.log)))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    def count(*outcomes: str) -> int:
+        reports = [report for outcome in outcomes for report in terminalreporter.stats.get(outcome, [])]
+        ids = {report.nodeid for report in reports if hasattr(report, "nodeid")}
+        return sum(is_here(ROOT / nodeid.split("::")[0]) for nodeid in ids)
+
+    ran, skipped = count("passed", "failed", "error", "xfailed", "xpassed"), count("skipped")
+    why = COMFY if isinstance(COMFY, str) else COMFY.path
+    terminalreporter.write_line(f"host tests: {ran} ran, {skipped} skipped ({why})", yellow=bool(skipped), bold=True)

@@ -1,0 +1,1 @@
+"""Fit dictionaries from captures, evaluate them, and the `supsae` command line."""

@@ -1,0 +1,106 @@
+"""Plan and run a text capture: draw prompts, hold pairs out, add calibration rewrites, encode shard by shard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..supsae_core import captures, prompts
+from ..supsae_core.captures import Capture, Entry, Plan
+from ..supsae_core.concepts import ConceptTable
+from ..supsae_core.prompts import Prompt, Wording
+from .host import TextHost, fingerprint
+
+Progress = Callable[[int, int], None]
+"""(done, total); may raise to interrupt."""
+
+
+@dataclass(frozen=True)
+class CaptureConfig:
+    """How a capture is drawn."""
+
+    prompts: int = 300
+    """prompts to fit on"""
+    calibration: int = 64
+    """prompts kept for calibration, each with a rewrite"""
+    mention: float = 0.75
+    """chance that a category is mentioned; 1 makes removal unidentifiable"""
+    held_out: float = 0.0
+    """share of pairs of concepts never written together, to test on"""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.prompts < 10 or self.calibration < 4:
+            raise ValueError(
+                f"A capture needs at least 10 prompts and 4 calibration prompts, not {self.prompts} and {self.calibration}."
+            )
+        if not 0 < self.mention <= 1 or not 0 <= self.held_out <= 0.5:
+            raise ValueError(
+                f"The mention rate must lie in 0 … 1 and the held-out share in 0 … 0.5, not {self.mention} and {self.held_out}."
+            )
+
+
+def plan(table: ConceptTable, host: TextHost, config: CaptureConfig, wording: Wording = Wording()) -> Plan:
+    """Draw every prompt of a capture; the same arguments give the same plan."""
+    held_out = prompts.hold_out_pairs(table, config.held_out, config.seed)
+    rng = np.random.default_rng((config.seed, 1))
+    entries = [
+        _entry(host, prompts.draw(table, rng, wording=wording, mention=config.mention, held_out=held_out), "fit")
+        for _ in range(config.prompts)
+    ]
+    rng = np.random.default_rng((config.seed, 2))
+    for index in range(config.calibration):
+        new = index % len(table)
+        prompt, changed = calibration_pair(table, rng, new, wording, config.mention, held_out)
+        entries += [_entry(host, prompt, "calibration"), _entry(host, changed, "rewrite")]
+    pairs = sorted((min(pair), max(pair)) for pair in held_out)
+    return Plan(table, host.format, tuple(entries), tuple(pairs), fingerprint(host), config.seed)
+
+
+def calibration_pair(
+    table: ConceptTable,
+    rng: np.random.Generator,
+    new: int,
+    wording: Wording,
+    mention: float,
+    held_out: frozenset[prompts.Pair],
+) -> tuple[Prompt, Prompt]:
+    """Draw a prompt that says another value of ``new``'s category, and its rewrite; no held-out pair on either side."""
+    members = [one for one in table.categories[table.concepts[new].category] if one != new]
+    while True:
+        old = int(rng.choice(members))
+        prompt = prompts.draw(table, rng, wording=wording, mention=mention, held_out=held_out, require=[old])
+        changed = prompts.rewrite(table, prompt, old, new)
+        if not prompts.has_pair(changed.support(table), held_out):
+            return prompt, changed
+
+
+def run(host: TextHost, folder: str | Path, to_do: Plan, *, progress: Progress | None = None, batch: int = 32) -> Capture:
+    """Encode what is missing of a planned capture."""
+    capture = captures.start(folder, to_do)
+    missing = capture.missing()
+    for done, shard in enumerate(missing):
+        texts = [entry.prompt.text for entry in capture.entries(shard)]
+        conds, pooled = [], []
+        for start in range(0, len(texts), batch):
+            if progress:
+                progress(done * captures.SHARD + start, len(missing) * captures.SHARD)
+            some = host.encode(texts[start : start + batch])
+            conds += some[0]
+            pooled += some[1]
+        capture.write(shard, conds, pooled)
+    if progress:
+        progress(len(missing) * captures.SHARD, len(missing) * captures.SHARD)
+    return capture
+
+
+def _entry(host: TextHost, prompt: Prompt, name: str) -> Entry:
+    return Entry(prompt, name, host.counts(prompt.words))
+
+
+def unmentioned(table: ConceptTable, supports: Sequence[Sequence[int]]) -> tuple[bool, ...]:
+    """Tell, per category, whether some prompt leaves it out: only then is removal identified."""
+    return tuple(any(not set(members) & set(one) for one in supports) for members in table.categories.values())

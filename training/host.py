@@ -1,0 +1,74 @@
+"""What a host must offer for capture, and the Portraits encoders as one; ComfyUI's CLIP is another (nodes/comfy_host)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..portraits.text import TextEncoders, load_encoders
+from ..supsae_core.slots import FORMATS, TextFormat
+
+PROBES = ("a portrait of a person", "red and blue", "snow, forest, smiling")
+"""Fixed prompts whose encoding tells one encoder from another."""
+
+
+class TextHost(Protocol):
+    """A set of text encoders behind one conditioning."""
+
+    @property
+    def format(self) -> TextFormat:
+        """The layout of its conditioning."""
+        ...
+
+    def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """Return, per encoder, how many tokens spell each whitespace word, its punctuation included."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:
+        """Return conditionings (L, width) and pooled vectors (P,), float32 on the CPU."""
+        ...
+
+
+class PortraitsText:
+    """The embedded encoders."""
+
+    format = FORMATS["portraits"]
+
+    def __init__(self, encoders: TextEncoders | None = None) -> None:
+        self._encoders = encoders or load_encoders()
+
+    def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        found = tuple(len(self._encoders.tokenizer.ids(word)) for word in words)
+        return {encoder.name: found for encoder in self.format.encoders}
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:
+        """Each text is laid out alone, so that its rows do not depend on the batch."""
+        made = [self._encoders.encode([text]) for text in texts] if _uneven(self, texts) else [self._encoders.encode(texts)]
+        return [row for one in made for row in one.cond], [row for one in made for row in one.pooled]
+
+
+def _uneven(host: PortraitsText, texts: Sequence[str]) -> bool:
+    longest = max((sum(host.counts(text.split())["t5"]) for text in texts), default=0)
+    return longest > host.format.chunk - 2
+
+
+def fingerprint(host: TextHost) -> dict[str, tuple[float, ...]]:
+    """Return 64 numbers per site that tell this encoder from another: fixed random projections of the probes' rows."""
+    conds, pooled = host.encode(PROBES)
+    rows = torch.stack([cond.float().mean(0) for cond in conds]).flatten()
+    return {"cond": _project(rows), "pooled": _project(torch.stack(pooled).float().flatten())}
+
+
+def distance(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return the relative distance of two fingerprints: below 0.01 the same, below 0.05 another precision."""
+    a, b = torch.tensor(one), torch.tensor(other)
+    return float((a - b).norm() / b.norm().clamp(min=1e-12))
+
+
+def _project(values: Tensor) -> tuple[float, ...]:
+    directions = torch.randn(len(values), 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return tuple(round(float(v), 5) for v in values.double() @ directions / len(values) ** 0.5)
