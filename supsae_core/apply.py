@@ -15,7 +15,7 @@ from . import edits as edits_module
 from .dictionary import POOLED, Dictionary, Part
 from .edits import Change, Edit
 from .readout import Reading, read
-from .slots import Encoder, Layout, company
+from .slots import ROLES, Encoder, Layout, Span, company, pooled_spans
 
 REST = True
 """Whether fillers, ends and pads move with the company; benchmarks switch it off to measure what it is worth."""
@@ -64,26 +64,51 @@ def edit_cond(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Seq
         layout = reading.layouts.get(encoder.name)
         if layout is None:
             continue
-        rows, step = _difference(dictionary, encoder, layout, len(cond), found, cond.device)
-        columns = slice(encoder.first, encoder.last)
-        made[rows, columns] = (cond[rows, columns].float() + step).to(cond.dtype)
+        step = _Work(dictionary, encoder, layout, len(cond), found).steps()
+        rows, columns = step.any(1).nonzero().flatten().to(cond.device), slice(encoder.first, encoder.last)
+        made[rows, columns] = _added(cond[rows, columns], step[rows.cpu()] @ dictionary.parts[encoder.name].decoder)
     return made
 
 
 def edit_pooled(dictionary: Dictionary, pooled: Tensor, reading: Reading, found: Sequence[Change]) -> Tensor:
-    """Return the pooled vector (P,) moved by the additive effect of the concepts, the calibration of each applied."""
+    """Return the pooled vector (P,) moved by the additive effect of the concepts, the calibration of each applied.
+
+    It is the vector of the first causal chunk: what is said or written behind that chunk leaves it as it is.
+
+    Raises:
+        ValueError: if the vector has another width than the dictionary's.
+    """
     part = dictionary.parts[POOLED]
+    if pooled.shape != (dictionary.format.pooled,):
+        raise ValueError(
+            f"A pooled vector of shape {tuple(pooled.shape)} is not of the format {dictionary.format.name!r}, which "
+            f"has ({dictionary.format.pooled},). Use the dictionary with the model it was made for."
+        )
     move = torch.zeros(len(dictionary.table))
     for change in found:
-        for concept, sign in _moves(change):
-            move[concept] += sign * _gained(part, change)
+        if _in_first_chunk(dictionary, reading, change):
+            alpha = _gained(part, change)
+            if change.old is not None:
+                move[change.old] = alpha if change.scale else -alpha
+            if change.new is not None:
+                move[change.new] = alpha
+    if not bool(move.any()):
+        return pooled
     step = (move @ part.effect(0)) @ part.decoder
-    return (pooled.float() + step.to(pooled.device)).to(pooled.dtype)
+    return _added(pooled, step)
 
 
-def _moves(change: Change) -> list[tuple[int, float]]:
-    sign = 1.0 if change.scale else -1.0
-    return [(change.old, sign)] * (change.old is not None) + [(change.new, 1.0)] * (change.new is not None)
+def _in_first_chunk(dictionary: Dictionary, reading: Reading, change: Change) -> bool:
+    """Tell whether a change touches the text that the pooled vector is made of."""
+    if change.old is not None:
+        spans, phrases = pooled_spans(dictionary.format, reading.layouts), dictionary.table.phrases
+        return any(phrases[span.phrase].concept == change.old for span in spans)
+    return reading.rows.causal <= dictionary.format.chunk
+
+
+def _added(tensor: Tensor, step: Tensor) -> Tensor:
+    """Return the sum in the more precise of both types, rounded to the tensor's own type, on its device."""
+    return (tensor + step.to(tensor.device)).to(tensor.dtype)
 
 
 def _gained(part: Part, change: Change) -> float:
@@ -92,143 +117,134 @@ def _gained(part: Part, change: Change) -> float:
     return change.strength * float(part.gain[concept])
 
 
-def _difference(
-    dictionary: Dictionary, encoder: Encoder, layout: Layout, total: int, found: Sequence[Change], device: torch.device
-) -> tuple[list[int], Tensor]:
-    """Return the rows of one encoder that change, and by how much (rows, columns)."""
-    work = _Work(dictionary, encoder, layout, total, found)
-    step = work.steps()
-    rows = [row for row in range(total) if bool(step[row].any())]
-    part = dictionary.parts[encoder.name]
-    return rows, (step[rows] @ part.decoder).to(device)
-
-
 class _Work:
     """The change of one encoder's rows, in codes. Built per call and dropped."""
 
     def __init__(
         self, dictionary: Dictionary, encoder: Encoder, layout: Layout, total: int, found: Sequence[Change]
     ) -> None:
-        self.dictionary, self.encoder, self.found = dictionary, encoder, found
+        self.dictionary, self.found = dictionary, found
         self.part = dictionary.parts[encoder.name]
         self.chunk = dictionary.format.chunk if encoder.causal else None
-        self.size, self.total = len(dictionary.table), total
-        self.layout, self.written = _with_room(dictionary, encoder, self.part, layout, found)
-        self.old = self._company([self._concept(span.phrase) for span in self.layout.spans], written=False)
-        self.new = self.old.clone()
-        for change in found:
-            self.new += self._alpha(change) * (self._after(change) - self.old)
+        self.total = total
+        self.layout, self.written = _with_room(dictionary, encoder, layout, found)
+        self.old = self._company(self.layout.spans)
+        moves = torch.stack([self._alpha(change) * (self._after(change) - self.old) for change in found])
+        # Two values of one category may both be swapped for a third, which is then said once, not twice.
+        self.new = self.old + moves.clamp(min=0).amax(0) + moves.clamp(max=0).amin(0)
 
     def steps(self) -> Tensor:
         """Return (total rows, r)."""
         step = torch.zeros(self.total, self.part.decoder.shape[0])
         moved = self.new - self.old
         if REST:
-            for role, rows in enumerate(self.layout.roles):
-                slot = len(self.dictionary.table.phrases) + role
-                step[list(rows)] = moved[list(rows)] @ self.part.effect(slot)
+            for role, rows in zip(ROLES, self.layout.roles, strict=True):
+                step[list(rows)] = moved[list(rows)] @ self.part.effect(self.dictionary.role(role))
         for span in self.layout.spans:
-            step[list(span.rows)] = self._span_step(span.phrase, span.rows)
+            step[list(span.rows)] = self._span_step(span)
         for change, rows in self.written:
             step[list(rows)] = self._written_step(change, rows)
         return step
 
-    def _span_step(self, phrase: int, rows: Sequence[int]) -> Tensor:
-        change = next((c for c in self.found if c.old == self._concept(phrase)), None)
-        stay = self._phrase(phrase, rows, self.new) - self._phrase(phrase, rows, self.old)
+    def _span_step(self, span: Span) -> Tensor:
+        change = next((c for c in self.found if c.old == self._concept(span)), None)
+        old, stay = (self._phrase(span.phrase, span.rows, labels) for labels in (self.old, self.new))
         if change is None:
-            return stay
-        alpha = self._alpha(change)
+            return stay - old
         if change.scale:
-            mean = self._category_mean(phrase, rows)
-            return stay + alpha * (self._phrase(phrase, rows, self.old) - mean)
-        become = self._phrase(self.dictionary.table.first_phrase[change.new], rows, self.new) if (
-            change.new is not None
-        ) else self._pads(rows, self.new)
-        return stay + alpha * (become - self._phrase(phrase, rows, self.new))
+            return stay - old + self._alpha(change) * (old - self._category_mean(span))
+        if change.new is None:
+            become = self._pads(span.rows, self.new)
+        else:
+            become = self._phrase(self.dictionary.phrase(change.new), span.rows, self.new)
+        return stay - old + self._alpha(change) * (become - stay)
 
     def _written_step(self, change: Change, rows: Sequence[int]) -> Tensor:
         """Pads that take the tokens for which the old phrase had no room."""
         assert change.new is not None
-        phrase = self.dictionary.table.first_phrase[change.new]
-        first = int(self.part.lengths[phrase]) - len(rows)
-        own = self.new.clone()
-        own[:, [c for c in (change.old, change.new) if c is not None]] = 0
-        become = torch.stack([self.part.code(phrase, first + i, own[row]) for i, row in enumerate(rows)])
-        stay = self._pads(rows, self.new)
-        return stay - self._pads(rows, self.old) + self._alpha(change) * (become - stay)
+        phrase = self.dictionary.phrase(change.new)
+        first, around = int(self.part.lengths[phrase]) - len(rows), self._written_company(change, rows[0])
+        become = torch.stack([self.part.code(phrase, first + i, around) for i in range(len(rows))])
+        old, stay = (self._pads(rows, labels) for labels in (self.old, self.new))
+        return stay - old + self._alpha(change) * (become - stay)
+
+    def _written_company(self, change: Change, row: int) -> Tensor:
+        """The company (K,) of tokens on pads: that of the span they continue; an addition stands behind everything."""
+        if change.old is not None:
+            return self.new[next(span for span in self.layout.spans if self._concept(span) == change.old).rows[0]]
+        changes = [one for one, _ in self.written]
+        later = [one.new for one in changes[changes.index(change) + 1 :] if one.old is None] if self.chunk else []
+        around = self.new[row].clone()
+        around[[change.new, *later]] = 0
+        return around
 
     def _phrase(self, phrase: int, rows: Sequence[int], labels: Tensor) -> Tensor:
         """Codes (rows, r) of a phrase over rows in a company; where it has no token left, a pad stands in."""
         length = int(self.part.lengths[phrase])
-        own = [self.part.code(phrase, i, labels[row]) for i, row in enumerate(rows[:length])]
-        return torch.cat([torch.stack(own), self._pads(rows[length:], labels)]) if own else self._pads(rows, labels)
+        own = [self.part.code(phrase, token, labels[row]) for token, row in enumerate(rows[:length])]
+        return torch.stack([*own, *self._pads(rows[length:], labels)])
 
     def _pads(self, rows: Sequence[int], labels: Tensor) -> Tensor:
-        slot = self.dictionary.role("pad")
-        width = self.part.decoder.shape[0]
-        return torch.stack([self.part.code(slot, 0, labels[row]) for row in rows]) if rows else torch.zeros(0, width)
+        """Codes (rows, r) of pads; wherever they stand, their company is all of their chunk, as behind the text."""
+        slot, chunk = self.dictionary.role("pad"), self.chunk or self.total
+        last = [min(row // chunk * chunk + chunk, self.total) - 1 for row in rows]
+        return torch.stack([self.part.code(slot, 0, labels[row]) for row in last]) if last else torch.zeros(0)
 
-    def _category_mean(self, phrase: int, rows: Sequence[int]) -> Tensor:
+    def _category_mean(self, span: Span) -> Tensor:
         table = self.dictionary.table
-        members = table.categories[table.concepts[self._concept(phrase)].category]
-        return torch.stack([self._phrase(table.first_phrase[one], rows, self.old) for one in members]).mean(0)
+        members = table.categories[table.concepts[self._concept(span)].category]
+        phrases = [phrase for phrase in (self.dictionary.writes[one] for one in members) if phrase is not None]
+        return torch.stack([self._phrase(phrase, span.rows, self.old) for phrase in phrases]).mean(0)
 
     def _alpha(self, change: Change) -> float:
         return _gained(self.part, change)
 
-    def _concept(self, phrase: int) -> int:
-        return self.dictionary.table.phrases[phrase].concept
+    def _concept(self, span: Span) -> int:
+        return self.dictionary.table.phrases[span.phrase].concept
 
-    def _company(self, concepts: Sequence[int], written: bool, layout: Layout | None = None) -> Tensor:
-        return company(layout or self.layout, concepts, self.size, self.total, self.chunk)
+    def _company(self, spans: Sequence[Span]) -> Tensor:
+        concepts = [self._concept(span) for span in spans]
+        return company(spans, concepts, len(self.dictionary.table), self.total, self.chunk)
 
     def _after(self, change: Change) -> Tensor:
         """The company of every row once this change alone is fully made."""
         if change.scale:
-            assert change.old is not None
-            only = torch.zeros(self.size)
-            only[change.old] = 1
-            return self.old + self.old * only
-        spans, concepts = [], []
-        for span in self.layout.spans:
-            concept = self._concept(span.phrase)
-            if concept == change.old:
-                if change.new is None:
-                    continue
-                concept = change.new
-            spans.append(span)
-            concepts.append(concept)
-        made = self._company(concepts, True, Layout(tuple(spans), self.layout.roles))
-        for one, rows in self.written:
-            if one is change and change.new is not None and change.old is None:
-                end = self.layout.roles[1]
-                made[slice(None) if self.chunk is None or not end else slice(end[0], None), change.new] = 1
+            doubled = self.old.clone()
+            doubled[:, change.old] *= 2
+            return doubled
+        if change.old is None:
+            return self._with_added(change)
+        spans = [span for span in self.layout.spans if self._concept(span) != change.old]
+        if change.new is not None:
+            phrase = self.dictionary.phrase(change.new)
+            spans += [Span(phrase, s.rows) for s in self.layout.spans if self._concept(s) == change.old]
+        return self._company(spans)
+
+    def _with_added(self, change: Change) -> Tensor:
+        """The company of every row when a concept is written behind the text: in a causal encoder from the end on."""
+        made = self.old.clone()
+        made[self.layout.roles.end[-1] if self.chunk else 0 :, change.new] = 1
         return made
 
 
 def _with_room(
-    dictionary: Dictionary, encoder: Encoder, part: Part, layout: Layout, found: Sequence[Change]
+    dictionary: Dictionary, encoder: Encoder, layout: Layout, found: Sequence[Change]
 ) -> tuple[Layout, list[tuple[Change, tuple[int, ...]]]]:
     """Take the pads farthest from the text for tokens that have no row yet; return the layout without them."""
-    pads = list(layout.roles[2])
+    part, phrases, pads = dictionary.parts[encoder.name], dictionary.table.phrases, list(layout.roles.pad)
     written: list[tuple[Change, tuple[int, ...]]] = []
     for change in found:
-        if change.new is None:
-            continue
-        phrase = dictionary.table.first_phrase[change.new]
-        have = [len(s.rows) for s in layout.spans if dictionary.table.phrases[s.phrase].concept == change.old]
-        need = int(part.lengths[phrase]) - (min(have) if have else 0)
-        if change.old is not None and not have:
-            continue  # said in the leading encoder only: here nothing can be replaced
+        have = [len(span.rows) for span in layout.spans if phrases[span.phrase].concept == change.old]
+        if change.new is None or (change.old is not None and not have):
+            continue  # nothing to write, or said in the leading encoder only: here nothing can be replaced
+        phrase = dictionary.phrase(change.new)
+        need = int(part.lengths[phrase]) - min(have, default=0)
         if need > len(pads):
             raise ValueError(
-                f"Too few pads in {encoder.name!r}: writing {dictionary.table.phrases[phrase].text!r} needs {need} more rows and "
-                f"the prompt leaves {len(pads)}. Shorten the prompt by {need - len(pads)} words."
+                f"Too few pads in {encoder.name!r}: writing {phrases[phrase].text!r} needs {need} more rows and the "
+                f"prompt leaves {len(pads)}. Shorten the prompt by {need - len(pads)} words."
             )
         if need > 0:
             written.append((change, tuple(pads[-need:])))
             del pads[-need:]
-    roles = list(layout.roles)
-    roles[2] = tuple(pads)
-    return Layout(layout.spans, tuple(roles)), written
+    return Layout(layout.spans, layout.roles._replace(pad=tuple(pads))), written

@@ -1,4 +1,4 @@
-"""The capture on disk: a folder with ``capture.json`` and safetensors shards; appendable, resumable, verified.
+"""The capture on disk: a folder with ``capture.json`` and safetensors shards; resumable, verified when read.
 
 A capture is planned before it starts: its prompts are drawn once, and shard i always holds the same ones. An
 interrupted capture goes on at the first shard that is missing.
@@ -20,12 +20,14 @@ from torch import Tensor
 
 from . import concepts
 from .concepts import ConceptTable
+from .fingerprints import SAME, distance
 from .prompts import Mention, Prompt
 from .slots import FORMATS, TextFormat
 
 FORMAT_VERSION = 1
 SHARD = 64
 """Prompts in a shard: what an interrupt can lose at most."""
+_SHARDS = "shard-*.safetensors"
 SETS = ("fit", "calibration", "rewrite")
 """``rewrite`` i is the prompt rewrite of ``calibration`` i with one concept swapped."""
 
@@ -96,6 +98,7 @@ class Capture:
         """Write a shard at once: it is there whole or not at all.
 
         Raises:
+            ValueError: if the encoder returned numbers that half precision cannot hold.
             OSError: with a sentence, if the disk is full.
         """
         tensors = {
@@ -103,6 +106,11 @@ class Capture:
             "lengths": torch.tensor([len(cond) for cond in conds]),
             "pooled": _half(torch.stack(list(pooled))),
         }
+        if not all(bool(tensors[name].isfinite().all()) for name in ("cond", "pooled")):
+            raise ValueError(
+                f"The text encoder returned values beyond half precision for prompts {shard * SHARD} on. Load it in "
+                "bfloat16 or float32 and run Capture again: what is there is kept."
+            )
         part = self._file(shard).with_suffix(".part")
         try:
             save_file(tensors, part)
@@ -135,12 +143,19 @@ class Capture:
             tensors = load_file(self._file(shard))
         except (SafetensorError, OSError) as error:
             raise ValueError(f"{self._file(shard)} is damaged ({error}). Delete it and run Capture again.") from error
-        if len(tensors["lengths"]) != len(self.entries(shard)):
+        count, plan = len(self.entries(shard)), self.plan
+        lengths = tensors.get("lengths", torch.zeros(0))
+        wanted = {
+            "cond": (int(lengths.sum()), plan.format.width),
+            "pooled": (count, plan.format.pooled),
+            "lengths": (count,),
+        }
+        if {name: tuple(tensor.shape) for name, tensor in tensors.items()} != wanted:
             raise ValueError(f"{self._file(shard)} does not fit its capture. Delete it and run Capture again.")
         return tensors
 
     def _file(self, shard: int) -> Path:
-        return self.folder / f"shard-{shard:05d}.safetensors"
+        return self.folder / _SHARDS.replace("*", f"{shard:05d}")
 
 
 def start(folder: str | Path, plan: Plan, *, limit: int | None = None) -> Capture:
@@ -158,16 +173,20 @@ def start(folder: str | Path, plan: Plan, *, limit: int | None = None) -> Captur
     file = folder / "capture.json"
     if file.exists():
         there = load(folder)
-        if there.plan != plan:
-            raise ValueError(
-                f"{folder} holds a capture of another {_difference(there.plan, plan)}. Choose another folder, or delete it."
-            )
+        other = _difference(there.plan, plan)
+        if other:
+            raise ValueError(f"{folder} holds a capture of another {other}. Choose another folder, or delete it.")
         return there
+    if next(folder.glob(_SHARDS), None):
+        raise ValueError(
+            f"{folder} holds parts of a capture whose capture.json is gone. Choose another folder, or delete it."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     need, room = size(plan), limit if limit is not None else shutil.disk_usage(folder).free * 9 // 10
     if need > room:
         raise ValueError(
-            f"This capture needs {need / 1e9:.2f} GB and may take {room / 1e9:.2f} GB. Capture fewer prompts or free disk."
+            f"This capture needs {need / 1e9:.2f} GB and may take {room / 1e9:.2f} GB. Capture fewer prompts or free "
+            "disk."
         )
     part = file.with_suffix(".part")
     part.write_text(json.dumps(plan.to_json(), ensure_ascii=False), encoding="utf-8")
@@ -185,15 +204,19 @@ def load(folder: str | Path) -> Capture:
     try:
         data = json.loads((folder / "capture.json").read_text(encoding="utf-8"))
         version = int(data["format_version"])
-        if version > FORMAT_VERSION:
-            raise ValueError(
-                f"The capture in {folder} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. Update it."
-            )
-        return Capture(folder, _plan(data))
+        plan = None if version > FORMAT_VERSION else _plan(data)
     except FileNotFoundError as error:
         raise ValueError(f"There is no capture in {folder}. Run Capture first.") from error
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"The capture in {folder} is damaged ({error!r}). Delete the folder and capture again.") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"The capture in {folder} is damaged ({error!r}). Delete the folder and capture again."
+        ) from error
+    if plan is None:
+        raise ValueError(
+            f"The capture in {folder} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. Update "
+            "SupSAE."
+        )
+    return Capture(folder, plan)
 
 
 def size(plan: Plan) -> int:
@@ -218,10 +241,13 @@ def _half(tensor: Tensor) -> Tensor:
 
 
 def _difference(there: Plan, plan: Plan) -> str:
-    for name in ("table", "format", "fingerprint", "held_out", "seed"):
+    """Say what two plans differ in, or nothing. Fingerprints agree up to the rounding of another thread or device."""
+    for name in ("table", "format", "held_out", "seed"):
         if getattr(there, name) != getattr(plan, name):
-            return {"fingerprint": "text encoder", "held_out": "set of held-out pairs"}.get(name, name)
-    return "number or wording of prompts"
+            return "set of held-out pairs" if name == "held_out" else name
+    if distance(there.fingerprint, plan.fingerprint) > SAME:
+        return "text encoder"
+    return "" if there.entries == plan.entries else "number or wording of prompts"
 
 
 def _plan(data: Mapping[str, Any]) -> Plan:

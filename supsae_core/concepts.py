@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ import yaml
 
 PHRASE_WORDS = 8
 """Longest phrase in whitespace words: longer ones cost prompt room and are rarely written again word for word."""
+MARKS = ",.;:!?"
+"""Punctuation that may stand behind a word without belonging to it."""
 
 
 @dataclass(frozen=True)
@@ -142,14 +145,14 @@ class _UniqueKeys(yaml.SafeLoader):
 def parse(text: str) -> ConceptTable:
     """Read a table from YAML (or JSON, which is YAML).
 
-    Forms: ``category: [a, b]`` (each name is its own phrase), ``category: {name: phrase}`` and
+    Forms: ``category: [a, b]`` or ``category: a, b`` (each name is its own phrase), ``category: {name: phrase}`` and
     ``category: {name: [phrase, other phrase]}``.
 
     Raises:
         ValueError: naming the place and the remedy.
     """
     try:
-        data = yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader subclass
+        data = yaml.load(text, Loader=_UniqueKeys)
     except yaml.YAMLError as error:
         raise ValueError(f"The concept table is not readable YAML: {_yaml_reason(error)}") from error
     return from_mapping(data)
@@ -159,7 +162,8 @@ def from_mapping(data: object) -> ConceptTable:
     """Build a table from the parsed form (see ``parse``)."""
     if not isinstance(data, Mapping) or not data:
         raise ValueError(
-            "The concept table is empty or not a mapping. Write one category a line, e.g. 'hair: [blond hair, red hair]'."
+            "The concept table is empty or not a mapping. Write one category a line, e.g. "
+            "'hair: [blond hair, red hair]'."
         )
     concepts = [concept for category, values in data.items() for concept in _category(str(category), values)]
     return ConceptTable(tuple(concepts))
@@ -183,16 +187,17 @@ def dump(table: ConceptTable) -> str:
 def _category(category: str, values: object) -> Iterable[Concept]:
     if isinstance(values, str):
         values = [part.strip() for part in values.split(",")]
-    if isinstance(values, Mapping):
+    if isinstance(values, Mapping) and values:
         return [Concept(category, str(name), _phrases(category, name, value)) for name, value in values.items()]
-    if isinstance(values, (list, tuple)):
-        return [Concept(category, str(name), (str(name),)) for name in values]
-    raise ValueError(f"Category {category!r} has no concepts. List at least two, e.g. '{category}: [one, other]'.")
+    if isinstance(values, (list, tuple)) and values and all(isinstance(name, str) for name in values):
+        return [Concept(category, name, (name,)) for name in values]
+    raise ValueError(
+        f"The concepts of category {category!r} must be a list of texts or a mapping from name to phrases, e.g. "
+        f"'{category}: [one, other]', not {values!r}."
+    )
 
 
 def _phrases(category: str, name: object, value: object) -> tuple[str, ...]:
-    if value is None:
-        return (str(name),)
     if isinstance(value, str):
         return (value,)
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
@@ -219,15 +224,16 @@ def _check(concepts: tuple[Concept, ...]) -> None:
             raise ValueError(f"Concept {str(concept)!r} has no phrase. Write at least one.")
         for phrase in concept.phrases:
             _check_phrase(concept, phrase, phrases)
-    sizes = {concept.category: 0 for concept in concepts}
-    for concept in concepts:
-        sizes[concept.category] += 1
-    alone = [name for name, size in sizes.items() if size < 2]
-    if alone:
-        raise ValueError(
-            f"Category {alone[0]!r} has one concept only, so there is nothing to tell it from. "
-            "Add another value (it may be a 'none', such as 'no hat')."
-        )
+    categories: set[str] = set()
+    for name, members in itertools.groupby(concepts, key=lambda concept: concept.category):
+        if normal(name) in categories:
+            raise ValueError(f"Category {name!r} is listed twice. Write its concepts in one place, spelled alike.")
+        categories.add(normal(name))
+        if len(list(members)) < 2:
+            raise ValueError(
+                f"Category {name!r} has one concept only, so there is nothing to tell it from. "
+                "Add another value (it may be a 'none', such as 'no hat')."
+            )
 
 
 def _check_phrase(concept: Concept, phrase: str, seen: dict[str, str]) -> None:
@@ -236,6 +242,8 @@ def _check_phrase(concept: Concept, phrase: str, seen: dict[str, str]) -> None:
         raise ValueError(f"Concept {str(concept)!r} has an empty phrase. Remove it or write words.")
     if len(key.split()) > PHRASE_WORDS:
         raise ValueError(f"The phrase {phrase!r} of {str(concept)!r} has more than {PHRASE_WORDS} words. Shorten it.")
+    if key[-1] in MARKS or not any(char.isalnum() for char in key):
+        raise ValueError(f"The phrase {phrase!r} of {str(concept)!r} must have letters and end without any of {MARKS}")
     if key in seen:
         raise ValueError(f"The phrase {phrase!r} belongs to {seen[key]!r} and to {str(concept)!r}. Give each its own.")
     seen[key] = str(concept)

@@ -8,7 +8,7 @@ with effect[s] = shared[group of s] + own[s].
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -52,15 +52,17 @@ class Part:
     gain: Tensor
     """(K,) calibration: strength 1 times this is the effect of writing the word"""
     within: Tensor
-    """(r, r) whitens the tokens of one slot"""
+    """(r, r) whitens the tokens of one slot, whatever their company"""
+    rest: Tensor
+    """(r, r) whitens what company leaves unexplained"""
     around: Tensor
     """(r, r) whitens all tokens"""
     middle: Tensor
     """(r,) mean code of the tokens of concepts"""
-    pad: Tensor
-    """(r + 1,) linear score of a row being a pad, last entry the bias"""
+    tail: Tensor
+    """(2, r + 1) linear scores of a row being the end, and being a pad, rather than text; last entry the bias"""
     threshold: Tensor
-    """() least score at which a phrase counts as found"""
+    """(2,) least score at which a phrase counts as found, before and after its company is known"""
 
     def effect(self, slot: int) -> Tensor:
         """Return (K, r): what each concept of the company adds to the slot's code."""
@@ -99,7 +101,10 @@ class Dictionary:
     def codes(self) -> Tensor:
         """(K, Σ r): the code of every concept, its first phrase's mean token about its category's, all encoders."""
         parts = [part for name, part in self.parts.items() if name != POOLED]
-        return torch.cat([_centred_codes(self.table, part) for part in parts], 1)
+        slots = [
+            first if slot is None else slot for slot, first in zip(self.writes, self.table.first_phrase, strict=True)
+        ]
+        return torch.cat([_centred_codes(self.table, part, slots) for part in parts], 1)
 
     def role(self, name: str) -> int:
         """Return the slot number of a role."""
@@ -112,14 +117,31 @@ class Dictionary:
         (s0, a0), (s1, a1) = next((pair for pair in pairs if slider <= pair[1][0]), pairs[-1])
         return a0 + (slider - s0) * (a1 - a0) / (s1 - s0)
 
-    def learnt(self, concept: int) -> bool:
-        """Tell whether a concept's first phrase was ever captured, in every encoder."""
-        slot = self.table.first_phrase[concept]
-        return all(int(part.lengths[slot]) > 0 for name, part in self.parts.items() if name != POOLED)
+    @cached_property
+    def writes(self) -> tuple[int | None, ...]:
+        """Per concept, the slot an edit writes: its first phrase that was captured in every encoder, or None."""
+        lengths = [part.lengths[: len(self.table.phrases)] for name, part in self.parts.items() if name != POOLED]
+        captured = (torch.stack(lengths) > 0).all(0).tolist()
+        slots = [[i for i, p in enumerate(self.table.phrases) if p.concept == c] for c in range(len(self.table))]
+        return tuple(next((slot for slot in some if captured[slot]), None) for some in slots)
+
+    def phrase(self, concept: int) -> int:
+        """Return the slot that an edit writes for a concept.
+
+        Raises:
+            ValueError: if the concept was never captured.
+        """
+        slot = self.writes[concept]
+        if slot is None:
+            raise ValueError(
+                f"{str(self.table.concepts[concept])!r} was never written in the captured prompts. "
+                "Capture more prompts and fit again."
+            )
+        return slot
 
 
 def save(dictionary: Dictionary, path: str | Path) -> None:
-    """Write one ``.safetensors`` file; ``load`` is the exact inverse."""
+    """Write one ``.safetensors`` file, whole or not at all; ``load`` is the exact inverse."""
     tensors = {
         f"{name}.{field.name}": getattr(part, field.name).clone().contiguous()
         for name, part in dictionary.parts.items()
@@ -136,7 +158,9 @@ def save(dictionary: Dictionary, path: str | Path) -> None:
     }
     metadata = {"kind": KIND, "format_version": str(FORMAT_VERSION), "header": json.dumps(header, ensure_ascii=False)}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata=metadata)
+    part = Path(f"{path}.part")
+    save_file(tensors, part, metadata=metadata)
+    part.replace(path)
 
 
 def load(path: str | Path) -> Dictionary:
@@ -152,23 +176,38 @@ def load(path: str | Path) -> Dictionary:
         with safe_open(path, "pt") as file:
             header = _header(path, file.metadata() or {})
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-        return _build(header, tensors)
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path.name!r} is not a whole safetensors file ({error}). Copy or download it again.") from error
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path.name!r} is not a whole safetensors file ({error}). Copy or download it again."
+        ) from error
+    try:
+        dictionary = _build(header, tensors)
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"The dictionary {path.name!r} lacks something it should hold: {error}.") from error
+    _check_shapes(path, dictionary)
+    return dictionary
 
 
 def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     if metadata.get("kind") != KIND:
-        raise ValueError(f"{path.name!r} is not a SupSAE dictionary. Choose a file made by the Fit node or 'supsae fit'.")
-    version = int(metadata["format_version"])
+        raise ValueError(
+            f"{path.name!r} is not a SupSAE dictionary. Choose a file made by the Fit node or 'supsae fit'."
+        )
+    try:
+        version, header = int(metadata["format_version"]), json.loads(metadata["header"])
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"The dictionary {path.name!r} has a damaged header: {error}. Download it again.") from error
     if version > FORMAT_VERSION:
         raise ValueError(
             f"The dictionary {path.name!r} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. "
             "Update SupSAE."
         )
-    return json.loads(metadata["header"])
+    if header.get("format") not in FORMATS:
+        raise ValueError(
+            f"The dictionary {path.name!r} is for text of the format {header.get('format')!r}; this SupSAE knows "
+            f"{', '.join(FORMATS)}. Update SupSAE."
+        )
+    return header
 
 
 def _build(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Dictionary:
@@ -183,8 +222,22 @@ def _build(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Dictiona
     )
 
 
-def _centred_codes(table: ConceptTable, part: Part) -> Tensor:
-    means = torch.stack([part.constant[slot, : max(int(part.lengths[slot]), 1)].mean(0) for slot in table.first_phrase])
+def _check_shapes(path: Path, dictionary: Dictionary) -> None:
+    """Refuse tensors that do not fit the header's table and format."""
+    slots = len(dictionary.table.phrases) + len(ROLES)
+    wanted = {one.name: (slots, one.last - one.first) for one in dictionary.format.encoders}
+    wanted[POOLED] = (1, dictionary.format.pooled)
+    found = {name: (*part.lengths.shape, part.decoder.shape[1]) for name, part in dictionary.parts.items()}
+    size = len(dictionary.table)
+    if found != wanted or any(part.shared.shape[1] != size for part in dictionary.parts.values()):
+        raise ValueError(
+            f"The tensors of {path.name!r} do not fit its own table of {size} concepts and the format "
+            f"{dictionary.format.name!r}: slots and widths are {found} instead of {wanted}. Fit or download it again."
+        )
+
+
+def _centred_codes(table: ConceptTable, part: Part, slots: Sequence[int]) -> Tensor:
+    means = torch.stack([part.constant[slot, : max(int(part.lengths[slot]), 1)].mean(0) for slot in slots])
     for members in table.categories.values():
         means[list(members)] -= means[list(members)].mean(0)
     return means

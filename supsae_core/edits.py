@@ -72,7 +72,7 @@ def changes(dictionary: Dictionary, edits: Sequence[Edit], said: Sequence[int]) 
     for edit in edits:
         index = dictionary.table.index(edit.concept)
         concept = dictionary.table.concepts[index]
-        _check(dictionary, edit, index)
+        dictionary.phrase(index)  # raises if it was never captured
         if concept.category in touched:
             raise ValueError(
                 f"Two edits ({touched[concept.category]!r} and {edit.concept!r}) change {concept.category!r}. Keep one."
@@ -134,18 +134,15 @@ def make(action: str, concept: str, strength: float) -> Edit:
         raise ValueError(f"There is no action {action!r}. Actions are: {', '.join(ACTIONS)}.")
     low, high = STRENGTHS
     if not (math.isfinite(strength) and low <= strength <= high):
-        raise ValueError(f"The strength {strength!r} of {concept!r} is outside {low:g} … {high:g}. 1 is writing the word.")
+        raise ValueError(
+            f"The strength {strength!r} of {concept!r} is outside {low:g} … {high:g}. 1 is writing the word."
+        )
     return ACTIONS[action](concept, float(strength))
 
 
 def scaled(edit: Edit, factor: float) -> Edit:
     """Return the edit with its strength times a factor."""
     return replace(edit, strength=edit.strength * factor)
-
-
-def _check(dictionary: Dictionary, edit: Edit, index: int) -> None:
-    if not dictionary.learnt(index):
-        raise ValueError(f"{edit.concept!r} was never written in the captured prompts. Capture more prompts and fit again.")
 
 
 def _require_said(dictionary: Dictionary, index: int, others: list[int], action: str) -> None:
@@ -159,6 +156,6 @@ def _require_unmentioned(dictionary: Dictionary, index: int, action: str) -> Non
     concept = dictionary.table.concepts[index]
     if not dictionary.identified[dictionary.table.category_of[index]]:
         raise ValueError(
-            f"Cannot {action} {str(concept)!r}: every captured prompt mentions {concept.category!r}, so what it is to leave "
-            "it out was never seen. Capture with a lower mention rate, or swap instead."
+            f"Cannot {action} {str(concept)!r}: every captured prompt mentions {concept.category!r}, so what it is to "
+            "leave it out was never seen. Capture with a lower mention rate, or swap instead."
         )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .concepts import ConceptTable
+from .concepts import MARKS, ConceptTable
 
 Pair = frozenset[int]
 """Two concepts of different categories."""
@@ -50,14 +50,18 @@ class Wording:
     """Chance of a filler after each phrase."""
 
 
+PLAIN = Wording()
+
+
 def draw(
     table: ConceptTable,
     rng: np.random.Generator,
     *,
-    wording: Wording = Wording(),
+    wording: Wording = PLAIN,
     mention: float = 0.75,
     held_out: Collection[Pair] = (),
     require: Sequence[int] = (),
+    used: list[int] | None = None,
 ) -> Prompt:
     """Draw one prompt.
 
@@ -68,15 +72,24 @@ def draw(
         mention: chance that a category without a required concept is written at all.
         held_out: pairs that must not stand together.
         require: concepts that must be written; one of a category at most.
+        used: how often each phrase was written so far; rare concepts and phrases are then preferred, and the counts
+            brought up to date, so that few prompts cover the whole table.
     """
-    support = _draw_support(table, rng, mention, held_out, require)
-    chosen = [int(rng.choice(_phrases_of(table, concept))) for concept in support]
+    support = _draw_support(table, rng, mention, held_out, require, used)
+    chosen = [_rarest(_phrases_of(table, concept), rng, used) for concept in support]
+    if used is not None:
+        for phrase in chosen:
+            used[phrase] += 1
     return _write(table, chosen, rng, wording)
 
 
 def rewrite(table: ConceptTable, prompt: Prompt, old: int, new: int) -> Prompt:
-    """Replace the concept ``old`` by the first phrase of ``new``, every other word as it was; punctuation stays."""
-    at = next(i for i, m in enumerate(prompt.mentions) if table.phrases[m.phrase].concept == old)
+    """Replace the concept ``old`` by the first phrase of ``new``, every other word as it was; punctuation stays.
+
+    Raises:
+        ValueError: if the prompt does not say ``old``.
+    """
+    at = _mention_of(table, prompt, old)
     mention = prompt.mentions[at]
     phrase = table.first_phrase[new]
     written = list(table.phrases[phrase].words)
@@ -86,9 +99,9 @@ def rewrite(table: ConceptTable, prompt: Prompt, old: int, new: int) -> Prompt:
 
 
 def append(table: ConceptTable, prompt: Prompt, new: int) -> Prompt:
-    """Write the first phrase of ``new`` behind the prompt, after a comma."""
+    """Write the first phrase of ``new`` behind the prompt, after a comma that takes the place of a full stop."""
     phrase = table.first_phrase[new]
-    words = [*prompt.words]
+    words = [*prompt.words[:-1], *map(trim, prompt.words[-1:])]
     _join(words, ",")
     start = len(words)
     words.extend(table.phrases[phrase].words)
@@ -96,14 +109,17 @@ def append(table: ConceptTable, prompt: Prompt, new: int) -> Prompt:
 
 
 def delete(table: ConceptTable, prompt: Prompt, old: int) -> Prompt:
-    """Delete the words of ``old``; joiners around them stay, as a person who deletes words leaves them."""
-    at = next(i for i, m in enumerate(prompt.mentions) if table.phrases[m.phrase].concept == old)
-    return _splice(prompt, at, None, [])
+    """Delete the words of ``old``; joiners around them stay, as a person who deletes words leaves them.
+
+    Raises:
+        ValueError: if the prompt does not say ``old``.
+    """
+    return _splice(prompt, _mention_of(table, prompt, old), None, [])
 
 
 def trim(word: str) -> str:
     """Cut the punctuation behind a whitespace word."""
-    return word.rstrip(",.;:!?") or word
+    return word.rstrip(MARKS) or word
 
 
 def hold_out_pairs(table: ConceptTable, share: float, seed: int) -> frozenset[Pair]:
@@ -122,13 +138,33 @@ def has_pair(support: Collection[int], held_out: Collection[Pair]) -> bool:
     return any(frozenset(pair) in held_out for pair in itertools.combinations(support, 2))
 
 
+def _mention_of(table: ConceptTable, prompt: Prompt, concept: int) -> int:
+    for index, mention in enumerate(prompt.mentions):
+        if table.phrases[mention.phrase].concept == concept:
+            return index
+    raise ValueError(f"The prompt {prompt.text!r} does not say {str(table.concepts[concept])!r}.")
+
+
 def _phrases_of(table: ConceptTable, concept: int) -> list[int]:
     first = table.first_phrase[concept]
     return list(range(first, first + len(table.concepts[concept].phrases)))
 
 
+def _rarest(choices: Sequence[int], rng: np.random.Generator, used: Mapping[int, int] | Sequence[int] | None) -> int:
+    """Choose one at random, among the least used if that is known."""
+    if used is None:
+        return int(rng.choice(choices))
+    least = min(used[choice] for choice in choices)
+    return int(rng.choice([choice for choice in choices if used[choice] == least]))
+
+
 def _draw_support(
-    table: ConceptTable, rng: np.random.Generator, mention: float, held_out: Collection[Pair], require: Sequence[int]
+    table: ConceptTable,
+    rng: np.random.Generator,
+    mention: float,
+    held_out: Collection[Pair],
+    require: Sequence[int],
+    used: Sequence[int] | None,
 ) -> list[int]:
     taken = {table.category_of[concept] for concept in require}
     groups = [members for index, members in enumerate(table.categories.values()) if index not in taken]
@@ -136,7 +172,8 @@ def _draw_support(
     for members in (groups[i] for i in rng.permutation(len(groups))):
         if rng.random() < mention:
             legal = [c for c in members if not any(frozenset((c, other)) in held_out for other in support)]
-            support += [int(rng.choice(legal))] if legal else []
+            weights = None if used is None else {c: min(used[p] for p in _phrases_of(table, c)) for c in legal}
+            support += [_rarest(legal, rng, weights)] if legal else []
     return [support[i] for i in rng.permutation(len(support))]
 
 

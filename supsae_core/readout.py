@@ -2,18 +2,23 @@
 
 Every phrase's template slides over the rows. The score of a place is a log-likelihood ratio: these tokens of this
 phrase, spread as the tokens of one slot are, against any tokens, spread as all tokens are. Pads are cut off first.
+A second look decodes each phrase in the company that the first look found, which leaves far less spread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from .dictionary import POOLED, Dictionary, Part
-from .slots import Encoder, Layout, Rows, Span, rows_of
+from .dictionary import Dictionary, Part
+from .slots import Encoder, Layout, Roles, Rows, Span, rows_of
+
+FOREIGN = 0.05
+"""Relative distance of start rows above which the text encoder is another one; another precision stays below."""
 
 
 class Found(NamedTuple):
@@ -47,6 +52,7 @@ def read(dictionary: Dictionary, cond: Tensor) -> Reading:
         ValueError: if the rows fit no layout of the dictionary's format.
     """
     rows = rows_of(cond, dictionary.format)
+    check_encoder(dictionary, cond, rows)
     here = [encoder for encoder in dictionary.format.encoders if len(rows.of(encoder))]
     lead = here[-1]
     found = _search(dictionary, lead, cond, rows, None)
@@ -58,71 +64,127 @@ def read(dictionary: Dictionary, cond: Tensor) -> Reading:
     return Reading(layouts, tuple(found), rows)
 
 
-def scores(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows) -> tuple[range, Tensor]:
-    """Return the rows before the pads and the scores (phrases, rows) of every phrase starting at each of them."""
+def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
+    """Refuse a conditioning of other text encoders: a causal start row is the same for every prompt.
+
+    Raises:
+        ValueError: naming the encoder and how far its start row is from the dictionary's. Weaker than a fingerprint:
+            an encoder without a start row (T5) is judged by its width alone.
+    """
+    for encoder in dictionary.format.encoders:
+        if encoder.causal and rows.causal:
+            part, slot = dictionary.parts[encoder.name], dictionary.role("start")
+            wanted = part.decode(part.constant[slot, 0])
+            start = cond[0, encoder.first : encoder.last].float().cpu()
+            distance = float((start - wanted).norm() / wanted.norm())
+            if distance > FOREIGN:
+                raise ValueError(
+                    f"This conditioning is not of the text encoder {encoder.name!r} that the dictionary was made with "
+                    f"(its start row differs by {distance:.0%}, {FOREIGN:.0%} is the limit). Load that encoder, set "
+                    "the same clip skip, or apply the edit before nodes that multiply or average conditionings."
+                )
+
+
+class Places(NamedTuple):
+    """The scores of every phrase at every row before the pads, in one encoder."""
+
+    words: list[int]
+    table: Tensor
+    """(phrases, words) log-likelihood ratio per code, −inf where the phrase does not fit"""
+
+
+def scores(
+    dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, known: Sequence[Found] | None = None
+) -> Places:
+    """Score every phrase at every place; with ``known`` phrases, in the company that they are."""
     part = dictionary.parts[encoder.name]
-    words = _words(dictionary, encoder, cond, rows)
-    return words, _scores(dictionary, part, _codes(part, encoder, cond[words.start : words.stop]))
+    words = _words(dictionary, encoder, rows, text_end(dictionary, encoder, cond, rows))
+    codes = _codes(part, encoder, cond[words])
+    whitener = part.within if known is None else part.rest
+    anything = ((codes - part.middle) @ part.around).square().sum(1)
+    anything += 2 * (whitener.diagonal().log().sum() - part.around.diagonal().log().sum())
+    count, n = len(dictionary.table.phrases), len(codes)
+    lengths = part.lengths[:count]
+    move = torch.zeros(count, 1, codes.shape[1])
+    if known is not None:
+        labels = _companies(dictionary, encoder, words, known) - part.mean_label[:count, None]
+        move = labels @ ((part.shared[part.group] + part.own)[:count] @ whitener)
+    z = F.pad(codes @ whitener, (0, 0, 0, part.constant.shape[1]))
+    anything = F.pad(anything, (0, part.constant.shape[1]))
+    table = torch.zeros(count, n)
+    for token in range(part.constant.shape[1]):
+        here, template = z[token : token + n], part.constant[:count, token] @ whitener
+        off = (here - template[:, None] - move).square().sum(2)
+        table += torch.where(lengths[:, None] > token, 0.5 * (anything[token : token + n] - off), 0)
+    fits = (torch.arange(n) + lengths[:, None] <= n) & (lengths[:, None] > 0)
+    return Places(words, torch.where(fits, table / codes.shape[1], -torch.inf))  # per code: comparable between widths
 
 
-def text_rows(part: Part, codes: Tensor) -> int:
-    """Return how many rows stand before the pads: the cut at which row-wise pad scores are explained best."""
-    score = codes @ part.pad[:-1] + part.pad[-1]
-    tail = torch.cat([score.flip(0).cumsum(0).flip(0), score.new_zeros(1)])  # Σ of scores from row k on
-    return int((2 * tail - score.sum()).argmax())
+def _companies(dictionary: Dictionary, encoder: Encoder, words: Sequence[int], known: Sequence[Found]) -> Tensor:
+    """Return the company (phrases, words, K) that each phrase would have at each place: what other categories say."""
+    table = dictionary.table
+    where, chunk = torch.tensor(words, dtype=torch.int64), dictionary.format.chunk
+    said = torch.zeros(len(words), len(table))
+    for one in known:
+        last = one.rows[-1]
+        seen = (where > last) & (where // chunk == last // chunk) if encoder.causal else slice(None)
+        said[seen, table.phrases[one.phrase].concept] = 1
+    category = torch.tensor(table.category_of)
+    other = category[None] != category[[phrase.concept for phrase in table.phrases]][:, None]
+    return said[None] * other[:, None]
+
+
+def end_row(part: Part, codes: Tensor) -> int:
+    """Return the row at which an end and nothing but pads behind it explain the rows best; their number if none."""
+    end, pad = (codes @ part.tail[:, :-1].T + part.tail[:, -1]).T
+    behind = torch.cat([pad.flip(0).cumsum(0).flip(0)[1:], pad.new_zeros(1)])  # Σ of the pad scores after row k
+    return int(torch.cat([end + behind, end.new_zeros(1)]).argmax())
 
 
 def _codes(part: Part, encoder: Encoder, rows: Tensor) -> Tensor:
     return part.encode(rows[:, encoder.first : encoder.last].float())
 
 
-def _words(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows) -> range:
-    """Rows between the start and the end of the text; of several chunks, all up to the last one's end."""
+def text_end(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows) -> int:
+    """Return the row behind the text, which is its end (of several chunks, the last one's)."""
     part, own = dictionary.parts[encoder.name], rows.of(encoder)
-    step = dictionary.format.chunk if encoder.causal else len(own)
-    last = own.stop - step
-    before = text_rows(part, _codes(part, encoder, cond[last : own.stop]))
-    return range(own.start + encoder.causal, last + max(before - 1, int(encoder.causal)))
+    last = own.stop - dictionary.format.chunk if encoder.causal else own.start
+    return last + max(end_row(part, _codes(part, encoder, cond[last : own.stop])), int(encoder.causal))
 
 
-def _scores(dictionary: Dictionary, part: Part, codes: Tensor) -> Tensor:
-    count, width = len(dictionary.table.phrases), codes.shape[1]
-    table = torch.full((count, len(codes)), -torch.inf)
-    whitened = codes @ part.within
-    templates = part.constant[:count] @ part.within
-    anything = ((codes - part.middle) @ part.around).square().sum(1)
-    volume = 2 * (part.within.diagonal().log().sum() - part.around.diagonal().log().sum())
-    for phrase in range(count):
-        length = int(part.lengths[phrase])
-        if not 0 < length <= len(codes):
-            continue
-        places = len(codes) - length + 1
-        total = torch.zeros(places)
-        for token in range(length):
-            own = (whitened[token : token + places] - templates[phrase, token]).square().sum(1)
-            total += 0.5 * (anything[token : token + places] - own + volume)
-        table[phrase, :places] = total / width  # per column, so that one threshold scale serves every width
-    return table
+def _words(dictionary: Dictionary, encoder: Encoder, rows: Rows, end: int) -> list[int]:
+    """Rows of the text, without the starts and ends of chunks: a phrase may stand on both sides of a border."""
+    border, chunk = (0, dictionary.format.chunk - 1), dictionary.format.chunk
+    return [row for row in range(rows.of(encoder).start, end) if not (encoder.causal and row % chunk in border)]
 
 
 def _search(
     dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, wanted: list[int] | None
 ) -> list[Found]:
+    """Look twice: with no company known, then in the company found by the first look."""
+    first = scores(dictionary, encoder, cond, rows)
+    cut = dictionary.parts[encoder.name].threshold
+    known = pick(dictionary, encoder, first, wanted, float(cut[0]))
+    return pick(dictionary, encoder, scores(dictionary, encoder, cond, rows, known), wanted, float(cut[1]))
+
+
+def pick(
+    dictionary: Dictionary, encoder: Encoder, places: Places, wanted: list[int] | None, threshold: float
+) -> list[Found]:
     """Take the best place again and again, never two on one row; only wanted phrases, each once, if given."""
+    words, table = places.words, places.table.clone()
     part = dictionary.parts[encoder.name]
-    words, table = scores(dictionary, encoder, cond, rows)
     left = None if wanted is None else list(wanted)
     if left is not None:
         table[[phrase for phrase in range(len(table)) if phrase not in left]] = -torch.inf
     found: list[Found] = []
     while table.numel() and (left is None or left):
-        best = int(table.argmax())
-        phrase, place = divmod(best, table.shape[1])
+        phrase, place = divmod(int(table.argmax()), table.shape[1])
         score, length = float(table[phrase, place]), int(part.lengths[phrase])
-        if score < (float(part.threshold) if left is None else 0.0):
+        if score < (threshold if left is None else torch.finfo().min):
             break
         found.append(Found(phrase, tuple(words[place : place + length]), score))
-        _block(dictionary, part, table, place, length)
+        _block(part.lengths[: len(table)], table, place, length)
         if left is not None:
             left.remove(phrase)
             if phrase not in left:
@@ -130,27 +192,25 @@ def _search(
     return sorted(found, key=lambda one: one.rows)
 
 
-def _block(dictionary: Dictionary, part: Part, table: Tensor, place: int, length: int) -> None:
-    for phrase in range(len(table)):
-        first = max(0, place - int(part.lengths[phrase]) + 1)
-        table[phrase, first : place + length] = -torch.inf
+def _block(lengths: Tensor, table: Tensor, place: int, length: int) -> None:
+    """Strike out every place of every phrase that would share a row with the phrase at ``place``."""
+    starts = torch.arange(table.shape[1])
+    table[(starts > place - lengths[:, None]) & (starts < place + length)] = -torch.inf
 
 
-def _layout(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, found: list[Found]) -> Layout:
-    own, words = rows.of(encoder), _words(dictionary, encoder, cond, rows)
-    starts = tuple(own[:: dictionary.format.chunk]) if encoder.causal else ()
-    taken = {row for one in found for row in one.rows} | set(starts)
-    end = (words.stop,) if words.stop < own.stop else ()
-    return Layout(
-        tuple(Span(one.phrase, one.rows) for one in found),
-        (starts, end, tuple(range(words.stop + 1, own.stop)), tuple(row for row in words if row not in taken)),
+def _layout(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, found: Sequence[Found]) -> Layout:
+    own, chunk, end = rows.of(encoder), dictionary.format.chunk, text_end(dictionary, encoder, cond, rows)
+    taken = {row for one in found for row in one.rows}
+    roles = Roles(
+        start=tuple(own[::chunk]) if encoder.causal else (),
+        end=tuple(row for row in own if row == end or (encoder.causal and row < end and row % chunk == chunk - 1)),
+        pad=tuple(row for row in own if row > end),
+        other=tuple(row for row in _words(dictionary, encoder, rows, end) if row not in taken),
     )
+    return Layout(tuple(Span(one.phrase, one.rows) for one in found), roles)
 
 
 def describe(dictionary: Dictionary, reading: Reading) -> str:
     """Return what was read as a sentence."""
     names = [str(dictionary.table.concepts[index]) for index in reading.concepts(dictionary)]
     return ", ".join(names) if names else "none of the dictionary's concepts"
-
-
-__all__ = ["POOLED", "Found", "Reading", "describe", "read", "scores", "text_rows"]

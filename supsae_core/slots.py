@@ -10,10 +10,22 @@ import torch
 from torch import Tensor
 
 from .concepts import ConceptTable
-from .prompts import Prompt
+from .prompts import Prompt, trim
 
-ROLES = ("start", "end", "pad", "other")
-"""Tokens of no concept; each role is one slot per encoder."""
+
+class Roles(NamedTuple):
+    """The rows of tokens of no concept; each role is one slot per encoder."""
+
+    start: tuple[int, ...]
+    end: tuple[int, ...]
+    """of every chunk, the last one's last"""
+    pad: tuple[int, ...]
+    other: tuple[int, ...]
+    """words that belong to no phrase"""
+
+
+ROLES = Roles._fields
+"""Names of the roles, in the order of their slots."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +87,7 @@ class Layout(NamedTuple):
 
     spans: tuple[Span, ...]
     """In order of writing."""
-    roles: tuple[tuple[int, ...], ...]
-    """Rows of every role, in the order of ``ROLES``."""
+    roles: Roles
 
 
 def format_of(width: int) -> TextFormat:
@@ -138,25 +149,33 @@ def layout_of(
     }
 
 
-def company(layout: Layout, concepts: Sequence[int], size: int, total: int, chunk: int | None) -> Tensor:
+def pooled_spans(text_format: TextFormat, layouts: Mapping[str, Layout]) -> tuple[Span, ...]:
+    """Return the spans that the pooled vector can know of: those that begin in the first causal chunk, if any."""
+    for encoder in text_format.encoders:
+        if encoder.causal and encoder.name in layouts:
+            return tuple(span for span in layouts[encoder.name].spans if span.rows[0] < text_format.chunk)
+    return next(iter(layouts.values())).spans
+
+
+def company(spans: Sequence[Span], concepts: Sequence[int], size: int, total: int, chunk: int | None) -> Tensor:
     """Return the company of every row as labels (total rows, K).
 
     Causal rows (``chunk`` given) are accompanied by the concepts written before them in their chunk, other rows by
     all concepts of the prompt; a span is no company of itself.
 
     Args:
-        layout: spans and roles.
+        spans: the phrases' rows.
         concepts: concept of every span.
         size: K.
         total: number of conditioning rows.
         chunk: rows of a causal chunk, or None for a bidirectional encoder.
     """
     present = torch.zeros(total, size)
-    for span, concept in zip(layout.spans, concepts, strict=True):
+    for span, concept in zip(spans, concepts, strict=True):
         last = span.rows[-1]
         reach = slice(None) if chunk is None else slice(last + 1, (last // chunk + 1) * chunk)
         present[reach, concept] = 1
-    for span, concept in zip(layout.spans, concepts, strict=True):
+    for span, concept in zip(spans, concepts, strict=True):
         present[list(span.rows), concept] = 0
     return present
 
@@ -176,15 +195,11 @@ def _encoder_layout(
     spans = []
     for mention in prompt.mentions:
         first = starts[mention.start]
-        length = starts[mention.stop] - first - _trailing(prompt, mention.stop - 1)
+        last = prompt.words[mention.stop - 1]
+        marks = len(last) - len(trim(last))  # every mark is a token of its own
+        length = starts[mention.stop] - first - marks
         spans.append(Span(mention.phrase, tuple(place(first + i) for i in range(length))))
-    return Layout(tuple(spans), _roles(text_format, encoder, rows, place, starts[-1], spans))
-
-
-def _trailing(prompt: Prompt, word: int) -> int:
-    """Tokens of the punctuation behind a word: every mark is one token of its own."""
-    text = prompt.words[word]
-    return len(text) - len(text.rstrip(",.;:!?"))
+    return Layout(tuple(spans), _roles(text_format.chunk, encoder, rows, place, starts[-1], spans))
 
 
 def _placer(text_format: TextFormat, encoder: Encoder, rows: Rows) -> Callable[[int], int]:
@@ -195,16 +210,13 @@ def _placer(text_format: TextFormat, encoder: Encoder, rows: Rows) -> Callable[[
 
 
 def _roles(
-    text_format: TextFormat, encoder: Encoder, rows: Rows, place: Callable[[int], int], tokens: int, spans: Sequence[Span]
-) -> tuple[tuple[int, ...], ...]:
-    own = rows.of(encoder)
-    start = tuple(own[:: text_format.chunk]) if encoder.causal else ()
-    if encoder.causal:
-        end = place(tokens - 1) + 1 if tokens else 1
-    else:
-        end = place(tokens)
-    words = {place(token) for token in range(tokens)}
+    chunk: int, encoder: Encoder, rows: Rows, place: Callable[[int], int], tokens: int, spans: Sequence[Span]
+) -> Roles:
+    own, end = rows.of(encoder), place(tokens - 1) + 1 if tokens else place(0)
     in_span = {row for span in spans for row in span.rows}
-    other = tuple(sorted(words - in_span))
-    pads = tuple(row for row in own if row > end)
-    return start, (end,), pads, other
+    return Roles(
+        start=tuple(own[::chunk]) if encoder.causal else (),
+        end=(*(own[chunk - 1 : end : chunk] if encoder.causal else ()), end),
+        pad=tuple(row for row in own if row > end),
+        other=tuple(row for row in map(place, range(tokens)) if row not in in_span),
+    )

@@ -53,13 +53,14 @@ class Statistics:
         )  # fmt: skip
 
     def __add__(self, other: Statistics) -> Statistics:
-        if self.token.shape != other.token.shape:
-            raise ValueError(f"Statistics of shapes {tuple(self.token.shape)} and {tuple(other.token.shape)} do not add.")
+        one, two = ((*stats.token.shape, stats.label.shape[-1]) for stats in (self, other))
+        if one != two:
+            raise ValueError(f"Statistics of {one} and {two} folds, slots, tokens, columns and concepts do not add.")
         sums = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self) if f.name != "lengths"}
         return Statistics(**sums, lengths=torch.maximum(self.lengths, other.lengths))
 
-    def add(self, fold: int, slot: int, labels: Tensor, rows: Tensor, concept: bool) -> None:
-        """Add samples of one slot in place: labels (n, K) and rows (n, T_slot, d), of a concept's slot or a role's."""
+    def add(self, fold: int, slot: int, labels: Tensor, rows: Tensor) -> None:
+        """Add samples of one slot in place: labels (n, K) and rows (n, T_slot, d)."""
         a, x = labels.double(), rows.double()
         tokens = x.shape[1]
         self.count[fold, slot] += len(a)
@@ -68,9 +69,12 @@ class Statistics:
         self.token[fold, slot, :tokens] += x.sum(0)
         self.cross[fold, slot] += a.T @ x.mean(1)
         self.square[fold, slot] += x.square().sum()
-        flat = x.flatten(0, 1)
-        self.moment[0 if concept else 1] += flat.T @ flat
         self.lengths[slot] = tokens
+
+    def spread(self, rows: Tensor, concept: bool) -> None:
+        """Add rows (n, d) of many slots to the moment in place; apart from ``add``, as it costs d² each time."""
+        x = rows.double()
+        self.moment[0 if concept else 1] += x.T @ x
 
     def total(self, without: int | None = None) -> Sums:
         """Sum the folds, all or all but one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ..supsae_core import captures, prompts
 from ..supsae_core.captures import Capture, Entry, Plan
 from ..supsae_core.concepts import ConceptTable
-from ..supsae_core.prompts import Prompt, Wording
+from ..supsae_core.prompts import PLAIN, Prompt, Wording
 from .host import TextHost, fingerprint
 
 Progress = Callable[[int, int], None]
@@ -35,22 +36,23 @@ class CaptureConfig:
     def __post_init__(self) -> None:
         if self.prompts < 10 or self.calibration < 4:
             raise ValueError(
-                f"A capture needs at least 10 prompts and 4 calibration prompts, not {self.prompts} and {self.calibration}."
+                f"A capture needs at least 10 prompts and 4 calibration prompts, not {self.prompts} and "
+                f"{self.calibration}."
             )
         if not 0 < self.mention <= 1 or not 0 <= self.held_out <= 0.5:
             raise ValueError(
-                f"The mention rate must lie in 0 … 1 and the held-out share in 0 … 0.5, not {self.mention} and {self.held_out}."
+                "The mention rate must be above 0 and at most 1 and the held-out share in 0 … 0.5, not "
+                f"{self.mention} and {self.held_out}."
             )
 
 
-def plan(table: ConceptTable, host: TextHost, config: CaptureConfig, wording: Wording = Wording()) -> Plan:
+def plan(table: ConceptTable, host: TextHost, config: CaptureConfig, wording: Wording = PLAIN) -> Plan:
     """Draw every prompt of a capture; the same arguments give the same plan."""
     held_out = prompts.hold_out_pairs(table, config.held_out, config.seed)
     rng = np.random.default_rng((config.seed, 1))
-    entries = [
-        _entry(host, prompts.draw(table, rng, wording=wording, mention=config.mention, held_out=held_out), "fit")
-        for _ in range(config.prompts)
-    ]
+    used = [0] * len(table.phrases)
+    draw = partial(prompts.draw, table, rng, wording=wording, mention=config.mention, held_out=held_out, used=used)
+    entries = [_entry(host, draw(), "fit") for _ in range(config.prompts)]
     rng = np.random.default_rng((config.seed, 2))
     for index in range(config.calibration):
         new = index % len(table)
@@ -70,15 +72,16 @@ def calibration_pair(
 ) -> tuple[Prompt, Prompt]:
     """Draw a prompt that says another value of ``new``'s category, and its rewrite; no held-out pair on either side."""
     members = [one for one in table.categories[table.concepts[new].category] if one != new]
-    while True:
-        old = int(rng.choice(members))
-        prompt = prompts.draw(table, rng, wording=wording, mention=mention, held_out=held_out, require=[old])
-        changed = prompts.rewrite(table, prompt, old, new)
-        if not prompts.has_pair(changed.support(table), held_out):
-            return prompt, changed
+    old = int(rng.choice(members))
+    others = (frozenset((other, old)) for other in range(len(table)) if frozenset((other, new)) in held_out)
+    avoid = held_out.union(others)  # whatever the new concept must not meet, the old one does not meet either
+    prompt = prompts.draw(table, rng, wording=wording, mention=mention, held_out=avoid, require=[old])
+    return prompt, prompts.rewrite(table, prompt, old, new)
 
 
-def run(host: TextHost, folder: str | Path, to_do: Plan, *, progress: Progress | None = None, batch: int = 32) -> Capture:
+def run(
+    host: TextHost, folder: str | Path, to_do: Plan, *, progress: Progress | None = None, batch: int = 32
+) -> Capture:
     """Encode what is missing of a planned capture."""
     capture = captures.start(folder, to_do)
     missing = capture.missing()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -13,13 +13,15 @@ from torch import Tensor
 from .. import __version__
 from ..supsae_core import readout
 from ..supsae_core.apply import apply
-from ..supsae_core.captures import Capture, Encoded
+from ..supsae_core.captures import Capture, Encoded, Plan
 from ..supsae_core.dictionary import POOLED, Dictionary, Part
 from ..supsae_core.edits import Swap
-from ..supsae_core.slots import ROLES, Encoder, Layout, Rows, company, layout_of, rows_of
-from ..supsae_core.statistics import Statistics, fold_of
+from ..supsae_core.slots import ROLES, Layout, layout_of, rows_of
+from ..supsae_core.statistics import Statistics, Sums
+from . import paper
 from .capture import unmentioned
-from .solvers import ExactConfig, Solution, exact
+from .gather import gather, groups
+from .solvers import EXACT, ExactConfig, Solution, exact
 
 GAIN_RANGE = (0.8, 1.25)
 """A calibration outside means that the concept was poorly learnt (science.md, item 8)."""
@@ -36,12 +38,12 @@ class Moments(NamedTuple):
     """(d, d) covariance of the tokens of concepts"""
     middle: Tensor
     """(d,) their mean"""
-    pad: Tensor
-    """(d + 1,) linear score of being a pad"""
+    tail: Tensor
+    """(2, d + 1) linear scores of being the end and of being a pad"""
 
 
 def fit(
-    capture: Capture, config: ExactConfig = ExactConfig(), *, progress: Callable[[int, int], None] | None = None
+    capture: Capture, config: ExactConfig = EXACT, *, progress: Callable[[int, int], None] | None = None
 ) -> Dictionary:
     """Fit, calibrate and describe a dictionary.
 
@@ -54,97 +56,38 @@ def fit(
         ValueError: if the capture is not finished or damaged.
     """
     began = time.perf_counter()
-    rows = list(capture.read())
-    plan, tick = capture.plan, _ticker(progress, 3 + len(capture.plan.format.encoders))
-    tick()
-    statistics = gather(capture, rows, "fit")
+    plan, tick = capture.plan, _ticker(progress, 2 + len(capture.plan.format.encoders))
+    statistics = gather(capture, capture.read(), "fit")
     tick()
     group = groups(capture)
     solving = time.perf_counter()
     parts, measured = {}, {}
     for encoder in plan.format.encoders:
         solution = exact(statistics[encoder.name], group, len(plan.table.phrases), config)
-        parts[encoder.name] = _part(solution, statistics[encoder.name], group, len(plan.table.phrases))
+        parts[encoder.name] = make_part(solution, statistics[encoder.name], group, len(plan.table.phrases))
         measured[encoder.name] = solution.measured
         tick()
     alone = torch.zeros(1, dtype=torch.int64)
     solution = exact(statistics[POOLED], alone, 0, config)
-    parts[POOLED] = _part(solution, statistics[POOLED], alone, 0)
+    parts[POOLED] = make_part(solution, statistics[POOLED], alone, 0)
     measured[POOLED] = {k: v for k, v in solution.measured.items() if k not in ("fvu_token", "fvu_token_constant")}
     solved = time.perf_counter()
-    fits = [row for row in rows if row.entry.set == "fit"]
-    supports = [row.entry.prompt.support(plan.table) for row in fits]
+    supports = [entry.prompt.support(plan.table) for entry in plan.entries if entry.set == "fit"]
     dictionary = Dictionary(
-        plan.table, plan.format, parts, unmentioned(plan.table, supports), ((1.0, 1.0),), _provenance(capture, fits), {}
+        plan.table, plan.format, parts, unmentioned(plan.table, supports), ((1.0, 1.0),), _provenance(plan), {}
     )
-    dictionary, report = calibrate(dictionary, rows)
+    dictionary, report = calibrate(dictionary, [row for row in capture.read() if row.entry.set != "fit"])
     tick()
     seconds = {"solve_seconds": round(solved - solving, 3), "fit_seconds": round(time.perf_counter() - began, 3)}
     report = {"parts": measured, **report, **seconds, "never_captured": _never(dictionary)}
     return replace(dictionary, report=report)
 
 
-def groups(capture: Capture) -> Tensor:
-    """Return (S,) the group of every slot: its category, or one of its own for a role."""
-    table = capture.plan.table
-    phrases = [table.category_of[phrase.concept] for phrase in table.phrases]
-    return torch.tensor(phrases + [len(table.categories) + role for role in range(len(ROLES))])
-
-
-def gather(capture: Capture, rows: Iterable[Encoded], name: str) -> dict[str, Statistics]:
-    """Sum up the rows of one set of prompts, per encoder and for the pooled vector."""
-    plan = capture.plan
-    size, slots = len(plan.table), len(plan.table.phrases) + len(ROLES)
-    longest = {
-        encoder.name: _longest(plan.entries, encoder.name, plan.format.chunk) for encoder in plan.format.encoders
-    }
-    found = {
-        encoder.name: Statistics.zeros(slots, size, longest[encoder.name], encoder.last - encoder.first)
-        for encoder in plan.format.encoders
-    }
-    found[POOLED] = Statistics.zeros(1, size, 1, plan.format.pooled)
-    samples: dict[tuple[str, int, int], list[tuple[Tensor, Tensor]]] = {}
-    for row in rows:
-        if row.entry.set == name:
-            _collect(capture, row, samples)
-    for (part, fold, slot), some in samples.items():
-        concept = part != POOLED and slot < len(plan.table.phrases)
-        found[part].add(fold, slot, torch.cat([a for a, _ in some]), torch.cat([x for _, x in some]), concept)
-    return found
-
-
-def _longest(entries: Sequence[Any], name: str, chunk: int) -> int:
-    return min(chunk, max((sum(e.counts[name][m.start : m.stop]) for e in entries for m in e.prompt.mentions), default=1))
-
-
-def _collect(capture: Capture, row: Encoded, samples: dict[tuple[str, int, int], list[tuple[Tensor, Tensor]]]) -> None:
-    plan = capture.plan
-    table, fold = plan.table, fold_of(row.entry.prompt.text)
-    rows = rows_of(row.cond, plan.format)
-    layouts = layout_of(plan.format, table, row.entry.prompt, row.entry.counts, rows)
-    support = row.entry.prompt.support(table)
-    label = torch.zeros(1, len(table))
-    label[0, list(support)] = 1
-    samples.setdefault((POOLED, fold, 0), []).append((label, row.pooled[None, None]))
-    for encoder in plan.format.encoders:
-        layout = layouts[encoder.name]
-        chunk = plan.format.chunk if encoder.causal else None
-        labels = company(layout, support, len(table), len(row.cond), chunk)
-        x = row.cond[:, encoder.first : encoder.last]
-        for span in layout.spans:
-            at = list(span.rows)
-            samples.setdefault((encoder.name, fold, span.phrase), []).append((labels[at[:1]], x[at][None]))
-        for role, places in enumerate(layout.roles):
-            if places:
-                at = list(places)
-                slot = len(table.phrases) + role
-                samples.setdefault((encoder.name, fold, slot), []).append((labels[at], x[at][:, None]))
-
-
-def _part(solution: Solution, statistics: Statistics, group: Tensor, phrases: int) -> Part:
+def make_part(solution: Solution, statistics: Statistics, group: Tensor, phrases: int) -> Part:
     """Build a part in the precision of its file (half for codes and decoder), not yet calibrated."""
     moments = _moments(statistics, phrases)
     decoder = solution.decoder
+    rest = _rest(solution, statistics, group, phrases)
     half = lambda x: x.half().float()  # noqa: E731
     return Part(
         origin=half(solution.origin),
@@ -156,11 +99,12 @@ def _part(solution: Solution, statistics: Statistics, group: Tensor, phrases: in
         lengths=statistics.lengths,
         group=group,
         gain=torch.ones(solution.shared.shape[1]),
-        within=_whitener(decoder, moments.within),
-        around=_whitener(decoder, moments.around),
+        within=_whitener(decoder @ moments.within @ decoder.T),
+        rest=_whitener(rest),
+        around=_whitener(decoder @ moments.around @ decoder.T),
         middle=decoder @ (moments.middle - solution.origin),
-        pad=_through(decoder, solution.origin, moments.pad),
-        threshold=torch.tensor(0.0),
+        tail=_through(decoder, solution.origin, moments.tail),
+        threshold=torch.zeros(2),
     )
 
 
@@ -174,36 +118,51 @@ def _moments(statistics: Statistics, phrases: int) -> Moments:
     middle = sums.token[part].sum((0, 1)) / (counts * sums.lengths)[part].sum()
     seen = statistics.moment[0 if phrases else 1] / tokens[0 if phrases else 1]
     about = seen - torch.outer(middle, middle)
-    return Moments(within.float(), about.float(), middle.float(), _pad_score(sums, within, middle, phrases))
+    tail = [_role_score(sums, within, middle, phrases, role) for role in ("end", "pad")]
+    return Moments(within.float(), about.float(), middle.float(), torch.stack(tail))
 
 
 def _halves(phrases: int) -> tuple[slice, slice]:
     return slice(0, phrases), slice(phrases, None)
 
 
-def _pad_score(sums: Any, within: Tensor, middle: Tensor, phrases: int) -> Tensor:
-    """Linear discriminant of pads against the text, w·x + b."""
-    if not phrases or not float(sums.count[phrases + ROLES.index("pad")]):
+def _role_score(sums: Sums, within: Tensor, middle: Tensor, phrases: int, role: str) -> Tensor:
+    """Linear discriminant of a role's rows against the text, w·x + b; never, if the role was not seen."""
+    slot = phrases + ROLES.index(role)
+    if not phrases or not float(sums.count[slot]):
         return torch.cat([torch.zeros_like(middle), middle.new_tensor([-1.0])]).float()
-    pad = sums.mean_token[phrases + ROLES.index("pad"), 0]
-    weight = torch.linalg.solve(_shrunk(within), pad - middle)
-    return torch.cat([weight, -(weight @ (pad + middle) / 2)[None]]).float()
+    mean = sums.mean_token[slot, 0]
+    weight = torch.linalg.solve(_shrunk(within), mean - middle)
+    return torch.cat([weight, -(weight @ (mean + middle) / 2)[None]]).float()
 
 
 def _shrunk(covariance: Tensor) -> Tensor:
     return covariance + SHRINK * covariance.diagonal().mean() * torch.eye(len(covariance), dtype=covariance.dtype)
 
 
-def _whitener(decoder: Tensor, covariance: Tensor) -> Tensor:
-    """Return upper triangular w with ‖z w‖² = zᵀ Σ⁻¹ z for codes z."""
-    narrow = _shrunk(decoder.double() @ covariance.double() @ decoder.double().T)
-    lower = torch.linalg.cholesky(narrow)
+def _rest(solution: Solution, statistics: Statistics, group: Tensor, phrases: int) -> Tensor:
+    """Return the covariance (r, r), in codes, of phrases' tokens (all tokens if there are none) about their decode."""
+    sums, part = statistics.total(), slice(0, phrases or None)
+    gram, cross = (x[part] for x in sums.centred())
+    tokens, mean = sums.lengths[part].double(), sums.mean_token[part]
+    decoder = solution.decoder.double()
+    slope = (solution.shared[group[part]] + solution.own[part]).double()
+    spread = statistics.moment[0 if phrases else 1] - torch.einsum("s,std,ste->de", sums.count[part], mean, mean)
+    both = torch.einsum("s,skr,skq->rq", tokens, cross @ decoder.T, slope)
+    explained = torch.einsum("s,skr,skl,slq->rq", tokens, slope, gram, slope)
+    return (decoder @ spread @ decoder.T - both - both.T + explained) / (sums.count[part] * tokens).sum()
+
+
+def _whitener(covariance: Tensor) -> Tensor:
+    """Return upper triangular w with ‖z w‖² = zᵀ Σ⁻¹ z."""
+    lower = torch.linalg.cholesky(_shrunk(covariance.double()))
     return torch.linalg.solve_triangular(lower, torch.eye(len(lower), dtype=lower.dtype), upper=False).T.float()
 
 
 def _through(decoder: Tensor, origin: Tensor, score: Tensor) -> Tensor:
-    """Express a linear score of features as one of codes."""
-    return torch.cat([decoder @ score[:-1], (score[:-1] @ origin + score[-1])[None]])
+    """Express linear scores of features (·, d + 1) as scores of codes (·, r + 1)."""
+    weight, bias = score[:, :-1], score[:, -1:]
+    return torch.cat([weight @ decoder.T, weight @ origin[:, None] + bias], 1)
 
 
 # --- calibration ---------------------------------------------------------------------------------------------------
@@ -254,37 +213,38 @@ def _of(dictionary: Dictionary, reading: readout.Reading, members: Sequence[int]
 
 
 def _with_thresholds(dictionary: Dictionary, rows: Sequence[Encoded]) -> Dictionary:
-    """Put every encoder's threshold where true places and the best false ones are parted with the fewest errors."""
+    """Put both thresholds of every encoder where true places and the best false ones part with the fewest errors."""
     parts = dict(dictionary.parts)
+    truths = [known_reading(dictionary, row) for row in rows]
     for encoder in dictionary.format.encoders:
-        true, false = [], []
-        for row in rows:
-            truth = known_reading(dictionary, row)
-            some = _place_scores(dictionary, encoder, row, truth.layouts[encoder.name], truth.rows)
-            true += some[0]
-            false += some[1]
-        parts[encoder.name] = replace(parts[encoder.name], threshold=torch.tensor(best_threshold(true, false)))
+        cuts = torch.zeros(2)
+        for look in range(2):
+            true, false = [], []
+            for row, truth in zip(rows, truths, strict=True):
+                places = readout.scores(dictionary, encoder, row.cond, truth.rows)
+                if look:
+                    known = readout.pick(dictionary, encoder, places, None, float(cuts[0]))
+                    places = readout.scores(dictionary, encoder, row.cond, truth.rows, known)
+                some = true_and_false(places, truth.layouts[encoder.name])
+                true += some[0]
+                false += some[1]
+            cuts[look] = best_threshold(true, false)
+        parts[encoder.name] = replace(parts[encoder.name], threshold=cuts)
     return replace(dictionary, parts=parts)
 
 
-def _place_scores(
-    dictionary: Dictionary, encoder: Encoder, row: Encoded, layout: Layout, rows: Rows
-) -> tuple[list[float], list[float]]:
-    """Scores of the true places, and the best score of every other category away from them."""
-    words, table = readout.scores(dictionary, encoder, row.cond, rows)
-    true, taken = [], set()
-    for span in layout.spans:
-        place = span.rows[0] - words.start
-        taken |= {r - words.start for r in span.rows}
-        if 0 <= place < table.shape[1]:
-            true.append(float(table[span.phrase, place]))
-    free = [place for place in range(table.shape[1]) if place not in taken]
-    best = table[:, free].max(1).values if free else torch.empty(0)
+def true_and_false(places: readout.Places, layout: Layout) -> tuple[list[float], list[float]]:
+    """Return the scores of the phrases where they stand, and the best score of every phrase away from all of them."""
+    at = {row: place for place, row in enumerate(places.words)}
+    true = [float(places.table[span.phrase, at[span.rows[0]]]) for span in layout.spans if span.rows[0] in at]
+    taken = {row for span in layout.spans for row in span.rows}
+    free = [place for row, place in at.items() if row not in taken]
+    best = places.table[:, free].max(1).values if free else torch.empty(0)
     return true, [float(v) for v in best if torch.isfinite(v)]
 
 
 def best_threshold(true: Sequence[float], false: Sequence[float]) -> float:
-    """Return the cut with the fewest errors; of equal ones the middle of the widest gap."""
+    """Return the cut, between two scores or below all, with the fewest errors; of equal ones the middle one."""
     if not true:
         return 0.0
     cuts = sorted({*true, *false})
@@ -296,11 +256,16 @@ def best_threshold(true: Sequence[float], false: Sequence[float]) -> float:
     return middles[good[len(good) // 2]]
 
 
-def _gains(dictionary: Dictionary, pairs: Sequence[tuple[Encoded, Encoded]]) -> tuple[dict[str, Tensor], dict[str, float]]:
+def _gains(
+    dictionary: Dictionary, pairs: Sequence[tuple[Encoded, Encoded]]
+) -> tuple[dict[str, Tensor], dict[str, float]]:
     """Return per part the gains (K,), ⟨Δ, Δ_word⟩ / ‖Δ‖² over the calibration swaps, shrunk to the part's mean."""
     sums = {name: torch.zeros(2, len(dictionary.table)) for name in dictionary.parts}
     for before, after in pairs:
-        new, moved, word = _moves(dictionary, before, after)
+        new = _swapped(dictionary, before, after)
+        if dictionary.writes[new] is None:
+            continue
+        moved, word = _moves(dictionary, before, after, new)
         for name in dictionary.parts:
             sums[name][0, new] += (moved[name] * word[name]).sum()
             sums[name][1, new] += moved[name].square().sum()
@@ -313,14 +278,17 @@ def _gains(dictionary: Dictionary, pairs: Sequence[tuple[Encoded, Encoded]]) -> 
     return gains, spread
 
 
-def _moves(dictionary: Dictionary, before: Encoded, after: Encoded) -> tuple[int, Mapping[str, Tensor], Mapping[str, Tensor]]:
+def _swapped(dictionary: Dictionary, before: Encoded, after: Encoded) -> int:
+    supports = [row.entry.prompt.support(dictionary.table) for row in (before, after)]
+    return next(new for old, new in zip(*supports, strict=True) if old != new)
+
+
+def _moves(
+    dictionary: Dictionary, before: Encoded, after: Encoded, new: int
+) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
     """The change that the dictionary makes and the one that the rewrite makes, on rows that stand for one another."""
-    table = dictionary.table
-    new = next(
-        b for a, b in zip(before.entry.prompt.support(table), after.entry.prompt.support(table), strict=True) if a != b
-    )
     reading, target = known_reading(dictionary, before), known_reading(dictionary, after)
-    made = apply(dictionary, before.cond, before.pooled, [Swap(str(table.concepts[new]))], reading)
+    made = apply(dictionary, before.cond, before.pooled, [Swap(str(dictionary.table.concepts[new]))], reading)
     assert made.pooled is not None
     moved: dict[str, Tensor] = {POOLED: made.pooled - before.pooled}
     word: dict[str, Tensor] = {POOLED: after.pooled - before.pooled}
@@ -329,27 +297,33 @@ def _moves(dictionary: Dictionary, before: Encoded, after: Encoded) -> tuple[int
         columns = slice(encoder.first, encoder.last)
         moved[encoder.name] = made.cond[here, columns] - before.cond[here, columns]
         word[encoder.name] = after.cond[there, columns] - before.cond[here, columns]
-    return new, moved, word
+    return moved, word
 
 
 def paired_rows(one: Layout, other: Layout) -> tuple[list[int], list[int]]:
     """Pair the rows of a prompt and its rewrite: span with span, role with role, in order, as far as both go."""
     here, there = [], []
-    for a, b in [*((s.rows, t.rows) for s, t in zip(one.spans, other.spans, strict=True)), *zip(one.roles, other.roles, strict=True)]:
+    for a, b in [
+        *((s.rows, t.rows) for s, t in zip(one.spans, other.spans, strict=True)),
+        *zip(one.roles, other.roles, strict=True),
+    ]:
         for i, j in zip(a, b, strict=False):
             here.append(i)
             there.append(j)
     return here, there
 
 
+SOLVERS: dict[str, Callable[..., Dictionary | paper.Flattened]] = {"exact": fit, "paper": paper.fit}
+"""Solver → (capture, config, progress=…) → what it makes. ``exact`` makes dictionaries; ``paper`` is for comparison."""
+
+
 # --- description ---------------------------------------------------------------------------------------------------
 
 
-def _provenance(capture: Capture, fits: Sequence[Encoded]) -> dict[str, Any]:
-    plan = capture.plan
+def _provenance(plan: Plan) -> dict[str, Any]:
     return {
         "fingerprint": {site: list(values) for site, values in plan.fingerprint.items()},
-        "prompts": len(fits),
+        "prompts": sum(entry.set == "fit" for entry in plan.entries),
         "held_out": [list(pair) for pair in plan.held_out],
         "seed": plan.seed,
         "length_policy": f"at least {plan.format.chunk} rows",
@@ -359,7 +333,7 @@ def _provenance(capture: Capture, fits: Sequence[Encoded]) -> dict[str, Any]:
 
 
 def _never(dictionary: Dictionary) -> list[str]:
-    return [str(concept) for index, concept in enumerate(dictionary.table.concepts) if not dictionary.learnt(index)]
+    return [str(concept) for index, concept in enumerate(dictionary.table.concepts) if dictionary.writes[index] is None]
 
 
 def _ticker(progress: Callable[[int, int], None] | None, total: int) -> Callable[[], None]:

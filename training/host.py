@@ -1,4 +1,4 @@
-"""What a host must offer for capture, and the Portraits encoders as one; ComfyUI's CLIP is another (nodes/comfy_host)."""
+"""What a host must offer for capture, and the Portraits encoders as one; nodes/comfy_host adds ComfyUI's CLIP."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..portraits.text import TextEncoders, load_encoders
+from ..supsae_core.fingerprints import project
 from ..supsae_core.slots import FORMATS, TextFormat
 
 PROBES = ("a portrait of a person", "red and blue", "snow, forest, smiling")
@@ -47,7 +48,11 @@ class PortraitsText:
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:
         """Each text is laid out alone, so that its rows do not depend on the batch."""
-        made = [self._encoders.encode([text]) for text in texts] if _uneven(self, texts) else [self._encoders.encode(texts)]
+        made = (
+            [self._encoders.encode([text]) for text in texts]
+            if _uneven(self, texts)
+            else [self._encoders.encode(texts)]
+        )
         return [row for one in made for row in one.cond], [row for one in made for row in one.pooled]
 
 
@@ -60,15 +65,4 @@ def fingerprint(host: TextHost) -> dict[str, tuple[float, ...]]:
     """Return 64 numbers per site that tell this encoder from another: fixed random projections of the probes' rows."""
     conds, pooled = host.encode(PROBES)
     rows = torch.stack([cond.float().mean(0) for cond in conds]).flatten()
-    return {"cond": _project(rows), "pooled": _project(torch.stack(pooled).float().flatten())}
-
-
-def distance(one: Sequence[float], other: Sequence[float]) -> float:
-    """Return the relative distance of two fingerprints: below 0.01 the same, below 0.05 another precision."""
-    a, b = torch.tensor(one), torch.tensor(other)
-    return float((a - b).norm() / b.norm().clamp(min=1e-12))
-
-
-def _project(values: Tensor) -> tuple[float, ...]:
-    directions = torch.randn(len(values), 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return tuple(round(float(v), 5) for v in values.double() @ directions / len(values) ** 0.5)
+    return {"cond": project(rows), "pooled": project(torch.stack(pooled).float().flatten())}

@@ -15,9 +15,12 @@ from torch import Tensor
 
 from ..supsae_core.statistics import FOLDS, Statistics, Sums
 
-SHARED_RIDGES = (0.3, 3.0, 30.0)
-OWN_RIDGES = (3.0, 30.0, 300.0, 1e9)
-"""Candidates of ridge strength in units of samples; 1e9 means that slots do not deviate from their category."""
+NEVER = 1e12
+"""A ridge so strong that the level it belongs to does nothing."""
+COMMON_RIDGES = (10.0, NEVER)
+SHARED_RIDGES = (0.3, 3.0, 30.0, 300.0, NEVER)
+OWN_RIDGES = (3.0, 30.0, 300.0, NEVER)
+"""Candidates of ridge strength in units of samples, for the three levels that effects are fitted on."""
 RANK_SLACK = 0.01
 """The code width is the smallest within this share of the full held-out error."""
 
@@ -38,17 +41,32 @@ class Solution(NamedTuple):
     mean_label: Tensor
     """(S, K)"""
     measured: dict[str, float]
-    """held-out errors and chosen ridges"""
+    """held-out errors, code width, rank of the labels"""
 
 
 @dataclass(frozen=True)
 class ExactConfig:
     """Options of the exact solver; every candidate is judged by its exact held-out error over the folds."""
 
+    common_ridges: Sequence[float] = COMMON_RIDGES
     shared_ridges: Sequence[float] = SHARED_RIDGES
     own_ridges: Sequence[float] = OWN_RIDGES
     rank: int | None = None
     """code width, or None to choose"""
+
+
+EXACT = ExactConfig()
+
+
+class Ridges(NamedTuple):
+    """Ridge strengths, one per group (groups,), of the three levels of effects."""
+
+    common: Tensor
+    """of what company does to any token at all"""
+    shared: Tensor
+    """of how a group deviates from that"""
+    own: Tensor
+    """of how a slot deviates from its group"""
 
 
 class Effects(NamedTuple):
@@ -62,25 +80,58 @@ class Effects(NamedTuple):
     """(S, K, d)"""
 
 
-def effects(sums: Sums, group: Tensor, shared_ridge: float, own_ridge: float) -> Effects:
-    """Fit the effects of company by two ridge steps: shared within a group, then each slot's deviation.
+def effects(sums: Sums, group: Tensor, ridges: Ridges) -> Effects:
+    """Fit the effects of company by three ridge steps: common to all slots, then what groups and slots deviate by.
 
-    Columns are centred per slot, so that a company a slot never had takes the group's effect (science.md, item 3).
+    Columns are centred per slot, so that a company a slot never had takes the group's effect, and one that the group
+    never had the common one (science.md, item 3, with one level more: it is what few prompts can still determine).
     """
     gram, cross = sums.centred()
-    eye = torch.eye(gram.shape[-1], dtype=gram.dtype)
-    groups = int(group.max()) + 1
-    group_gram = gram.new_zeros(groups, *gram.shape[1:]).index_add_(0, group, gram)
-    group_cross = cross.new_zeros(groups, *cross.shape[1:]).index_add_(0, group, cross)
-    shared = torch.linalg.solve(group_gram + shared_ridge * eye, group_cross)
-    alone = torch.bincount(group, minlength=groups)[group] == 1
-    own = torch.linalg.solve(gram + own_ridge * eye, cross - gram @ shared[group])
-    own[alone] = 0
+    count = len(ridges.shared)
+    group_gram = gram.new_zeros(count, *gram.shape[1:]).index_add_(0, group, gram)
+    group_cross = cross.new_zeros(count, *cross.shape[1:]).index_add_(0, group, cross)
+    common = _ridge(gram.sum(0).expand_as(group_gram), cross.sum(0).expand_as(group_cross), ridges.common)
+    shared = common + _ridge(group_gram, group_cross - group_gram @ common, ridges.shared)
+    own = _ridge(gram, cross - gram @ shared[group], ridges.own[group])
+    own[torch.bincount(group, minlength=count)[group] == 1] = 0
     return Effects(sums.mean_token, shared, own)
 
 
+def _ridge(gram: Tensor, cross: Tensor, strength: Tensor) -> Tensor:
+    """Solve (gram + strength) W = cross for a batch (n, K, K), (n, K, d), (n,); ``NEVER`` gives zeros."""
+    solved = torch.zeros_like(cross)
+    some = strength < NEVER
+    eye = torch.eye(gram.shape[-1], dtype=gram.dtype)
+    solved[some] = torch.linalg.solve(gram[some] + strength[some, None, None] * eye, cross[some])
+    return solved
+
+
+def choose(folds: Sequence[tuple[Sums, Sums]], group: Tensor, config: ExactConfig) -> Ridges:
+    """Choose every group's ridges by its own held-out error: common and shared first, then own."""
+    groups = int(group.max()) + 1
+    never = torch.full((groups,), NEVER, dtype=torch.float64)
+    pairs = [(a, b) for a in config.common_ridges for b in config.shared_ridges]
+    first = [Ridges(never * 0 + a, never * 0 + b, never) for a, b in pairs]
+    best = _least(folds, group, first)
+    common, shared = (torch.stack([getattr(first[i], f)[g] for g, i in enumerate(best)]) for f in ("common", "shared"))
+    second = [Ridges(common, shared, never * 0 + own) for own in config.own_ridges]
+    return Ridges(common, shared, torch.tensor([config.own_ridges[i] for i in _least(folds, group, second)]).double())
+
+
+def _least(folds: Sequence[tuple[Sums, Sums]], group: Tensor, candidates: Sequence[Ridges]) -> list[int]:
+    """Return, per group, which candidate has the least held-out error."""
+    errors = torch.zeros(len(candidates), int(group.max()) + 1, dtype=torch.float64)
+    for row, ridges in zip(errors, candidates, strict=True):
+        for train, test in folds:
+            row.index_add_(0, group, held_out_error(effects(train, group, ridges), train, test, group)[0])
+    return errors.argmin(0).tolist()
+
+
 def held_out_error(fitted: Effects, train: Sums, test: Sums, group: Tensor) -> tuple[Tensor, Tensor]:
-    """Return Σ‖x − x̂‖² and Σ‖x − slot's training mean‖² per slot (S,), exactly, from sums."""
+    """Return Σ‖x − x̂‖² and Σ‖x − slot's training mean‖² per slot (S,), exactly, from sums.
+
+    Slots that the training folds never saw count nothing.
+    """
     slope = fitted.shared[group] + fitted.own
     mean, centre = fitted.mean, train.mean_label
     tokens = test.lengths.clamp(min=1).to(mean.dtype)
@@ -100,10 +151,11 @@ def held_out_error(fitted: Effects, train: Sums, test: Sums, group: Tensor) -> t
         + test.count[:, None, None] * centre[:, :, None] * average[:, None]
     )
     gain = -2 * (slope * cross).sum((1, 2)) + (slope * (gram @ slope)).sum((1, 2))
-    return base + tokens * gain, base
+    trained = train.count > 0
+    return (base + tokens * gain) * trained, base * trained
 
 
-def exact(statistics: Statistics, group: Tensor, phrases: int, config: ExactConfig = ExactConfig()) -> Solution:
+def exact(statistics: Statistics, group: Tensor, phrases: int, config: ExactConfig = EXACT) -> Solution:
     """Fit one part: choose the ridges and the code width by held-out error, then factor all effects.
 
     Args:
@@ -114,39 +166,26 @@ def exact(statistics: Statistics, group: Tensor, phrases: int, config: ExactConf
     """
     folds = [(statistics.total(without=f), statistics.fold(f)) for f in range(FOLDS)]
     judged = slice(0, phrases or None)
-    errors = {
-        (a, b): _error(folds, [effects(train, group, a, b) for train, _ in folds], group, judged)
-        for a in config.shared_ridges
-        for b in config.own_ridges
-    }
-    (shared_ridge, own_ridge), (error, base) = min(errors.items(), key=lambda item: item[1][0])
-    total = statistics.total()
-    fitted = effects(total, group, shared_ridge, own_ridge)
-    origin = _origin(total, judged)
+    ridges, total = choose(folds, group, config), statistics.total()
+    parts = [effects(train, group, ridges) for train, _ in folds]
+    error, base = _error(folds, parts, group, judged)
+    fitted, origin = effects(total, group, ridges), _origin(total, judged)
     decoder = _directions(fitted, total, origin)
-    parts = [effects(train, group, shared_ridge, own_ridge) for train, _ in folds]
-    rank = config.rank or _rank(folds, parts, group, judged, decoder, origin, error)
-    decoder = decoder[:rank]
-    around = float(total.square[judged].sum() - 2 * (total.token[judged].sum((0, 1)) @ origin)) + float(
-        _tokens(total, judged) * origin.square().sum()
-    )
+    decoder = decoder[: config.rank or _rank(folds, parts, group, judged, decoder, origin, error)]
     narrow, _ = _error(folds, [_narrow(part, decoder, origin) for part in parts], group, judged)
+    around = _spread(total, origin, judged)
     measured = {
         "fvu_slot": narrow / base,
         "fvu_token": narrow / around,
         "fvu_token_constant": base / around,
         "fvu_slot_full_rank": error / base,
-        "shared_ridge": shared_ridge,
-        "own_ridge": own_ridge,
-        "rank": float(rank),
+        "rank": float(len(decoder)),
         "label_rank": float(torch.linalg.matrix_rank(total.gram.sum(0))),
     }
     code = lambda x: (x @ decoder.T).float()  # noqa: E731
-    valid = torch.arange(fitted.mean.shape[1])[None] < total.lengths[:, None]
-    constant = code(fitted.mean - origin) * valid[..., None]
-    return Solution(
-        origin.float(), decoder.float(), constant, code(fitted.shared), code(fitted.own), total.mean_label.float(), measured
-    )
+    constant = code(fitted.mean - origin) * _valid(total)[..., None]
+    shared, own, label = code(fitted.shared), code(fitted.own), total.mean_label.float()
+    return Solution(origin.float(), decoder.float(), constant, shared, own, label, measured)
 
 
 def _error(
@@ -156,26 +195,28 @@ def _error(
     return float(sum(e[judged].sum() for e, _ in found)), float(sum(b[judged].sum() for _, b in found))
 
 
-def _tokens(sums: Sums, judged: slice) -> Tensor:
-    return (sums.count * sums.lengths)[judged].sum()
+def _valid(sums: Sums) -> Tensor:
+    """(S, T) whether a slot has that token."""
+    return torch.arange(sums.token.shape[1])[None] < sums.lengths[:, None]
 
 
 def _origin(sums: Sums, judged: slice) -> Tensor:
-    return sums.token[judged].sum((0, 1)) / _tokens(sums, judged)
+    """The mean of all tokens (d,)."""
+    return sums.token[judged].sum((0, 1)) / (sums.count * sums.lengths)[judged].sum()
+
+
+def _spread(sums: Sums, origin: Tensor, judged: slice) -> float:
+    """Σ‖x − origin‖² over all tokens, with origin their mean."""
+    return float(sums.square[judged].sum() - (sums.count * sums.lengths)[judged].sum() * origin.square().sum())
 
 
 def _directions(fitted: Effects, sums: Sums, origin: Tensor) -> Tensor:
     """Return the right singular vectors (·, d) of all means and effects, each weighted by how much it is used."""
-    valid = torch.arange(fitted.mean.shape[1])[None] < sums.lengths[:, None]
-    means = ((fitted.mean - origin) * sums.count.sqrt()[:, None, None])[valid]
+    means = ((fitted.mean - origin) * sums.count.sqrt()[:, None, None])[_valid(sums)]
     used = sums.centred()[0].diagonal(dim1=1, dim2=2).clamp(min=0).sqrt()[..., None]
-    slope = fitted.own + 0
-    rows = torch.cat([means, (slope * used).flatten(0, 1), _shared_rows(fitted, used)])
+    shared = fitted.shared * used.square().mean(0).sqrt()
+    rows = torch.cat([means, (fitted.own * used).flatten(0, 1), shared.flatten(0, 1)])
     return torch.linalg.svd(rows, full_matrices=False).Vh
-
-
-def _shared_rows(fitted: Effects, used: Tensor) -> Tensor:
-    return (fitted.shared * used.square().mean(0).sqrt()).flatten(0, 1)
 
 
 def _narrow(fitted: Effects, decoder: Tensor, origin: Tensor) -> Effects:

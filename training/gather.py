@@ -1,0 +1,117 @@
+"""From a capture's rows to the sums a fit needs: the tokens of every phrase and role, with their company."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..supsae_core.captures import SHARD, Capture, Encoded, Entry, Plan
+from ..supsae_core.dictionary import POOLED
+from ..supsae_core.slots import ROLES, Layout, company, layout_of, pooled_spans, rows_of
+from ..supsae_core.statistics import Statistics, fold_of
+
+
+class Key(NamedTuple):
+    """Where samples are summed."""
+
+    part: str
+    fold: int
+    slot: int
+
+
+Samples = dict[Key, list[tuple[Tensor, Tensor]]]
+"""key → labels (n, K) and rows (n, T, d)"""
+
+
+def gather(capture: Capture, rows: Iterable[Encoded], name: str) -> dict[str, Statistics]:
+    """Sum up the rows of one set of prompts, per encoder and for the pooled vector; memory does not grow with them.
+
+    Raises:
+        ValueError: if an encoder spells a phrase with another number of tokens in another prompt.
+    """
+    plan = capture.plan
+    found = {
+        encoder.name: Statistics.zeros(
+            len(plan.table.phrases) + len(ROLES),
+            len(plan.table),
+            _longest(plan, encoder.name),
+            encoder.last - encoder.first,
+        )
+        for encoder in plan.format.encoders
+    }
+    found[POOLED] = Statistics.zeros(1, len(plan.table), 1, plan.format.pooled)
+    wanted = (row for row in rows if row.entry.set == name)
+    while some := list(islice(wanted, SHARD)):
+        samples: Samples = {}
+        for row in some:
+            _collect(plan, row, samples)
+        _add(plan, found, samples)
+    return found
+
+
+def groups(capture: Capture) -> Tensor:
+    """Return (S,) the group of every slot: its category, or one of its own for a role."""
+    table = capture.plan.table
+    phrases = [table.category_of[phrase.concept] for phrase in table.phrases]
+    return torch.tensor(phrases + [len(table.categories) + role for role in range(len(ROLES))])
+
+
+def _longest(plan: Plan, encoder: str) -> int:
+    """Most tokens that a phrase can have, its punctuation included."""
+    return max((_tokens(entry, encoder) for entry in plan.entries), default=1)
+
+
+def _tokens(entry: Entry, encoder: str) -> int:
+    counts = entry.counts[encoder]
+    return max((sum(counts[mention.start : mention.stop]) for mention in entry.prompt.mentions), default=1)
+
+
+def _collect(plan: Plan, row: Encoded, samples: Samples) -> None:
+    table, fold, prompt = plan.table, fold_of(row.entry.prompt.text), row.entry.prompt
+    layouts = layout_of(plan.format, table, prompt, row.entry.counts, rows_of(row.cond, plan.format))
+    said = torch.zeros(1, len(table))
+    said[0, [table.phrases[span.phrase].concept for span in pooled_spans(plan.format, layouts)]] = 1
+    samples.setdefault(Key(POOLED, fold, 0), []).append((said, row.pooled[None, None]))
+    for encoder in plan.format.encoders:
+        layout, x = layouts[encoder.name], row.cond[:, encoder.first : encoder.last]
+        labels = company(
+            layout.spans, prompt.support(table), len(table), len(x), plan.format.chunk if encoder.causal else None
+        )
+        for slot, at, some in _slots(len(table.phrases), layout, x):
+            samples.setdefault(Key(encoder.name, fold, slot), []).append((labels[at], some))
+
+
+def _slots(phrases: int, layout: Layout, x: Tensor) -> Iterable[tuple[int, list[int], Tensor]]:
+    """Yield (slot, rows whose company counts, samples (n, T, d)): a phrase is one sample, each row of a role is."""
+    for span in layout.spans:
+        yield span.phrase, [span.rows[0]], x[list(span.rows)][None]
+    for role, rows in enumerate(layout.roles):
+        if rows:
+            yield phrases + role, list(rows), x[list(rows)][:, None]
+
+
+def _add(plan: Plan, found: Mapping[str, Statistics], samples: Samples) -> None:
+    phrases = len(plan.table.phrases)
+    for (part, fold, slot), some in samples.items():
+        known = int(found[part].lengths[slot])
+        lengths = {x.shape[1] for _, x in some} | ({known} if known else set())
+        if len(lengths) > 1:
+            raise ValueError(
+                f"The encoder {part!r} spells the phrase {plan.table.phrases[slot].text!r} with {min(lengths)} tokens "
+                f"in one prompt and {max(lengths)} in another. Word it without marks or brackets."
+            )
+        found[part].add(fold, slot, torch.cat([a for a, _ in some]), torch.cat([x for _, x in some]))
+    for part, statistics in found.items():
+        for concept in (True, False):
+            rows = [
+                x.flatten(0, 1)
+                for key, some in samples.items()
+                for _, x in some
+                if key.part == part and (part != POOLED and key.slot < phrases) == concept
+            ]
+            if rows:
+                statistics.spread(torch.cat(rows), concept)
