@@ -1,0 +1,139 @@
+"""The paper's own model, for comparison: features flattened by position, codes shared by all prompts, fitted by Adam.
+
+El Harzli et al., arXiv 2602.00924. Letters (science.md): M (n, K) labels, Y (K, d) codes, W decoder, b bias;
+x̂_i = W σ(M_i ⊙ Y) + b with σ a leaky ReLU and x the dimensions of the flattened embedding that vary most.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..supsae_core.captures import Capture, Encoded
+
+KIND = "supsae.flattened"
+
+
+@dataclass(frozen=True)
+class PaperConfig:
+    """The paper's settings; epochs and rate are where the loss no longer falls on Portraits."""
+
+    width: int = 10
+    """d, code width of a concept"""
+    keep: int = 1000
+    """dimensions of the flattened embedding to model: those of the largest range"""
+    epochs: int = 60
+    batch: int = 64
+    rate: float = 1e-2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Flattened:
+    """A fitted model of the paper. It holds for prompts of the captured length only."""
+
+    kept: Tensor
+    """(keep,) indices into rows flattened, the pooled vector behind them"""
+    codes: Tensor
+    """(K, d)"""
+    decoder: Tensor
+    """(K · d, keep)"""
+    bias: Tensor
+    """(keep,)"""
+    shape: tuple[int, int]
+    """rows and width of a conditioning"""
+
+    def decode(self, support: Sequence[int]) -> Tensor:
+        """Return the modelled features (keep,) of a set of concepts."""
+        return decode(_labels([support], len(self.codes)), self.codes, self.decoder, self.bias)[0]
+
+    def edit(
+        self, cond: Tensor, pooled: Tensor, old: Sequence[int], new: Sequence[int], strength: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """Flip the mask from ``old`` to ``new`` and add the decoded difference to the kept dimensions.
+
+        Raises:
+            ValueError: if the conditioning has another shape than the captured ones.
+        """
+        if tuple(cond.shape) != self.shape:
+            raise ValueError(f"A flattened model of {self.shape} rows and columns cannot edit {tuple(cond.shape)}.")
+        x = torch.cat([cond.flatten(), pooled])
+        x[self.kept] += strength * (self.decode(new) - self.decode(old)).to(x.dtype)
+        return x[: cond.numel()].view_as(cond), x[cond.numel() :]
+
+    def save(self, path: str | Path) -> None:
+        """Write one ``.safetensors`` file."""
+        tensors = {name: getattr(self, name).contiguous() for name in ("kept", "codes", "decoder", "bias")}
+        save_file(tensors | {"shape": torch.tensor(self.shape)}, path, metadata={"kind": KIND, "format_version": "1"})
+
+
+def load(path: str | Path) -> Flattened:
+    """Read a file written by ``Flattened.save``.
+
+    Raises:
+        ValueError: if the file is missing, truncated or of another kind.
+    """
+    path = Path(path)
+    try:
+        with safe_open(path, "pt") as file:
+            kind = (file.metadata() or {}).get("kind")
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path.name!r} is not a whole safetensors file ({error}).") from error
+    if kind != KIND:
+        raise ValueError(f"{path.name!r} is not a flattened model. Make one by 'supsae fit --solver paper'.")
+    rows, width = tensors.pop("shape").tolist()
+    return Flattened(**tensors, shape=(rows, width))
+
+
+def decode(labels: Tensor, codes: Tensor, decoder: Tensor, bias: Tensor) -> Tensor:
+    """x̂ = W σ(M ⊙ Y) + b for labels (n, K)."""
+    hidden = F.leaky_relu(labels[:, :, None] * codes).flatten(1)
+    return hidden @ decoder + bias
+
+
+def fit(
+    capture: Capture, config: PaperConfig = PaperConfig(), *, progress: Callable[[int, int], None] | None = None
+) -> Flattened:
+    """Fit the paper's model to a capture's fit prompts by Adam; prompts of another length than most are left out."""
+    rows = [row for row in capture.read() if row.entry.set == "fit"]
+    shape = Counter(tuple(row.cond.shape) for row in rows).most_common(1)[0][0]
+    rows = [row for row in rows if tuple(row.cond.shape) == shape]
+    table = capture.plan.table
+    x, labels = _features(rows), _labels([row.entry.prompt.support(table) for row in rows], len(table))
+    kept = (x.amax(0) - x.amin(0)).topk(min(config.keep, x.shape[1])).indices.sort().values
+    x = x[:, kept]
+    generator = torch.Generator().manual_seed(config.seed)
+    size = labels.shape[1]
+    codes = torch.randn(size, config.width, generator=generator).requires_grad_()
+    decoder = (0.1 * torch.randn(size * config.width, len(kept), generator=generator)).requires_grad_()
+    bias = x.mean(0).clone().requires_grad_()
+    optimiser = torch.optim.Adam([codes, decoder, bias], config.rate)
+    for epoch in range(config.epochs):
+        for batch in torch.randperm(len(x), generator=generator).split(config.batch):
+            loss = F.mse_loss(decode(labels[batch], codes, decoder, bias), x[batch])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        if progress:
+            progress(epoch + 1, config.epochs)
+    return Flattened(kept, codes.detach(), decoder.detach(), bias.detach(), (shape[0], shape[1]))
+
+
+def _features(rows: Sequence[Encoded]) -> Tensor:
+    return torch.stack([torch.cat([row.cond.flatten(), row.pooled]) for row in rows])
+
+
+def _labels(supports: Sequence[Sequence[int]], size: int) -> Tensor:
+    labels = torch.zeros(len(supports), size)
+    for row, support in zip(labels, supports, strict=True):
+        row[list(support)] = 1
+    return labels
