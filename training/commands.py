@@ -1,0 +1,309 @@
+"""What the commands do; everything heavy is imported here, and diffusers only where a picture is drawn."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ..portraits import captions
+from ..portraits.text import Tokenizer, load_encoders
+from ..supsae_core import captures, concepts, dictionary, edits, prompts, readout
+from ..supsae_core.apply import Edited, apply
+from ..supsae_core.concepts import ConceptTable
+from ..supsae_core.dictionary import Dictionary
+from ..supsae_core.edits import Change, Edit
+from ..supsae_core.fingerprints import PRECISION, SAME, distance
+from ..supsae_core.prompts import PLAIN, Prompt, Wording
+from . import capture as capturing
+from . import fit as fitting
+from .capture import CaptureConfig
+from .describe import describe
+from .host import PortraitsText, TextHost, fingerprint
+from .pictures import cosine_picture
+
+SHIPPED = Path(__file__).parents[1] / "portraits" / "weights" / "supsae" / "portraits.safetensors"
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+SPELLING = re.compile(r"\s*(\w+)\s+(.+?)\s*(?:@\s*(\S+)\s*)?", re.DOTALL)
+
+
+# --- prompts, capture, fit -----------------------------------------------------------------------------------------
+
+
+def draw_prompts(args: argparse.Namespace) -> None:
+    """Print prompts and what each mentions."""
+    table, wording = _table(args.table)
+    if args.count < 1 or not 0 <= args.mention <= 1 or not 0 <= args.held_out <= 0.5:
+        raise ValueError("Choose --count of at least 1, --mention in 0 … 1 and --held-out in 0 … 0.5.")
+    held_out = prompts.hold_out_pairs(table, args.held_out, args.seed)
+    rng = np.random.default_rng(args.seed)
+    drawn = [
+        prompts.draw(table, rng, wording=wording, mention=args.mention, held_out=held_out) for _ in range(args.count)
+    ]
+    if args.json:
+        print(json.dumps([_prompt_json(table, prompt) for prompt in drawn], ensure_ascii=False, indent=1))
+        return
+    for number, prompt in enumerate(drawn, 1):
+        print(f"{number}. {prompt.text or '(nothing)'}")
+        print(f"   says {_names(table, prompt.support(table))}")
+    if held_out:
+        print(f"{len(held_out)} pairs of concepts are never written together.")
+
+
+def _prompt_json(table: ConceptTable, prompt: Prompt) -> dict[str, object]:
+    mentions = [
+        {
+            "concept": str(table.concepts[table.phrases[mention.phrase].concept]),
+            "phrase": table.phrases[mention.phrase].text,
+            "words": [mention.start, mention.stop],
+        }
+        for mention in prompt.mentions
+    ]
+    return {"text": prompt.text, "mentions": mentions}
+
+
+def capture(args: argparse.Namespace) -> None:
+    """Encode prompts with the Portraits encoders, saying first what it will take."""
+    table, wording = _table(args.table)
+    config = CaptureConfig(args.prompts, args.calibration, args.mention, args.held_out, args.seed)
+    host = PortraitsText()
+    plan = capturing.plan(table, host, config, wording)
+    print(
+        f"{len(plan.entries)} prompts ({config.prompts} to fit on, {config.calibration} to calibrate on and their "
+        f"rewrites) will take {captures.size(plan) / 1e6:.1f} MB in {args.out}."
+    )
+    begun = captures.start(args.out, plan)
+    done = begun.shards - len(begun.missing())
+    if done:
+        print(f"{done} of {begun.shards} parts are there already; going on with the rest.")
+    with tqdm(total=1, desc="encode", unit="prompt") as bar:
+        made = capturing.run(host, args.out, plan, progress=_onto(bar))
+    print(f"Wrote the capture {made.folder}. Next: supsae fit {made.folder} --out portraits.safetensors")
+
+
+def fit(args: argparse.Namespace) -> None:
+    """Fit a dictionary, print its report, and write the file and its cosine matrix."""
+    if args.solver not in fitting.SOLVERS:
+        raise ValueError(f"There is no solver {args.solver!r}. Solvers are: {', '.join(fitting.SOLVERS)}.")
+    out = args.out if args.out.suffix else args.out.with_suffix(".safetensors")
+    found = captures.load(args.capture)
+    with tqdm(total=1, desc="fit", unit="step") as bar:
+        made = fitting.SOLVERS[args.solver](found, progress=_onto(bar))
+    if not isinstance(made, Dictionary):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        made.save(out)
+        print(f"Wrote the flattened model {out}. It is there to be compared with: no other command reads it.")
+        return
+    dictionary.save(made, out)
+    picture = out.with_suffix(".png")
+    cosine_picture(made).save(picture)
+    print(f"{describe(made)}\n\nWrote the dictionary {out} and its cosine matrix {picture}")
+
+
+def _table(path: Path | None) -> tuple[ConceptTable, Wording]:
+    """Return a table and how its prompts are worded; Portraits' own unless a file is given."""
+    return (captions.table(), captions.WORDING) if path is None else (concepts.load(path), PLAIN)
+
+
+def _onto(bar: tqdm) -> Callable[[int, int], None]:
+    def progress(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    return progress
+
+
+def _names(table: ConceptTable, support: Sequence[int]) -> str:
+    return ", ".join(str(table.concepts[one]) for one in support) or "no concept of the table"
+
+
+# --- edit ----------------------------------------------------------------------------------------------------------
+
+
+def edit(args: argparse.Namespace) -> None:
+    """Draw a portrait before and after edits, side by side, and say what was found and what changed."""
+    wanted = [parse_edit(text) for text in args.edits]
+    if args.out.suffix.lower() not in PICTURES:
+        raise ValueError(f"The picture {str(args.out)!r} must end in one of {', '.join(PICTURES)}.")
+    learnt, host = dictionary.load(args.dictionary or SHIPPED), PortraitsText()
+    check_encoder(learnt, host)
+    (cond,), (pooled,) = host.encode([args.prompt])
+    made = apply(learnt, cond, pooled, wanted)
+    assert made.pooled is not None
+    print(f"The prompt says {readout.describe(learnt, made.reading)}.")
+    print("\n".join(_change_lines(learnt, wanted, made)))
+    from . import images, studio  # diffusers takes seconds to import: only once the edit is known to be possible
+
+    models = studio.load()
+    with tqdm(total=2, desc="draw", unit="picture") as bar:
+        pictures = studio.draw(
+            models, [cond, made.cond], [pooled, made.pooled], [args.seed] * 2,
+            steps=args.steps, cfg=args.cfg, batch=1, progress=_onto(bar),
+        )  # fmt: skip
+    print(_difference(*studio.read(models, pictures)))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    captions_below = [f"before, seed {args.seed}", "after: " + "; ".join(" ".join(text.split()) for text in args.edits)]
+    images.side_by_side(list(pictures), captions_below).save(args.out)
+    print(f"Wrote {args.out}")
+
+
+def parse_edit(text: str) -> Edit:
+    """Read an edit's spelling, ``swap hair: red`` or ``swap hair: red @ 0.5``.
+
+    Raises:
+        ValueError: naming the text received and how one is written.
+    """
+    match = SPELLING.fullmatch(text)
+    try:
+        strength = float(match[3]) if match and match[3] else 1.0
+    except ValueError:
+        match, strength = None, 1.0
+    if not match:
+        raise ValueError(
+            f"The edit {text!r} cannot be read. Write 'swap hair: red', or 'swap hair: red @ 0.5' for half."
+        )
+    return edits.make(match[1].casefold(), match[2], strength)
+
+
+def check_encoder(learnt: Dictionary, host: TextHost) -> None:
+    """Refuse a dictionary that was made for another text encoder; say so when it is only another precision.
+
+    Raises:
+        ValueError: if format or fingerprint do not fit.
+    """
+    if learnt.format != host.format:
+        raise ValueError(f"This dictionary is for the format {learnt.format.name!r}, not for {host.format.name!r}.")
+    off = distance(fingerprint(host), learnt.provenance.get("fingerprint", {}))
+    if off >= PRECISION:
+        raise ValueError(
+            f"This dictionary was made for another text encoder (outputs differ by {off:.0%}). Capture and fit anew."
+        )
+    if off >= SAME:
+        print(f"Note: the dictionary was made for these encoders in another precision ({off:.1%} apart).")
+
+
+def _change_lines(learnt: Dictionary, wanted: Sequence[Edit], made: Edited) -> list[str]:
+    """Say what each edit came to; changes carry applied strengths, so the slider's are taken from the edits."""
+    lines = []
+    for edit in wanted:
+        category = learnt.table.concepts[learnt.table.index(edit.concept)].category
+        members = learnt.table.categories[category]
+        own = [change for change in made.changes if change.old in members or change.new in members]
+        lines += [f"Changed: {_change(learnt, change)}{_at(edit)}" for change in own]
+        lines += (
+            [] if own else [f"Nothing to change for {edit.concept!r}: said already, or at a strength without effect."]
+        )
+    return lines
+
+
+def _change(learnt: Dictionary, change: Change) -> str:
+    old, new = (None if one is None else str(learnt.table.concepts[one]) for one in (change.old, change.new))
+    if change.scale:
+        return f"{old} scaled"
+    return f"{old} to {new}" if old and new else f"{new} added" if new else f"{old} removed"
+
+
+def _at(edit: Edit) -> str:
+    return "" if edit.strength == 1 else f", strength {edit.strength:g}"
+
+
+def _difference(before: dict[str, str], after: dict[str, str]) -> str:
+    moved = [f"{name} from {before[name]} to {value}" for name, value in after.items() if value != before[name]]
+    return (
+        f"In the pictures the reader sees {', '.join(moved)}; the rest as before."
+        if moved
+        else ("The reader sees the same values in both pictures.")
+    )
+
+
+# --- inspect, demo -------------------------------------------------------------------------------------------------
+
+
+def inspect(args: argparse.Namespace) -> None:
+    """Describe a capture or a dictionary, or read a prompt with the latter."""
+    if args.path.is_dir():
+        if args.prompt is not None:
+            raise ValueError(
+                f"{args.path} is a capture; a prompt is read with a dictionary. Fit one: supsae fit {args.path}"
+            )
+        print(describe_capture(captures.load(args.path)))
+        return
+    learnt = dictionary.load(args.path)
+    print(describe(learnt) if args.prompt is None else read_prompt(learnt, args.prompt))
+
+
+def describe_capture(found: captures.Capture) -> str:
+    """Return what a capture holds, in lines."""
+    plan, missing = found.plan, len(found.missing())
+    sets = ", ".join(f"{sum(entry.set == name for entry in plan.entries)} {name}" for name in captures.SETS)
+    state = "finished" if not missing else f"{missing} of {found.shards} parts missing: run 'supsae capture' again"
+    sizes = ", ".join(f"{name} ({len(members)})" for name, members in plan.table.categories.items())
+    held_out = (
+        f"{len(plan.held_out)} pairs of concepts never written together" if plan.held_out else "no pairs held out"
+    )
+    examples = [f"  {entry.prompt.text}" for entry in plan.entries[:3]]
+    return "\n".join(
+        [
+            f"Capture {found.folder}, {captures.size(plan) / 1e6:.1f} MB: {state}",
+            f"prompts: {sets}; seed {plan.seed}; {held_out}",
+            f"format {plan.format.name!r}; {len(plan.table)} concepts: {sizes}",
+            "the first prompts:",
+            *examples,
+        ]
+    )
+
+
+def read_prompt(learnt: Dictionary, text: str) -> str:
+    """Return what a dictionary reads in the conditioning of a prompt, in lines, beside the words that stand there."""
+    encoders = load_encoders()
+    host = PortraitsText(encoders)
+    check_encoder(learnt, host)
+    (cond,), _ = host.encode([text])
+    with torch.inference_mode():
+        reading = readout.read(learnt, cond)
+    if not reading.found:
+        return "The conditioning says none of the dictionary's concepts."
+    lines = [("concept", "words in the prompt", "score", "rows")]
+    first = reading.rows.causal
+    for found in reading.found:
+        rows = f"{found.rows[0]}-{found.rows[-1]}"
+        words = _words(encoders.tokenizer, text, [row - first for row in found.rows])
+        concept = learnt.table.concepts[learnt.table.phrases[found.phrase].concept]
+        lines.append((str(concept), words, f"{found.score:.2f}", rows))
+    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def _words(tokenizer: Tokenizer, text: str, tokens: Sequence[int]) -> str:
+    """Return the whitespace words that tokens of a prompt belong to."""
+    words = text.split()
+    owner = [index for index, word in enumerate(words) for _ in tokenizer.ids(word)]
+    return " ".join(words[index] for index in dict.fromkeys(owner[t] for t in tokens if 0 <= t < len(owner)))
+
+
+def demo(args: argparse.Namespace) -> None:
+    """Run the demo and print where to look and the key numbers."""
+    from . import demo as showing
+    from . import report
+
+    made = showing.run(args.out, showing.DemoConfig(prompts=args.prompts, cases=args.cases, seed=args.seed))
+    print(report.summary(made))
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "demo": demo,
+    "prompts": draw_prompts,
+    "capture": capture,
+    "fit": fit,
+    "edit": edit,
+    "inspect": inspect,
+}
+"""Spelling → what it does with the parsed arguments."""

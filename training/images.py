@@ -1,0 +1,111 @@
+"""Pictures beside one another on a sheet, with captions; drawn with Pillow alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+PAPER, INK, FAINT = (250, 249, 246), (36, 36, 42), (128, 126, 132)
+MARKS = {"missed": (214, 48, 62), "moved": (232, 158, 30)}
+"""What may be wrong with a picture → colour of its frame."""
+SIDE, GAP, MARGIN = 192, 14, 36
+LABELS = 132
+"""Pixels left of the rows for their names."""
+
+
+class Column(NamedTuple):
+    """One case on a sheet."""
+
+    title: str
+    subtitle: str
+    pictures: tuple[np.ndarray, ...]
+    """(h, w, 3) bytes, one a row of the sheet"""
+    marks: tuple[str, ...]
+    """key of ``MARKS`` or empty, one a picture"""
+
+
+def sheet(columns: Sequence[Column], rows: Sequence[str], title: str, note: str, *, across: int = 8) -> Image.Image:
+    """Draw columns of pictures in bands of ``across``, a title above and a note below."""
+    across = min(across, len(columns))
+    bands = [columns[start : start + across] for start in range(0, len(columns), across)]
+    width = MARGIN + LABELS + across * (SIDE + GAP) - GAP + MARGIN
+    note_lines = _wrapped(note, font(16), width - 2 * MARGIN)
+    band_height = 62 + len(rows) * (SIDE + GAP) + 20
+    height = 84 + len(bands) * band_height + 24 * len(note_lines) + MARGIN
+    made = Image.new("RGB", (width, height), PAPER)
+    pen = ImageDraw.Draw(made)
+    pen.text((MARGIN, 28), title, INK, font(30))
+    for index, band in enumerate(bands):
+        _band(made, band, rows, 84 + index * band_height)
+    for index, line in enumerate(note_lines):
+        pen.text((MARGIN, 84 + len(bands) * band_height + 24 * index), line, FAINT, font(16))
+    return made
+
+
+def side_by_side(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> Image.Image:
+    """Draw pictures of one size in a row at twice their size, a caption under each."""
+    side = 2 * pictures[0].shape[0]
+    lines = [_wrapped(caption, font(17), side) for caption in captions]
+    height = side + 2 * GAP + 24 * max(map(len, lines)) + GAP
+    made = Image.new("RGB", (GAP + len(pictures) * (side + GAP), height), PAPER)
+    pen = ImageDraw.Draw(made)
+    for index, (picture, caption) in enumerate(zip(pictures, lines, strict=True)):
+        left = GAP + index * (side + GAP)
+        _paste(made, picture, left, GAP, side)
+        for row, line in enumerate(caption):
+            pen.text((left + 2, 2 * GAP + side + 24 * row), line, INK, font(17))
+    return made
+
+
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return Pillow's own font, which every machine has; it knows no arrows."""
+    try:
+        return ImageFont.load_default(size)
+    except TypeError:  # Pillow before 10.1 has one size
+        return ImageFont.load_default()
+
+
+def _band(made: Image.Image, band: Sequence[Column], rows: Sequence[str], top: int) -> None:
+    pen = ImageDraw.Draw(made)
+    for row, name in enumerate(rows):
+        middle = top + 62 + row * (SIDE + GAP) + SIDE // 2
+        for line, text in enumerate(name.split("\n")):
+            pen.text((MARGIN, middle - 12 * len(name.split("\n")) + 24 * line), text, INK, font(18))
+    for index, column in enumerate(band):
+        left = MARGIN + LABELS + index * (SIDE + GAP)
+        pen.text((left + 2, top + 8), _shortened(column.title, font(15), SIDE), FAINT, font(15))
+        pen.text((left + 2, top + 28), _shortened(column.subtitle, font(20), SIDE), INK, font(20))
+        for row, (picture, mark) in enumerate(zip(column.pictures, column.marks, strict=True)):
+            _paste(made, picture, left, top + 62 + row * (SIDE + GAP), SIDE, mark)
+
+
+def _paste(made: Image.Image, picture: np.ndarray, left: int, top: int, side: int, mark: str = "") -> None:
+    """Paste with round corners, and a coloured frame if something is wrong."""
+    shown = Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
+    mask = Image.new("L", (4 * side, 4 * side), 0)
+    ImageDraw.Draw(mask).rounded_rectangle([0, 0, 4 * side - 1, 4 * side - 1], radius=4 * side // 16, fill=255)
+    if mark:
+        box = [left - 4, top - 4, left + side + 3, top + side + 3]
+        ImageDraw.Draw(made).rounded_rectangle(box, radius=side // 16 + 4, fill=MARKS[mark])
+    made.paste(shown, (left, top), mask.resize((side, side), Image.Resampling.LANCZOS))
+
+
+def _shortened(text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    if face.getlength(text) <= width:
+        return text
+    while text and face.getlength(text + "…") > width:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def _wrapped(text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+    lines: list[str] = []
+    for word in text.split():
+        if lines and face.getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines or [""]
