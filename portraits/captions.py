@@ -67,7 +67,9 @@ def caption(factors: Mapping[str, str], rng: np.random.Generator, *, longest: in
     A caption of more than ``longest`` words and punctuation marks is drawn anew.
     """
     share = rng.uniform(0.3, 1.0)
-    written = [full_table().index(f"{category}: {value}") for category, value in factors.items() if rng.random() < share]
+    written = [
+        full_table().index(f"{category}: {value}") for category, value in factors.items() if rng.random() < share
+    ]
     while True:
         prompt = prompts.draw(full_table(), rng, wording=WORDING, mention=0.0, require=written)
         if len(re.findall(r"\w+|[^\w\s]", prompt.text)) <= longest:

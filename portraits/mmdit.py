@@ -35,10 +35,8 @@ def _embed_number(value: Tensor, width: int = 256) -> Tensor:
     return torch.cat([angle.cos(), angle.sin()], 1)
 
 
-def _two_layers(inside: int, outside: int) -> nn.Module:
-    holder = nn.Module()
-    holder.mlp = nn.Sequential(nn.Linear(inside, outside), nn.SiLU(), nn.Linear(outside, outside))
-    return holder
+def _two_layers(inside: int, outside: int) -> nn.ModuleDict:
+    return nn.ModuleDict({"mlp": nn.Sequential(nn.Linear(inside, outside), nn.SiLU(), nn.Linear(outside, outside))})
 
 
 def _modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -108,7 +106,9 @@ class _JointBlock(nn.Module):
         q, k, v = (torch.cat(pair, 2) for pair in zip(context_qkv, x_qkv, strict=True))
         attended = _attend(q, k, v).transpose(1, 2).flatten(2)
         length = context.shape[1]
-        after = None if self.context_block.last else self.context_block.after(context, attended[:, :length], context_rest)
+        after = (
+            None if self.context_block.last else self.context_block.after(context, attended[:, :length], context_rest)
+        )
         return after, self.x_block.after(x, attended[:, length:], x_rest)
 
 
@@ -127,8 +127,7 @@ class MMDiT(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.x_embedder = nn.Module()
-        self.x_embedder.proj = nn.Conv2d(LATENT_CHANNELS, HIDDEN, PATCH, PATCH)
+        self.x_embedder = nn.ModuleDict({"proj": nn.Conv2d(LATENT_CHANNELS, HIDDEN, PATCH, PATCH)})
         self.t_embedder = _two_layers(256, HIDDEN)
         self.y_embedder = _two_layers(CAUSAL_WIDTH, HIDDEN)
         self.context_embedder = nn.Linear(WIDTH, HIDDEN)
@@ -138,10 +137,10 @@ class MMDiT(nn.Module):
 
     def forward(self, x: Tensor, sigma: Tensor, context: Tensor, pooled: Tensor) -> Tensor:
         """(B, 16, h, h) noisy latents, (B,) noise levels 0 … 1, (B, L, WIDTH), (B, CAUSAL_WIDTH) → (B, 16, h, h)."""
-        patches = self.x_embedder.proj(x)
+        patches = self.x_embedder["proj"](x)
         side = patches.shape[-1]
         tokens = patches.flatten(2).transpose(1, 2) + position_table(side).to(x.device)
-        vec = self.t_embedder.mlp(_embed_number(sigma * 1000)) + self.y_embedder.mlp(pooled)
+        vec = self.t_embedder["mlp"](_embed_number(sigma * 1000)) + self.y_embedder["mlp"](pooled)
         context = self.context_embedder(context)
         for block in self.joint_blocks:
             context, tokens = block(context, tokens, vec)
@@ -159,10 +158,17 @@ def _initialise(module: nn.Module) -> None:
 
 @torch.no_grad()
 def sample(
-    model: MMDiT, cond: Tensor, pooled: Tensor, empty: tuple[Tensor, Tensor], noise: Tensor, *, steps: int = 16, cfg: float = 3.0
+    model: MMDiT,
+    cond: Tensor,
+    pooled: Tensor,
+    empty: tuple[Tensor, Tensor],
+    noise: Tensor,
+    *,
+    steps: int = 16,
+    cfg: float = 3.0,
 ) -> Tensor:
-    """Sample latents by Euler steps with classifier-free guidance on the shifted flow schedule (shift 3)."""
-    line = torch.linspace(1, 0, steps + 1)
+    """Sample latents by Euler steps with classifier-free guidance, on ComfyUI's schedule ``simple`` with shift 3."""
+    line = torch.tensor([1 - int(i * (1000 / steps)) / 1000 for i in range(steps)] + [0.0])
     sigmas = 3 * line / (1 + 2 * line)
     x = noise
     for now, after in zip(sigmas[:-1], sigmas[1:], strict=True):

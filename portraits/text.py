@@ -40,7 +40,11 @@ class Tokenizer:
     words: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        names = (*SPECIAL, *PIECES, *(f"{word} " for word in self.words))  # the blank tells the word "a" from the letter
+        names = (
+            *SPECIAL,
+            *PIECES,
+            *(f"{word} " for word in self.words),
+        )  # the blank tells the word "a" from the letter
         object.__setattr__(self, "_ids", {name: index for index, name in enumerate(names)})
 
     def __len__(self) -> int:

@@ -27,14 +27,24 @@ Loss = Callable[[nn.Module, np.random.Generator], Tensor]
 
 
 def optimise(
-    module: nn.Module, loss: Loss, *, name: str, steps: int, rate: float, work: Path, every: int = 250, ema: float = 0.999
+    module: nn.Module,
+    loss: Loss,
+    *,
+    name: str,
+    steps: int,
+    rate: float,
+    work: Path,
+    every: int = 250,
+    ema: float = 0.999,
 ) -> nn.Module:
     """Minimise ``loss`` by AdamW with warm-up and cosine decay; return the exponential moving average of the module.
 
     Continues from ``work/name.safetensors`` if that is there. Every step draws from its own seed, so an interrupted run
     and an uninterrupted one see the same data.
     """
-    optimiser = torch.optim.AdamW([p for p in module.parameters() if p.requires_grad], rate, (0.9, 0.99), weight_decay=0.01)
+    optimiser = torch.optim.AdamW(
+        [p for p in module.parameters() if p.requires_grad], rate, (0.9, 0.99), weight_decay=0.01
+    )
     warm = min(300, steps // 10 + 1)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda i: min(1.0, (i + 1) / warm) * 0.5 * (1.02 + 0.98 * np.cos(np.pi * min(i, steps) / steps))
@@ -60,7 +70,9 @@ def optimise(
     return average.module
 
 
-def _checkpoint(file: Path, step: int, module: nn.Module, average: AveragedModel, optimiser: torch.optim.Optimizer) -> None:
+def _checkpoint(
+    file: Path, step: int, module: nn.Module, average: AveragedModel, optimiser: torch.optim.Optimizer
+) -> None:
     tensors = {f"now.{k}": v for k, v in module.state_dict().items()}
     tensors |= {f"ema.{k}": v for k, v in average.module.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
@@ -176,14 +188,19 @@ def pictures(work: Path, count: int, seed: int = 0) -> tuple[np.ndarray, list[di
     return np.load(file, mmap_mode="r"), [factors for factors, _ in drawn]
 
 
-def train_vae(work: Path, steps: int, device: torch.device, *, count: int = 6000, crop: int = 64, batch: int = 8) -> None:
+def train_vae(
+    work: Path, steps: int, device: torch.device, *, count: int = 6000, crop: int = 64, batch: int = 8
+) -> None:
     """Train the auto-encoder on crops and write ``vae/supsae_portraits_vae.safetensors``."""
     store, _ = pictures(work, count)
 
     def loss(module: nn.Module, rng: np.random.Generator) -> Tensor:
         assert isinstance(module, AutoEncoder)
         places = rng.integers(0, scene.SIZE - crop + 1, (batch, 2))
-        rows = [store[i][y : y + crop, x : x + crop] for i, (y, x) in zip(rng.integers(0, count, batch), places, strict=True)]
+        rows = [
+            store[i][y : y + crop, x : x + crop]
+            for i, (y, x) in zip(rng.integers(0, count, batch), places, strict=True)
+        ]
         pixels = torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2).float().to(device) / 255
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
@@ -194,7 +211,7 @@ def train_vae(work: Path, steps: int, device: torch.device, *, count: int = 6000
         moments = latents.mean((0, 2, 3)).square().mean() + (spread - 1).square().mean()
         return F.mse_loss(made, pixels) + 0.05 * F.l1_loss(made, pixels) + 0.002 * moments
 
-    module = AutoEncoder().to(device, memory_format=torch.channels_last)
+    module = AutoEncoder().to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - stubs lag
     trained = optimise(module, loss, name="vae", steps=steps, rate=1e-3, work=work, ema=0.995)
     _write("vae/supsae_portraits_vae", trained, {})
 
@@ -221,7 +238,7 @@ def _cached(file: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 def _pixels(rows: np.ndarray | Tensor) -> Tensor:
-    return torch.as_tensor(rows).permute(0, 3, 1, 2).float() / 255
+    return torch.tensor(rows).permute(0, 3, 1, 2).float() / 255
 
 
 def latents(work: Path, count: int, seed: int, device: torch.device) -> tuple[np.ndarray, list[dict[str, str]]]:
@@ -272,23 +289,76 @@ def _disturb(pixels: Tensor, rng: np.random.Generator) -> Tensor:
     return (pixels * light + float(rng.uniform(0, 0.06)) * noise).clamp(0, 1)
 
 
-def train_model(work: Path, steps: int, device: torch.device, *, count: int = 12000, batch: int = 64) -> None:
-    """Train the MMDiT on latents and frozen text rows; write ``diffusion_models/supsae_portraits_mmdit.safetensors``."""
-    codes, factors = latents(work, count, 2, device)
-    codes = np.array(codes)
+def train_decoder(work: Path, steps: int, device: torch.device, *, count: int = 6000, batch: int = 8) -> None:
+    """Go on with the decoder alone, on the latents as they are now; rewrites the auto-encoder's file.
+
+    The encoder must not move any more once the transformer trains on its latents. Crops are 80 px, judged on their
+    inner 64, so that what a crop's border lacks does not teach the decoder.
+    """
+    codes, _ = latents(work, count, 1, device)
+    store, _ = pictures(work, count, 1)
+    whole: AutoEncoder = _load("vae/supsae_portraits_vae", AutoEncoder(), device)
+
+    def loss(module: nn.Module, rng: np.random.Generator) -> Tensor:
+        places = rng.integers(0, scene.SIZE // 8 - 10 + 1, (batch, 2))
+        chosen = [(i, y, x) for i, (y, x) in zip(rng.integers(0, count, batch), places, strict=True)]
+        z = torch.from_numpy(np.stack([codes[i][:, y : y + 10, x : x + 10] for i, y, x in chosen])).float().to(device)
+        inner = [store[i][8 * y + 8 : 8 * y + 72, 8 * x + 8 : 8 * x + 72] for i, y, x in chosen]
+        noise = torch.from_numpy(rng.standard_normal(z.shape, np.float32)).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            made = module((z + 0.03 * noise).contiguous(memory_format=torch.channels_last)).float()[..., 8:72, 8:72]
+        wanted = _pixels(np.stack(inner)).to(device)
+        return F.mse_loss(made, wanted) + 0.05 * F.l1_loss(made, wanted)
+
+    decoder = whole.taesd_decoder.requires_grad_(True).train()
+    trained = optimise(decoder, loss, name="decoder", steps=steps, rate=5e-4, work=work, ema=0.995)
+    whole.taesd_decoder.load_state_dict(trained.state_dict())
+    _write("vae/supsae_portraits_vae", whole, {})
+
+
+def said(work: Path, factors: list[dict[str, str]], each: int, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
+    """Return the frozen encoders' rows (n · each, L, WIDTH) and pooled vectors of ``each`` captions a picture, float16.
+
+    The captions of picture i are rows i · each onwards.
+    """
     encoders = load_encoders().to(device)
+    rng = np.random.default_rng(3)
+    texts = [captions.caption(one, rng).text for one in factors for _ in range(each)]
+
+    def encode(part: int) -> np.ndarray:
+        made = []
+        with torch.no_grad():
+            for start in trange(0, len(texts), 64, desc="captions", mininterval=5):
+                made.append(encoders.encode(texts[start : start + 64])[part].half().cpu().numpy())
+        return np.concatenate(made)
+
+    size = f"{len(factors)}x{each}"
+    return _cached(work / f"cond-{size}.npy", lambda: encode(0)), _cached(
+        work / f"pooled-{size}.npy", lambda: encode(1)
+    )
+
+
+def train_model(
+    work: Path, steps: int, device: torch.device, *, count: int = 12000, each: int = 3, batch: int = 64
+) -> None:
+    """Train the MMDiT on latents and frozen text rows; write ``diffusion_models/supsae_portraits_mmdit``."""
+    stored, factors = latents(work, count, 2, device)
+    codes = np.array(stored)
+    cond, pooled = (np.array(x) for x in said(work, factors, each, device))
+    empty = [x[0].cpu().numpy() for x in load_encoders().encode([""])]
 
     def loss(module: nn.Module, rng: np.random.Generator) -> Tensor:
         chosen = rng.integers(0, count, batch)
         clean = torch.from_numpy(codes[chosen]).float().to(device)
-        written = ["" if rng.random() < 0.1 else captions.caption(factors[i], rng).text for i in chosen]
+        text_of, without = chosen * each + rng.integers(0, each, batch), rng.random(batch) < 0.1
+        rows, vectors = cond[text_of].astype(np.float32), pooled[text_of].astype(np.float32)
+        rows[without], vectors[without] = empty
         sigma = torch.sigmoid(torch.from_numpy(rng.normal(0.4, 1.0, batch).astype(np.float32))).to(device)
         noise = torch.from_numpy(rng.standard_normal(clean.shape, np.float32)).to(device)
         level = sigma[:, None, None, None]
+        context, vector = torch.from_numpy(rows).to(device), torch.from_numpy(vectors).to(device)
         with torch.autocast(device.type, torch.bfloat16):
-            with torch.no_grad():
-                said = encoders.encode(written)
-            made = module(clean + level * (noise - clean), sigma, *said)
+            made = module(clean + level * (noise - clean), sigma, context, vector)
         return F.mse_loss(made.float(), noise - clean)
 
     module = optimise(MMDiT().to(device), loss, name="model", steps=steps, rate=6e-4, work=work)
@@ -301,16 +371,21 @@ def train_model(work: Path, steps: int, device: torch.device, *, count: int = 12
 def _write(name: str, module: nn.Module, metadata: dict[str, str]) -> None:
     file = WEIGHTS / f"{name}.safetensors"
     file.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {k: v.detach().half().cpu().clone().contiguous() for k, v in module.state_dict().items()}
-    save_file(tensors, file, metadata={"format_version": "1", **metadata})
+    halved = {k: v if v.ndim == 0 else v.half() for k, v in module.state_dict().items()}  # the scale must stay exact
+    save_file(
+        {k: v.detach().cpu().clone().contiguous() for k, v in halved.items()},
+        file,
+        metadata={"format_version": "1", **metadata},
+    )
     print(f"wrote {file}")
 
 
 STAGES: dict[str, tuple[Callable[..., None], int]] = {
     "text": (train_text, 1500),
     "vae": (train_vae, 2000),
+    "decoder": (train_decoder, 3000),
     "reader": (train_reader, 2000),
-    "model": (train_model, 6000),
+    "model": (train_model, 5500),
 }
 """Stage → (function, default steps), in the order they need each other."""
 
@@ -318,10 +393,14 @@ STAGES: dict[str, tuple[Callable[..., None], int]] = {
 def main() -> None:
     """Parse the command line and run one stage or all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("stage", choices=[*STAGES, "all"], help="what to train; later stages need the earlier ones' files")
+    parser.add_argument(
+        "stage", choices=[*STAGES, "all"], help="what to train; later stages need the earlier ones' files"
+    )
     parser.add_argument("--steps", type=int, help="instead of the stage's default")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "supsae" / "portraits", help="checkpoints")
+    parser.add_argument(
+        "--work", type=Path, default=Path.home() / ".cache" / "supsae" / "portraits", help="checkpoints"
+    )
     args = parser.parse_args()
     for name in STAGES if args.stage == "all" else [args.stage]:
         stage, steps = STAGES[name]

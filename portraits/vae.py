@@ -23,9 +23,7 @@ class _Clamp(nn.Module):
 class _Block(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.conv = nn.Sequential(
-            _conv(WIDTH, WIDTH), nn.ReLU(), _conv(WIDTH, WIDTH), nn.ReLU(), _conv(WIDTH, WIDTH)
-        )
+        self.conv = nn.Sequential(_conv(WIDTH, WIDTH), nn.ReLU(), _conv(WIDTH, WIDTH), nn.ReLU(), _conv(WIDTH, WIDTH))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x + self.conv(x))

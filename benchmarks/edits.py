@@ -1,0 +1,176 @@
+"""What edits are worth on Portraits: ``python benchmarks/edits.py``; writes ``benchmarks/results/edits.json``.
+
+The same cases and seeds for every method: no edit, prompt rewrite, this project's dictionary (1500 prompts and 50), and
+the paper's flattened model. Cases are drawn apart from all prompts that were fitted or calibrated on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from supsae.portraits import captions
+from supsae.supsae_core.captures import Capture
+from supsae.supsae_core.dictionary import Dictionary
+from supsae.supsae_core.edits import ACTIONS, Swap
+from supsae.supsae_core.prompts import Pair
+from supsae.training import capture, cases, evaluate, fit, paper, studio
+from supsae.training.cases import Case
+from supsae.training.studio import Studio
+
+SEED = 4711
+PROMPTS, FEW, CALIBRATION, HELD_OUT = 1500, 50, 256, 0.12
+Method = Callable[[Case, Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def captured(models: Studio, folder: Path, count: int, calibration: int) -> tuple[Capture, float]:
+    """Capture ``count`` prompts of Portraits; return the capture and the seconds it took."""
+    began = time.perf_counter()
+    config = capture.CaptureConfig(prompts=count, calibration=calibration, held_out=HELD_OUT)
+    plan = capture.plan(captions.table(), models.host, config, captions.WORDING)
+    return capture.run(models.host, folder, plan), time.perf_counter() - began
+
+
+def by_dictionary(dictionary: Dictionary) -> Method:
+    """Edit from the rows alone, the prompt's text unseen."""
+    return lambda case, cond, pooled: cases.answer(dictionary, case, cond, pooled)[:2]
+
+
+def by_paper(model: paper.Flattened) -> Method:
+    """Flip the paper's mask; it is told the true support, since it cannot read one."""
+    table = captions.table()
+
+    def edit(case: Case, cond: Tensor, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        if tuple(cond.shape) != model.shape:
+            return cond, pooled
+        return model.edit(cond, pooled, case.prompt.support(table), case.rewrite.support(table))
+
+    return edit
+
+
+def run(models: Studio, drawn: Sequence[Case], methods: dict[str, Method], label: str) -> dict[str, object]:
+    """Draw and judge every case with every method; the unedited pictures and the rewrites are shared."""
+    conds, pooled = models.host.encode([case.prompt.text for case in drawn])
+    written, written_pooled = models.host.encode([case.rewrite.text for case in drawn])
+    seeds = [case.seed for case in drawn]
+
+    def read(rows: Sequence[Tensor], vectors: Sequence[Tensor], name: str) -> list[dict[str, str]]:
+        with tqdm(total=len(drawn), desc=f"{label}: {name}") as bar:
+            pictures = studio.draw(
+                models, rows, vectors, seeds, progress=lambda done, _: bar.update(done - bar.n) and None
+            )
+        return studio.read(models, pictures)
+
+    before, rewrite = read(conds, pooled, "no edit"), read(written, written_pooled, "rewrite")
+    outcomes = {
+        "no edit": evaluate.judge_all(drawn, before, before, rewrite),
+        "prompt rewrite": evaluate.judge_all(drawn, before, rewrite, rewrite),
+    }
+    for name, method in methods.items():
+        made = [method(case, c, p) for case, c, p in zip(drawn, conds, pooled, strict=True)]
+        after = read([c for c, _ in made], [p for _, p in made], name)
+        outcomes[name] = evaluate.judge_all(drawn, before, after, rewrite)
+    ceiling = outcomes["prompt rewrite"]
+    return {name: _row(found, ceiling) for name, found in outcomes.items()} | {"cases": len(drawn)}
+
+
+def _row(found: Sequence[evaluate.Outcome], ceiling: Sequence[evaluate.Outcome]) -> dict[str, object]:
+    scored = evaluate.score(found)
+    paired = evaluate.paired_interval([one.success for one in found], [one.success for one in ceiling])
+    return {
+        "success": scored.success._asdict(),
+        "kept": scored.kept._asdict(),
+        "both": scored.both._asdict(),
+        "success_minus_rewrite": paired._asdict(),
+        "kept_each": {name: value.estimate for name, value in scored.attributes.items()},
+    }
+
+
+def fresh(drawn: list[Case], seen: set[str]) -> list[Case]:
+    """Leave out cases whose prompt or rewrite was fitted or calibrated on."""
+    return [case for case in drawn if case.prompt.text not in seen and case.rewrite.text not in seen]
+
+
+def text_side(models: Studio, dictionary: Dictionary, drawn: Sequence[Case]) -> dict[str, float]:
+    """Locate accuracy (concept and exact span per category), and how many no-ops are the very same tensors."""
+    conds, pooled = models.host.encode([case.prompt.text for case in drawn])
+    rows = cases.encoded(models.host, drawn, conds, pooled)
+    same = [cases.untouched(dictionary, *one) for one in zip(drawn, conds, pooled, strict=True)]
+    return {"locate": fit.locate_accuracy(dictionary, rows), "no_op_same": sum(same) / len(same)}
+
+
+def main() -> None:
+    """Parse the command line, measure, write and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=512, help="swaps into unseen pairs; a quarter of it for the rest")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results") / "edits.json")
+    args = parser.parse_args()
+    torch.manual_seed(0)
+    models = studio.load()
+    with tempfile.TemporaryDirectory() as folder:
+        found = _measure(models, Path(folder), args.count)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(table(found))
+    print(f"wrote {args.out}")
+
+
+def _measure(models: Studio, folder: Path, count: int) -> dict[str, object]:
+    many, seconds = captured(models, folder / "many", PROMPTS, CALIBRATION)
+    began = time.perf_counter()
+    dictionary = fit.fit(many)
+    fitted = time.perf_counter() - began
+    few = fit.fit(captured(models, folder / "few", FEW, CALIBRATION)[0])
+    methods = {
+        "dictionary": by_dictionary(dictionary),
+        "dictionary, 50 prompts": by_dictionary(few),
+        "paper": by_paper(paper.fit(many)),
+    }
+    held_out: frozenset[Pair] = frozenset(frozenset(pair) for pair in many.plan.held_out)
+    seen = {entry.prompt.text for entry in many.plan.entries}
+    draw = lambda kind, n, pairs, seed: fresh(  # noqa: E731
+        cases.draw_cases(
+            kind, captions.table(), n, np.random.default_rng((SEED, seed)), held_out=held_out, pairs=pairs,
+            wording=captions.WORDING, longest=captions.LONGEST,
+        ), seen)  # fmt: skip
+    headline = draw(Swap, count, "unseen", 0)
+    found: dict[str, object] = {
+        "seed": SEED,
+        "capture_seconds": round(seconds, 1),
+        "fit_seconds": round(fitted, 1),
+        "solve_seconds": dictionary.report["solve_seconds"],
+        "text": text_side(models, dictionary, headline),
+        "swap, unseen pairs": run(models, headline, methods, "swap, unseen"),
+    }
+    only = {"dictionary": methods["dictionary"]}
+    for name in ("remove", "add"):
+        found[f"{name}, unseen pairs" if name == "add" else name] = run(
+            models, draw(ACTIONS[name], count // 4, "unseen" if name == "add" else "any", 1), only, name
+        )
+    found["swap, seen pairs"] = run(models, draw(Swap, count // 4, "seen", 2), only, "swap, seen")
+    return found
+
+
+def table(found: dict[str, object]) -> str:
+    """Return the results as a Markdown table."""
+    lines = ["| cases | method | success | all else kept | both |", "|---|---|---|---|---|"]
+    for name, rows in found.items():
+        if isinstance(rows, dict) and "cases" in rows:
+            for method, row in rows.items():
+                if isinstance(row, dict):
+                    cells = (f"{row[k]['estimate']:.1%}" for k in ("success", "kept", "both"))
+                    lines.append(f"| {name} (n = {rows['cases']}) | {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
