@@ -172,10 +172,8 @@ class _Work:
         """The company (K,) of tokens on pads: that of the span they continue; an addition stands behind everything."""
         if change.old is not None:
             return self.new[next(span for span in self.layout.spans if self._concept(span) == change.old).rows[0]]
-        changes = [one for one, _ in self.written]
-        later = [one.new for one in changes[changes.index(change) + 1 :] if one.old is None] if self.chunk else []
         around = self.new[row].clone()
-        around[[change.new, *later]] = 0
+        around[change.new] = 0
         return around
 
     def _phrase(self, phrase: int, rows: Sequence[int], labels: Tensor) -> Tensor:
@@ -185,10 +183,10 @@ class _Work:
         return torch.stack([*own, *self._pads(rows[length:], labels)])
 
     def _pads(self, rows: Sequence[int], labels: Tensor) -> Tensor:
-        """Codes (rows, r) of pads; wherever they stand, their company is all of their chunk, as behind the text."""
-        slot, chunk = self.dictionary.role("pad"), self.chunk or self.total
-        last = [min(row // chunk * chunk + chunk, self.total) - 1 for row in rows]
-        return torch.stack([self.part.code(slot, 0, labels[row]) for row in last]) if last else torch.zeros(0)
+        """Codes (rows, r) of pads; wherever they stand, their company is that of their chunk's end."""
+        slot, ends = self.dictionary.role("pad"), self.layout.roles.end
+        own = [ends[row // self.chunk if self.chunk else 0] if ends else row for row in rows]
+        return torch.stack([self.part.code(slot, 0, labels[row]) for row in own]) if own else torch.zeros(0)
 
     def _category_mean(self, span: Span) -> Tensor:
         table = self.dictionary.table
@@ -204,7 +202,12 @@ class _Work:
 
     def _company(self, spans: Sequence[Span]) -> Tensor:
         concepts = [self._concept(span) for span in spans]
-        return company(spans, concepts, len(self.dictionary.table), self.total, self.chunk)
+        made = company(spans, concepts, len(self.dictionary.table), self.total, self.chunk)
+        for span, concept in zip(spans, concepts, strict=True):
+            # Written behind the text: heard from its end on, as if the prompt had gone on with it.
+            end = self.layout.roles.end[-1] if self.chunk and self.layout.roles.end else self.total
+            made[end : span.rows[0], concept] = 1
+        return made
 
     def _after(self, change: Change) -> Tensor:
         """The company of every row once this change alone is fully made."""
@@ -212,19 +215,14 @@ class _Work:
             doubled = self.old.clone()
             doubled[:, change.old] *= 2
             return doubled
-        if change.old is None:
-            return self._with_added(change)
         spans = [span for span in self.layout.spans if self._concept(span) != change.old]
         if change.new is not None:
             phrase = self.dictionary.phrase(change.new)
-            spans += [Span(phrase, s.rows) for s in self.layout.spans if self._concept(s) == change.old]
+            where = [span.rows for span in self.layout.spans if self._concept(span) == change.old]
+            if change.old is None:
+                where = [rows for one, rows in self.written if one is change]
+            spans += [Span(phrase, rows) for rows in where]
         return self._company(spans)
-
-    def _with_added(self, change: Change) -> Tensor:
-        """The company of every row when a concept is written behind the text: in a causal encoder from the end on."""
-        made = self.old.clone()
-        made[self.layout.roles.end[-1] if self.chunk else 0 :, change.new] = 1
-        return made
 
 
 def _with_room(

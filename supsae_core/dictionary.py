@@ -143,7 +143,7 @@ class Dictionary:
 def save(dictionary: Dictionary, path: str | Path) -> None:
     """Write one ``.safetensors`` file, whole or not at all; ``load`` is the exact inverse."""
     tensors = {
-        f"{name}.{field.name}": getattr(part, field.name).clone().contiguous()
+        f"{name}.{field.name}": _packed(getattr(part, field.name))
         for name, part in dictionary.parts.items()
         for field in fields(Part)
     }
@@ -214,7 +214,10 @@ def _build(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Dictiona
     return Dictionary(
         table=concepts.from_mapping(header["table"]),
         format=FORMATS[header["format"]],
-        parts={name: Part(**{f.name: tensors[f"{name}.{f.name}"] for f in fields(Part)}) for name in header["parts"]},
+        parts={
+            name: Part(**{f.name: _unpacked(tensors[f"{name}.{f.name}"]) for f in fields(Part)})
+            for name in header["parts"]
+        },
         identified=tuple(header["identified"]),
         slider=tuple((float(s), float(a)) for s, a in header["slider"]),
         provenance=header["provenance"],
@@ -234,6 +237,16 @@ def _check_shapes(path: Path, dictionary: Dictionary) -> None:
             f"The tensors of {path.name!r} do not fit its own table of {size} concepts and the format "
             f"{dictionary.format.name!r}: slots and widths are {found} instead of {wanted}. Fit or download it again."
         )
+
+
+def _packed(tensor: Tensor) -> Tensor:
+    """Return a copy in half precision where that loses nothing: fitting rounds codes and decoder to it."""
+    half = tensor.half()
+    return (half if tensor.is_floating_point() and torch.equal(half.float(), tensor) else tensor).clone().contiguous()
+
+
+def _unpacked(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def _centred_codes(table: ConceptTable, part: Part, slots: Sequence[int]) -> Tensor:

@@ -1,7 +1,7 @@
 """Which concepts a conditioning says, and where: read from the rows alone, without the prompt's text.
 
 Every phrase's template slides over the rows. The score of a place is a log-likelihood ratio: these tokens of this
-phrase, spread as the tokens of one slot are, against any tokens, spread as all tokens are. Pads are cut off first.
+phrase, spread as the tokens of one slot are, against any tokens, spread as all tokens are. Pads are left out first.
 A second look decodes each phrase in the company that the first look found, which leaves far less spread.
 """
 
@@ -49,10 +49,11 @@ def read(dictionary: Dictionary, cond: Tensor) -> Reading:
     The leading encoder (the bidirectional one if it is there) decides what is said; the others say where they have it.
 
     Raises:
-        ValueError: if the rows fit no layout of the dictionary's format.
+        ValueError: if the rows fit no layout of the dictionary's format, or are another encoder's or another length's.
     """
     rows = rows_of(cond, dictionary.format)
     check_encoder(dictionary, cond, rows)
+    check_length(dictionary, cond, rows)
     here = [encoder for encoder in dictionary.format.encoders if len(rows.of(encoder))]
     lead = here[-1]
     found = _search(dictionary, lead, cond, rows, None)
@@ -74,8 +75,7 @@ def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
     for encoder in dictionary.format.encoders:
         if encoder.causal and rows.causal:
             part, slot = dictionary.parts[encoder.name], dictionary.role("start")
-            wanted = part.decode(part.constant[slot, 0])
-            start = cond[0, encoder.first : encoder.last].float().cpu()
+            wanted, start = part.constant[slot, 0], _codes(part, encoder, cond[:1])[0]
             distance = float((start - wanted).norm() / wanted.norm())
             if distance > FOREIGN:
                 raise ValueError(
@@ -85,8 +85,27 @@ def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
                 )
 
 
+def check_length(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
+    """Refuse rows that were padded to another length: pads take part in what a bidirectional encoder says.
+
+    Raises:
+        ValueError: naming the length found and the one the dictionary was made with.
+    """
+    least = dictionary.format.chunk
+    for encoder in dictionary.format.encoders:
+        own = rows.of(encoder)
+        if not encoder.causal and len(own) not in (0, least):
+            end = text_of(dictionary, encoder, cond, rows).end
+            if len(own) < least or end < own.stop - 1:
+                raise ValueError(
+                    f"This conditioning has {len(own)} rows of {encoder.name!r}, the last {max(own.stop - 1 - end, 0)} "
+                    f"of them pads; the dictionary was made with prompts padded to {least} rows and not beyond. Encode "
+                    "the prompt with the same length setting (ComfyUI: the default), or capture and fit with this one."
+                )
+
+
 class Places(NamedTuple):
-    """The scores of every phrase at every row before the pads, in one encoder."""
+    """The scores of every phrase at every row of the text, in one encoder."""
 
     words: list[int]
     table: Tensor
@@ -98,8 +117,8 @@ def scores(
 ) -> Places:
     """Score every phrase at every place; with ``known`` phrases, in the company that they are."""
     part = dictionary.parts[encoder.name]
-    words = _words(dictionary, encoder, rows, text_end(dictionary, encoder, cond, rows))
-    codes = _codes(part, encoder, cond[words])
+    text = text_of(dictionary, encoder, cond, rows)
+    words, codes = text.words, _codes(part, encoder, cond[text.words])
     whitener = part.within if known is None else part.rest
     anything = ((codes - part.middle) @ part.around).square().sum(1)
     anything += 2 * (whitener.diagonal().log().sum() - part.around.diagonal().log().sum())
@@ -116,7 +135,7 @@ def scores(
         here, template = z[token : token + n], part.constant[:count, token] @ whitener
         off = (here - template[:, None] - move).square().sum(2)
         table += torch.where(lengths[:, None] > token, 0.5 * (anything[token : token + n] - off), 0)
-    fits = (torch.arange(n) + lengths[:, None] <= n) & (lengths[:, None] > 0)
+    fits = _fits(dictionary, encoder, text, lengths)
     return Places(words, torch.where(fits, table / codes.shape[1], -torch.inf))  # per code: comparable between widths
 
 
@@ -134,28 +153,58 @@ def _companies(dictionary: Dictionary, encoder: Encoder, words: Sequence[int], k
     return said[None] * other[:, None]
 
 
-def end_row(part: Part, codes: Tensor) -> int:
-    """Return the row at which an end and nothing but pads behind it explain the rows best; their number if none."""
-    end, pad = (codes @ part.tail[:, :-1].T + part.tail[:, -1]).T
-    behind = torch.cat([pad.flip(0).cumsum(0).flip(0)[1:], pad.new_zeros(1)])  # Σ of the pad scores after row k
+def end_row(tail: Tensor) -> int:
+    """Return the row that is best explained as the end of the text, given (rows, 2) scores; their number if none is.
+
+    The more pads stand behind it the better; rows behind it that are none count nothing: an edit may have written them.
+    """
+    end, pad = tail.T
+    pads = pad.clamp(min=0)
+    behind = pads.flip(0).cumsum(0).flip(0) - pads
     return int(torch.cat([end + behind, end.new_zeros(1)]).argmax())
 
 
+class Text(NamedTuple):
+    """Where the text stands in one encoder's rows."""
+
+    end: int
+    """the row of its end, of several chunks the last one's; the row behind all rows if there is none"""
+    words: list[int]
+    """rows before the end, without starts and ends of chunks, and rows behind it that may be no pads"""
+    pad: Tensor
+    """(words,) scores of being a pad, −1 before the end: a phrase, which an edit may write behind it, sums below 0"""
+
+
+def text_of(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows) -> Text:
+    """Tell words from starts, ends and pads."""
+    part, own, chunk = dictionary.parts[encoder.name], rows.of(encoder), dictionary.format.chunk
+    last = own.stop - chunk if encoder.causal else own.start
+    tail = _codes(part, encoder, cond[last : own.stop]) @ part.tail[:, :-1].T + part.tail[:, -1]
+    end = last + max(end_row(tail), int(encoder.causal))
+    pad, near = tail[end - last + 1 :, 1], part.constant.shape[1]  # single tokens of a phrase may look like pads
+    behind = torch.tensor([i for i in range(len(pad)) if bool((pad[max(0, i - near + 1) : i + near] < 0).any())]).long()
+    before = [row for row in range(own.start, end) if not (encoder.causal and row % chunk in (0, chunk - 1))]
+    return Text(
+        end, before + [end + 1 + i for i in behind.tolist()], torch.cat([-torch.ones(len(before)), pad[behind]])
+    )
+
+
+def _fits(dictionary: Dictionary, encoder: Encoder, text: Text, lengths: Tensor) -> Tensor:
+    """Tell (phrases, words) whether a phrase can begin at a word: as many words follow, and they are no pads.
+
+    Words follow one another across the end and the start of two chunks, but not across the end of the text.
+    """
+    number = torch.tensor(text.words, dtype=torch.int64)
+    number = number - 2 * (number // dictionary.format.chunk) if encoder.causal else number
+    first, last = torch.arange(len(number)), torch.arange(len(number)) + lengths[:, None] - 1
+    inside = (last < len(number)) & (lengths[:, None] > 0)
+    last = last.clamp(0, max(len(number) - 1, 0))
+    pad = torch.cat([torch.zeros(1), text.pad.cumsum(0)])
+    return inside & (number[last] - number == last - first) & (pad[last + 1] - pad[first] < 0)
+
+
 def _codes(part: Part, encoder: Encoder, rows: Tensor) -> Tensor:
-    return part.encode(rows[:, encoder.first : encoder.last].float())
-
-
-def text_end(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows) -> int:
-    """Return the row behind the text, which is its end (of several chunks, the last one's)."""
-    part, own = dictionary.parts[encoder.name], rows.of(encoder)
-    last = own.stop - dictionary.format.chunk if encoder.causal else own.start
-    return last + max(end_row(part, _codes(part, encoder, cond[last : own.stop])), int(encoder.causal))
-
-
-def _words(dictionary: Dictionary, encoder: Encoder, rows: Rows, end: int) -> list[int]:
-    """Rows of the text, without the starts and ends of chunks: a phrase may stand on both sides of a border."""
-    border, chunk = (0, dictionary.format.chunk - 1), dictionary.format.chunk
-    return [row for row in range(rows.of(encoder).start, end) if not (encoder.causal and row % chunk in border)]
+    return part.encode(rows[:, encoder.first : encoder.last].float().cpu())
 
 
 def _search(
@@ -199,13 +248,14 @@ def _block(lengths: Tensor, table: Tensor, place: int, length: int) -> None:
 
 
 def _layout(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, found: Sequence[Found]) -> Layout:
-    own, chunk, end = rows.of(encoder), dictionary.format.chunk, text_end(dictionary, encoder, cond, rows)
+    own, chunk, text = rows.of(encoder), dictionary.format.chunk, text_of(dictionary, encoder, cond, rows)
     taken = {row for one in found for row in one.rows}
+    inner = own[chunk - 1 : text.end : chunk] if encoder.causal else ()
     roles = Roles(
         start=tuple(own[::chunk]) if encoder.causal else (),
-        end=tuple(row for row in own if row == end or (encoder.causal and row < end and row % chunk == chunk - 1)),
-        pad=tuple(row for row in own if row > end),
-        other=tuple(row for row in _words(dictionary, encoder, rows, end) if row not in taken),
+        end=(*inner, *([text.end] if text.end in own else [])),
+        pad=tuple(row for row in own if row > text.end and row not in taken),
+        other=tuple(row for row in text.words if row < text.end and row not in taken),
     )
     return Layout(tuple(Span(one.phrase, one.rows) for one in found), roles)
 

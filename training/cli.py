@@ -22,7 +22,7 @@ def _demo(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("supsae-demo"), metavar="FOLDER", help="default: ./supsae-demo"
     )
     parser.add_argument("--prompts", type=int, default=300, metavar="N", help="prompts to learn from (default: 300)")
-    parser.add_argument("--cases", type=int, default=80, metavar="N", help="edits to draw and judge (default: 80)")
+    parser.add_argument("--cases", type=int, default=64, metavar="N", help="edits to draw and judge (default: 64)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of every choice (default: 0)")
 
 
@@ -60,6 +60,10 @@ def _fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--solver", default="exact", metavar="NAME",
         help="exact (the default), or paper: the model of the paper this started from, for comparison only",
+    )  # fmt: skip
+    parser.add_argument(
+        "--slider", action="store_true",
+        help="draw Portraits pictures over strengths (2 minutes) and scale the slider so that they change evenly",
     )  # fmt: skip
 
 

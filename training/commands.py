@@ -9,24 +9,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from ..portraits import captions
-from ..portraits.text import Tokenizer, load_encoders
 from ..supsae_core import captures, concepts, dictionary, edits, prompts, readout
 from ..supsae_core.apply import Edited, apply
 from ..supsae_core.concepts import ConceptTable
 from ..supsae_core.dictionary import Dictionary
 from ..supsae_core.edits import Change, Edit
-from ..supsae_core.fingerprints import PRECISION, SAME, distance
 from ..supsae_core.prompts import PLAIN, Prompt, Wording
 from . import capture as capturing
 from . import fit as fitting
 from .capture import CaptureConfig
 from .describe import describe
-from .host import PortraitsText, TextHost, fingerprint
+from .host import PortraitsText
 from .pictures import cosine_picture
+from .reading import check_encoder, describe_capture, read_prompt
 
 SHIPPED = Path(__file__).parents[1] / "portraits" / "weights" / "supsae" / "portraits.safetensors"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -100,10 +98,22 @@ def fit(args: argparse.Namespace) -> None:
         made.save(out)
         print(f"Wrote the flattened model {out}. It is there to be compared with: no other command reads it.")
         return
+    if args.slider:
+        made = _with_slider(made, found)
     dictionary.save(made, out)
     picture = out.with_suffix(".png")
     cosine_picture(made).save(picture)
     print(f"{describe(made)}\n\nWrote the dictionary {out} and its cosine matrix {picture}")
+
+
+def _with_slider(learnt: Dictionary, found: captures.Capture) -> Dictionary:
+    """Scale the slider on Portraits pictures; refuses dictionaries of other encoders."""
+    from . import slider, studio
+
+    models = studio.load()
+    check_encoder(learnt, models.host)
+    with tqdm(total=1, desc="slider", unit="strength") as bar:
+        return slider.scaled_slider(models, learnt, found, progress=_onto(bar))
 
 
 def _table(path: Path | None) -> tuple[ConceptTable, Wording]:
@@ -171,23 +181,6 @@ def parse_edit(text: str) -> Edit:
     return edits.make(match[1].casefold(), match[2], strength)
 
 
-def check_encoder(learnt: Dictionary, host: TextHost) -> None:
-    """Refuse a dictionary that was made for another text encoder; say so when it is only another precision.
-
-    Raises:
-        ValueError: if format or fingerprint do not fit.
-    """
-    if learnt.format != host.format:
-        raise ValueError(f"This dictionary is for the format {learnt.format.name!r}, not for {host.format.name!r}.")
-    off = distance(fingerprint(host), learnt.provenance.get("fingerprint", {}))
-    if off >= PRECISION:
-        raise ValueError(
-            f"This dictionary was made for another text encoder (outputs differ by {off:.0%}). Capture and fit anew."
-        )
-    if off >= SAME:
-        print(f"Note: the dictionary was made for these encoders in another precision ({off:.1%} apart).")
-
-
 def _change_lines(learnt: Dictionary, wanted: Sequence[Edit], made: Edited) -> list[str]:
     """Say what each edit came to; changes carry applied strengths, so the slider's are taken from the edits."""
     lines = []
@@ -236,57 +229,6 @@ def inspect(args: argparse.Namespace) -> None:
         return
     learnt = dictionary.load(args.path)
     print(describe(learnt) if args.prompt is None else read_prompt(learnt, args.prompt))
-
-
-def describe_capture(found: captures.Capture) -> str:
-    """Return what a capture holds, in lines."""
-    plan, missing = found.plan, len(found.missing())
-    sets = ", ".join(f"{sum(entry.set == name for entry in plan.entries)} {name}" for name in captures.SETS)
-    state = "finished" if not missing else f"{missing} of {found.shards} parts missing: run 'supsae capture' again"
-    sizes = ", ".join(f"{name} ({len(members)})" for name, members in plan.table.categories.items())
-    held_out = (
-        f"{len(plan.held_out)} pairs of concepts never written together" if plan.held_out else "no pairs held out"
-    )
-    examples = [f"  {entry.prompt.text}" for entry in plan.entries[:3]]
-    return "\n".join(
-        [
-            f"Capture {found.folder}, {captures.size(plan) / 1e6:.1f} MB: {state}",
-            f"prompts: {sets}; seed {plan.seed}; {held_out}",
-            f"format {plan.format.name!r}; {len(plan.table)} concepts: {sizes}",
-            "the first prompts:",
-            *examples,
-        ]
-    )
-
-
-def read_prompt(learnt: Dictionary, text: str) -> str:
-    """Return what a dictionary reads in the conditioning of a prompt, in lines, beside the words that stand there."""
-    encoders = load_encoders()
-    host = PortraitsText(encoders)
-    check_encoder(learnt, host)
-    (cond,), _ = host.encode([text])
-    with torch.inference_mode():
-        reading = readout.read(learnt, cond)
-    if not reading.found:
-        return "The conditioning says none of the dictionary's concepts."
-    lines = [("concept", "words in the prompt", "score", "rows")]
-    first = reading.rows.causal
-    for found in reading.found:
-        rows = f"{found.rows[0]}-{found.rows[-1]}"
-        words = _words(encoders.tokenizer, text, [row - first for row in found.rows])
-        concept = learnt.table.concepts[learnt.table.phrases[found.phrase].concept]
-        lines.append((str(concept), words, f"{found.score:.2f}", rows))
-    widths = [max(len(line[column]) for line in lines) for column in range(4)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
-
-
-def _words(tokenizer: Tokenizer, text: str, tokens: Sequence[int]) -> str:
-    """Return the whitespace words that tokens of a prompt belong to."""
-    words = text.split()
-    owner = [index for index, word in enumerate(words) for _ in tokenizer.ids(word)]
-    return " ".join(words[index] for index in dict.fromkeys(owner[t] for t in tokens if 0 <= t < len(owner)))
 
 
 def demo(args: argparse.Namespace) -> None:

@@ -44,7 +44,7 @@ class DemoConfig:
 
     prompts: int = 300
     """prompts to fit on"""
-    cases: int = 80
+    cases: int = 64
     """edits to judge; a tenth of them remove, a tenth add, the others swap"""
     held_out: float = 0.1
     """share of pairs of concepts that fitting never sees together"""

@@ -53,7 +53,7 @@ def fit(
         progress: called with (done, total).
 
     Raises:
-        ValueError: if the capture is not finished or damaged.
+        ValueError: if the capture is not finished, damaged, or too small to fit anything.
     """
     began = time.perf_counter()
     plan, tick = capture.plan, _ticker(progress, 2 + len(capture.plan.format.encoders))
@@ -88,7 +88,7 @@ def make_part(solution: Solution, statistics: Statistics, group: Tensor, phrases
     moments = _moments(statistics, phrases)
     decoder = solution.decoder
     rest = _rest(solution, statistics, group, phrases)
-    half = lambda x: x.half().float()  # noqa: E731
+    half = lambda x: x.half().float().contiguous()  # noqa: E731 - laid out as a file's, so that sums round alike
     return Part(
         origin=half(solution.origin),
         decoder=half(decoder),
@@ -141,7 +141,11 @@ def _shrunk(covariance: Tensor) -> Tensor:
 
 
 def _rest(solution: Solution, statistics: Statistics, group: Tensor, phrases: int) -> Tensor:
-    """Return the covariance (r, r), in codes, of phrases' tokens (all tokens if there are none) about their decode."""
+    """Return the covariance (r, r), in codes, of phrases' tokens (all tokens if there are none) about their decode.
+
+    It is drawn towards the covariance about the slots' means, the more the fewer tokens there are for its width: what
+    few prompts leave unexplained in the fit is less than what they leave in a prompt to come.
+    """
     sums, part = statistics.total(), slice(0, phrases or None)
     gram, cross = (x[part] for x in sums.centred())
     tokens, mean = sums.lengths[part].double(), sums.mean_token[part]
@@ -150,7 +154,9 @@ def _rest(solution: Solution, statistics: Statistics, group: Tensor, phrases: in
     spread = statistics.moment[0 if phrases else 1] - torch.einsum("s,std,ste->de", sums.count[part], mean, mean)
     both = torch.einsum("s,skr,skq->rq", tokens, cross @ decoder.T, slope)
     explained = torch.einsum("s,skr,skl,slq->rq", tokens, slope, gram, slope)
-    return (decoder @ spread @ decoder.T - both - both.T + explained) / (sums.count[part] * tokens).sum()
+    count, spread = (sums.count[part] * tokens).sum(), decoder @ spread @ decoder.T
+    share = len(decoder) / (len(decoder) + count)
+    return ((1 - share) * (spread - both - both.T + explained) + share * spread) / count
 
 
 def _whitener(covariance: Tensor) -> Tensor:
@@ -171,9 +177,10 @@ def _through(decoder: Tensor, origin: Tensor, score: Tensor) -> Tensor:
 def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictionary, dict[str, Any]]:
     """Set thresholds and gains from the calibration prompts and their rewrites; report what they say."""
     known = [row for row in rows if row.entry.set == "calibration"]
+    rewrites = [row for row in rows if row.entry.set == "rewrite"]
     dictionary = _with_thresholds(dictionary, known)
-    located = locate_accuracy(dictionary, known)
-    pairs = list(zip(known, [row for row in rows if row.entry.set == "rewrite"], strict=True))
+    located = locate_accuracy(dictionary, rewrites)  # not the prompts that the thresholds were chosen on
+    pairs = list(zip(known, rewrites, strict=True))
     gains, spread = _gains(dictionary, pairs)
     parts = {name: replace(part, gain=gains[name]) for name, part in dictionary.parts.items()}
     low, high = GAIN_RANGE
@@ -263,9 +270,10 @@ def _gains(
     sums = {name: torch.zeros(2, len(dictionary.table)) for name in dictionary.parts}
     for before, after in pairs:
         new = _swapped(dictionary, before, after)
-        if dictionary.writes[new] is None:
+        try:
+            moved, word = _moves(dictionary, before, after, new)
+        except ValueError:  # never captured, or the prompt leaves no room for a longer phrase
             continue
-        moved, word = _moves(dictionary, before, after, new)
         for name in dictionary.parts:
             sums[name][0, new] += (moved[name] * word[name]).sum()
             sums[name][1, new] += moved[name].square().sum()

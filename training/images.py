@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -58,6 +60,14 @@ def side_by_side(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> Ima
         for row, line in enumerate(caption):
             pen.text((left + 2, 2 * GAP + side + 24 * row), line, INK, font(17))
     return made
+
+
+def inlined(picture: Image.Image, kind: str) -> str:
+    """Return a picture as a data address, ``JPEG`` or ``PNG``."""
+    store = io.BytesIO()
+    options = {"JPEG": {"quality": 92, "subsampling": 0}, "PNG": {"optimize": True}}[kind]
+    picture.save(store, kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(store.getvalue()).decode()}"
 
 
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

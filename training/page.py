@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -13,8 +11,9 @@ from PIL import Image
 from .. import __version__
 from .describe import describe
 from .evaluate import Interval
+from .images import inlined
 from .page_style import SCRIPT, STYLE
-from .report import NAMES, SECTIONS, change, mark
+from .report import NAMES, SECTIONS, change, counted, mark
 from .trials import Group, Results, Trial, groups
 
 MEASURES = {
@@ -139,7 +138,7 @@ def _group(group: Group) -> str:
         ]
         paired = ""
     return (
-        f"<h3>{escape(SECTIONS[group.action][0])} <small>{count} cases</small></h3>"
+        f"<h3>{escape(SECTIONS[group.action][0])} <small>{counted(count)}</small></h3>"
         f"<div class=wide><table class=bars>{''.join(rows)}</table></div>{paired}{_attributes(group)}"
     )
 
@@ -191,8 +190,8 @@ def _gallery(results: Results, group: Group) -> str:
     heading, text = SECTIONS[group.action]
     cards = [_card(results, trial) for trial in results.trials if trial.action == group.action]
     return (
-        f"<section><h2>{escape(heading)}</h2><p>{escape(text)} All {len(cards)} cases, failures included. Point at a "
-        "picture, or press on it, to see the unedited one in its place.</p>"
+        f"<section><h2>{escape(heading)}</h2><p>{escape(text)} All {counted(len(cards))}, failures included. Point at "
+        "a picture, or press on it, to see the unedited one in its place.</p>"
         f"<div class=cards>{''.join(cards)}</div></section>"
     )
 
@@ -268,10 +267,11 @@ def _took(seconds: float | None) -> str:
 
 
 def _dictionary(results: Results, cosines: Image.Image) -> str:
+    matrix = _img(inlined(cosines.quantize(128), "PNG"), "cosines between the concepts’ codes")
     return (
         "<section><h2>The dictionary</h2><div class=dictionary>"
         f"<pre>{escape(describe(results.dictionary))}</pre>"
-        f"<figure>{_img(_png(cosines), 'cosines between the concepts’ codes')}</figure></div></section>"
+        f"<figure>{matrix}</figure></div></section>"
     )
 
 
@@ -286,15 +286,7 @@ it does not say how well another model’s concepts are learnt.</p></section>"""
 
 
 def _image(picture: np.ndarray, alt: str) -> str:
-    store = io.BytesIO()
-    Image.fromarray(picture).save(store, "JPEG", quality=92, subsampling=0)
-    return _img(f"data:image/jpeg;base64,{base64.b64encode(store.getvalue()).decode()}", alt)
-
-
-def _png(picture: Image.Image) -> str:
-    store = io.BytesIO()
-    picture.quantize(128).save(store, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(store.getvalue()).decode()}"
+    return _img(inlined(Image.fromarray(picture), "JPEG"), alt)
 
 
 def _img(source: str, alt: str) -> str:

@@ -55,7 +55,12 @@ def _group_lines(group: Group) -> list[str]:
             f"  removed value still shown             {still['edited']}; with the words deleted {still['rewrite']}",
         ]
     kept = f"  all else as in the unedited picture   {edited.kept}; prompt rewrite {rewrite.kept}"
-    return [f"{group.action}, {edited.success.count} cases", *asked, kept]
+    return [f"{group.action}, {counted(edited.success.count)}", *asked, kept]
+
+
+def counted(cases: int) -> str:
+    """Return a number of cases in words that agree."""
+    return f"{cases} case" if cases == 1 else f"{cases} cases"
 
 
 def contact_sheet(results: Results) -> Image.Image:
@@ -73,7 +78,10 @@ def contact_sheet(results: Results) -> Image.Image:
 
 
 def _marks(trial: Trial) -> tuple[str, ...]:
-    return tuple(mark(trial.outcomes[method]) if method in trial.outcomes else "" for method in NAMES)
+    judged = {method: mark(outcome) for method, outcome in trial.outcomes.items()}
+    if trial.action == "remove" and judged["rewrite"] == "missed":
+        judged["rewrite"] = ""  # what it shows is what is wanted: nothing to judge
+    return tuple(judged.get(method, "") for method in NAMES)
 
 
 def mark(outcome: Outcome) -> str:

@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..supsae_core.apply import apply
+from ..supsae_core.captures import Capture
 from ..supsae_core.dictionary import Dictionary
-from ..supsae_core.edits import scaled
+from ..supsae_core.edits import Swap, scaled
 from . import studio
 from .cases import Case
 from .studio import Studio
@@ -21,6 +22,8 @@ from .studio import Studio
 STRENGTHS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 POSITIONS = tuple(i / 8 for i in range(1, 9))
 """Slider positions 0.125 … 1 at which the map has a knot; beyond 1 the strength is the position."""
+CASES = 28
+"""Swaps drawn at every strength."""
 CHANGED = 0.1
 """A pixel belongs to the edit if strength 1 moves it by more than this share of the grey scale."""
 
@@ -38,6 +41,18 @@ def knots(strengths: Sequence[float], change: Sequence[float]) -> tuple[tuple[fl
     grown = grown + 1e-6 * np.asarray(strengths)  # strictly increasing, so that it can be inverted
     whole = float(np.interp(1.0, strengths, grown))
     return (*((p, float(np.interp(p * whole, grown, strengths))) for p in POSITIONS[:-1]), (1.0, 1.0), (2.0, 2.0))
+
+
+def calibration_cases(capture: Capture, count: int) -> list[Case]:
+    """Return the first calibration prompts and their rewrites as swaps to draw."""
+    table, entries = capture.plan.table, capture.plan.entries
+    before, after = ([e.prompt for e in entries if e.set == name][:count] for name in ("calibration", "rewrite"))
+    found = []
+    for seed, (prompt, rewrite) in enumerate(zip(before, after, strict=True)):
+        supports = zip(prompt.support(table), rewrite.support(table), strict=True)
+        old, new = next((table.concepts[a], table.concepts[b]) for a, b in supports if a != b)
+        found.append(Case(prompt, Swap(str(new)), rewrite, seed, new.category, old.name, new.name))
+    return found
 
 
 def measure(
@@ -62,7 +77,10 @@ def measure(
     return [float((one * inside).sum() / inside.sum()) for one in moved]
 
 
-def with_slider(dictionary: Dictionary, change: Sequence[float]) -> Dictionary:
-    """Return the dictionary with its slider scaled by a measured change."""
+def scaled_slider(
+    models: Studio, dictionary: Dictionary, capture: Capture, *, progress: Callable[[int, int], None] | None = None
+) -> Dictionary:
+    """Return the dictionary with its slider scaled on pictures of the capture's calibration prompts."""
+    change = measure(models, dictionary, calibration_cases(capture, CASES), progress)
     report = {**dictionary.report, "slider_change": [round(one, 4) for one in change]}
     return replace(dictionary, slider=knots(STRENGTHS, change), report=report)

@@ -163,12 +163,20 @@ def exact(statistics: Statistics, group: Tensor, phrases: int, config: ExactConf
         group: (S,) category of a phrase's slot, or a group of its own for a role.
         phrases: how many of the slots are phrases; the errors reported are theirs (all slots if there are none).
         config: candidates.
+
+    Raises:
+        ValueError: if nothing occurs twice.
     """
     folds = [(statistics.total(without=f), statistics.fold(f)) for f in range(FOLDS)]
     judged = slice(0, phrases or None)
     ridges, total = choose(folds, group, config), statistics.total()
     parts = [effects(train, group, ridges) for train, _ in folds]
     error, base = _error(folds, parts, group, judged)
+    if not base:
+        raise ValueError(
+            "Too few prompts to fit: no phrase occurs in two of the five parts that the prompts are divided into. "
+            "Capture more prompts, or with a higher mention rate."
+        )
     fitted, origin = effects(total, group, ridges), _origin(total, judged)
     decoder = _directions(fitted, total, origin)
     decoder = decoder[: config.rank or _rank(folds, parts, group, judged, decoder, origin, error)]

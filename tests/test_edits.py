@@ -1,0 +1,131 @@
+"""What edits ask for: a table of what is said, what is asked, and the change of support that follows."""
+
+from dataclasses import replace
+
+import pytest
+
+from supsae.supsae_core import edits
+from supsae.supsae_core.edits import ACTIONS, EDITS, STRENGTHS, Add, Change, Remove, Scale, Swap, changes, make, scaled
+
+assert EDITS and len(ACTIONS) == len(EDITS), "the tables of edits are empty or differ"
+
+BEACH, FOREST, CITY = "background: beach", "background: forest", "background: city"
+RED = "hair: red"
+
+
+@pytest.fixture(scope="module")
+def dictionary(learnt):
+    """With a slider map that tells slider positions from strengths: twice the position."""
+    return replace(learnt.dictionary, slider=((1.0, 2.0),))
+
+
+def resolved(dictionary, asked, *said):
+    index = dictionary.table.index
+    return [
+        (
+            *(None if one is None else str(dictionary.table.concepts[one]) for one in (change.old, change.new)),
+            *change[2:],
+        )
+        for change in changes(dictionary, asked, [index(one) for one in said])
+    ]
+
+
+RESOLVED = {
+    "swap": ([Swap(FOREST)], (RED, BEACH), [(BEACH, FOREST, 2.0, False)]),
+    "swap of nothing adds": ([Swap(FOREST)], (RED,), [(None, FOREST, 2.0, False)]),
+    "swap for itself": ([Swap(BEACH)], (BEACH,), []),
+    "swap of two values": ([Swap(CITY)], (BEACH, FOREST), [(BEACH, CITY, 2.0, False), (FOREST, CITY, 2.0, False)]),
+    "swap of two mentions": ([Swap(CITY)], (BEACH, BEACH), [(BEACH, CITY, 2.0, False)]),
+    "swap for one of two": ([Swap(BEACH)], (BEACH, FOREST), [(FOREST, BEACH, 2.0, False)]),
+    "swap at 0": ([Swap(FOREST, 0.0)], (BEACH,), []),
+    "add": ([Add(RED, 0.5)], (BEACH,), [(None, RED, 1.0, False)]),
+    "add at 0": ([Add(RED, 0.0)], (BEACH,), []),
+    "remove": ([Remove(BEACH, -1.0)], (BEACH,), [(BEACH, None, -2.0, False)]),
+    "remove at 0": ([Remove(BEACH, 0.0)], (BEACH,), []),
+    "scale": ([Scale(BEACH, 1.5)], (BEACH,), [(BEACH, None, 0.5, True)]),
+    "scale to the mean": ([Scale(BEACH, 0.0)], (BEACH,), [(BEACH, None, -1.0, True)]),
+    "scale by 1": ([Scale(BEACH, 1.0)], (BEACH,), []),
+    "several": ([Remove(RED), Swap(FOREST)], (BEACH, RED), [(RED, None, 2.0, False), (BEACH, FOREST, 2.0, False)]),
+    "none": ([], (BEACH,), []),
+}
+
+
+def test_every_edit_is_resolved_somewhere():
+    assert {type(one) for asked, _, _ in RESOLVED.values() for one in asked} == set(EDITS)
+
+
+@pytest.mark.parametrize("name", RESOLVED)
+def test_resolution(dictionary, name):
+    asked, said, wanted = RESOLVED[name]
+    assert resolved(dictionary, asked, *said) == wanted
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "message"),
+    [
+        ([Swap("hair: rde")], (), "no concept 'hair: rde' in this table. Did you mean 'hair: red'"),
+        (
+            [Add(BEACH)],
+            (FOREST,),
+            "Cannot add 'background: beach': the prompt says 'background: forest' already. Use .*'swap'",
+        ),
+        ([Add(BEACH)], (BEACH,), "Cannot add 'background: beach': the prompt says 'background: beach' already"),
+        (
+            [Remove(BEACH)],
+            (FOREST,),
+            "Cannot remove 'background: beach': the prompt does not say it .it says 'background: fo",
+        ),
+        ([Remove(BEACH)], (RED,), "Cannot remove 'background: beach'.*its category is not mentioned"),
+        ([Scale(BEACH)], (RED,), "Cannot scale 'background: beach': the prompt does not say it"),
+        (
+            [Swap(FOREST), Remove(BEACH)],
+            (BEACH,),
+            "Two edits .'background: forest' and 'background: beach'. change 'backgr",
+        ),
+    ],
+)
+def test_what_cannot_be_done_says_why(dictionary, asked, said, message):
+    with pytest.raises(ValueError, match=message):
+        resolved(dictionary, asked, *said)
+
+
+@pytest.mark.parametrize("asked", [Add(BEACH), Remove(BEACH), Swap(BEACH)])
+def test_what_was_never_left_out_cannot_be_added_or_removed(dictionary, asked):
+    blind = replace(dictionary, identified=(False, *dictionary.identified[1:]))
+    said = (BEACH,) if isinstance(asked, Remove) else ()
+    with pytest.raises(ValueError, match="every captured prompt mentions 'background'.*lower mention rate, or swap"):
+        resolved(blind, [asked], *said)
+    assert resolved(blind, [Swap(FOREST)], BEACH) == [(BEACH, FOREST, 2.0, False)]
+
+
+def test_what_was_never_captured_cannot_be_said(dictionary):
+    lengths = dictionary.parts["t5"].lengths.clone()
+    lengths[:2] = 0  # both phrases of the beach
+    blind = replace(dictionary, parts={**dictionary.parts, "t5": replace(dictionary.parts["t5"], lengths=lengths)})
+    with pytest.raises(ValueError, match="'background: beach' was never written in the captured prompts"):
+        resolved(blind, [Swap(BEACH)], FOREST)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_spelling(action):
+    made = make(action, RED, 1)
+    assert made == ACTIONS[action](RED, 1.0) and isinstance(made.strength, float)
+    assert action == type(made).__name__.lower()
+    assert scaled(made, 0.5) == ACTIONS[action](RED, 0.5)
+    assert {make(action, RED, strength).strength for strength in STRENGTHS} == set(STRENGTHS)
+
+
+@pytest.mark.parametrize("strength", [-2.1, 3.1, float("nan"), float("inf")])
+def test_strengths_out_of_range(strength):
+    with pytest.raises(ValueError, match="strength .* of 'hair: red' is outside -2 … 3. 1 is writing the word"):
+        make("swap", RED, strength)
+
+
+def test_unknown_action():
+    with pytest.raises(ValueError, match="no action 'Swap'. Actions are: swap, add, remove, scale"):
+        make("Swap", RED, 1.0)
+
+
+def test_changes_are_what_their_fields_say():
+    assert Change(1, 2, 0.5)._asdict() == {"old": 1, "new": 2, "strength": 0.5, "scale": False}
+    assert edits.Edit == Swap | Add | Remove | Scale
