@@ -3,12 +3,13 @@
 They need a checkout at $COMFYUI_PATH (else ~/comfy/ComfyUI, where comfy-cli puts it) and its own interpreter:
 $COMFYUI_PYTHON, else .venv or venv in the checkout. Without one they are skipped and the last lines of pytest say so.
 
-`comfy_server`: a running server with this checkout as a custom node, and a client for it.
+`comfy_server`: a running server with a fresh copy of this checkout as a custom node, and a client for it.
 `comfy_python`: run a script in ComfyUI's interpreter, `comfy` and `supsae` importable.
 """
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import textwrap
@@ -143,13 +144,26 @@ def comfy() -> Comfy:
     return COMFY
 
 
+def copy_checkout(to: Path) -> None:
+    """Copy what a clone would hold: tracked files, and new ones that git does not ignore."""
+    if not (ROOT / ".git").exists():
+        shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "venv", "build"))
+        return
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    for name in listed.split("\0"):
+        if name and (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, to / name)
+
+
 @pytest.fixture(scope="session")
 def comfy_server(comfy, tmp_path_factory):
-    """Start a server with this checkout as its only custom node; yield a Server; end it."""
+    """Start a server with a copy of this checkout as its only custom node; yield a Server; end it."""
     base = tmp_path_factory.mktemp("comfyui")
     for name in ("custom_nodes", "input", "output", "models"):
         (base / name).mkdir()
-    (base / "custom_nodes" / "ComfyUI-SupSAE").symlink_to(ROOT, target_is_directory=True)
+    copy_checkout(base / "custom_nodes" / "ComfyUI-SupSAE")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

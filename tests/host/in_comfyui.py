@@ -20,6 +20,7 @@ sys.argv = ["main.py", "--cpu", "--base-directory", base]
 import comfy.cli_args  # noqa: E402  # parses sys.argv
 
 comfy.options.enable_args_parsing(False)
+import utils.extra_config  # noqa: E402, F401  # as main.py does: nodes.py puts comfy/ with its utils.py first on sys.path
 
 root = Path(__file__).resolve().parents[2]
 spec = importlib.util.spec_from_file_location("supsae", root / "__init__.py", submodule_search_locations=[str(root)])

@@ -1,0 +1,25 @@
+"""ComfyUI's side of the pack: thin shells over supsae_core and training. One topic a file, each ends with NODES."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from . import capture, comfy_host, concepts, dictionaries, edit, portraits
+
+
+class SupSAEExtension(ComfyExtension):
+    """What ComfyUI asks for when it loads the pack."""
+
+    async def on_load(self) -> None:
+        """Register the model folders, so that stock loaders list the weights that lie inside the pack."""
+        comfy_host.register_folders()
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        """Return the nodes of every topic."""
+        return [
+            *portraits.NODES,
+            *concepts.NODES,
+            *capture.NODES,
+            *dictionaries.NODES,
+            *edit.NODES,
+        ]

@@ -1,0 +1,179 @@
+"""Edits of a CONDITIONING: a list of [rows, dict], each entry and each batch row read and edited on its own.
+
+Nothing that came in is written to: ComfyUI caches and shares it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..supsae_core import edits as core
+from ..supsae_core import readout
+from ..supsae_core.apply import apply
+from ..supsae_core.dictionary import Dictionary
+from ..supsae_core.edits import Add, Change, Edit, Remove, Scale, Swap
+from ..supsae_core.readout import Reading
+
+Conditioning = list[list[Any]]
+PARTIAL = ("area", "mask", "default")
+"""Keys of an entry that speaks of a part of the picture only: nothing is said anew there."""
+COMPANIONS = {"cross_attn_controlnet": "pooled_output_controlnet"}
+"""Rows that an entry keeps for ControlNets → their pooled vector."""
+
+
+class Place(NamedTuple):
+    """One batch row of one entry, and what it says."""
+
+    entry: int
+    row: int
+    partial: bool
+    reading: Reading
+    said: tuple[int, ...]
+
+
+def edit(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[Edit]) -> tuple[Conditioning, str]:
+    """Return the edited list and a report; an entry in which nothing changes is passed on as it is.
+
+    Raises:
+        ValueError: if rows cannot be read, or an edit finds nothing to change anywhere.
+    """
+    places = [place for index, entry in enumerate(conditioning) for place in read(dictionary, entry, index)]
+    if not places:
+        raise ValueError("This conditioning is empty. Connect CLIP Text Encode (Prompt).")
+    chosen = choose(dictionary, edits, places)
+    made, lines = [], []
+    for index, entry in enumerate(conditioning):
+        own = [(place, some) for place, some in zip(places, chosen, strict=True) if place.entry == index]
+        edited, changes = edit_entry(entry, dictionary, own)
+        made.append(edited)
+        lines += [_line(dictionary, *one, found, len(places)) for one, found in zip(own, changes, strict=True)]
+    return made, "\n".join(lines)
+
+
+def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place]:
+    """Read every batch row of an entry."""
+    partial = any(entry[1].get(key) is not None and entry[1].get(key) is not False for key in PARTIAL)
+    readings = [readout.read(dictionary, row) for row in entry[0].float().cpu()]
+    return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
+
+
+def choose(dictionary: Dictionary, edits: Sequence[Edit], places: Sequence[Place]) -> list[list[Edit]]:
+    """Return the edits of every place.
+
+    Raises:
+        ValueError: if an edit has no place at all, in the words of the core for the first place.
+    """
+    chosen: list[list[Edit]] = [[] for _ in places]
+    for one in edits:
+        index = dictionary.table.index(one.concept)
+        members = set(dictionary.table.categories[dictionary.table.concepts[index].category])
+        where = WHERE[type(one)](index, members, places)
+        if not where:
+            core.changes(dictionary, [one], places[0].said)
+            raise ValueError(
+                f"Nowhere to say {one.concept!r}: the conditioning has parts for areas or masks only, and none of them "
+                "mentions its category. Edit the part before it is given its area or mask."
+            )
+        for place in where:
+            chosen[place].append(one)
+    return chosen
+
+
+def _where_said(index: int, members: set[int], places: Sequence[Place]) -> list[int]:
+    return [i for i, place in enumerate(places) if index in place.said]
+
+
+def _where_unmentioned(index: int, members: set[int], places: Sequence[Place]) -> list[int]:
+    return [i for i, place in enumerate(places) if not place.partial and not members & set(place.said)]
+
+
+def _where_mentioned(index: int, members: set[int], places: Sequence[Place]) -> list[int]:
+    mentioned = [i for i, place in enumerate(places) if members & set(place.said)]
+    return mentioned or _where_unmentioned(index, members, places)
+
+
+WHERE: dict[type, Callable[[int, set[int], Sequence[Place]], list[int]]] = {
+    Swap: _where_mentioned,
+    Add: _where_unmentioned,
+    Remove: _where_said,
+    Scale: _where_said,
+}
+"""Edit → (concept, its category's concepts, places) → the places it applies to."""
+
+
+def edit_entry(
+    entry: list[Any], dictionary: Dictionary, own: Sequence[tuple[Place, Sequence[Edit]]]
+) -> tuple[list[Any], list[list[Change]]]:
+    """Edit one entry: rows, pooled vector and what it keeps for ControlNets; return it and the changes of every row."""
+    cond, extra = entry
+    planned = [core.changes(dictionary, some, place.said) for place, some in own]
+    if not any(planned):
+        return entry, planned
+    if not isinstance(extra.get("pooled_output"), Tensor):
+        raise ValueError(
+            "This conditioning has no pooled_output, which SD3 models need and an edit changes too. Encode the "
+            "prompt with CLIP Text Encode (Prompt)."
+        )
+    edits, readings = [some for _, some in own], [place.reading for place, _ in own]
+    rows, pooled = _edit_rows(dictionary, cond, extra["pooled_output"], edits, readings)
+    new = {**extra, "pooled_output": pooled}
+    for key, companion in COMPANIONS.items():
+        if isinstance(extra.get(key), Tensor):
+            new |= _edit_companion(dictionary, extra, key, companion, [one for some in edits for one in some])
+    return [rows, new], planned
+
+
+def _edit_rows(
+    dictionary: Dictionary,
+    cond: Tensor,
+    pooled: Tensor,
+    edits: Sequence[Sequence[Edit]],
+    readings: Sequence[Reading | None],
+) -> tuple[Tensor, Tensor]:
+    """Edit (B, L, width) and (P, ·); ComfyUI repeats both to the batch, so unequal numbers are repeated here first."""
+    batch = math.lcm(len(cond), len(pooled))
+    rows, vectors = list(cond.repeat(batch // len(cond), 1, 1)), list(pooled.repeat(batch // len(pooled), 1))
+    for i in range(batch):
+        one = i % len(cond)
+        made = apply(dictionary, rows[i].cpu(), vectors[i].cpu(), edits[one], readings[one])
+        assert made.pooled is not None
+        rows[i], vectors[i] = made.cond.to(cond.device), made.pooled.to(pooled.device)
+    return torch.stack(rows), torch.stack(vectors)
+
+
+def _edit_companion(
+    dictionary: Dictionary, extra: dict[str, Any], key: str, companion: str, edits: Sequence[Edit]
+) -> dict[str, Tensor]:
+    """Edit the rows meant for ControlNets by what they say themselves; a text that is not about it stays."""
+    cond, pooled = extra[key], extra.get(companion)
+    places = read(dictionary, [cond, {}], 0)
+    own: list[list[Edit]] = [[] for _ in places]
+    for one in dict.fromkeys(edits):
+        index = dictionary.table.index(one.concept)
+        members = set(dictionary.table.categories[dictionary.table.concepts[index].category])
+        for place in WHERE[type(one)](index, members, places):
+            own[place].append(one)
+    vector = pooled if isinstance(pooled, Tensor) else cond.new_zeros(len(cond), dictionary.format.pooled)
+    rows, vectors = _edit_rows(dictionary, cond, vector, own, [place.reading for place in places])
+    return {key: rows, companion: vectors} if isinstance(pooled, Tensor) else {key: rows}
+
+
+def _line(dictionary: Dictionary, place: Place, edits: Sequence[Edit], changes: Sequence[Change], total: int) -> str:
+    where = f"part {place.entry + 1}, row {place.row + 1}: " if total > 1 else ""
+    done = ", ".join(_spell(dictionary, edits, change) for change in changes)
+    return f"{where}found {readout.describe(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"
+
+
+def _spell(dictionary: Dictionary, edits: Sequence[Edit], change: Change) -> str:
+    table = dictionary.table
+    old, new = ("" if index is None else str(table.concepts[index]) for index in (change.old, change.new))
+    said = next(one for one in edits if table.index(one.concept) in (change.old, change.new))
+    done = (
+        f"changed {old} to {new}" if old and new else f"added {new}" if new else f"{type(said).__name__.lower()}d {old}"
+    )
+    return f"{done} (strength {said.strength:g})"

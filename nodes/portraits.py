@@ -1,0 +1,31 @@
+"""The embedded model: its text encoders as a stock CLIP. Its transformer and VAE load through the stock loaders."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from . import comfy_host
+from .sockets import CATEGORY
+
+
+class PortraitsCLIPLoader(io.ComfyNode):
+    """Load Portraits CLIP."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SupSAE_PortraitsCLIPLoader",
+            display_name="Load Portraits CLIP",
+            category=CATEGORY,
+            description="Load the text encoders of Portraits, the small model that comes with SupSAE. Use them with "
+            "supsae_portraits_mmdit in Load Diffusion Model and supsae_portraits_vae in Load VAE.",
+            search_aliases=["supsae demo", "portraits text encoder", "sparse autoencoder"],
+            outputs=[io.Clip.Output(display_name="CLIP", tooltip="For CLIP Text Encode (Prompt) and for Capture.")],
+        )
+
+    @classmethod
+    def execute(cls) -> io.NodeOutput:
+        return io.NodeOutput(comfy_host.portraits_clip())
+
+
+NODES = [PortraitsCLIPLoader]

@@ -1,0 +1,17 @@
+"""The pack's socket types, each spelled once. What travels on them are small objects of the core, never models."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+CATEGORY = "SupSAE"
+"""Where every node of the pack stands in the menu."""
+
+Table = io.Custom("SUPSAE_TABLE")
+"""A ``ConceptTable``."""
+Capture = io.Custom("SUPSAE_CAPTURE")
+"""A ``Capture``: a folder on disk and its plan."""
+Dictionary = io.Custom("SUPSAE_DICTIONARY")
+"""A ``Dictionary``."""
+Edits = io.Custom("SUPSAE_EDITS")
+"""A tuple of edits, in the order in which they were chained."""
