@@ -21,7 +21,7 @@ from tqdm import tqdm
 from supsae.portraits import captions
 from supsae.supsae_core.captures import Capture
 from supsae.supsae_core.dictionary import Dictionary
-from supsae.supsae_core.edits import ACTIONS, Swap
+from supsae.supsae_core.edits import ACTIONS, Edit, Swap
 from supsae.supsae_core.prompts import Pair
 from supsae.training import capture, cases, evaluate, fit, paper, studio
 from supsae.training.cases import Case
@@ -95,11 +95,6 @@ def _row(found: Sequence[evaluate.Outcome], ceiling: Sequence[evaluate.Outcome])
     }
 
 
-def fresh(drawn: list[Case], seen: set[str]) -> list[Case]:
-    """Leave out cases whose prompt or rewrite was fitted or calibrated on."""
-    return [case for case in drawn if case.prompt.text not in seen and case.rewrite.text not in seen]
-
-
 def text_side(models: Studio, dictionary: Dictionary, drawn: Sequence[Case]) -> dict[str, float]:
     """Locate accuracy (concept and exact span per category), and how many no-ops are the very same tensors."""
     conds, pooled = models.host.encode([case.prompt.text for case in drawn])
@@ -134,14 +129,17 @@ def _measure(models: Studio, folder: Path, count: int) -> dict[str, object]:
         "dictionary": by_dictionary(dictionary),
         "dictionary, 50 prompts": by_dictionary(few),
         "paper": by_paper(paper.fit(many)),
+        "paper, all dimensions": by_paper(paper.fit(many, paper.PaperConfig(keep=10**9))),
     }
     held_out: frozenset[Pair] = frozenset(frozenset(pair) for pair in many.plan.held_out)
     seen = {entry.prompt.text for entry in many.plan.entries}
-    draw = lambda kind, n, pairs, seed: fresh(  # noqa: E731
-        cases.draw_cases(
+
+    def draw(kind: type[Edit], n: int, pairs: str, seed: int) -> list[Case]:
+        return cases.draw_cases(
             kind, captions.table(), n, np.random.default_rng((SEED, seed)), held_out=held_out, pairs=pairs,
-            wording=captions.WORDING, longest=captions.LONGEST,
-        ), seen)  # fmt: skip
+            wording=captions.WORDING, longest=captions.LONGEST, apart_from=seen,
+        )  # fmt: skip
+
     headline = draw(Swap, count, "unseen", 0)
     found: dict[str, object] = {
         "seed": SEED,

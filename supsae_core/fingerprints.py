@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -19,9 +20,9 @@ def project(values: Tensor) -> tuple[float, ...]:
 
 
 def distance(here: Mapping[str, Sequence[float]], there: Mapping[str, Sequence[float]]) -> float:
-    """Return the largest relative distance over the sites that both have."""
+    """Return the largest relative distance over the sites that both have; infinite if they share none."""
     found = [_distance(here[site], values) for site, values in there.items() if site in here]
-    return max(found, default=0.0)
+    return max(found, default=math.inf)
 
 
 def _distance(one: Sequence[float], other: Sequence[float]) -> float:

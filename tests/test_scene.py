@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from supsae.portraits.scene import (
     BACKGROUNDS,
     CLOTHING,
