@@ -69,14 +69,19 @@ def latents(work: Path, count: int, seed: int, device: torch.device) -> tuple[np
     return cached(work / f"latents-{seed}-{count}.npy", make), factors
 
 
+def caption_texts(factors: list[dict[str, str]], each: int) -> list[str]:
+    """Return ``each`` captions a picture, the same every time."""
+    rng = np.random.default_rng(3)
+    return [captions.caption(one, rng).text for one in factors for _ in range(each)]
+
+
 def said(work: Path, factors: list[dict[str, str]], each: int, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
     """Return the frozen encoders' rows (n · each, L, WIDTH) and pooled vectors of ``each`` captions a picture, float16.
 
     The captions of picture i are rows i · each onwards.
     """
     encoders = load_encoders().to(device)
-    rng = np.random.default_rng(3)
-    texts = [captions.caption(one, rng).text for one in factors for _ in range(each)]
+    texts = caption_texts(factors, each)
 
     def encode(part: int) -> np.ndarray:
         made = []

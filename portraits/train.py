@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import captions, scene, text
-from .corpus import WEIGHTS, cached, in_parts, latents, load, pictures, pixels_of, said
+from .corpus import WEIGHTS, cached, caption_texts, in_parts, latents, load, pictures, pixels_of, said
 from .mmdit import MMDiT
 from .optimise import optimise
 from .reader import Reader
@@ -201,6 +201,16 @@ def train_polish(work: Path, steps: int, device: torch.device) -> None:
     _train_transformer(module, work, steps, device, name="polish", rate=4e-4, face=4.0)
 
 
+LAGGING = "green eyes"
+"""The phrase drawn wrong most often after polishing: in 7 of 29 pictures, blue and brown eyes in none of 67."""
+
+
+def train_lagging(work: Path, steps: int, device: torch.device) -> None:
+    """Go on once more, with captions that hold the lagging phrase in a third of every batch; rewrites its file."""
+    module: MMDiT = load(TRANSFORMER, MMDiT(), device).requires_grad_(True).train()
+    _train_transformer(module, work, steps, device, name="lagging", rate=3e-4, face=4.0, often=LAGGING, ema=0.99)
+
+
 def _train_transformer(
     start: MMDiT,
     work: Path,
@@ -210,6 +220,8 @@ def _train_transformer(
     name: str,
     rate: float,
     face: float,
+    often: str = "",
+    ema: float = 0.999,
     count: int = 12000,
     each: int = 3,
     batch: int = 64,
@@ -218,14 +230,18 @@ def _train_transformer(
     codes = np.array(stored)
     cond, pooled = (np.array(x) for x in said(work, factors, each, device))
     empty = [x[0].cpu().numpy() for x in load_encoders().encode([""])]
+    texts = caption_texts(factors, each) if often else []
+    holding = np.array([index for index, one in enumerate(texts) if often in one])
     weight = torch.ones(16, 16, device=device)
     weight[FACE] = face
     weight /= weight.mean()
 
     def loss(module: nn.Module, rng: np.random.Generator) -> Tensor:
-        chosen = rng.integers(0, count, batch)
-        clean = torch.from_numpy(codes[chosen]).float().to(device)
-        text_of, without = chosen * each + rng.integers(0, each, batch), rng.random(batch) < 0.1
+        text_of = rng.integers(0, count, batch) * each + rng.integers(0, each, batch)
+        if often:
+            text_of[: batch // 3] = rng.choice(holding, batch // 3)
+        without = rng.random(batch) < 0.1
+        clean = torch.from_numpy(codes[text_of // each]).float().to(device)
         rows, vectors = cond[text_of].astype(np.float32), pooled[text_of].astype(np.float32)
         rows[without], vectors[without] = empty
         sigma = torch.sigmoid(torch.from_numpy(rng.normal(0.4, 1.0, batch).astype(np.float32))).to(device)
@@ -236,7 +252,7 @@ def _train_transformer(
             made = module(clean + level * (noise - clean), sigma, context, vector)
         return ((made.float() - (noise - clean)).square() * weight).mean()
 
-    module = optimise(start.to(device), loss, name=name, steps=steps, rate=rate, work=work)
+    module = optimise(start.to(device), loss, name=name, steps=steps, rate=rate, work=work, ema=ema)
     _write(TRANSFORMER, module, {})
 
 
@@ -262,6 +278,7 @@ STAGES: dict[str, tuple[Callable[..., None], int]] = {
     "reader": (train_reader, 2000),
     "model": (train_model, 5500),
     "polish": (train_polish, 1500),
+    "lagging": (train_lagging, 600),
 }
 """Stage → (function, default steps), in the order they need each other."""
 
