@@ -20,7 +20,6 @@ from supsae.supsae_core.edits import Add, Remove, Scale, Swap
 from supsae.training import cli, commands, demo, fit, paper, studio
 from supsae.training.demo import DemoConfig
 
-SHIPPED = all((studio.WEIGHTS / name).is_file() for name in studio.FILES)
 PROMPT = "a portrait of a person with black hair, no hat, sandy beach"
 
 
@@ -321,7 +320,6 @@ def test_demo_on_untrained_pictures(weights, tmp_path):
     assert all((trial.pictures["before"] != trial.pictures["edited"]).any() for trial in made.trials)
 
 
-@pytest.mark.skipif(not SHIPPED, reason="the pack's weights are not there")
 def test_demo_on_the_models_that_ship(capsys, tmp_path):
     made = demo.run(tmp_path, DemoConfig(prompts=150, cases=10, steps=12), show=False)
     check_demo(made, tmp_path)
