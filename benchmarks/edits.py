@@ -7,10 +7,11 @@ the paper's flattened model. Cases are drawn apart from all prompts that were fi
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from tqdm import tqdm
 from supsae.portraits import captions
 from supsae.supsae_core.captures import Capture
 from supsae.supsae_core.dictionary import Dictionary
-from supsae.supsae_core.edits import ACTIONS, Edit, Swap
+from supsae.supsae_core.edits import Add, Edit, Remove, Swap
 from supsae.supsae_core.prompts import Pair
 from supsae.training import capture, cases, evaluate, fit, paper, studio
 from supsae.training.cases import Case
@@ -57,18 +58,21 @@ def by_paper(model: paper.Flattened) -> Method:
     return edit
 
 
-def run(models: Studio, drawn: Sequence[Case], methods: dict[str, Method], label: str) -> dict[str, object]:
-    """Draw and judge every case with every method; the unedited pictures and the rewrites are shared."""
+def run(models: Studio, drawn: Sequence[Case], methods: dict[str, Method], label: str, work: Path) -> dict[str, object]:
+    """Draw and judge every case with every method; readings are kept: the unedited pictures and rewrites are shared."""
     conds, pooled = models.host.encode([case.prompt.text for case in drawn])
     written, written_pooled = models.host.encode([case.rewrite.text for case in drawn])
     seeds = [case.seed for case in drawn]
 
     def read(rows: Sequence[Tensor], vectors: Sequence[Tensor], name: str) -> list[dict[str, str]]:
-        with tqdm(total=len(drawn), desc=f"{label}: {name}") as bar:
-            pictures = studio.draw(
-                models, rows, vectors, seeds, progress=lambda done, _: bar.update(done - bar.n) and None
-            )
-        return studio.read(models, pictures)
+        file = work / f"{label}-{name}-{len(drawn)}.json"
+        if not file.exists():
+            with tqdm(total=len(drawn), desc=f"{label}: {name}") as bar:
+                pictures = studio.draw(
+                    models, rows, vectors, seeds, progress=lambda done, _: bar.update(done - bar.n) and None
+                )
+            file.write_text(json.dumps(studio.read(models, pictures)), encoding="utf-8")
+        return json.loads(file.read_text(encoding="utf-8"))
 
     before, rewrite = read(conds, pooled, "no edit"), read(written, written_pooled, "rewrite")
     outcomes = {
@@ -103,59 +107,83 @@ def text_side(models: Studio, dictionary: Dictionary, drawn: Sequence[Case]) -> 
     return {"locate": fit.locate_accuracy(dictionary, rows), "no_op_same": sum(same) / len(same)}
 
 
+PARTS: dict[str, tuple[type[Edit], str, int]] = {
+    "swap, unseen pairs": (Swap, "unseen", 1),
+    "swap, seen pairs": (Swap, "seen", 8),
+    "remove": (Remove, "any", 8),
+    "add, unseen pairs": (Add, "unseen", 8),
+}
+"""Part → edit, kind of pairs, and what divides the number of cases; rivals run in the first part alone."""
+
+
 def main() -> None:
-    """Parse the command line, measure, write and print."""
+    """Parse the command line, measure part by part, write after each, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=512, help="swaps into unseen pairs; a quarter of it for the rest")
+    parser.add_argument("--count", type=int, default=512, help="swaps into unseen pairs; an eighth of it for the rest")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="measure these; others are kept")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS), help="measure these")
+    parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "supsae" / "edits", help="readings kept")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results") / "edits.json")
     args = parser.parse_args()
     torch.manual_seed(0)
     models = studio.load()
     with tempfile.TemporaryDirectory() as folder:
-        found = _measure(models, Path(folder), args.count)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(table(found))
+        for name, found in measure(models, Path(folder), args.work / weights(), args.count, args.parts, args.methods):
+            args.out.parent.mkdir(parents=True, exist_ok=True)
+            there = json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else {}
+            merged = {**there, name: {**there.get(name, {}), **found}}
+            args.out.write_text(json.dumps(merged, indent=1) + "\n", encoding="utf-8")
+    print(table(json.loads(args.out.read_text(encoding="utf-8"))))
     print(f"wrote {args.out}")
 
 
-def _measure(models: Studio, folder: Path, count: int) -> dict[str, object]:
+def weights() -> str:
+    """Return what tells these weights from others, so that no reading of other pictures is taken over."""
+    files = sorted(file for file in studio.WEIGHTS.rglob("*.safetensors") if file.parent.name != "supsae")
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def measure(
+    models: Studio, folder: Path, work: Path, count: int, parts: Sequence[str], wanted: Sequence[str]
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Fit the methods, then yield the results of one part after the other."""
+    work.mkdir(parents=True, exist_ok=True)
     many, seconds = captured(models, folder / "many", PROMPTS, CALIBRATION)
     began = time.perf_counter()
     dictionary = fit.fit(many)
-    fitted = time.perf_counter() - began
-    few = fit.fit(captured(models, folder / "few", FEW, CALIBRATION)[0])
-    methods = {
-        "dictionary": by_dictionary(dictionary),
-        "dictionary, 50 prompts": by_dictionary(few),
-        "paper": by_paper(paper.fit(many)),
-        "paper, all dimensions": by_paper(paper.fit(many, paper.PaperConfig(keep=10**9))),
-    }
+    times = {"capture": seconds, "fit": time.perf_counter() - began, "solve": dictionary.report["solve_seconds"]}
     held_out: frozenset[Pair] = frozenset(frozenset(pair) for pair in many.plan.held_out)
     seen = {entry.prompt.text for entry in many.plan.entries}
-
-    def draw(kind: type[Edit], n: int, pairs: str, seed: int) -> list[Case]:
-        return cases.draw_cases(
-            kind, captions.table(), n, np.random.default_rng((SEED, seed)), held_out=held_out, pairs=pairs,
+    for index, (name, (kind, pairs, share)) in enumerate(PARTS.items()):
+        if name not in parts:
+            continue
+        rng = np.random.default_rng((SEED, index))
+        drawn = cases.draw_cases(
+            kind, captions.table(), count // share, rng, held_out=held_out, pairs=pairs,
             wording=captions.WORDING, longest=captions.LONGEST, apart_from=seen,
         )  # fmt: skip
+        if not index and "dictionary" in wanted:
+            yield "seconds", {key: round(value, 1) for key, value in times.items()}
+            yield "text", text_side(models, dictionary, drawn)
+        some = [one for one in wanted if one == "dictionary" or not index]
+        chosen = {one: METHODS[one](models, folder, many, dictionary) for one in some}
+        yield name, run(models, drawn, chosen, name, work)
 
-    headline = draw(Swap, count, "unseen", 0)
-    found: dict[str, object] = {
-        "seed": SEED,
-        "capture_seconds": round(seconds, 1),
-        "fit_seconds": round(fitted, 1),
-        "solve_seconds": dictionary.report["solve_seconds"],
-        "text": text_side(models, dictionary, headline),
-        "swap, unseen pairs": run(models, headline, methods, "swap, unseen"),
-    }
-    only = {"dictionary": methods["dictionary"]}
-    for name in ("remove", "add"):
-        found[f"{name}, unseen pairs" if name == "add" else name] = run(
-            models, draw(ACTIONS[name], count // 4, "unseen" if name == "add" else "any", 1), only, name
-        )
-    found["swap, seen pairs"] = run(models, draw(Swap, count // 4, "seen", 2), only, "swap, seen")
-    return found
+
+def few(models: Studio, folder: Path, many: Capture, dictionary: Dictionary) -> Method:
+    """Learn the same concepts from a few prompts."""
+    return by_dictionary(fit.fit(captured(models, folder / "few", FEW, CALIBRATION)[0]))
+
+
+METHODS: dict[str, Callable[[Studio, Path, Capture, Dictionary], Method]] = {
+    "dictionary": lambda models, folder, many, dictionary: by_dictionary(dictionary),
+    "dictionary, 50 prompts": few,
+    "paper": lambda models, folder, many, dictionary: by_paper(paper.fit(many)),
+    "paper, all dimensions": lambda models, folder, many, dictionary: by_paper(
+        paper.fit(many, paper.PaperConfig(keep=10**9))
+    ),
+}
+"""Method → (models, folder for captures, the capture and the dictionary of all prompts) → how it edits."""
 
 
 def table(found: dict[str, object]) -> str:
