@@ -179,9 +179,6 @@ METHODS: dict[str, Callable[[Studio, Path, Capture, Dictionary], Method]] = {
     "dictionary": lambda models, folder, many, dictionary: by_dictionary(dictionary),
     "dictionary, 50 prompts": few,
     "paper": lambda models, folder, many, dictionary: by_paper(paper.fit(many)),
-    "paper, all dimensions": lambda models, folder, many, dictionary: by_paper(
-        paper.fit(many, paper.PaperConfig(keep=10**9))
-    ),
 }
 """Method → (models, folder for captures, the capture and the dictionary of all prompts) → how it edits."""
 

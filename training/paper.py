@@ -109,7 +109,10 @@ def fit(
     rows = [row for row in rows if tuple(row.cond.shape) == shape]
     table = capture.plan.table
     x, labels = _features(rows), _labels([row.entry.prompt.support(table) for row in rows], len(table))
-    kept = (x.amax(0) - x.amin(0)).topk(min(config.keep, x.shape[1])).indices.sort().values
+    spread = x.amax(0) - x.amin(0)
+    kept = (
+        spread.topk(min(config.keep, int((spread > 0).sum()))).indices.sort().values
+    )  # zeros tell rows apart: leave them
     x = x[:, kept]
     generator = torch.Generator().manual_seed(config.seed)
     size = labels.shape[1]
