@@ -211,6 +211,12 @@ def train_lagging(work: Path, steps: int, device: torch.device) -> None:
     _train_transformer(module, work, steps, device, name="lagging", rate=3e-4, face=4.0, often=LAGGING, ema=0.99)
 
 
+def train_longer(work: Path, steps: int, device: torch.device) -> None:
+    """Go on with all captions at nearly the first rate, the face's error counted four times; rewrites its file."""
+    module: MMDiT = load(TRANSFORMER, MMDiT(), device).requires_grad_(True).train()
+    _train_transformer(module, work, steps, device, name="longer", rate=5e-4, face=4.0)
+
+
 def _train_transformer(
     start: MMDiT,
     work: Path,
@@ -279,6 +285,7 @@ STAGES: dict[str, tuple[Callable[..., None], int]] = {
     "model": (train_model, 5500),
     "polish": (train_polish, 1500),
     "lagging": (train_lagging, 600),
+    "longer": (train_longer, 8000),
 }
 """Stage → (function, default steps), in the order they need each other."""
 

@@ -40,6 +40,7 @@ ROOMS = {
 DOORS = {
     "training/diffusers_host.py": {"diffusers", "transformers", "accelerate"},
     "nodes/comfy_host.py": {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_preview", "server"},
+    "nodes/comfy_model.py": {"comfy", "latent_preview"},
 }
 
 # tests and benchmarks stand outside the package and see it as anybody else does: by the name `supsae`.
