@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from . import edits as edits_module
-from .dictionary import POOLED, Dictionary, Part
+from .dictionary import POOLED, Codes, Dictionary
 from .edits import Change, Edit
 from .readout import Reading, read
-from .slots import ROLES, Encoder, Layout, Span, company, pooled_spans
+from .slots import ROLES, Layout, Span, company, pooled_spans
 
 REST = True
 """Whether fillers, ends and pads move with the company; benchmarks switch it off to measure what it is worth."""
@@ -59,15 +59,36 @@ def apply(
 
 def edit_cond(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change]) -> Tensor:
     """Return the rows (L, width) with the changes made in every encoder."""
+    step = cond_step(dictionary, reading, found)
+    rows = step.any(1).to(cond.device)
     made = cond.clone()
+    made[rows] = added(cond[rows], step[rows.cpu()])
+    return made
+
+
+def cond_step(dictionary: Dictionary, reading: Reading, found: Sequence[Change]) -> Tensor:
+    """Return what changes add to the rows (L, width) of the conditioning that was read, float32 on the CPU."""
+    step = torch.zeros(reading.rows.total, dictionary.format.width)
     for encoder in dictionary.format.encoders:
         layout = reading.layouts.get(encoder.name)
-        if layout is None:
-            continue
-        step = _Work(dictionary, encoder, layout, len(cond), found).steps()
-        rows, columns = step.any(1).nonzero().flatten().to(cond.device), slice(encoder.first, encoder.last)
-        made[rows, columns] = _added(cond[rows, columns], step[rows.cpu()] @ dictionary.parts[encoder.name].decoder)
-    return made
+        if layout is not None:
+            part, chunk = dictionary.parts[encoder.name], dictionary.format.chunk if encoder.causal else None
+            work = _Work(dictionary, part, layout, len(step), found, chunk=chunk, name=encoder.name)
+            step[:, encoder.first : encoder.last] += work.steps() @ part.decoder
+    return step
+
+
+def text_step(dictionary: Dictionary, part: Codes, layout: Layout, total: int, found: Sequence[Change]) -> Tensor:
+    """Return what changes add to the rows (total, d) of a text stream inside the model, where all hears all.
+
+    Args:
+        dictionary: what was learnt.
+        part: of the stream, for the rows of one kind of encoder; other rows get zeros.
+        layout: of one of the encoders that wrote these rows.
+        total: rows of the stream.
+        found: the changes.
+    """
+    return _Work(dictionary, part, layout, total, found, chunk=None, name="the text stream").steps() @ part.decoder
 
 
 def edit_pooled(dictionary: Dictionary, pooled: Tensor, reading: Reading, found: Sequence[Change]) -> Tensor:
@@ -78,40 +99,53 @@ def edit_pooled(dictionary: Dictionary, pooled: Tensor, reading: Reading, found:
     Raises:
         ValueError: if the vector has another width than the dictionary's.
     """
-    part = dictionary.parts[POOLED]
     if pooled.shape != (dictionary.format.pooled,):
         raise ValueError(
             f"A pooled vector of shape {tuple(pooled.shape)} is not of the format {dictionary.format.name!r}, which "
             f"has ({dictionary.format.pooled},). Use the dictionary with the model it was made for."
         )
+    step = pooled_step(dictionary, reading, found)
+    return added(pooled, step) if bool(step.any()) else pooled
+
+
+def pooled_step(dictionary: Dictionary, reading: Reading, found: Sequence[Change]) -> Tensor:
+    """Return what changes add to the pooled vector (P,)."""
+    heard = [change for change in found if _in_first_chunk(dictionary, reading, change)]
+    return additive_step(dictionary, dictionary.parts[POOLED], reading, heard)[0]
+
+
+def additive_step(dictionary: Dictionary, part: Codes, reading: Reading, found: Sequence[Change]) -> Tensor:
+    """Return what changes add to features (S, d) that hear every concept of the prompt alike, slot by slot."""
     move = torch.zeros(len(dictionary.table))
     for change in found:
-        if _in_first_chunk(dictionary, reading, change):
-            alpha = _gained(part, change)
-            if change.old is not None:
-                move[change.old] = alpha if change.scale else -alpha
-            if change.new is not None:
-                move[change.new] = alpha
-    if not bool(move.any()):
-        return pooled
-    step = (move @ part.effect(0)) @ part.decoder
-    return _added(pooled, step)
+        alpha = _gained(part, change)
+        if change.old is not None and (change.scale or not _said_elsewhere(dictionary, reading, change)):
+            move[change.old] = alpha if change.scale else -alpha
+        if change.new is not None:
+            move[change.new] = alpha
+    return torch.stack([move @ part.effect(slot) for slot in range(len(part.lengths))]) @ part.decoder
+
+
+def _said_elsewhere(dictionary: Dictionary, reading: Reading, change: Change) -> bool:
+    """Tell whether a concept goes on being said because only one of its mentions changes."""
+    return bool(change.occurrence) and reading.concepts(dictionary).count(change.old or 0) > 1
 
 
 def _in_first_chunk(dictionary: Dictionary, reading: Reading, change: Change) -> bool:
     """Tell whether a change touches the text that the pooled vector is made of."""
     if change.old is not None:
-        spans, phrases = pooled_spans(dictionary.format, reading.layouts), dictionary.table.phrases
-        return any(phrases[span.phrase].concept == change.old for span in spans)
+        phrases = dictionary.table.phrases
+        heard = [phrases[span.phrase].concept for span in pooled_spans(dictionary.format, reading.layouts)]
+        return heard.count(change.old) >= max(change.occurrence, 1)
     return reading.rows.causal <= dictionary.format.chunk
 
 
-def _added(tensor: Tensor, step: Tensor) -> Tensor:
+def added(tensor: Tensor, step: Tensor) -> Tensor:
     """Return the sum in the more precise of both types, rounded to the tensor's own type, on its device."""
     return (tensor + step.to(tensor.device)).to(tensor.dtype)
 
 
-def _gained(part: Part, change: Change) -> float:
+def _gained(part: Codes, change: Change) -> float:
     concept = change.new if change.new is not None else change.old
     assert concept is not None
     return change.strength * float(part.gain[concept])
@@ -121,13 +155,18 @@ class _Work:
     """The change of one encoder's rows, in codes. Built per call and dropped."""
 
     def __init__(
-        self, dictionary: Dictionary, encoder: Encoder, layout: Layout, total: int, found: Sequence[Change]
+        self,
+        dictionary: Dictionary,
+        part: Codes,
+        layout: Layout,
+        total: int,
+        found: Sequence[Change],
+        *,
+        chunk: int | None,
+        name: str,
     ) -> None:
-        self.dictionary, self.found = dictionary, found
-        self.part = dictionary.parts[encoder.name]
-        self.chunk = dictionary.format.chunk if encoder.causal else None
-        self.total = total
-        self.layout, self.written = _with_room(dictionary, encoder, layout, found)
+        self.dictionary, self.part, self.chunk, self.total, self.found = dictionary, part, chunk, total, found
+        self.layout, self.written = _with_room(dictionary, part, layout, found, name)
         self.old = self._company(self.layout.spans)
         moves = torch.stack([self._alpha(change) * (self._after(change) - self.old) for change in found])
         # Two values of one category may both be swapped for a third, which is then said once, not twice.
@@ -147,7 +186,7 @@ class _Work:
         return step
 
     def _span_step(self, span: Span) -> Tensor:
-        change = next((c for c in self.found if c.old == self._concept(span)), None)
+        change = next((c for c in self.found if span in self._spans(c)), None)
         old, stay = (self._phrase(span.phrase, span.rows, labels) for labels in (self.old, self.new))
         if change is None:
             return stay - old
@@ -171,7 +210,7 @@ class _Work:
     def _written_company(self, change: Change, row: int) -> Tensor:
         """The company (K,) of tokens on pads: that of the span they continue; an addition stands behind everything."""
         if change.old is not None:
-            return self.new[next(span for span in self.layout.spans if self._concept(span) == change.old).rows[0]]
+            return self.new[self._spans(change)[0].rows[0]]
         around = self.new[row].clone()
         around[change.new] = 0
         return around
@@ -200,6 +239,9 @@ class _Work:
     def _concept(self, span: Span) -> int:
         return self.dictionary.table.phrases[span.phrase].concept
 
+    def _spans(self, change: Change) -> list[Span]:
+        return _changed_spans(self.dictionary, self.layout, change)
+
     def _company(self, spans: Sequence[Span]) -> Tensor:
         concepts = [self._concept(span) for span in spans]
         made = company(spans, concepts, len(self.dictionary.table), self.total, self.chunk)
@@ -215,31 +257,38 @@ class _Work:
             doubled = self.old.clone()
             doubled[:, change.old] *= 2
             return doubled
-        spans = [span for span in self.layout.spans if self._concept(span) != change.old]
+        gone = self._spans(change)
+        spans = [span for span in self.layout.spans if span not in gone]
         if change.new is not None:
             phrase = self.dictionary.phrase(change.new)
-            where = [span.rows for span in self.layout.spans if self._concept(span) == change.old]
+            where = [span.rows for span in gone]
             if change.old is None:
                 where = [rows for one, rows in self.written if one is change]
             spans += [Span(phrase, rows) for rows in where]
         return self._company(spans)
 
 
+def _changed_spans(dictionary: Dictionary, layout: Layout, change: Change) -> list[Span]:
+    """Return the places of the concept that a change replaces: all, or the one it names."""
+    spans = [span for span in layout.spans if dictionary.table.phrases[span.phrase].concept == change.old]
+    return spans[change.occurrence - 1 : change.occurrence] if change.occurrence else spans
+
+
 def _with_room(
-    dictionary: Dictionary, encoder: Encoder, layout: Layout, found: Sequence[Change]
+    dictionary: Dictionary, part: Codes, layout: Layout, found: Sequence[Change], name: str
 ) -> tuple[Layout, list[tuple[Change, tuple[int, ...]]]]:
     """Take the pads farthest from the text for tokens that have no row yet; return the layout without them."""
-    part, phrases, pads = dictionary.parts[encoder.name], dictionary.table.phrases, list(layout.roles.pad)
+    phrases, pads = dictionary.table.phrases, list(layout.roles.pad)
     written: list[tuple[Change, tuple[int, ...]]] = []
     for change in found:
-        have = [len(span.rows) for span in layout.spans if phrases[span.phrase].concept == change.old]
+        have = [len(span.rows) for span in _changed_spans(dictionary, layout, change)]
         if change.new is None or (change.old is not None and not have):
             continue  # nothing to write, or said in the leading encoder only: here nothing can be replaced
         phrase = dictionary.phrase(change.new)
         need = int(part.lengths[phrase]) - min(have, default=0)
         if need > len(pads):
             raise ValueError(
-                f"Too few pads in {encoder.name!r}: writing {phrases[phrase].text!r} needs {need} more rows and the "
+                f"Too few pads in {name!r}: writing {phrases[phrase].text!r} needs {need} more rows and the "
                 f"prompt leaves {len(pads)}. Shorten the prompt by {need - len(pads)} words."
             )
         if need > 0:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,16 +22,18 @@ from torch import Tensor
 from . import concepts
 from .concepts import ConceptTable
 from .slots import FORMATS, ROLES, TextFormat
+from .streams import slots_of
 
 FORMAT_VERSION = 1
 KIND = "supsae.dictionary"
+_Held = TypeVar("_Held", bound="Codes")
 POOLED = "pooled"
 """Name of the part that holds the pooled vector: one slot, whose company is everything written."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """Codes and decoder of one text encoder (or of the pooled vector)."""
+class Codes:
+    """Codes and decoder of one set of slots: all that decoding and steering need."""
 
     origin: Tensor
     """(d,) mean of all slots' tokens"""
@@ -51,18 +53,6 @@ class Part:
     """(S,) group of a slot"""
     gain: Tensor
     """(K,) calibration: strength 1 times this is the effect of writing the word"""
-    within: Tensor
-    """(r, r) whitens the tokens of one slot, whatever their company"""
-    rest: Tensor
-    """(r, r) whitens what company leaves unexplained"""
-    around: Tensor
-    """(r, r) whitens all tokens"""
-    middle: Tensor
-    """(r,) mean code of the tokens of concepts"""
-    tail: Tensor
-    """(2, r + 1) linear scores of a row being the end, and being a pad, rather than text; last entry the bias"""
-    threshold: Tensor
-    """(2,) least score at which a phrase counts as found, before and after its company is known"""
 
     def effect(self, slot: int) -> Tensor:
         """Return (K, r): what each concept of the company adds to the slot's code."""
@@ -82,6 +72,24 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Part(Codes):
+    """One text encoder's codes (or the pooled vector's), and what reading them back out of rows needs."""
+
+    within: Tensor
+    """(r, r) whitens the tokens of one slot, whatever their company"""
+    rest: Tensor
+    """(r, r) whitens what company leaves unexplained"""
+    around: Tensor
+    """(r, r) whitens all tokens"""
+    middle: Tensor
+    """(r,) mean code of the tokens of concepts"""
+    tail: Tensor
+    """(2, r + 1) linear scores of a row being the end, and being a pad, rather than text; last entry the bias"""
+    threshold: Tensor
+    """(2,) least score at which a phrase counts as found, before and after its company is known"""
+
+
+@dataclass(frozen=True)
 class Dictionary:
     """What artists share: the table, one part per encoder and the pooled vector's, and where it all comes from."""
 
@@ -96,6 +104,10 @@ class Dictionary:
     """JSON: fingerprint, prompts, held-out pairs, dtype, version, licence."""
     report: Mapping[str, Any]
     """JSON: what fitting measured."""
+    streams: Mapping[str, tuple[Codes, ...]] = field(default_factory=dict)
+    """Part of a stream inside the model (``streams.py``), e.g. ``txt@3/other`` → its codes at every noise level."""
+    centres: tuple[float, ...] = ()
+    """Noise levels of the streams' codes, falling; between two of them they are interpolated linearly."""
 
     @cached_property
     def codes(self) -> Tensor:
@@ -142,15 +154,18 @@ class Dictionary:
 
 def save(dictionary: Dictionary, path: str | Path) -> None:
     """Write one ``.safetensors`` file, whole or not at all; ``load`` is the exact inverse."""
-    tensors = {
-        f"{name}.{field.name}": _packed(getattr(part, field.name))
-        for name, part in dictionary.parts.items()
-        for field in fields(Part)
+    held = dict(dictionary.parts) | {
+        f"{name}#{bucket}": codes
+        for name, all_codes in dictionary.streams.items()
+        for bucket, codes in enumerate(all_codes)
     }
+    tensors = {f"{name}.{f.name}": _packed(getattr(one, f.name)) for name, one in held.items() for f in fields(one)}
     header = {
         "table": dictionary.table.to_json(),
         "format": dictionary.format.name,
         "parts": list(dictionary.parts),
+        "streams": list(dictionary.streams),
+        "centres": list(dictionary.centres),
         "identified": list(dictionary.identified),
         "slider": [list(knot) for knot in dictionary.slider],
         "provenance": dict(dictionary.provenance),
@@ -211,17 +226,23 @@ def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _build(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Dictionary:
+    def held(kind: type[_Held], name: str) -> _Held:
+        return kind(**{f.name: _unpacked(tensors[f"{name}.{f.name}"]) for f in fields(kind)})
+
+    centres = tuple(float(one) for one in header.get("centres", ()))
     return Dictionary(
         table=concepts.from_mapping(header["table"]),
         format=FORMATS[header["format"]],
-        parts={
-            name: Part(**{f.name: _unpacked(tensors[f"{name}.{f.name}"]) for f in fields(Part)})
-            for name in header["parts"]
-        },
+        parts={name: held(Part, name) for name in header["parts"]},
         identified=tuple(header["identified"]),
         slider=tuple((float(s), float(a)) for s, a in header["slider"]),
         provenance=header["provenance"],
         report=header["report"],
+        streams={
+            name: tuple(held(Codes, f"{name}#{bucket}") for bucket in range(len(centres)))
+            for name in header.get("streams", ())
+        },
+        centres=centres,
     )
 
 
@@ -237,6 +258,13 @@ def _check_shapes(path: Path, dictionary: Dictionary) -> None:
             f"The tensors of {path.name!r} do not fit its own table of {size} concepts and the format "
             f"{dictionary.format.name!r}: slots and widths are {found} instead of {wanted}. Fit or download it again."
         )
+    for name, some in dictionary.streams.items():
+        expected = slots_of(name, dictionary.table)
+        if any(expected not in (None, len(one.lengths)) or one.shared.shape[1] != size for one in some):
+            raise ValueError(
+                f"The tensors of {name!r} in {path.name!r} do not fit its own table of {size} concepts. Fit or "
+                "download it again."
+            )
 
 
 def _packed(tensor: Tensor) -> Tensor:

@@ -19,6 +19,8 @@ class Swap:
 
     concept: str
     strength: float = 1.0
+    occurrence: int = 0
+    """which mention of the category, counted from 1 in order of writing; 0 is every one"""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Remove:
 
     concept: str
     strength: float = 1.0
+    occurrence: int = 0
+    """which mention of the concept; 0 is every one"""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Scale:
 
     concept: str
     strength: float = 1.0
+    occurrence: int = 0
+    """which mention of the concept; 0 is every one"""
 
 
 Edit = Swap | Add | Remove | Scale
@@ -59,6 +65,8 @@ class Change(NamedTuple):
     """what to apply, slider map included, calibration not"""
     scale: bool = False
     """turn ``old`` by ``strength`` along its own effect, about the category's mean"""
+    occurrence: int = 0
+    """which mention of ``old``, from 1; 0 is every one"""
 
 
 def changes(dictionary: Dictionary, edits: Sequence[Edit], said: Sequence[int]) -> list[Change]:
@@ -79,9 +87,27 @@ def changes(dictionary: Dictionary, edits: Sequence[Edit], said: Sequence[int]) 
             )
         touched[concept.category] = edit.concept
         members = dictionary.table.categories[concept.category]
-        others = [one for one in dict.fromkeys(said) if one in members]
-        found += EDITS[type(edit)](dictionary, index, others, edit.strength)
+        mentions = [one for one in said if one in members]
+        old, which = _occurrence(edit, index, mentions)
+        others = list(dict.fromkeys(mentions)) if old is None else [old]
+        made = EDITS[type(edit)](dictionary, index, others, edit.strength)
+        found += [change._replace(occurrence=which) for change in made]
     return found
+
+
+def _occurrence(edit: Edit, index: int, mentions: Sequence[int]) -> tuple[int | None, int]:
+    """Return the mentioned concept that an edit means and which mention of it; (None, 0) for every one."""
+    if isinstance(edit, Add) or not edit.occurrence:
+        return None, 0
+    meant = [place for place, one in enumerate(mentions) if isinstance(edit, Swap) or one == index]
+    if not 1 <= edit.occurrence <= len(meant):
+        what = "its category" if isinstance(edit, Swap) else "it"
+        raise ValueError(
+            f"Occurrence {edit.occurrence} of {edit.concept!r} does not exist: the prompt mentions {what} {len(meant)} "
+            "times. Choose a number up to that, or 0 for every mention."
+        )
+    place = meant[edit.occurrence - 1]
+    return mentions[place], mentions[: place + 1].count(mentions[place])
 
 
 def _swap(dictionary: Dictionary, index: int, others: list[int], slider: float) -> list[Change]:
@@ -124,11 +150,12 @@ ACTIONS: dict[str, type] = {edit.__name__.lower(): edit for edit in EDITS}
 """Spelling in widgets, flags and files → edit."""
 
 
-def make(action: str, concept: str, strength: float) -> Edit:
+def make(action: str, concept: str, strength: float, occurrence: int = 0) -> Edit:
     """Build an edit from its spelling.
 
     Raises:
-        ValueError: naming the action received and the legal ones, or a strength out of range.
+        ValueError: naming the action received and the legal ones, a strength out of range, or an occurrence of what is
+            not there yet.
     """
     if action not in ACTIONS:
         raise ValueError(f"There is no action {action!r}. Actions are: {', '.join(ACTIONS)}.")
@@ -137,7 +164,13 @@ def make(action: str, concept: str, strength: float) -> Edit:
         raise ValueError(
             f"The strength {strength!r} of {concept!r} is outside {low:g} … {high:g}. 1 is writing the word."
         )
-    return ACTIONS[action](concept, float(strength))
+    if not occurrence:
+        return ACTIONS[action](concept, float(strength))
+    if ACTIONS[action] is Add:
+        raise ValueError(
+            f"{concept!r} is to be added, so it has no occurrence {occurrence} yet. Set the occurrence to 0, or swap."
+        )
+    return ACTIONS[action](concept, float(strength), occurrence)
 
 
 def scaled(edit: Edit, factor: float) -> Edit:

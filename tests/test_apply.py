@@ -271,12 +271,48 @@ def test_two_values_of_a_category_are_swapped_for_one(learnt):
     move[[red, black]], move[blue] = -part.gain[blue], part.gain[blue]
     torch.testing.assert_close(made.pooled - row.pooled, move @ part.effect(0) @ part.decoder, rtol=0, atol=1e-4)
     work = [
-        applying._Work(learnt.dictionary, encoder, made.reading.layouts[encoder.name], 96, made.changes)
+        applying._Work(
+            learnt.dictionary,
+            learnt.dictionary.parts[encoder.name],
+            made.reading.layouts[encoder.name],
+            96,
+            made.changes,
+            chunk=48 if encoder.causal else None,
+            name=encoder.name,
+        )
         for encoder in learnt.dictionary.format.encoders
     ]
     gains = [float(learnt.dictionary.parts[name].gain[blue]) for name in ("clip", "t5")]
     for one, gain in zip(work, gains, strict=True):
         assert one.new[:, blue].max() == pytest.approx(gain)
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_one_of_two_mentions_changes_alone(learnt, which):
+    """Two people, both with red hair: the other's own tokens hear of the change, but stay nearer to red than to black."""
+    row = learnt.encoded(said(learnt, "a drawing of someone with", RED, "beside someone with", RED))
+    made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK, occurrence=which)])
+    red, black = (learnt.table.index(one) for one in (RED, BLACK))
+    assert [(c.old, c.new, c.occurrence) for c in made.changes] == [(red, black, which)]
+    wanted = [black if place == which else red for place in (1, 2)]
+    assert list(read(learnt.dictionary, made.cond).concepts(learnt.dictionary)) == wanted
+    every = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK)])
+    assert list(read(learnt.dictionary, every.cond).concepts(learnt.dictionary)) == [black, black]
+
+
+def test_pooled_goes_on_saying_what_is_still_mentioned(learnt):
+    row = learnt.encoded(said(learnt, "a drawing of someone with", RED, "beside someone with", RED))
+    made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK, occurrence=2)])
+    part, black = learnt.dictionary.parts["pooled"], learnt.table.index(BLACK)
+    step = part.gain[black] * part.effect(0)[black] @ part.decoder  # black comes, red stays
+    torch.testing.assert_close(made.pooled - row.pooled, step, rtol=0, atol=1e-4)
+
+
+def test_an_occurrence_that_is_not_there(learnt):
+    row = learnt.encoded(said(learnt, "a drawing of someone with", RED))
+    for edit in (Swap(BLACK, occurrence=2), Remove(RED, occurrence=2), Remove(RED, occurrence=-1)):
+        with pytest.raises(ValueError, match="mentions it(s category)? 1 times"):
+            apply(learnt.dictionary, row.cond, row.pooled, [edit])
 
 
 def test_a_phrase_behind_the_first_chunk_leaves_pooled_bit_equal(learnt):

@@ -24,7 +24,7 @@ def resolved(dictionary, asked, *said):
     return [
         (
             *(None if one is None else str(dictionary.table.concepts[one]) for one in (change.old, change.new)),
-            *change[2:],
+            *(change[2:] if change.occurrence else change[2:-1]),
         )
         for change in changes(dictionary, asked, [index(one) for one in said])
     ]
@@ -46,6 +46,10 @@ RESOLVED = {
     "scale to the mean": ([Scale(BEACH, 0.0)], (BEACH,), [(BEACH, None, -1.0, True)]),
     "scale by 1": ([Scale(BEACH, 1.0)], (BEACH,), []),
     "several": ([Remove(RED), Swap(FOREST)], (BEACH, RED), [(RED, None, 2.0, False), (BEACH, FOREST, 2.0, False)]),
+    "swap the second mention": ([Swap(CITY, 1.0, 2)], (BEACH, RED, FOREST), [(FOREST, CITY, 2.0, False, 1)]),
+    "swap the second beach": ([Swap(CITY, 1.0, 2)], (BEACH, BEACH), [(BEACH, CITY, 2.0, False, 2)]),
+    "remove the second beach": ([Remove(BEACH, 1.0, 2)], (BEACH, FOREST, BEACH), [(BEACH, None, 2.0, False, 2)]),
+    "scale the first beach": ([Scale(BEACH, 1.5, 1)], (BEACH, BEACH), [(BEACH, None, 0.5, True, 1)]),
     "none": ([], (BEACH,), []),
 }
 
@@ -121,11 +125,17 @@ def test_strengths_out_of_range(strength):
         make("swap", RED, strength)
 
 
+def test_what_is_to_be_added_has_no_occurrence():
+    assert make("swap", RED, 1.0, 2) == Swap(RED, 1.0, 2)
+    with pytest.raises(ValueError, match="'hair: red' is to be added, so it has no occurrence 2"):
+        make("add", RED, 1.0, 2)
+
+
 def test_unknown_action():
     with pytest.raises(ValueError, match="no action 'Swap'. Actions are: swap, add, remove, scale"):
         make("Swap", RED, 1.0)
 
 
 def test_changes_are_what_their_fields_say():
-    assert Change(1, 2, 0.5)._asdict() == {"old": 1, "new": 2, "strength": 0.5, "scale": False}
+    assert Change(1, 2, 0.5)._asdict() == {"old": 1, "new": 2, "strength": 0.5, "scale": False, "occurrence": 0}
     assert edits.Edit == Swap | Add | Remove | Scale
