@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import capture, comfy_host, concepts, dictionaries, edit, portraits
+from . import activations, capture, comfy_host, concepts, dictionaries, edit, portraits, steer
 
 
 class SupSAEExtension(ComfyExtension):
@@ -20,6 +20,8 @@ class SupSAEExtension(ComfyExtension):
             *portraits.NODES,
             *concepts.NODES,
             *capture.NODES,
+            *activations.NODES,
             *dictionaries.NODES,
             *edit.NODES,
+            *steer.NODES,
         ]

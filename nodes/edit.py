@@ -48,6 +48,15 @@ class Edit(io.ComfyNode):
                     "that does). Between 0 and 1 lies a mixture; far outside pictures may break.",
                 ),
                 Edits.Input("edits", optional=True, tooltip="Edits to make as well, from another Concept Edit."),
+                io.Int.Input(
+                    "occurrence",
+                    default=0,
+                    min=0,
+                    max=99,
+                    optional=True,
+                    tooltip="Where a prompt speaks of the category several times, as of two people: which mention to "
+                    "change, the first being 1. 0 changes every one.",
+                ),
             ],
             outputs=[
                 Edits.Output(display_name="edits", tooltip="For Apply to Conditioning, or a further Concept Edit.")
@@ -55,8 +64,8 @@ class Edit(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, action, concept, strength, edits=()) -> io.NodeOutput:
-        return io.NodeOutput((*(edits or ()), core.make(action, concept, strength)))
+    def execute(cls, action, concept, strength, edits=(), occurrence=0) -> io.NodeOutput:
+        return io.NodeOutput((*(edits or ()), core.make(action, concept, strength, occurrence)))
 
 
 class ApplyToConditioning(io.ComfyNode):

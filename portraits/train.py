@@ -285,7 +285,7 @@ STAGES: dict[str, tuple[Callable[..., None], int]] = {
     "model": (train_model, 5500),
     "polish": (train_polish, 1500),
     "lagging": (train_lagging, 600),
-    "longer": (train_longer, 8000),
+    "longer": (train_longer, 5000),
 }
 """Stage → (function, default steps), in the order they need each other."""
 

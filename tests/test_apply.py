@@ -13,7 +13,7 @@ from supsae.supsae_core.apply import apply, edit_cond
 from supsae.supsae_core.edits import ACTIONS, Add, Change, Remove, Scale, Swap
 from supsae.supsae_core.prompts import Mention, Prompt
 from supsae.supsae_core.readout import read
-from supsae.training import fit
+from supsae.training.calibration import known_reading, paired_rows
 
 assert ACTIONS, "the table of actions is empty"
 RED, BLACK, CROWN, TOP_HAT = "hair: red", "hair: black", "hat: crown", "hat: top hat"
@@ -163,10 +163,10 @@ def drawn(learnt, count, seed, *, unseen=False):
 
 def errors(learnt, row, made, target):
     """Per part, ‖edited − rewritten‖² and ‖unedited − rewritten‖² over rows that stand for one another."""
-    before, after = fit.known_reading(learnt.dictionary, row), fit.known_reading(learnt.dictionary, target)
+    before, after = known_reading(learnt.dictionary, row), known_reading(learnt.dictionary, target)
     found = {"pooled": torch.stack([(x - target.pooled).square().sum() for x in (made.pooled, row.pooled)])}
     for encoder in learnt.dictionary.format.encoders:
-        here, there = fit.paired_rows(before.layouts[encoder.name], after.layouts[encoder.name])
+        here, there = paired_rows(before.layouts[encoder.name], after.layouts[encoder.name])
         wanted = target.cond[there, encoder.first : encoder.last]
         found[encoder.name] = torch.stack(
             [(x[here, encoder.first : encoder.last] - wanted).square().sum() for x in (made.cond, row.cond)]
@@ -179,7 +179,7 @@ def swap_ratios(learnt, cases):
     total = {}
     for prompt, old, new in cases:
         row, target = learnt.encoded(prompt), learnt.encoded(prompts.rewrite(learnt.table, prompt, old, new))
-        reading = fit.known_reading(learnt.dictionary, row)
+        reading = known_reading(learnt.dictionary, row)
         made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(str(learnt.table.concepts[new]))], reading)
         for name, some in errors(learnt, row, made, target).items():
             total[name] = total.get(name, 0) + some
@@ -289,7 +289,7 @@ def test_two_values_of_a_category_are_swapped_for_one(learnt):
 
 @pytest.mark.parametrize("which", [1, 2])
 def test_one_of_two_mentions_changes_alone(learnt, which):
-    """Two people, both with red hair: the other's own tokens hear of the change, but stay nearer to red than to black."""
+    """Two people with red hair: the other's tokens hear of the change, but stay nearer to red than to black."""
     row = learnt.encoded(said(learnt, "a drawing of someone with", RED, "beside someone with", RED))
     made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK, occurrence=which)])
     red, black = (learnt.table.index(one) for one in (RED, BLACK))
@@ -327,7 +327,7 @@ def full(learnt, spare):
     """A prompt that says red hair and leaves so many pads in the causal chunk; its words are one token each."""
     words = ("a drawing of someone with " + " and ".join(captions.WORDING.fillers * 2)).split()
     row = learnt.encoded(said(learnt, " ".join(words[: 46 - spare - 3]), "and", RED))
-    assert len(fit.known_reading(learnt.dictionary, row).layouts["clip"].roles.pad) == spare
+    assert len(known_reading(learnt.dictionary, row).layouts["clip"].roles.pad) == spare
     return row
 
 

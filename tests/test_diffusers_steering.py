@@ -1,0 +1,73 @@
+"""Steering in diffusers, on Portraits: the picture of an edited conditioning, and hooks that leave nothing behind."""
+
+import pytest
+import torch
+
+from supsae.supsae_core import edits, readout, steer
+from supsae.supsae_core.apply import apply
+from supsae.supsae_core.edits import Swap
+from supsae.supsae_core.sites import parse
+from supsae.supsae_core.steer import Where
+from supsae.supsae_core.windows import Window
+from supsae.training import diffusers_host, studio
+from supsae.training.diffusers_steering import percent_to_sigma, steered
+
+PROMPTS = ["a portrait of a person with blond hair, sandy beach", "smiling, blond hair, golden crown"]
+RED = Swap("hair: red")
+
+
+@pytest.fixture(scope="module")
+def models():
+    return studio.load()
+
+
+@pytest.fixture(scope="module")
+def drawn(models, learnt):
+    """Latents of two prompts after two steps: as they are, edited beforehand, or steered while they are sampled."""
+    conds, pooled = models.host.encode(PROMPTS)
+    edited = [apply(learnt.dictionary, *row, [RED]) for row in zip(conds, pooled, strict=True)]
+
+    def sample(rows, vectors):
+        noise = diffusers_host.initial_noise([1, 2])
+        negative = studio.negative(models, conds[0])
+        return diffusers_host.sample(
+            models.transformer, torch.stack(rows), torch.stack(vectors), negative, noise, steps=2
+        )
+
+    def with_where(where):
+        readings = [readout.read(learnt.dictionary, cond) for cond in conds]
+        moves = [
+            steer.moves(
+                learnt.dictionary, one, edits.changes(learnt.dictionary, [RED], one.concepts(learnt.dictionary)), where
+            )
+            for one in readings
+        ]
+        with steered(models.transformer, learnt.dictionary, moves, where):
+            return sample(conds, pooled)
+
+    plain = sample(conds, pooled)
+    changed = sample([one.cond for one in edited], [one.pooled for one in edited])
+    assert float((plain - changed).abs().max()) > 0.1
+    return plain, changed, with_where, lambda: sample(conds, pooled)
+
+
+def test_cond_and_pooled_are_the_edited_conditioning(drawn):
+    _, changed, with_where, _ = drawn
+    assert torch.equal(with_where(Where()), changed)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_text_stream_entering_block_0_is_the_conditioning(drawn, inside):
+    plain, changed, with_where, _ = drawn
+    found = with_where(Where(parse("txt@0-2, pooled"), inside=inside))
+    assert float((found - changed).norm() / (plain - changed).norm()) < 1e-4
+
+
+def test_outside_its_window_nothing_happens(drawn):
+    plain, changed, with_where, again = drawn
+    # Two steps at noise levels 1 and 0.75 (shift 3 of 1 and a half): shares 0 and a half of sampling.
+    assert percent_to_sigma(0.5) == 0.75
+    assert torch.equal(with_where(Where(window=Window(0.1, 0.4))), plain)
+    late = with_where(Where(window=Window(0.5, 1.0)))
+    assert not torch.equal(late, plain) and not torch.equal(late, changed)
+    assert torch.equal(again(), plain)  # and no hook is left
