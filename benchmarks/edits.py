@@ -24,7 +24,7 @@ from supsae.supsae_core.captures import Capture
 from supsae.supsae_core.dictionary import Dictionary
 from supsae.supsae_core.edits import Add, Edit, Remove, Swap
 from supsae.supsae_core.prompts import Pair
-from supsae.training import capture, cases, evaluate, fit, paper, studio
+from supsae.training import calibration, capture, cases, evaluate, fit, paper, studio
 from supsae.training.cases import Case
 from supsae.training.studio import Studio
 
@@ -104,7 +104,7 @@ def text_side(models: Studio, dictionary: Dictionary, drawn: Sequence[Case]) -> 
     conds, pooled = models.host.encode([case.prompt.text for case in drawn])
     rows = cases.encoded(models.host, drawn, conds, pooled)
     same = [cases.untouched(dictionary, *one) for one in zip(drawn, conds, pooled, strict=True)]
-    return {"locate": fit.locate_accuracy(dictionary, rows), "no_op_same": sum(same) / len(same)}
+    return {"locate": calibration.locate_accuracy(dictionary, rows), "no_op_same": sum(same) / len(same)}
 
 
 PARTS: dict[str, tuple[type[Edit], str, int]] = {
@@ -152,22 +152,27 @@ def measure(
     began = time.perf_counter()
     dictionary = fit.fit(many)
     times = {"capture": seconds, "fit": time.perf_counter() - began, "solve": dictionary.report["solve_seconds"]}
-    held_out: frozenset[Pair] = frozenset(frozenset(pair) for pair in many.plan.held_out)
-    seen = {entry.prompt.text for entry in many.plan.entries}
-    for index, (name, (kind, pairs, share)) in enumerate(PARTS.items()):
+    for index, name in enumerate(PARTS):
         if name not in parts:
             continue
-        rng = np.random.default_rng((SEED, index))
-        drawn = cases.draw_cases(
-            kind, captions.table(), count // share, rng, held_out=held_out, pairs=pairs,
-            wording=captions.WORDING, longest=captions.LONGEST, apart_from=seen,
-        )  # fmt: skip
+        drawn = drawn_cases(many, name, count)
         if not index and "dictionary" in wanted:
             yield "seconds", {key: round(value, 1) for key, value in times.items()}
             yield "text", text_side(models, dictionary, drawn)
         some = [one for one in wanted if one == "dictionary" or not index]
         chosen = {one: METHODS[one](models, folder, many, dictionary) for one in some}
         yield name, run(models, drawn, chosen, name, work)
+
+
+def drawn_cases(many: Capture, name: str, count: int) -> list[Case]:
+    """Draw the cases of one part, apart from all prompts of the capture; the same ones every time."""
+    kind, pairs, share = PARTS[name]
+    held_out: frozenset[Pair] = frozenset(frozenset(pair) for pair in many.plan.held_out)
+    return cases.draw_cases(
+        kind, captions.table(), count // share, np.random.default_rng((SEED, list(PARTS).index(name))),
+        held_out=held_out, pairs=pairs, wording=captions.WORDING, longest=captions.LONGEST,
+        apart_from={entry.prompt.text for entry in many.plan.entries},
+    )  # fmt: skip
 
 
 def few(models: Studio, folder: Path, many: Capture, dictionary: Dictionary) -> Method:

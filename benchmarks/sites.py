@@ -1,0 +1,146 @@
+"""What an edit is worth at each site of the model: ``python benchmarks/sites.py``; writes ``results/sites.json``.
+
+The swaps into unseen pairs of ``edits.py``, same seeds, strength 1. The text entering block 0 follows from the prompt's
+own dictionary; deeper blocks and the image stream are captured while pictures are sampled, and tried on fewer cases.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import edits as rivals
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from supsae.portraits import captions
+from supsae.supsae_core import edits, readout, steer
+from supsae.supsae_core.dictionary import Dictionary
+from supsae.supsae_core.sites import parse
+from supsae.supsae_core.steer import Moves, Where
+from supsae.training import capture, evaluate, fit, recording, studio
+from supsae.training.cases import Case
+from supsae.training.diffusers_recording import DiffusersPictures
+from supsae.training.diffusers_steering import steered
+from supsae.training.recording import SamplingConfig
+from supsae.training.studio import Studio
+
+UNSEEN = "swap, unseen pairs"
+BASE = "cond, pooled"
+PROMPT_SITES = (BASE, "txt@0, pooled", "cond", "pooled")
+RECORDED = "txt@1-2, img@0-3"
+DEEP_SITES = ("txt@1, pooled", "txt@2, pooled", "img@0", "img@1", "img@2", "img@3")
+PICTURES, BATCH = 300, 16
+
+
+def moves(dictionary: Dictionary, case: Case, cond: torch.Tensor, where: Where) -> Moves:
+    """Find the concepts in the rows alone and return what the edit adds; nothing where it is refused."""
+    reading = readout.read(dictionary, cond)
+    try:
+        found = edits.changes(dictionary, [case.edit], reading.concepts(dictionary))
+    except ValueError:
+        found = []
+    return steer.moves(dictionary, reading, found, where)
+
+
+def draw(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], where: Where, label: str) -> np.ndarray:
+    """Draw the edited pictures; all prompts have the same number of rows."""
+    conds, pooled = models.host.encode([case.prompt.text for case in drawn])
+    made = []
+    for start in tqdm(range(0, len(drawn), BATCH), desc=label):
+        some = range(start, min(start + BATCH, len(drawn)))
+        steps = [moves(dictionary, drawn[i], conds[i], where) for i in some]
+        with steered(models.transformer, dictionary, steps, where):
+            seeds = [drawn[i].seed for i in some]
+            made.append(studio.draw(models, [conds[i] for i in some], [pooled[i] for i in some], seeds, batch=BATCH))
+    return np.concatenate(made)
+
+
+def read(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], sites: str, work: Path) -> list[dict[str, str]]:
+    """Read the edited pictures; readings are kept."""
+    file = work / f"sites-{sites}-{len(drawn)}.json"
+    if not file.exists():
+        pictures = draw(models, dictionary, drawn, Where(parse(sites)), sites)
+        file.write_text(json.dumps(studio.read(models, pictures)), encoding="utf-8")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def row(found: Sequence[evaluate.Outcome], base: Sequence[evaluate.Outcome]) -> dict[str, object]:
+    """Return the scores, and success minus the base's, paired."""
+    scored = evaluate.score(found)
+    paired = evaluate.paired_interval([one.success for one in found], [one.success for one in base])
+    both = {name: getattr(scored, name)._asdict() for name in ("success", "kept", "both")}
+    return {**both, "success_minus_base": paired._asdict(), "cases": len(found)}
+
+
+def main() -> None:
+    """Parse the command line, measure, write and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=512, help="cases at the sites of the prompt")
+    parser.add_argument("--deep", type=int, default=128, help="cases at deeper sites")
+    parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "supsae" / "edits", help="readings kept")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results") / "sites.json")
+    args = parser.parse_args()
+    models, work = studio.load(), args.work / rivals.weights()
+    work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        many, _ = rivals.captured(models, Path(folder) / "many", rivals.PROMPTS, rivals.CALIBRATION)
+        dictionary = fit.fit(many)
+        drawn = rivals.drawn_cases(many, UNSEEN, args.count)
+        found = {}
+        before = read_plain(models, drawn, work)
+        base = judged(drawn, before, read(models, dictionary, drawn, BASE, work))
+        for sites in PROMPT_SITES:
+            some = judged(drawn, before, read(models, dictionary, drawn, sites, work))
+            found[sites] = row(some, base)
+        few = drawn[: args.deep]
+        deep = recorded(models, Path(folder) / "pictures")
+        for sites in DEEP_SITES:
+            some = judged(few, before, read(models, deep, few, sites, work))
+            found[sites] = row(some, base[: args.deep])
+        found["no edit"] = row(judged(few, before, before[: args.deep]), base[: args.deep])
+        found["held-out error of a slot"] = deep.report["streams"]
+    args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    for sites, one in found.items():
+        if "success" in one:
+            print(
+                f"| {sites} (n = {one['cases']}) | "
+                + " | ".join(f"{one[k]['estimate']:.1%}" for k in ("success", "kept", "both"))
+            )
+    print(f"wrote {args.out}")
+
+
+def read_plain(models: Studio, drawn: Sequence[Case], work: Path) -> list[dict[str, str]]:
+    """Read the unedited pictures; shared with ``edits.py``."""
+    file = work / f"{UNSEEN}-no edit-{len(drawn)}.json"
+    if not file.exists():
+        conds, pooled = models.host.encode([case.prompt.text for case in drawn])
+        pictures = studio.draw(models, conds, pooled, [case.seed for case in drawn])
+        file.write_text(json.dumps(studio.read(models, pictures)), encoding="utf-8")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def judged(
+    drawn: Sequence[Case], before: Sequence[dict[str, str]], after: Sequence[dict[str, str]]
+) -> list[evaluate.Outcome]:
+    """Judge swaps, for which the rewrite's picture does not matter."""
+    return evaluate.judge_all(drawn, before[: len(drawn)], after, after)
+
+
+def recorded(models: Studio, folder: Path) -> Dictionary:
+    """Capture streams while pictures are sampled, pairs held out as for the prompt's dictionary, and fit."""
+    pictures = DiffusersPictures(models.transformer, lambda cond: studio.negative(models, cond))
+    how = SamplingConfig(parse(RECORDED), steps=16, cfg=3.0, width=128, height=128)
+    drawn = capture.CaptureConfig(prompts=PICTURES, calibration=64, held_out=rivals.HELD_OUT)
+    plan = recording.plan(captions.table(), models.host, pictures, drawn, how, captions.WORDING)
+    with tqdm(total=len(plan.entries) * how.steps, desc="capture") as bar:
+        tell = lambda done, _total, _latents: bar.update(done - bar.n) and None  # noqa: E731
+        return fit.fit(recording.run(models.host, pictures, folder, plan, sampled=tell))
+
+
+if __name__ == "__main__":
+    main()
