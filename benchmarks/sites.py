@@ -31,9 +31,9 @@ from supsae.training.studio import Studio
 
 UNSEEN = "swap, unseen pairs"
 BASE = "cond, pooled"
-PROMPT_SITES = (BASE, "txt@0, pooled", "cond", "pooled")
+PROMPT_SITES = (BASE, "txt@0, pooled")
 RECORDED = "txt@1-2, img@0-3"
-DEEP_SITES = ("txt@1, pooled", "txt@2, pooled", "img@0", "img@1", "img@2", "img@3")
+FEWER_SITES = ("cond", "pooled", "txt@1, pooled", "txt@2, pooled", "img@0", "img@1", "img@2", "img@3")
 PICTURES, BATCH = 300, 16
 
 
@@ -61,8 +61,8 @@ def draw(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], where: W
 
 
 def read(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], sites: str, work: Path) -> list[dict[str, str]]:
-    """Read the edited pictures; readings are kept."""
-    file = work / f"sites-{sites}-{len(drawn)}.json"
+    """Read the edited pictures; readings are kept. An edit of the conditioning itself is shared with ``edits.py``."""
+    file = work / f"{UNSEEN}-{'dictionary' if sites == BASE else sites}-{len(drawn)}.json"
     if not file.exists():
         pictures = draw(models, dictionary, drawn, Where(parse(sites)), sites)
         file.write_text(json.dumps(studio.read(models, pictures)), encoding="utf-8")
@@ -80,8 +80,8 @@ def row(found: Sequence[evaluate.Outcome], base: Sequence[evaluate.Outcome]) -> 
 def main() -> None:
     """Parse the command line, measure, write and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=512, help="cases at the sites of the prompt")
-    parser.add_argument("--deep", type=int, default=128, help="cases at deeper sites")
+    parser.add_argument("--count", type=int, default=512, help="cases at the usual sites")
+    parser.add_argument("--fewer", type=int, default=128, help="cases at the other sites")
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "supsae" / "edits", help="readings kept")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results") / "sites.json")
     args = parser.parse_args()
@@ -97,12 +97,12 @@ def main() -> None:
         for sites in PROMPT_SITES:
             some = judged(drawn, before, read(models, dictionary, drawn, sites, work))
             found[sites] = row(some, base)
-        few = drawn[: args.deep]
+        few = drawn[: args.fewer]
         deep = recorded(models, Path(folder) / "pictures")
-        for sites in DEEP_SITES:
+        for sites in FEWER_SITES:
             some = judged(few, before, read(models, deep, few, sites, work))
-            found[sites] = row(some, base[: args.deep])
-        found["no edit"] = row(judged(few, before, before[: args.deep]), base[: args.deep])
+            found[sites] = row(some, base[: args.fewer])
+        found["no edit"] = row(judged(few, before, before[: args.fewer]), base[: args.fewer])
         found["held-out error of a slot"] = deep.report["streams"]
     args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     for sites, one in found.items():
