@@ -22,6 +22,10 @@ from ..supsae_core.readout import Reading
 Conditioning = list[list[Any]]
 PARTIAL = ("area", "mask", "default")
 """Keys of an entry that speaks of a part of the picture only: nothing is said anew there."""
+REFERENCE = "supsae_reference"
+"""In an edited entry's dict: its tensors as they were before the first edit, by key; the rows are ``cross_attn``."""
+EDITED = "supsae_edited"
+"""In an edited entry's dict: its edited rows, to see whether another node changed them since."""
 COMPANIONS = {"cross_attn_controlnet": "pooled_output_controlnet"}
 """Rows that an entry keeps for ControlNets → their pooled vector."""
 
@@ -44,19 +48,24 @@ def edit(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[Edi
     """
     places = [place for index, entry in enumerate(conditioning) for place in read(dictionary, entry, index)]
     if not places:
-        raise ValueError("This conditioning is empty. Connect CLIP Text Encode (Prompt).")
+        raise ValueError(
+            "This conditioning is empty, or all zeros (Conditioning Zero Out?): no concept can be read or edited. "
+            "Connect CLIP Text Encode (Prompt)."
+        )
     chosen = choose(dictionary, edits, places)
     made, lines = [], []
     for index, entry in enumerate(conditioning):
         own = [(place, some) for place, some in zip(places, chosen, strict=True) if place.entry == index]
         edited, changes = edit_entry(entry, dictionary, own)
         made.append(edited)
-        lines += [_line(dictionary, *one, found, len(places)) for one, found in zip(own, changes, strict=True)]
+        lines += [line(dictionary, *one, found, len(places)) for one, found in zip(own, changes, strict=True)]
     return made, "\n".join(lines)
 
 
 def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place]:
-    """Read every batch row of an entry."""
+    """Read every batch row of an entry; one that was zeroed out says nothing and has no places."""
+    if not bool(entry[0].any()):
+        return []
     partial = any(entry[1].get(key) is not None and entry[1].get(key) is not False for key in PARTIAL)
     readings = [readout.read(dictionary, row) for row in entry[0].float().cpu()]
     return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
@@ -125,7 +134,15 @@ def edit_entry(
     for key, companion in COMPANIONS.items():
         if isinstance(extra.get(key), Tensor):
             new |= _edit_companion(dictionary, extra, key, companion, [one for some in edits for one in some])
-    return [rows, new], planned
+    return [rows, new | _remembered(extra, cond, rows, new)], planned
+
+
+def _remembered(extra: dict[str, Any], cond: Tensor, rows: Tensor, new: dict[str, Any]) -> dict[str, Any]:
+    """Return what the Lock needs to draw without the edits; nothing, if another node stood between two edits."""
+    if extra.get(EDITED, cond) is not cond:
+        return {}
+    changed = {key: extra[key] for key in extra if new[key] is not extra[key]}
+    return {REFERENCE: {"cross_attn": cond, **changed, **extra.get(REFERENCE, {})}, EDITED: rows}
 
 
 def _edit_rows(
@@ -163,7 +180,8 @@ def _edit_companion(
     return {key: rows, companion: vectors} if isinstance(pooled, Tensor) else {key: rows}
 
 
-def _line(dictionary: Dictionary, place: Place, edits: Sequence[Edit], changes: Sequence[Change], total: int) -> str:
+def line(dictionary: Dictionary, place: Place, edits: Sequence[Edit], changes: Sequence[Change], total: int) -> str:
+    """Say what was found at a place and what was changed there."""
     where = f"part {place.entry + 1}, row {place.row + 1}: " if total > 1 else ""
     done = ", ".join(_spell(dictionary, edits, change) for change in changes)
     return f"{where}found {readout.describe(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"

@@ -15,3 +15,5 @@ Dictionary = io.Custom("SUPSAE_DICTIONARY")
 """A ``Dictionary``."""
 Edits = io.Custom("SUPSAE_EDITS")
 """A tuple of edits, in the order in which they were chained."""
+Lock = io.Custom("SUPSAE_LOCK")
+"""A ``Lock`` of ``locking``: the newest reference and the last results of one Lock node."""

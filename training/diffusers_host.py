@@ -19,6 +19,8 @@ from ..portraits.mmdit import HEAD, PATCH, position_table
 
 TRAIN_STEPS = 1000
 """Entries of the noise level table both hosts keep."""
+Step = Callable[[float, Tensor, Tensor], Tensor]
+"""(noise level, x, guided velocity) of a step, (B, C, h, w) each → the velocity to step by."""
 
 
 def load_transformer(path: Path | str, side: int = 8) -> SD3Transformer2DModel:
@@ -80,12 +82,13 @@ def _vae_key(key: str) -> str:
     return f"{half}.layers.{int(layer) - (half == 'decoder')}.{rest}"
 
 
-def initial_noise(seeds: Sequence[int], side: int = 16, channels: int = 16) -> Tensor:
-    """Draw noise (len(seeds), channels, side, side) on the CPU; a row depends on its seed alone.
+def initial_noise(seeds: Sequence[int], side: int = 16, channels: int = 16, *, width: int | None = None) -> Tensor:
+    """Draw noise (len(seeds), channels, side, width or side) on the CPU; a row depends on its seed alone.
 
     A row is what ComfyUI draws for this seed and a batch of one.
     """
-    rows = [torch.randn(channels, side, side, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    size = (side, side if width is None else width)
+    rows = [torch.randn(channels, *size, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     return torch.stack(rows)
 
 
@@ -97,6 +100,11 @@ def simple_levels(steps: int) -> list[float]:
     if not 1 <= steps <= TRAIN_STEPS:
         raise ValueError(f"steps is {steps}, expected 1 … {TRAIN_STEPS}")
     return [1 - int(step * (TRAIN_STEPS / steps)) / TRAIN_STEPS for step in range(steps)]  # rounded as ComfyUI does
+
+
+def noise_levels(steps: int, shift: float = 3.0) -> tuple[float, ...]:
+    """Return the noise level of every step of ``sample``."""
+    return tuple(shift * level / (1 + (shift - 1) * level) for level in simple_levels(steps))
 
 
 @torch.no_grad()
@@ -111,11 +119,13 @@ def sample(
     cfg: float = 3.0,
     shift: float = 3.0,
     progress: Callable[[int, int], None] | None = None,
+    step: Step | None = None,
 ) -> Tensor:
     """Sample latents as KSampler does with 'euler' and 'simple'; prompt and negative share one call of the model.
 
     cond (B, L, width), pooled (B, width'), the same two of the negative prompt with B or 1 rows, and noise (B, C, h, h)
-    → latents (B, C, h, h) in float32. ``progress`` is told (steps done, steps). Raises ValueError where sizes differ.
+    → latents (B, C, h, h) in float32. ``progress`` is told (steps done, steps), ``step`` may change every step's
+    velocity. Raises ValueError where sizes differ.
     """
     _check_sizes(transformer, cond, negative[0], noise)
     rows, dtype = len(noise), transformer.dtype
@@ -130,7 +140,10 @@ def sample(
             0
         ]
         with_text, without = velocity.float().chunk(2)
-        x = scheduler.step(without + cfg * (with_text - without), time, x, return_dict=False)[0]
+        guided = without + cfg * (with_text - without)
+        if step:
+            guided = step(float(scheduler.sigmas[done - 1]), x, guided)
+        x = scheduler.step(guided, time, x, return_dict=False)[0]
         if progress:
             progress(done, steps)
     return x

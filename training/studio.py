@@ -72,6 +72,7 @@ def draw(
     cfg: float = 3.0,
     batch: int = 16,
     progress: Callable[[int, int], None] | None = None,
+    step: Callable[[list[int]], diffusers_host.Step] | None = None,
 ) -> np.ndarray:
     """Draw one picture per conditioning.
 
@@ -84,6 +85,7 @@ def draw(
         cfg: guidance against the empty prompt.
         batch: pictures sampled together.
         progress: called with (pictures done, pictures).
+        step: called with the indices of the pictures sampled together; what it returns may change their steps.
 
     Returns:
         (n, 128, 128, 3) bytes, in the order given.
@@ -94,9 +96,8 @@ def draw(
         alike = list(same)
         for start in range(0, len(alike), batch):
             some = alike[start : start + batch]
-            pictures = _draw_alike(
-                studio, [conds[i] for i in some], [pooled[i] for i in some], [seeds[i] for i in some], steps, cfg
-            )
+            cond, vector, own = ([given[i] for i in some] for given in (conds, pooled, seeds))
+            pictures = _draw_alike(studio, cond, vector, own, steps, cfg, step and step(some))
             made.update(zip(some, pictures, strict=True))
             if progress:
                 progress(len(made), len(conds))
@@ -104,17 +105,23 @@ def draw(
 
 
 def _draw_alike(
-    studio: Studio, conds: list[Tensor], pooled: list[Tensor], seeds: list[int], steps: int, cfg: float
+    studio: Studio,
+    conds: list[Tensor],
+    pooled: list[Tensor],
+    seeds: list[int],
+    steps: int,
+    cfg: float,
+    step: diffusers_host.Step | None,
 ) -> np.ndarray:
-    negative = _negative(studio, conds[0])
+    empty = negative(studio, conds[0])
     noise = diffusers_host.initial_noise(seeds)
     latents = diffusers_host.sample(
-        studio.transformer, torch.stack(conds), torch.stack(pooled), negative, noise, steps=steps, cfg=cfg
+        studio.transformer, torch.stack(conds), torch.stack(pooled), empty, noise, steps=steps, cfg=cfg, step=step
     )
     return diffusers_host.decode(studio.vae, latents)
 
 
-def _negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:
+def negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:
     """Encode the empty prompt to as many rows as a conditioning has: both go through the model together."""
     rows = rows_of(cond, studio.host.format)
     chunks = causal_chunks([]) * (rows.causal // studio.host.format.chunk)

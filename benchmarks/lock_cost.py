@@ -1,0 +1,81 @@
+"""What the lock costs in a real ComfyUI on Portraits: ``python benchmarks/lock_cost.py``; writes
+``benchmarks/results/lock_cost.json``.
+
+Needs a ComfyUI checkout at $COMFYUI_PATH (else ~/comfy/ComfyUI) with its interpreter in .venv. Every run is sampled
+with and without the lock in turn, so that a busy machine slows both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SCRIPT = """
+import json, statistics, sys, time
+import torch
+import comfy.sd
+from supsae.nodes import comfy_host, comfy_model, conditioning, locking
+from supsae.nodes.comfy_model import Sampling
+from supsae.supsae_core import dictionary
+from supsae.supsae_core.edits import Swap
+from supsae.supsae_core.lock import LockConfig
+
+rounds, how = int(sys.argv[1]), Sampling(16, 3.0)
+torch.inference_mode().__enter__()
+torch.set_num_threads(1)
+weights = comfy_host.WEIGHTS
+learnt = dictionary.load(weights / "supsae" / "portraits.safetensors")
+clip = comfy_host.portraits_clip()
+model = comfy.sd.load_diffusion_model(str(weights / "diffusion_models" / "supsae_portraits_mmdit.safetensors"))
+encode = lambda prompt: clip.encode_from_tokens_scheduled(clip.tokenize(prompt))
+plain, empty = encode("a portrait of a person with blond hair, green eyes, smiling, sandy beach"), encode("")
+noise = comfy_model.noise_of(comfy_model.empty_latent(128, 128), 3)
+
+def seconds(model, strength):
+    positive = conditioning.edit(plain, learnt, [Swap("hair: red", strength)])[0]
+    began = time.process_time()
+    comfy_model.sample(model, positive, empty, noise, how, 3)
+    return time.process_time() - began
+
+seconds(model, 1.0)
+times = {"without": [], "first run": [], "known reference": []}
+for index in range(rounds):
+    locked = locking.Lock(LockConfig(), progress=comfy_host.progress).install(model)
+    times["without"].append(seconds(model, 1.0))
+    times["first run"].append(seconds(locked, 1.0))
+    times["known reference"].append(seconds(locked, 0.9))
+middle = {name: statistics.median(some) for name, some in times.items()}
+print(json.dumps({
+    "steps": how.steps, "rounds": rounds, "seconds": middle,
+    "first run / without": middle["first run"] / middle["without"],
+    "known reference / without": middle["known reference"] / middle["without"],
+}))
+"""
+
+
+def main() -> None:
+    """Parse the command line, measure, write and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--out", type=Path, default=HERE / "results" / "lock_cost.json")
+    args = parser.parse_args()
+    comfy = Path(os.environ.get("COMFYUI_PATH") or Path.home() / "comfy" / "ComfyUI")
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder, "script.py")
+        script.write_text(SCRIPT, encoding="utf-8")
+        launcher = HERE.parent / "tests" / "host" / "in_comfyui.py"
+        command = [comfy / ".venv" / "bin" / "python", launcher, folder, script, str(args.rounds)]
+        done = subprocess.run(command, cwd=comfy, check=True, capture_output=True, text=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Lock: hold everything in a picture that an edit does not mean to change, and see the two pictures and the mask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..supsae_core import lock as core
+from ..supsae_core.lock import LockConfig
+from . import comfy_host, locking
+from .sockets import CATEGORY
+from .sockets import Lock as LockSocket
+
+DEFAULT = LockConfig()
+
+
+class Lock(io.ComfyNode):
+    """Lock."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SupSAE_Lock",
+            display_name="Lock",
+            category=CATEGORY,
+            description="Draw the picture without the edit first, then with it, and hold the second to the first "
+            "wherever the edit changes little. Put it between the model loader and Apply to Model or the sampler.",
+            search_aliases=["supsae lock", "keep the rest", "preserve", "hold still", "mask edit"],
+            inputs=[
+                io.Model.Input("model", tooltip="Best straight from the loader (and LoRAs), before Apply to Model."),
+                io.Float.Input(
+                    "threshold", default=DEFAULT.share, min=0.0, max=1.0, step=0.01,
+                    tooltip="How strong a change must be to be let through, as a share of the picture's strongest. "
+                    "Higher holds more of the picture; too high, and the edit is cut off.",
+                ),
+                io.Float.Input(
+                    "floor", default=DEFAULT.floor, min=0.0, max=4.0, step=0.01,
+                    tooltip="Changes weaker than this are never let through, in units of the latent.",
+                ),
+                io.Int.Input(
+                    "grow", default=DEFAULT.grow, min=0, max=32,
+                    tooltip="Let this many latent cells (8 pixels each) around every change through as well.",
+                ),
+                io.Mask.Input(
+                    "mask", optional=True,
+                    tooltip="Where the picture may change at most. Everything else is held, whatever the edit does.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output(display_name="model", tooltip="For Apply to Model or the sampler."),
+                LockSocket.Output(display_name="lock", tooltip="For Locked Picture."),
+            ],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(cls, model, threshold, floor, grow, mask=None) -> io.NodeOutput:
+        config = LockConfig(share=threshold, floor=floor, grow=grow)
+        lock = locking.Lock(config, locking.masks_of(mask), comfy_host.progress)
+        return io.NodeOutput(lock.install(model), lock)
+
+
+class LockedPicture(io.ComfyNode):
+    """Locked Picture."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SupSAE_LockedPicture",
+            display_name="Locked Picture",
+            category=CATEGORY,
+            description="Decode what was sampled under a Lock, with the unedited picture's own pixels where the lock "
+            "held, and show that picture and the mask.",
+            search_aliases=["supsae lock", "composite", "before and after"],
+            inputs=[
+                io.Latent.Input("latent", tooltip="The sampler's own, unchanged."),
+                io.Vae.Input("vae", tooltip="As for VAE Decode."),
+                LockSocket.Input("lock", tooltip="From the Lock in front of the sampler."),
+                io.Int.Input(
+                    "reach", default=2, min=0, max=32,
+                    tooltip="Decoding mixes neighbours: take the edited picture this many latent cells (8 pixels each) "
+                    "around the mask as well.",
+                ),
+                io.Boolean.Input(
+                    "soft", default=True, tooltip="Fade from one picture to the other within that reach."
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="Edited in the mask, outside it the reference's pixels."),
+                io.Image.Output(display_name="reference", tooltip="The picture without the edit."),
+                io.Mask.Output(display_name="mask", tooltip="Where the edit was let through."),
+            ],
+        )  # fmt: skip
+
+    @classmethod
+    def execute(cls, latent, vae, lock, reach, soft) -> io.NodeOutput:
+        found, tell = lock.result(latent["samples"]), comfy_host.progress()
+        image = decoded(vae, latent["samples"])
+        tell(1, 2)
+        reference = decoded(vae, found.reference.to(latent["samples"])) if found.mask.any() else image
+        tell(2, 2)
+        mask = found.mask.to(image.device)
+        shown = core.composite(image, reference, mask, reach=reach, soft=soft)
+        return io.NodeOutput(shown, reference, core.pixels(mask, *image.shape[1:3]))
+
+
+def decoded(vae: Any, latent: Tensor) -> Tensor:
+    """Decode a latent (B, C, h, w) to pictures (B, H, W, 3)."""
+    return vae.decode(latent)[..., :3]
+
+
+NODES = [Lock, LockedPicture]

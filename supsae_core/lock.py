@@ -1,0 +1,122 @@
+"""Hold the rest still: a mask over the latent that says what an edit may change; it only grows, outside it the
+reference stands.
+
+All functions are pure. ``edited`` and ``reference`` are the denoised latents of one call of the sampler, (B, C, h, w).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class LockConfig:
+    """What counts as a change; the defaults were tuned on Portraits."""
+
+    share: float = 0.5
+    """of the strongest change, which a cell must exceed; lower lets more of the picture change"""
+    quantile: float = 0.95
+    """of the cells' changes, which stands for the strongest one"""
+    floor: float = 0.02
+    """change that a cell must exceed in any case, in units of the latent"""
+    grow: int = 0
+    """latent cells that the mask is widened by on every side"""
+
+    def __post_init__(self) -> None:
+        for name, value in (("share", self.share), ("quantile", self.quantile)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"The lock's {name} is {value:g}. It is 0 … 1.")
+        if self.floor < 0 or self.grow < 0:
+            raise ValueError(f"The lock's floor is {self.floor:g} and its growth {self.grow}. Neither is below 0.")
+
+
+class State(NamedTuple):
+    """What the lock of one run knows after some calls of the sampler."""
+
+    mask: Tensor
+    """(B, h, w), True where the edit may show"""
+    total: Tensor
+    """(B, h, w), the changes so far, summed over calls"""
+    calls: int
+    allowed: Tensor | None
+    """(B or 1, h, w), True where the mask may grow; None: everywhere"""
+
+
+def start(latent: Tensor, allowed: Tensor | None = None) -> State:
+    """Return the state before the first call, in which nothing may change.
+
+    Args:
+        latent: (B, C, h, w), for shape and device.
+        allowed: (B or 1, H, W) in 0 … 1, of any size: where the edit may show at most.
+
+    Raises:
+        ValueError: if there are neither one nor B allowed regions.
+    """
+    batch, _, height, width = latent.shape
+    if allowed is not None:
+        if len(allowed) not in (1, batch):
+            raise ValueError(f"{len(allowed)} masks do not fit {batch} pictures. Give one for all, or one for each.")
+        allowed = cells(allowed, height, width).to(latent.device)
+    none = torch.zeros(batch, height, width, device=latent.device)
+    return State(none.bool(), none, 0, allowed)
+
+
+def cells(mask: Tensor, height: int, width: int) -> Tensor:
+    """Return which latent cells (B, height, width) a mask (B, H, W) covers by half or more."""
+    return F.interpolate(mask[:, None].float(), (height, width), mode="area")[:, 0] >= 0.5
+
+
+def pixels(mask: Tensor, height: int, width: int) -> Tensor:
+    """Return a mask over latent cells (B, h, w) at a picture's size (B, height, width), 0 or 1."""
+    return F.interpolate(mask[:, None].float(), (height, width), mode="nearest")[:, 0]
+
+
+def step(config: LockConfig, state: State, edited: Tensor, reference: Tensor) -> State:
+    """Return the state after one more call; the mask never loses a cell."""
+    total = state.total + (edited - reference).abs().mean(1)
+    change = total / (state.calls + 1)
+    strongest = change.flatten(1).float().quantile(config.quantile, dim=1)[:, None, None]
+    new = grown((change > config.share * strongest) & (change > config.floor), config.grow)
+    if state.allowed is not None:
+        new = new & state.allowed
+    return State(state.mask | new, total, state.calls + 1, state.allowed)
+
+
+def grown(mask: Tensor, reach: int) -> Tensor:
+    """Return a mask (B, h, w) widened by cells to every side; by 0, the very same."""
+    if not reach:
+        return mask
+    return F.max_pool2d(mask[:, None].float(), 2 * reach + 1, 1, reach)[:, 0].bool()
+
+
+def blend(mask: Tensor, ours: Tensor, reference: Tensor) -> Tensor:
+    """Return ours (B, C, h, w) inside the mask (B, h, w) and the reference outside, to the last bit."""
+    return torch.where(mask[:, None], ours, reference)
+
+
+def composite(picture: Tensor, reference: Tensor, mask: Tensor, *, reach: int = 2, soft: bool = True) -> Tensor:
+    """Return a picture (B, H, W, 3) with the reference's own pixels outside the mask.
+
+    A decoder mixes neighbouring cells, so the picture is taken inside the mask grown by ``reach``.
+
+    Args:
+        picture: decoded from the locked latent.
+        reference: decoded from the reference's.
+        mask: (B, h, w) over the latent.
+        reach: latent cells.
+        soft: fade from the picture at the mask's edge to the reference at the grown mask's.
+    """
+    height, width = picture.shape[1:3]
+    whole = pixels(grown(mask, reach), height, width)[:, None]
+    weight = whole
+    if soft and reach:
+        radius = reach * height // mask.shape[1]
+        rows = F.avg_pool2d(whole, (1, 2 * radius + 1), 1, (0, radius), count_include_pad=False)
+        around = F.avg_pool2d(rows, (2 * radius + 1, 1), 1, (radius, 0), count_include_pad=False)
+        weight = (2 * around - 1).clamp(0, 1) * whole  # at a straight edge half of what is around lies in the mask
+    return torch.lerp(reference, picture, weight[:, 0, :, :, None].to(picture))

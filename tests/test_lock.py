@@ -1,0 +1,145 @@
+"""The lock's rules on grids small enough to work out by hand."""
+
+import pytest
+import torch
+
+from supsae.supsae_core import lock
+from supsae.supsae_core.lock import LockConfig
+
+HALF = LockConfig(share=0.5, quantile=1.0, floor=0.0)  # above half of the strongest change
+
+
+def after(config, *changes, allowed=None):
+    """Return the state after calls that change a reference of zeros by these (h, w) grids, in one channel."""
+    calls = [torch.tensor(change, dtype=torch.float32)[None, None] for change in changes]
+    state = lock.start(calls[0], allowed)
+    for edited in calls:
+        state = lock.step(config, state, edited, torch.zeros_like(edited))
+    return state
+
+
+def test_mask_is_what_changes_by_more_than_a_share_of_the_strongest():
+    # half of 4 is 2, and 2 itself is not above it
+    assert after(HALF, [[4, 2], [-3, 0]]).mask.tolist() == [[[True, False], [True, False]]]
+
+
+def test_changes_are_averaged_over_calls_and_the_mask_never_shrinks():
+    # first call: 4 of 4. Both: (2, 3.5), half of 3.5 is 1.75; the third makes it (1.3, 4), 1.3 < 2, and it stays
+    for calls, expected in ((1, [True, False]), (2, [True, True]), (3, [True, True])):
+        assert after(HALF, *[[[4, 0]], [[0, 7]], [[0, 5]]][:calls]).mask.tolist() == [[expected]]
+    assert after(HALF, [[0, 7]], [[0, 5]]).mask.tolist() == [[[False, True]]]
+
+
+def test_a_change_is_the_mean_over_channels():
+    # channels 3 and 1 in the first cell, mean 2; 0 and 8 in the second, mean 4: the first is not above half of it
+    edited = torch.tensor([[[[3.0, 0.0]], [[1.0, 8.0]]]])
+    state = lock.step(HALF, lock.start(edited), edited, torch.zeros_like(edited))
+    assert state.mask.tolist() == [[[False, True]]]
+
+
+def test_quantile_stands_for_the_strongest():
+    # the median of 0, 1, 2, 3, 100 is 2: more than half of that are 2, 3 and 100
+    config = LockConfig(share=0.5, quantile=0.5, floor=0.0)
+    assert after(config, [[0, 1, 2, 3, 100]]).mask.tolist() == [[[False, False, True, True, True]]]
+
+
+def test_floor_holds_weak_changes():
+    config = LockConfig(share=0.5, quantile=1.0, floor=0.3)
+    assert not after(config, [[0.1, 0.3]]).mask.any()
+    assert after(config, [[0.1, 0.4]]).mask.tolist() == [[[False, True]]]
+
+
+def test_where_nothing_changes_nothing_may():
+    assert not after(LockConfig(share=0.0, quantile=0.0, floor=0.0), [[0, 0]], [[0, 0]]).mask.any()
+
+
+def test_pictures_of_a_batch_are_judged_each_by_itself():
+    # the second picture's strongest change is 1, its cells would all be below half of the first picture's 8
+    edited = torch.tensor([[[[8.0, 1.0]]], [[[1.0, 0.0]]]])
+    state = lock.step(HALF, lock.start(edited), edited, torch.zeros_like(edited))
+    assert state.mask.tolist() == [[[True, False]], [[True, False]]]
+
+
+def test_growth_adds_neighbours_on_every_side():
+    # a change in the middle of 5 × 5, grown by 1: the nine cells around
+    grid = torch.zeros(5, 5)
+    grid[2, 2] = 1
+    mask = after(LockConfig(share=0.5, quantile=1.0, floor=0.0, grow=1), grid.tolist()).mask[0]
+    expected = torch.zeros(5, 5, dtype=torch.bool)
+    expected[1:4, 1:4] = True
+    assert torch.equal(mask, expected)
+
+
+def test_allowed_region_narrows_the_mask_and_its_growth():
+    # 4 × 4 pixels on 2 × 2 cells; the left cells are covered by 4 and 2 of 4 pixels, the right ones by 1 and 0
+    allowed = torch.tensor([[[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]]]).float()
+    assert lock.cells(allowed, 2, 2).tolist() == [[[True, False], [True, False]]]
+    config = LockConfig(share=0.5, quantile=1.0, floor=0.0, grow=1)
+    assert after(config, [[1, 1], [0, 0]], allowed=allowed).mask.tolist() == [[[True, False], [True, False]]]
+
+
+def test_one_region_serves_all_pictures_and_other_numbers_are_refused():
+    latent = torch.zeros(3, 16, 2, 2)
+    assert lock.start(latent, torch.ones(1, 8, 8)).allowed is not None
+    with pytest.raises(ValueError, match="2 masks do not fit 3 pictures"):
+        lock.start(latent, torch.ones(2, 8, 8))
+
+
+@pytest.mark.parametrize("wrong", [{"share": 1.5}, {"quantile": -0.1}, {"floor": -1.0}, {"grow": -1}])
+def test_settings_out_of_range_are_named(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong)) if "grow" not in wrong else "growth"):
+        LockConfig(**wrong)
+
+
+def test_outside_the_mask_a_whole_run_is_the_reference_to_the_bit():
+    # a run as Euler steps it, x ← x + (x − x0)/σ · Δσ, with denoised latents that have nothing to do with the reference's
+    torch.manual_seed(0)
+    sigmas = torch.linspace(1, 0, 9)
+    references, edits = torch.randn(8, 2, 4, 6, 6), torch.randn(8, 2, 4, 6, 6)
+    start = torch.randn(2, 4, 6, 6)
+    x, x_reference, state = start, start, lock.start(start)
+    masks = []
+    for k in range(8):
+        state = lock.step(LockConfig(share=0.9), state, edits[k], references[k])
+        masks.append(state.mask)
+        x0 = lock.blend(state.mask, edits[k], references[k])
+        x = x + (x - x0) / sigmas[k] * (sigmas[k + 1] - sigmas[k])
+        x_reference = x_reference + (x_reference - references[k]) / sigmas[k] * (sigmas[k + 1] - sigmas[k])
+    outside = ~state.mask[:, None].expand_as(x)
+    assert torch.equal(x[outside], x_reference[outside]) and 0.1 < outside.float().mean() < 0.9
+    assert all((late | early).equal(late) for early, late in zip(masks, masks[1:], strict=False))
+
+
+def composited(reach, soft, mask=((0, 0, 0, 0), (0, 1, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0))):
+    """Return how much of a white picture shows on a black reference, for cells of 4 pixels."""
+    mask = torch.tensor(mask)[None].bool()
+    white, black = torch.ones(1, 16, 16, 3), torch.zeros(1, 16, 16, 3)
+    return lock.composite(white, black, mask, reach=reach, soft=soft)[0, :, :, 0]
+
+
+def test_composite_takes_the_picture_in_the_grown_mask_alone():
+    # the cell (1, 1) is pixels 4 … 7; grown by one cell, 0 … 11
+    for reach, last in ((0, slice(4, 8)), (1, slice(0, 12))):
+        expected = torch.zeros(16, 16)
+        expected[last, last] = 1
+        assert torch.equal(composited(reach, soft=False), expected)
+
+
+def test_soft_composite_shows_all_of_the_mask_and_fades_within_its_growth():
+    # a radius of 4 pixels about the mask's pixels lies in the grown mask: 1 there; behind it 0; a row falls in between.
+    # Row 5, column 8: 8 … 11 and 4 … 7 of the columns 4 … 12 lie in it, 8 of 9 → 2 · 8/9 − 1 = 7/9
+    made = composited(1, soft=True)
+    assert (made[4:8, 4:8] == 1).all() and not made[12:].any() and not made[:, 12:].any()
+    assert made[5, 8] == pytest.approx(7 / 9)
+    falling = made[5, 7:13]
+    assert (falling.diff() < 0).all()
+
+
+def test_composite_of_an_empty_mask_is_the_reference():
+    reference = torch.rand(2, 16, 16, 3)
+    assert torch.equal(lock.composite(torch.rand(2, 16, 16, 3), reference, torch.zeros(2, 2, 2).bool()), reference)
+
+
+def test_growth_by_nothing_is_the_same_mask():
+    mask = torch.zeros(1, 2, 2, dtype=torch.bool)
+    assert lock.grown(mask, 0) is mask
