@@ -128,6 +128,11 @@ def to_image(picture: Image.Image) -> Tensor:
     return torch.from_numpy(np.asarray(picture.convert("RGB"), np.float32) / 255)[None]
 
 
+def to_bytes(image: Tensor) -> np.ndarray:
+    """Return an IMAGE (B, H, W, 3) as bytes, rounded as ComfyUI saves it."""
+    return (255.0 * image.float().cpu()).clamp(0, 255).to(torch.uint8).numpy()
+
+
 # --- a CLIP as a text host -----------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import comfy.model_base
 import comfy.model_management
 import comfy.sample
+import comfy.samplers
 import comfy.utils
 import latent_preview
 import torch
@@ -73,6 +74,10 @@ class _Tapped:
         return self._leave(made) if self._leave else made
 
 
+SAMPLERS, SCHEDULERS = comfy.samplers.KSampler.SAMPLERS, comfy.samplers.KSampler.SCHEDULERS
+"""Names that KSampler offers."""
+
+
 class Sampling(NamedTuple):
     """How pictures are sampled."""
 
@@ -96,6 +101,23 @@ def empty_latent(width: int, height: int) -> Tensor:
 def noise_of(latent: Tensor, seed: int) -> Tensor:
     """Return the noise KSampler draws for a latent of one picture and a seed."""
     return comfy.sample.prepare_noise(latent, seed)
+
+
+def noise_like(model: Any, latent: dict[str, Any], seed: int) -> Tensor:
+    """Return the noise (B, C, h, w) KSampler draws for a LATENT."""
+    samples = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
+    return comfy.sample.prepare_noise(samples, seed, latent.get("batch_index"))
+
+
+def sigmas(model: Any, sampling: Sampling) -> tuple[float, ...]:
+    """Return the noise level of every step, without the 0 behind the last."""
+    table = model.get_model_object("model_sampling")
+    return tuple(comfy.samplers.calculate_sigmas(table, sampling.scheduler, sampling.steps)[:-1].tolist())
+
+
+def to_sigma(model: Any) -> Callable[[float], float]:
+    """Return a MODEL's map from percentage of sampling to noise level."""
+    return model.get_model_object("model_sampling").percent_to_sigma
 
 
 def sample(

@@ -15,10 +15,12 @@ from . import edits as edits_module
 from .dictionary import POOLED, Codes, Dictionary
 from .edits import Change, Edit
 from .readout import Reading, read
-from .slots import ROLES, Layout, Span, company, pooled_spans
+from .slots import ROLES, Layout, Span, company, first_chunk
 
 REST = True
 """Whether fillers, ends and pads move with the company; benchmarks switch it off to measure what it is worth."""
+RESERVE = 16
+"""Pads that an edit leaves alone, of few pads half: models keep in them what belongs to no word. Not yet measured."""
 
 
 class Edited(NamedTuple):
@@ -78,8 +80,10 @@ def cond_step(dictionary: Dictionary, reading: Reading, found: Sequence[Change])
     return step
 
 
-def text_step(dictionary: Dictionary, part: Codes, layout: Layout, total: int, found: Sequence[Change]) -> Tensor:
-    """Return what changes add to the rows (total, d) of a text stream inside the model, where all hears all.
+def text_step(
+    dictionary: Dictionary, part: Codes, layout: Layout, total: int, found: Sequence[Change], *, chunk: int | None
+) -> Tensor:
+    """Return what changes add to the rows (total, d) of a text stream inside the model.
 
     Args:
         dictionary: what was learnt.
@@ -87,8 +91,9 @@ def text_step(dictionary: Dictionary, part: Codes, layout: Layout, total: int, f
         layout: of one of the encoders that wrote these rows.
         total: rows of the stream.
         found: the changes.
+        chunk: rows of a causal chunk if causal encoders wrote the rows, which went on hearing what stands before them.
     """
-    return _Work(dictionary, part, layout, total, found, chunk=None, name="the text stream").steps() @ part.decoder
+    return _Work(dictionary, part, layout, total, found, chunk=chunk, name="the text stream").steps() @ part.decoder
 
 
 def edit_pooled(dictionary: Dictionary, pooled: Tensor, reading: Reading, found: Sequence[Change]) -> Tensor:
@@ -109,9 +114,18 @@ def edit_pooled(dictionary: Dictionary, pooled: Tensor, reading: Reading, found:
 
 
 def pooled_step(dictionary: Dictionary, reading: Reading, found: Sequence[Change]) -> Tensor:
-    """Return what changes add to the pooled vector (P,)."""
-    heard = [change for change in found if _in_first_chunk(dictionary, reading, change)]
-    return additive_step(dictionary, dictionary.parts[POOLED], reading, heard)[0]
+    """Return what changes add to the pooled vector (P,); each causal encoder wrote the columns that it has in the rows.
+
+    The half of an encoder that wrote nothing stays as it is.
+    """
+    step = torch.zeros(dictionary.format.pooled)
+    for encoder in dictionary.format.encoders:
+        if encoder.causal and encoder.name in reading.layouts:
+            spans = first_chunk(dictionary.format, reading.layouts[encoder.name])
+            heard = [change for change in found if _is_heard(dictionary, reading, spans, change)]
+            own = additive_step(dictionary, dictionary.parts[POOLED], reading, heard)[0]
+            step[encoder.first : encoder.last] = own[encoder.first : encoder.last]
+    return step
 
 
 def additive_step(dictionary: Dictionary, part: Codes, reading: Reading, found: Sequence[Change]) -> Tensor:
@@ -131,13 +145,12 @@ def _said_elsewhere(dictionary: Dictionary, reading: Reading, change: Change) ->
     return bool(change.occurrence) and reading.concepts(dictionary).count(change.old or 0) > 1
 
 
-def _in_first_chunk(dictionary: Dictionary, reading: Reading, change: Change) -> bool:
-    """Tell whether a change touches the text that the pooled vector is made of."""
-    if change.old is not None:
-        phrases = dictionary.table.phrases
-        heard = [phrases[span.phrase].concept for span in pooled_spans(dictionary.format, reading.layouts)]
-        return heard.count(change.old) >= max(change.occurrence, 1)
-    return reading.rows.causal <= dictionary.format.chunk
+def _is_heard(dictionary: Dictionary, reading: Reading, spans: Sequence[Span], change: Change) -> bool:
+    """Tell whether a change touches the text that a pooled vector is made of, whose spans these are."""
+    if change.old is None:
+        return reading.rows.causal <= dictionary.format.chunk
+    said = [dictionary.table.phrases[span.phrase].concept for span in spans]
+    return said.count(change.old) >= max(change.occurrence, 1)
 
 
 def added(tensor: Tensor, step: Tensor) -> Tensor:
@@ -186,6 +199,10 @@ class _Work:
         return step
 
     def _span_step(self, span: Span) -> Tensor:
+        """A weight multiplies all that a row differs by from the empty prompt's, so what changes it too."""
+        return span.weight * self._plain_step(span)
+
+    def _plain_step(self, span: Span) -> Tensor:
         change = next((c for c in self.found if span in self._spans(c)), None)
         old, stay = (self._phrase(span.phrase, span.rows, labels) for labels in (self.old, self.new))
         if change is None:
@@ -199,13 +216,14 @@ class _Work:
         return stay - old + self._alpha(change) * (become - stay)
 
     def _written_step(self, change: Change, rows: Sequence[int]) -> Tensor:
-        """Pads that take the tokens for which the old phrase had no room."""
+        """Pads that take the tokens for which the old phrase had no room, weighted as it was."""
         assert change.new is not None
+        weight = self._spans(change)[0].weight if change.old is not None else 1.0
         phrase = self.dictionary.phrase(change.new)
         first, around = int(self.part.lengths[phrase]) - len(rows), self._written_company(change, rows[0])
         become = torch.stack([self.part.code(phrase, first + i, around) for i in range(len(rows))])
         old, stay = (self._pads(rows, labels) for labels in (self.old, self.new))
-        return stay - old + self._alpha(change) * (become - stay)
+        return stay - old + weight * self._alpha(change) * (become - stay)
 
     def _written_company(self, change: Change, row: int) -> Tensor:
         """The company (K,) of tokens on pads: that of the span they continue; an addition stands behind everything."""
@@ -278,7 +296,9 @@ def _with_room(
     dictionary: Dictionary, part: Codes, layout: Layout, found: Sequence[Change], name: str
 ) -> tuple[Layout, list[tuple[Change, tuple[int, ...]]]]:
     """Take the pads farthest from the text for tokens that have no row yet; return the layout without them."""
-    phrases, pads = dictionary.table.phrases, list(layout.roles.pad)
+    phrases, last = dictionary.table.phrases, max(layout.roles.end, default=-1)
+    pads = [row for row in layout.roles.pad if row > last]  # not those that a chunk before the last may end with
+    free = len(pads) - min(RESERVE, len(pads) // 2)
     written: list[tuple[Change, tuple[int, ...]]] = []
     for change in found:
         have = [len(span.rows) for span in _changed_spans(dictionary, layout, change)]
@@ -286,12 +306,15 @@ def _with_room(
             continue  # nothing to write, or said in the leading encoder only: here nothing can be replaced
         phrase = dictionary.phrase(change.new)
         need = int(part.lengths[phrase]) - min(have, default=0)
-        if need > len(pads):
+        if need > free:
             raise ValueError(
-                f"Too few pads in {name!r}: writing {phrases[phrase].text!r} needs {need} more rows and the "
-                f"prompt leaves {len(pads)}. Shorten the prompt by {need - len(pads)} words."
+                f"Too few pads in {name!r}: writing {phrases[phrase].text!r} needs {need} more rows and the prompt has "
+                f"{free} to spare. Shorten the prompt by a few words."
             )
         if need > 0:
             written.append((change, tuple(pads[-need:])))
             del pads[-need:]
-    return Layout(layout.spans, layout.roles._replace(pad=tuple(pads))), written
+            free -= need
+    taken = {row for _, rows in written for row in rows}
+    pad = tuple(row for row in layout.roles.pad if row not in taken)
+    return Layout(layout.spans, layout.roles._replace(pad=pad)), written

@@ -1,7 +1,8 @@
 """The capture on disk: a folder with ``capture.json`` and safetensors shards; resumable, verified when read.
 
 A capture is planned before it starts: its prompts are drawn once, and shard i always holds the same ones. An
-interrupted capture goes on at the first shard that is missing.
+interrupted capture goes on at the first shard that is missing. What a capture of activations holds beside the shards
+is in ``activations.py``.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from . import concepts
+from . import concepts, sampling
 from .concepts import ConceptTable
 from .fingerprints import SAME, distance
 from .prompts import Mention, Prompt
+from .sampling import Sampling
 from .slots import FORMATS, TextFormat
 
 FORMAT_VERSION = 1
@@ -52,6 +54,12 @@ class Plan:
     fingerprint: Mapping[str, tuple[float, ...]]
     """site → projected output for the probe prompts: which encoder this is"""
     seed: int
+    sampling: Sampling | None = None
+    """in captures of activations: what is recorded while pictures are sampled"""
+
+    def longest(self, encoder: str) -> int:
+        """Return the most tokens that a phrase can have in an encoder, its punctuation included."""
+        return max((_longest(entry, entry.counts[encoder]) for entry in self.entries), default=1)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -62,6 +70,7 @@ class Plan:
             "held_out": [list(pair) for pair in self.held_out],
             "fingerprint": {site: list(values) for site, values in self.fingerprint.items()},
             "entries": [asdict(entry) for entry in self.entries],
+            **({"sampling": self.sampling.to_json()} if self.sampling else {}),
         }
 
 
@@ -99,7 +108,6 @@ class Capture:
 
         Raises:
             ValueError: if the encoder returned numbers that half precision cannot hold.
-            OSError: with a sentence, if the disk is full.
         """
         tensors = {
             "cond": torch.cat([_half(cond) for cond in conds]),
@@ -111,16 +119,7 @@ class Capture:
                 f"The text encoder returned values beyond half precision for prompts {shard * SHARD} on. Load it in "
                 "bfloat16 or float32 and run Capture again: what is there is kept."
             )
-        part = self._file(shard).with_suffix(".part")
-        try:
-            save_file(tensors, part)
-            part.replace(self._file(shard))
-        except (OSError, SafetensorError) as error:
-            part.unlink(missing_ok=True)
-            raise OSError(
-                f"Shard {shard} of the capture in {self.folder} could not be written ({error}). Free some disk and run "
-                "again: what is there is kept."
-            ) from error
+        store(self._file(shard), tensors)
 
     def read(self) -> Iterator[Encoded]:
         """Yield every captured prompt, shard by shard.
@@ -137,6 +136,25 @@ class Capture:
             tensors = self._load(shard)
             rows = tensors["cond"].float().split(tensors["lengths"].tolist())
             yield from map(Encoded, self.entries(shard), rows, tensors["pooled"].float())
+
+    def rows(self) -> list[int]:
+        """Return the number of conditioning rows of every prompt."""
+        return [length for shard in range(self.shards) for length in self._lengths(shard)]
+
+    def pick(self, indices: Sequence[int]) -> list[Encoded]:
+        """Return some prompts, by their place in the plan, without reading the others' rows."""
+        return [self._one(*divmod(index, SHARD)) for index in indices]
+
+    def _lengths(self, shard: int) -> list[int]:
+        with safe_open(self._file(shard), "pt") as file:
+            return file.get_tensor("lengths").tolist()
+
+    def _one(self, shard: int, place: int) -> Encoded:
+        with safe_open(self._file(shard), "pt") as file:
+            lengths = file.get_tensor("lengths").tolist()
+            first = sum(lengths[:place])
+            cond = file.get_slice("cond")[first : first + lengths[place]]
+            return Encoded(self.entries(shard)[place], cond.float(), file.get_slice("pooled")[place].float())
 
     def _load(self, shard: int) -> dict[str, Tensor]:
         try:
@@ -158,13 +176,32 @@ class Capture:
         return self.folder / _SHARDS.replace("*", f"{shard:05d}")
 
 
-def start(folder: str | Path, plan: Plan, *, limit: int | None = None) -> Capture:
+def store(file: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write a file of a capture at once: it is there whole or not at all.
+
+    Raises:
+        OSError: with a sentence, if the disk is full.
+    """
+    part = file.with_suffix(".part")
+    try:
+        save_file(tensors, part, metadata)
+        part.replace(file)
+    except (OSError, SafetensorError) as error:
+        part.unlink(missing_ok=True)
+        raise OSError(
+            f"{file.name} of the capture in {file.parent} could not be written ({error}). Free some disk and run "
+            "again: what is there is kept."
+        ) from error
+
+
+def start(folder: str | Path, plan: Plan, *, limit: int | None = None, beside: int = 0) -> Capture:
     """Begin a capture, or go on with the one that is there.
 
     Args:
         folder: made if missing.
         plan: what to capture.
         limit: most bytes it may take; None is the free disk less a tenth.
+        beside: bytes that will come beside the shards.
 
     Raises:
         ValueError: if the folder holds another capture, or the capture would be too large.
@@ -173,7 +210,7 @@ def start(folder: str | Path, plan: Plan, *, limit: int | None = None) -> Captur
     file = folder / "capture.json"
     if file.exists():
         there = load(folder)
-        other = _difference(there.plan, plan)
+        other = difference(there.plan, plan)
         if other:
             raise ValueError(f"{folder} holds a capture of another {other}. Choose another folder, or delete it.")
         return there
@@ -182,7 +219,7 @@ def start(folder: str | Path, plan: Plan, *, limit: int | None = None) -> Captur
             f"{folder} holds parts of a capture whose capture.json is gone. Choose another folder, or delete it."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    need, room = size(plan), limit if limit is not None else shutil.disk_usage(folder).free * 9 // 10
+    need, room = size(plan) + beside, limit if limit is not None else shutil.disk_usage(folder).free * 9 // 10
     if need > room:
         raise ValueError(
             f"This capture needs {need / 1e9:.2f} GB and may take {room / 1e9:.2f} GB. Capture fewer prompts or free "
@@ -221,17 +258,18 @@ def load(folder: str | Path) -> Capture:
 
 def size(plan: Plan) -> int:
     """Return the bytes a capture will take, before it starts."""
-    return sum(_rows(plan.format, entry) * plan.format.width + plan.format.pooled for entry in plan.entries) * 2
+    return sum(cond_rows(plan.format, entry) * plan.format.width + plan.format.pooled for entry in plan.entries) * 2
 
 
-def _rows(text_format: TextFormat, entry: Entry) -> int:
+def cond_rows(text_format: TextFormat, entry: Entry) -> int:
+    """Return how many rows the conditioning of a prompt will have."""
     total = 0
     causal = [encoder for encoder in text_format.encoders if encoder.causal]
     if causal:
         total += -(-max(1, sum(entry.counts[causal[0].name])) // (text_format.chunk - 2)) * text_format.chunk
     other = [encoder for encoder in text_format.encoders if not encoder.causal]
     if other:
-        total += max(text_format.chunk, sum(entry.counts[other[0].name]) + 1)
+        total += max(text_format.least, sum(entry.counts[other[0].name]) + 1)
     return total
 
 
@@ -240,14 +278,32 @@ def _half(tensor: Tensor) -> Tensor:
     return tensor.detach().half().cpu().contiguous()
 
 
-def _difference(there: Plan, plan: Plan) -> str:
-    """Say what two plans differ in, or nothing. Fingerprints agree up to the rounding of another thread or device."""
-    for name in ("table", "format", "held_out", "seed"):
+def difference(there: Plan, plan: Plan) -> str:
+    """Say what two plans differ in, or nothing."""
+    other = other_setup(there, plan)
+    if other:
+        return other
+    for name in ("held_out", "seed"):
         if getattr(there, name) != getattr(plan, name):
             return "set of held-out pairs" if name == "held_out" else name
+    return "" if there.entries == plan.entries else "number or wording of prompts"
+
+
+def other_setup(there: Plan, plan: Plan) -> str:
+    """Say what two plans differ in apart from the prompts, or nothing.
+
+    Fingerprints agree up to the rounding of another thread or device.
+    """
+    for name in ("table", "format"):
+        if getattr(there, name) != getattr(plan, name):
+            return name
     if distance(there.fingerprint, plan.fingerprint) > SAME:
         return "text encoder"
-    return "" if there.entries == plan.entries else "number or wording of prompts"
+    return sampling.difference(there.sampling, plan.sampling)
+
+
+def _longest(entry: Entry, counts: Sequence[int]) -> int:
+    return max((sum(counts[mention.start : mention.stop]) for mention in entry.prompt.mentions), default=1)
 
 
 def _plan(data: Mapping[str, Any]) -> Plan:
@@ -258,6 +314,7 @@ def _plan(data: Mapping[str, Any]) -> Plan:
         held_out=tuple((int(a), int(b)) for a, b in data["held_out"]),
         fingerprint={site: tuple(values) for site, values in data["fingerprint"].items()},
         seed=int(data["seed"]),
+        sampling=sampling.from_json(data["sampling"]) if "sampling" in data else None,
     )
 
 

@@ -83,8 +83,6 @@ class Part(Codes):
     """(r, r) whitens all tokens"""
     middle: Tensor
     """(r,) mean code of the tokens of concepts"""
-    tail: Tensor
-    """(2, r + 1) linear scores of a row being the end, and being a pad, rather than text; last entry the bias"""
     threshold: Tensor
     """(2,) least score at which a phrase counts as found, before and after its company is known"""
 

@@ -7,6 +7,8 @@ A second look decodes each phrase in the company that the first look found, whic
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,11 +16,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from . import weights
 from .dictionary import Dictionary, Part
 from .slots import Encoder, Layout, Roles, Rows, Span, rows_of
 
 FOREIGN = 0.05
 """Relative distance of start rows above which the text encoder is another one; another precision stays below."""
+WRITTEN = 1e-3
+"""Chance that a row behind the end of the text is no pad but was written by an edit."""
 
 
 class Found(NamedTuple):
@@ -62,7 +67,7 @@ def read(dictionary: Dictionary, cond: Tensor) -> Reading:
     for encoder in here:
         spans = found if encoder == lead else _search(dictionary, encoder, cond, rows, wanted)
         layouts[encoder.name] = _layout(dictionary, encoder, cond, rows, spans)
-    return Reading(layouts, tuple(found), rows)
+    return Reading(weights.weighted(dictionary, cond, rows, layouts), tuple(found), rows)
 
 
 def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
@@ -73,7 +78,7 @@ def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
             an encoder without a start row (T5) is judged by its width alone.
     """
     for encoder in dictionary.format.encoders:
-        if encoder.causal and rows.causal:
+        if encoder.causal and len(rows.of(encoder)):
             part, slot = dictionary.parts[encoder.name], dictionary.role("start")
             wanted, start = part.constant[slot, 0], _codes(part, encoder, cond[:1])[0]
             distance = float((start - wanted).norm() / wanted.norm())
@@ -89,19 +94,26 @@ def check_length(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
     """Refuse rows that were padded to another length: pads take part in what a bidirectional encoder says.
 
     Raises:
-        ValueError: naming the length found and the one the dictionary was made with.
+        ValueError: naming the length found and the one the dictionary was made with, or that the text has no end.
     """
-    least = dictionary.format.chunk
-    for encoder in dictionary.format.encoders:
+    wanted = dictionary.format
+    for encoder in wanted.encoders:
         own = rows.of(encoder)
-        if not encoder.causal and len(own) not in (0, least):
-            end = text_of(dictionary, encoder, cond, rows).end
-            if len(own) < least or end < own.stop - 1:
-                raise ValueError(
-                    f"This conditioning has {len(own)} rows of {encoder.name!r}, the last {max(own.stop - 1 - end, 0)} "
-                    f"of them pads; the dictionary was made with prompts padded to {least} rows and not beyond. Encode "
-                    "the prompt with the same length setting (ComfyUI: the default), or capture and fit with this one."
-                )
+        if encoder.causal or len(own) in (0, wanted.least):
+            continue
+        pads = own.stop - 1 - text_of(dictionary, encoder, cond, rows).end
+        if wanted.cut or len(own) < wanted.least or pads > 0:
+            policy = f"{wanted.least} rows{', where longer ones are cut' if wanted.cut else ' and not beyond'}"
+            raise ValueError(
+                f"This conditioning has {len(own)} rows of {encoder.name!r}, the last {max(pads, 0)} of them pads; the "
+                f"dictionary was made with prompts padded to {policy}. Encode the prompt with the same length setting "
+                f"({wanted.setting}), or capture and fit with this one."
+            )
+        if pads < 0:
+            raise ValueError(
+                f"The {len(own)} rows of {encoder.name!r} in this conditioning have no end of a text: they were "
+                "averaged or cut, or another text encoder made them. Edit the conditioning before it is averaged."
+            )
 
 
 class Places(NamedTuple):
@@ -128,15 +140,20 @@ def scores(
     if known is not None:
         labels = _companies(dictionary, encoder, words, known) - part.mean_label[:count, None]
         move = labels @ ((part.shared[part.group] + part.own)[:count] @ whitener)
-    z = F.pad(codes @ whitener, (0, 0, 0, part.constant.shape[1]))
-    anything = F.pad(anything, (0, part.constant.shape[1]))
-    table = torch.zeros(count, n)
-    for token in range(part.constant.shape[1]):
-        here, template = z[token : token + n], part.constant[:count, token] @ whitener
-        off = (here - template[:, None] - move).square().sum(2)
-        table += torch.where(lengths[:, None] > token, 0.5 * (anything[token : token + n] - off), 0)
+    room = part.constant.shape[1]
+    base = F.pad(weights.empty(dictionary, encoder, rows, words) @ whitener, (0, 0, 0, room))
+    u, anything = F.pad(codes @ whitener, (0, 0, 0, room)) - base, F.pad(anything, (0, room))
+    products, text_score = torch.zeros(3, count, n), torch.zeros(count, n)
+    for token in range(room):
+        here = u[token : token + n]
+        wanted = (part.constant[:count, token] @ whitener)[:, None] + move - base[token : token + n]
+        own = torch.stack([here.square().sum(1).expand(count, n), (wanted * here).sum(2), wanted.square().sum(2)])
+        products += torch.where(lengths[:, None] > token, own, 0)
+        text_score += torch.where(lengths[:, None] > token, anything[token : token + n], 0)
+    off = weights.profile(*products, numbers=(lengths * codes.shape[1])[:, None])
     fits = _fits(dictionary, encoder, text, lengths)
-    return Places(words, torch.where(fits, table / codes.shape[1], -torch.inf))  # per code: comparable between widths
+    score = 0.5 * (text_score - off) / codes.shape[1]  # per code: comparable between widths
+    return Places(words, torch.where(fits, score, -torch.inf))
 
 
 def _companies(dictionary: Dictionary, encoder: Encoder, words: Sequence[int], known: Sequence[Found]) -> Tensor:
@@ -156,12 +173,26 @@ def _companies(dictionary: Dictionary, encoder: Encoder, words: Sequence[int], k
 def end_row(tail: Tensor) -> int:
     """Return the row that is best explained as the end of the text, given (rows, 2) scores; their number if none is.
 
-    The more pads stand behind it the better; rows behind it that are none count nothing: an edit may have written them.
+    Scores are log-likelihood ratios against text, so rows before the end count nothing. Each row behind it is a pad or,
+    rarely, a row that an edit wrote.
     """
     end, pad = tail.T
-    pads = pad.clamp(min=0)
-    behind = pads.flip(0).cumsum(0).flip(0) - pads
+    rows = torch.logaddexp(pad, pad.new_tensor(math.log(WRITTEN)))
+    behind = rows.flip(0).cumsum(0).flip(0) - rows
     return int(torch.cat([end + behind, end.new_zeros(1)]).argmax())
+
+
+def role_scores(dictionary: Dictionary, part: Part, codes: Tensor) -> Tensor:
+    """Return log-likelihood ratios (rows, 2) of codes (rows, r) being the end, and being a pad, rather than text."""
+    text = ((codes - part.middle) @ part.around).square().sum(1)
+    base = part.within.diagonal().log().sum() - part.around.diagonal().log().sum()
+    found = torch.full((len(codes), 2), -torch.inf)
+    for column, role in enumerate(("end", "pad")):
+        slot = dictionary.role(role)
+        if int(part.lengths[slot]):
+            off = ((codes - part.constant[slot, 0]) @ part.within).square().sum(1)
+            found[:, column] = (text - off) / 2 + base
+    return found
 
 
 class Text(NamedTuple):
@@ -170,22 +201,34 @@ class Text(NamedTuple):
     end: int
     """the row of its end, of several chunks the last one's; the row behind all rows if there is none"""
     words: list[int]
-    """rows before the end, without starts and ends of chunks, and rows behind it that may be no pads"""
+    """rows before the end, without starts, ends and pads of chunks, and rows behind it that may be no pads"""
     pad: Tensor
     """(words,) scores of being a pad, −1 before the end: a phrase, which an edit may write behind it, sums below 0"""
+    inner: tuple[int, ...] = ()
+    """ends of the chunks before the last: a weighted group that is not to be cut leaves pads behind them"""
 
 
 def text_of(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows) -> Text:
     """Tell words from starts, ends and pads."""
-    part, own, chunk = dictionary.parts[encoder.name], rows.of(encoder), dictionary.format.chunk
-    last = own.stop - chunk if encoder.causal else own.start
-    tail = _codes(part, encoder, cond[last : own.stop]) @ part.tail[:, :-1].T + part.tail[:, -1]
-    end = last + max(end_row(tail), int(encoder.causal))
-    pad, near = tail[end - last + 1 :, 1], part.constant.shape[1]  # single tokens of a phrase may look like pads
+    part, own = dictionary.parts[encoder.name], rows.of(encoder)
+    roles = role_scores(dictionary, part, _codes(part, encoder, cond[own.start : own.stop]))
+    size = dictionary.format.chunk if encoder.causal else len(own)
+    chunks = [own[i : i + size] for i in range(0, len(own), size)]
+    ends = [max(end_row(some), int(encoder.causal)) for some in roles.split(size)]
+    inner = tuple(chunk[min(end, size - 1)] for chunk, end in zip(chunks[:-1], ends[:-1], strict=True))
+    end = chunks[-1].start + ends[-1]
+    pad, near = roles[end + 1 - own.start :, 1], part.constant.shape[1]  # tokens of a phrase, alone, may look like pads
     behind = torch.tensor([i for i in range(len(pad)) if bool((pad[max(0, i - near + 1) : i + near] < 0).any())]).long()
-    before = [row for row in range(own.start, end) if not (encoder.causal and row % chunk in (0, chunk - 1))]
+    before = [
+        row
+        for chunk, stop in zip(chunks, (*inner, end), strict=True)
+        for row in range(chunk.start + encoder.causal, stop)
+    ]
     return Text(
-        end, before + [end + 1 + i for i in behind.tolist()], torch.cat([-torch.ones(len(before)), pad[behind]])
+        end,
+        before + [end + 1 + i for i in behind.tolist()],
+        torch.cat([-torch.ones(len(before)), pad[behind]]),
+        inner,
     )
 
 
@@ -211,34 +254,41 @@ def _search(
     dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, wanted: list[int] | None
 ) -> list[Found]:
     """Look twice: with no company known, then in the company found by the first look."""
-    first = scores(dictionary, encoder, cond, rows)
-    cut = dictionary.parts[encoder.name].threshold
-    known = pick(dictionary, encoder, first, wanted, float(cut[0]))
-    return pick(dictionary, encoder, scores(dictionary, encoder, cond, rows, known), wanted, float(cut[1]))
+    cuts = dictionary.parts[encoder.name].threshold
+    first = float(cuts[0]) if wanted is None else torch.finfo().min  # what is wanted is judged by the second look
+    known = pick(dictionary, encoder, scores(dictionary, encoder, cond, rows), wanted, first)
+    return pick(dictionary, encoder, scores(dictionary, encoder, cond, rows, known), wanted, float(cuts[1]))
 
 
 def pick(
     dictionary: Dictionary, encoder: Encoder, places: Places, wanted: list[int] | None, threshold: float
 ) -> list[Found]:
     """Take the best place again and again, never two on one row; only wanted phrases, each once, if given."""
-    words, table = places.words, places.table.clone()
-    part = dictionary.parts[encoder.name]
-    left = None if wanted is None else list(wanted)
+    words, lengths = places.words, dictionary.parts[encoder.name].lengths[: len(places.table)]
+    left, legal = None if wanted is None else Counter(wanted), places.table >= threshold
     if left is not None:
-        table[[phrase for phrase in range(len(table)) if phrase not in left]] = -torch.inf
+        # A phrase cut by a chunk border is heard without its beginning: there the leading encoder's word is enough.
+        asked = torch.tensor([phrase in left for phrase in range(len(legal))])
+        legal = (legal | _crossing(words, lengths)) & asked[:, None]
+    table = torch.where(legal, places.table, -torch.inf)
     found: list[Found] = []
-    while table.numel() and (left is None or left):
+    while table.numel() and bool(table.max() > -torch.inf):
         phrase, place = divmod(int(table.argmax()), table.shape[1])
-        score, length = float(table[phrase, place]), int(part.lengths[phrase])
-        if score < (threshold if left is None else torch.finfo().min):
-            break
+        score, length = float(table[phrase, place]), int(lengths[phrase])
         found.append(Found(phrase, tuple(words[place : place + length]), score))
-        _block(part.lengths[: len(table)], table, place, length)
+        _block(lengths, table, place, length)
         if left is not None:
-            left.remove(phrase)
-            if phrase not in left:
+            left[phrase] -= 1
+            if not left[phrase]:
                 table[phrase] = -torch.inf
     return sorted(found, key=lambda one: one.rows)
+
+
+def _crossing(words: Sequence[int], lengths: Tensor) -> Tensor:
+    """Tell (phrases, words) whether a phrase that begins at a word has rows on both sides of a chunk border."""
+    rows, first = torch.tensor(words, dtype=torch.int64), torch.arange(len(words))
+    last = (first + lengths[:, None] - 1).clamp(0, max(len(words) - 1, 0))
+    return rows[last] - rows >= lengths[:, None].clamp(min=1)
 
 
 def _block(lengths: Tensor, table: Tensor, place: int, length: int) -> None:
@@ -250,13 +300,10 @@ def _block(lengths: Tensor, table: Tensor, place: int, length: int) -> None:
 def _layout(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, found: Sequence[Found]) -> Layout:
     own, chunk, text = rows.of(encoder), dictionary.format.chunk, text_of(dictionary, encoder, cond, rows)
     taken = {row for one in found for row in one.rows}
-    inner = own[chunk - 1 : text.end : chunk] if encoder.causal else ()
-    roles = Roles(
-        start=tuple(own[::chunk]) if encoder.causal else (),
-        end=(*inner, *([text.end] if text.end in own else [])),
-        pad=tuple(row for row in own if row > text.end and row not in taken),
-        other=tuple(row for row in text.words if row < text.end and row not in taken),
-    )
+    start = tuple(own[::chunk]) if encoder.causal else ()
+    end = (*text.inner, *([text.end] if text.end in own else []))
+    other = tuple(row for row in text.words if row < text.end and row not in taken)
+    roles = Roles(start, end, tuple(row for row in own if row not in {*taken, *start, *end, *other}), other)
     return Layout(tuple(Span(one.phrase, one.rows) for one in found), roles)
 
 

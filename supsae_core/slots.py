@@ -50,18 +50,45 @@ class TextFormat:
     """Rows of one causal chunk, start and end included."""
     pooled: int
     encoders: tuple[Encoder, ...]
+    least: int
+    """Rows that the other encoder's text is padded to, its end included."""
+    cut: bool = False
+    """Whether longer texts are cut off, at one chunk and ``least`` rows; otherwise they get more of both."""
+
+    setting: str = "the default"
+    """what makes texts that long"""
+
+    @property
+    def length_policy(self) -> str:
+        return f"{'exactly' if self.cut else 'at least'} {self.least} rows"
+
+    def require_room(self, tokens: Mapping[str, int], text: str) -> None:
+        """Refuse a text of so many tokens per encoder where longer ones are cut.
+
+        Raises:
+            ValueError: naming the encoder, the tokens and the room there is.
+        """
+        for encoder in self.encoders if self.cut else ():
+            room = self.chunk - 2 if encoder.causal else self.least - 1
+            if tokens[encoder.name] > room:
+                raise ValueError(
+                    f"The prompt {text!r} has {tokens[encoder.name]} tokens in {encoder.name!r}, which takes {room} and "
+                    "would cut the rest off. Shorten it, or mention fewer categories."
+                )
 
 
+_SD3 = (Encoder("clip_l", True, 0, 768), Encoder("clip_g", True, 768, 2048), Encoder("t5xxl", False, 0, 4096))
 FORMATS: dict[str, TextFormat] = {
     "portraits": TextFormat(
-        "portraits", 192, 128, 48, 128, (Encoder("clip", True, 0, 128), Encoder("t5", False, 0, 192))
+        "portraits", 192, 128, 48, 128, (Encoder("clip", True, 0, 128), Encoder("t5", False, 0, 192)), 48
     ),
-    "sd3": TextFormat(
-        "sd3", 4096, 2048, 77, 2048,
-        (Encoder("clip_l", True, 0, 768), Encoder("clip_g", True, 768, 2048), Encoder("t5xxl", False, 0, 4096)),
+    "sd3": TextFormat("sd3", 4096, 2048, 77, 2048, _SD3, 77, setting="ComfyUI: the default"),
+    "sd3-diffusers": TextFormat(
+        "sd3-diffusers", 4096, 2048, 77, 2048, _SD3, 256, cut=True, setting="diffusers: max_sequence_length=256"
     ),
-}  # fmt: skip
-"""Format name → layout. ``sd3`` is Stable Diffusion 3 and 3.5."""
+}
+"""Format name → layout. ``sd3`` is Stable Diffusion 3 and 3.5 in ComfyUI, ``sd3-diffusers`` the same in diffusers: pads
+are attended in T5, so that another length is another text."""
 
 
 class Rows(NamedTuple):
@@ -70,8 +97,12 @@ class Rows(NamedTuple):
     causal: int
     """Rows 0 … causal − 1 are causal, a multiple of the chunk."""
     total: int
+    silent: tuple[str, ...] = ()
+    """Encoders whose rows say nothing: they were not loaded (zeros), or were given no text at all (one row)."""
 
     def of(self, encoder: Encoder) -> range:
+        if encoder.name in self.silent:
+            return range(0)
         return range(self.causal) if encoder.causal else range(self.causal, self.total)
 
 
@@ -80,6 +111,8 @@ class Span(NamedTuple):
 
     phrase: int
     rows: tuple[int, ...]
+    weight: float = 1.0
+    """prompt weight, as in ``(phrase:1.3)``"""
 
 
 class Layout(NamedTuple):
@@ -88,19 +121,6 @@ class Layout(NamedTuple):
     spans: tuple[Span, ...]
     """In order of writing."""
     roles: Roles
-
-
-def format_of(width: int) -> TextFormat:
-    """Return the text format of a conditioning's width.
-
-    Raises:
-        ValueError: naming the widths that are known.
-    """
-    for text_format in FORMATS.values():
-        if text_format.width == width:
-            return text_format
-    known = ", ".join(f"{one.width} ({name})" for name, one in FORMATS.items())
-    raise ValueError(f"This conditioning is {width} wide, which no known text format is. Known: {known}.")
 
 
 def rows_of(cond: Tensor, text_format: TextFormat) -> Rows:
@@ -114,17 +134,31 @@ def rows_of(cond: Tensor, text_format: TextFormat) -> Rows:
             f"A conditioning of shape {tuple(cond.shape)} is not of the format {text_format.name!r}, "
             f"which has rows of width {text_format.width}. Use the dictionary with the model it was made for."
         )
-    causal = (cond[:, text_format.tail :] == 0).all(1)
+    causal = cond.any(1) & ~cond[:, text_format.tail :].any(1)
     count = int(causal.sum())
-    if count == len(cond) and bool((cond == 0).all()):
+    if not bool(cond.any()):
         raise ValueError("This conditioning is all zeros (Conditioning Zero Out?): no concept can be read or edited.")
-    if count % text_format.chunk or not bool(causal[:count].all()):
+    if count % text_format.chunk or not bool(causal[:count].all()) or (text_format.cut and count > text_format.chunk):
         raise ValueError(
-            f"The {len(cond)} rows of this conditioning are not chunks of {text_format.chunk} causal rows followed by "
-            "the other encoder's rows. Conditioning that was concatenated or averaged is not supported; edit the "
-            "parts before they are joined."
+            f"The {len(cond)} rows of this conditioning are not {_rows_wanted(text_format)} followed by the other "
+            "encoder's rows. Conditioning that was concatenated or averaged is not supported; edit the parts before "
+            "they are joined."
         )
-    return Rows(count, len(cond))
+    rows = Rows(count, len(cond))
+    rows = rows._replace(silent=tuple(one.name for one in text_format.encoders if _is_silent(one, cond, rows)))
+    if not any(len(rows.of(encoder)) for encoder in text_format.encoders):
+        raise ValueError("This conditioning was made of no text at all: no concept can be read or edited.")
+    return rows
+
+
+def _rows_wanted(text_format: TextFormat) -> str:
+    return f"{'one chunk' if text_format.cut else 'chunks'} of {text_format.chunk} causal rows"
+
+
+def _is_silent(encoder: Encoder, cond: Tensor, rows: Rows) -> bool:
+    own = rows.of(encoder)
+    written = cond[own.start : own.stop, encoder.first : encoder.last].any()
+    return bool(own) and (not bool(written) or (not encoder.causal and len(own) == 1))
 
 
 def layout_of(
@@ -153,8 +187,13 @@ def pooled_spans(text_format: TextFormat, layouts: Mapping[str, Layout]) -> tupl
     """Return the spans that the pooled vector can know of: those that begin in the first causal chunk, if any."""
     for encoder in text_format.encoders:
         if encoder.causal and encoder.name in layouts:
-            return tuple(span for span in layouts[encoder.name].spans if span.rows[0] < text_format.chunk)
+            return first_chunk(text_format, layouts[encoder.name])
     return next(iter(layouts.values())).spans
+
+
+def first_chunk(text_format: TextFormat, layout: Layout) -> tuple[Span, ...]:
+    """Return the spans of a causal encoder that begin in its first chunk, which its pooled vector is made of."""
+    return tuple(span for span in layout.spans if span.rows[0] < text_format.chunk)
 
 
 def company(spans: Sequence[Span], concepts: Sequence[int], size: int, total: int, chunk: int | None) -> Tensor:
@@ -198,6 +237,11 @@ def _encoder_layout(
         last = prompt.words[mention.stop - 1]
         marks = len(last) - len(trim(last))  # every mark is a token of its own
         length = starts[mention.stop] - first - marks
+        if length < 1:
+            raise ValueError(
+                f"{encoder.name!r} spells the marks behind {last!r} together, so it cannot be told where the phrase "
+                f"{table.phrases[mention.phrase].text!r} ends. Put one mark behind a phrase at most."
+            )
         spans.append(Span(mention.phrase, tuple(place(first + i) for i in range(length))))
     return Layout(tuple(spans), _roles(text_format.chunk, encoder, rows, place, starts[-1], spans))
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 FOLDS = 5
 
@@ -38,18 +39,19 @@ class Statistics:
     square: Tensor
     """(F, S) Σ Σ_j ‖x_j‖²"""
     moment: Tensor
-    """(2, d, d) Σ x xᵀ over tokens of concept slots, and over the tokens of role slots"""
+    """(2, d, d) Σ x xᵀ over tokens of concept slots, and over the tokens of role slots; (2, 0, 0) if not kept"""
     lengths: Tensor
     """(S,) tokens of a slot; 0 where it never occurred"""
 
     @classmethod
-    def zeros(cls, slots: int, concepts: int, tokens: int, width: int) -> Statistics:
-        """Return empty sums."""
+    def zeros(cls, slots: int, concepts: int, tokens: int, width: int, *, moment: bool = True) -> Statistics:
+        """Return empty sums; without ``moment``, which only reading concepts out of rows needs, d² less."""
+        square = width if moment else 0
         new = lambda *shape: torch.zeros(shape, dtype=torch.float64)  # noqa: E731
         return cls(
             new(FOLDS, slots), new(FOLDS, slots, concepts), new(FOLDS, slots, concepts, concepts),
             new(FOLDS, slots, tokens, width), new(FOLDS, slots, concepts, width), new(FOLDS, slots),
-            new(2, width, width), torch.zeros(slots, dtype=torch.int64),
+            new(2, square, square), torch.zeros(slots, dtype=torch.int64),
         )  # fmt: skip
 
     def __add__(self, other: Statistics) -> Statistics:
@@ -70,6 +72,32 @@ class Statistics:
         self.cross[fold, slot] += a.T @ x.mean(1)
         self.square[fold, slot] += x.square().sum()
         self.lengths[slot] = tokens
+
+    def scatter(self, folds: Tensor, slots: Tensor, labels: Tensor, rows: Tensor, lengths: Tensor) -> None:
+        """Add one sample each of many slots in place.
+
+        Args:
+            folds: (n,)
+            slots: (n,)
+            labels: (n, K) zeros and ones
+            rows: (n, T, d), zero from a slot's length on
+            lengths: (n,)
+        """
+        at, a, x = folds * self.count.shape[1] + slots, labels.double(), rows.double()
+        self.count.view(-1).index_add_(0, at, torch.ones_like(at, dtype=torch.float64))
+        self.label.view(-1, a.shape[1]).index_add_(0, at, a)
+        self.gram.view(-1, *self.gram.shape[2:]).index_add_(0, at, a[:, :, None] * a[:, None])
+        self.token.view(-1, *x.shape[1:]).index_add_(0, at, x)
+        self.square.view(-1).index_add_(0, at, x.square().sum((1, 2)))
+        sample, concept = a.nonzero(as_tuple=True)  # few of K are said: a third of the time of a product with zeros
+        means = x.sum(1) / lengths[:, None]
+        self.cross.view(-1, x.shape[2]).index_add_(0, at[sample] * a.shape[1] + concept, means[sample])
+        self.lengths[slots] = lengths
+
+    def lengthened(self, tokens: int) -> Statistics:
+        """Return the sums with room for slots of more tokens."""
+        more = tokens - self.token.shape[2]
+        return self if not more else replace(self, token=F.pad(self.token, (0, 0, 0, more)))
 
     def spread(self, rows: Tensor, concept: bool) -> None:
         """Add rows (n, d) of many slots to the moment in place; apart from ``add``, as it costs d² each time."""

@@ -13,6 +13,7 @@ from supsae.supsae_core.apply import apply, edit_cond
 from supsae.supsae_core.edits import ACTIONS, Add, Change, Remove, Scale, Swap
 from supsae.supsae_core.prompts import Mention, Prompt
 from supsae.supsae_core.readout import read
+from supsae.supsae_core.slots import Layout, Roles
 from supsae.training.calibration import known_reading, paired_rows
 
 assert ACTIONS, "the table of actions is empty"
@@ -335,7 +336,7 @@ def test_too_few_pads(learnt):
     # "dark suit" needs two rows, and none is left in the causal chunk
     row = full(learnt, 0)
     with pytest.raises(
-        ValueError, match="Too few pads in 'clip': writing 'dark suit' needs 2 more rows and the prompt leaves 0"
+        ValueError, match="Too few pads in 'clip': writing 'dark suit' needs 2 more rows and the prompt has 0 to spare"
     ):
         apply(learnt.dictionary, row.cond, row.pooled, [Add(SUIT)])
     # what needs no pads goes on: as many words for as many, and fewer
@@ -343,11 +344,24 @@ def test_too_few_pads(learnt):
     assert support_after(learnt, row, [Remove(RED)]) == set()
 
 
-def test_pads_suffice_to_the_last_one(learnt):
-    row = full(learnt, 2)
+def test_a_reserve_of_pads_stays(learnt):
+    # of 4 pads half can be spared: enough for "dark suit", and nothing is left for a city
+    row = full(learnt, 4)
     assert support_after(learnt, row, [Add(SUIT)]) == {RED, SUIT}
-    with pytest.raises(ValueError, match="Too few pads in 'clip'"):
+    with pytest.raises(ValueError, match="Too few pads in 'clip'.* has 0 to spare"):
         apply(learnt.dictionary, row.cond, row.pooled, [Add(SUIT), Add(CITY)])
+
+
+@pytest.mark.parametrize(("pads", "spare"), [(60, 44), (32, 16), (31, 16), (3, 2), (1, 1)])
+def test_sixteen_pads_stay_or_half_of_few(learnt, pads, spare):
+    # 60 − 16, 32 − 16, 31 − 15, 3 − 1, 1 − 0; "smiling" takes one row
+    part, layout = learnt.dictionary.parts["t5"], Layout((), Roles((), (50,), tuple(range(51, 51 + pads)), ()))
+    smile = Change(None, learnt.table.index("expression: smile"), 1.0)
+    left, written = applying._with_room(learnt.dictionary, part, layout, [smile] * spare, "t5")
+    assert [rows for _, rows in written] == [(50 + pads - i,) for i in range(spare)]  # farthest from the text first
+    assert left.roles.pad == tuple(range(51, 51 + pads - spare))
+    with pytest.raises(ValueError, match="Too few pads"):
+        applying._with_room(learnt.dictionary, part, layout, [smile] * (spare + 1), "t5")
 
 
 def test_an_empty_prompt_can_be_added_to(learnt):

@@ -39,6 +39,7 @@ ROOMS = {
 # The only doors to a host. Nobody else may import these.
 DOORS = {
     "training/diffusers_host.py": {"diffusers", "transformers", "accelerate"},
+    "training/diffusers_text.py": {"diffusers", "transformers"},
     "nodes/comfy_host.py": {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_preview", "server"},
     "nodes/comfy_model.py": {"comfy", "latent_preview"},
 }

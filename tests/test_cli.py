@@ -178,8 +178,9 @@ def test_inspect_reads_a_prompt(capsys, learnt):
     said = "a drawing of someone with golden hair, also smiling, top hat"
     code, out, _ = run(capsys, "inspect", learnt / "d.safetensors", "--prompt", said)
     assert code == 0
-    lines = {line.split("  ")[0]: line for line in out.splitlines()[1:]}
+    lines = {line.split("  ")[0]: line for line in out.splitlines()[1:-2]}
     assert list(lines) == ["hair: blond", "expression: smile", "hat: top hat"]
+    assert "\nnot mentioned: background, haircut, eyes, eyewear, clothing\nnot explained: clip phrases " in out
     # Causal rows fill 0 … 47; of the others "a drawing of someone with" are rows 48 … 52.
     assert "golden hair, " in lines["hair: blond"] and lines["hair: blond"].endswith("53-54")
 
@@ -233,12 +234,37 @@ def test_strength_nothing_draws_the_same_picture(edit):
     assert (before == after).all()
 
 
+# --- activations ----------------------------------------------------------------------------------------------------
+
+
+def test_captured_blocks_are_merged_and_fitted(capsys, weights, tmp_path):
+    """With untrained models: there is nothing to learn, but every command goes through."""
+    for seed in (0, 1):
+        line = f"--out {tmp_path}/{seed} --prompts 20 --calibration 4 --sites img@3,img@0 --steps 4 --seed {seed}"
+        code, out, _ = run(capsys, "capture", *line.split())
+        assert code == 0 and out.startswith("28 pictures of 4 steps (20 to fit on, 4 to calibrate on")
+    assert run(capsys, "merge", tmp_path / "0", tmp_path / "1", "--out", tmp_path / "both")[0] == 0
+    _, out, _ = run(capsys, "inspect", tmp_path / "both")
+    assert "prompts: 40 fit, 8 calibration, 8 rewrite" in out
+    assert "activations at img@3, img@0, 4 steps, cfg 3, 128 × 128: finished" in out
+    code, out, _ = run(capsys, "fit", tmp_path / "both", "--out", tmp_path / "d")
+    assert code == 0 and "Inside the model, at noise levels 1.00, 0.90, 0.75, 0.50:" in out
+    assert [line.split()[0] for line in out.splitlines() if "a swap and its word agree" in line] == [
+        "img@3/mean", "img@0/mean",
+    ]  # fmt: skip
+    code, _, said = run(capsys, "merge", tmp_path / "0", tmp_path / "0", "--out", tmp_path / "twice")
+    assert code == 2 and "hold the same prompts" in said
+
+
 # --- bad input -------------------------------------------------------------------------------------------------------
 
 BAD = {
     "no table": ("prompts --table {tmp}/none.yaml", "cannot be read"),
     "count": ("prompts --count 0", "--count of at least 1"),
     "few prompts": ("capture --out {tmp}/x --prompts 3", "at least 10 prompts"),
+    "site": ("capture --out {tmp}/x --sites text@1", "There is no site 'text@1'"),
+    "size": ("capture --out {tmp}/x --sites txt@1 --size 128", "Write width x height in pixels, such as 128x128"),
+    "merge": ("merge {learnt}/capture {tmp}/nothing --out {tmp}/y", "There is no capture"),
     "no capture": ("fit {tmp}/nothing --out {tmp}/d", "There is no capture"),
     "solver": ("fit {learnt}/capture --out {tmp}/d --solver adam", "Solvers are: exact, paper"),
     "no dictionary": ("inspect {tmp}/nothing.safetensors", "There is no dictionary file"),

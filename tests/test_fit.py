@@ -12,8 +12,9 @@ from supsae.supsae_core.prompts import PLAIN, Mention, Prompt
 from supsae.supsae_core.slots import ROLES, Layout, Roles, Span, layout_of, rows_of
 from supsae.supsae_core.statistics import FOLDS, fold_of
 from supsae.training import capture, fit, gather, paper
+from supsae.training.calibration import best_threshold, paired_rows, true_and_false
 from supsae.training.capture import CaptureConfig
-from supsae.training.fit import SOLVERS, best_threshold, paired_rows, true_and_false
+from supsae.training.fit import SOLVERS
 from supsae.training.solvers import ExactConfig
 
 assert SOLVERS, "the table of solvers is empty"
@@ -63,6 +64,18 @@ def test_sums_are_those_of_the_captured_rows(learnt):
     torch.testing.assert_close(t5.total().token[pad, 0], pads, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(found[POOLED].total().token[0, 0], pooled, rtol=1e-10, atol=1e-10)
     assert int(found[POOLED].count.sum()) == 200
+
+
+def test_many_pads_are_thinned_to_the_same_mean_and_scatter():
+    # 64 rows, every fourth taken: what is left weighs 64 / 16; the mean stays to the last digit
+    torch.manual_seed(0)
+    x = 100 + torch.randn(64, 1, 5, dtype=torch.float64)
+    made, mean, some = gather.thinned(x).flatten(0, 1), x.mean((0, 1)), x[::4, 0]
+    about = some - some.mean(0)
+    assert len(made) == 1 + 16
+    torch.testing.assert_close(made.T @ made, 64 * torch.outer(mean, mean) + 4 * about.T @ about)
+    few = x[:16]
+    assert gather.thinned(few) is few
 
 
 def test_order_of_prompts_is_irrelevant(learnt):

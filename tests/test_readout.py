@@ -9,7 +9,7 @@ from supsae.portraits.text import bidirectional_row, causal_chunks
 from supsae.supsae_core import prompts, readout
 from supsae.supsae_core.prompts import Mention, Prompt
 from supsae.supsae_core.readout import Found, Places, Text, describe, end_row, pick, read
-from supsae.training import fit
+from supsae.training.calibration import known_reading, locate_accuracy
 
 FRESH = 60
 LONG_OPENER = (
@@ -41,22 +41,22 @@ def slot(learnt, spelling):
 def read_rows(learnt, prompt):
     """What is read and what is true: (phrase, rows) in the leading encoder."""
     row = learnt.encoded(prompt)
-    spans = fit.known_reading(learnt.dictionary, row).layouts["t5"].spans
-    return [(one.phrase, one.rows) for one in read(learnt.dictionary, row.cond).found], [tuple(one) for one in spans]
+    spans = known_reading(learnt.dictionary, row).layouts["t5"].spans
+    return [one[:2] for one in read(learnt.dictionary, row.cond).found], [one[:2] for one in spans]
 
 
 @pytest.mark.parametrize("held_out", [True, False], ids=["seen pairs", "any pairs"])
 def test_fresh_prompts_are_located(learnt, held_out):
     # (concept, exact span) or unmentioned, for each of 8 categories of 60 prompts drawn by another seed than the fit's
     some = drawn(learnt, FRESH, 1000 + held_out, held_out=learnt.held_out if held_out else ())
-    assert fit.locate_accuracy(learnt.dictionary, [learnt.encoded(prompt) for prompt in some]) >= 0.98
+    assert locate_accuracy(learnt.dictionary, [learnt.encoded(prompt) for prompt in some]) >= 0.98
 
 
 def test_every_encoder_finds_its_rows(learnt):
     right = total = 0
     for prompt in drawn(learnt, 40, 5):
         row = learnt.encoded(prompt)
-        seen, truth = read(learnt.dictionary, row.cond), fit.known_reading(learnt.dictionary, row)
+        seen, truth = read(learnt.dictionary, row.cond), known_reading(learnt.dictionary, row)
         assert seen.rows == truth.rows and seen.layouts.keys() == truth.layouts.keys()
         for name, layout in truth.layouts.items():
             right += seen.layouts[name] == layout
@@ -99,7 +99,7 @@ def test_a_phrase_across_a_chunk_border_is_found_on_both_sides(learnt):
     assert sum(row.entry.counts["clip"]) == 45 + 2 + 1 + 2
     reading = read(learnt.dictionary, row.cond)
     assert reading.concepts(learnt.dictionary) == prompt.support(learnt.table)
-    assert reading.layouts["clip"].spans == fit.known_reading(learnt.dictionary, row).layouts["clip"].spans
+    assert reading.layouts["clip"].spans == known_reading(learnt.dictionary, row).layouts["clip"].spans
     assert reading.layouts["clip"].spans[0].rows == (46, 49)
 
 
@@ -158,25 +158,24 @@ def test_another_length_policy_is_refused(learnt, length):
 # --- the steps, on numbers that can be followed ----------------------------------------------------------------------
 
 
-CODES = {"text": [0.0, 0.0], "end": [1.0, 0.0], "pad": [0.0, 1.0]}
-TAIL = torch.tensor([[1.0, -1.0, -0.5], [-1.0, 1.0, -0.5]])
-"""A row of text scores −0.5 as an end and as a pad, an end 0.5 and −1.5, a pad −1.5 and 0.5."""
+TAIL = {"text": [-20.0, -20.0], "end": [20.0, -5.0], "pad": [-5.0, 20.0], "odd": [15.0, -20.0]}
+"""Scores of being the end, and of being a pad, rather than text; odd words look like an end."""
 
 
 @pytest.mark.parametrize(
     ("rows", "row"),
     [
-        ("text text end pad pad", 2),  # 0.5 for the end and 2 · 0.5 behind it: more than anywhere else
+        ("text text end pad pad", 2),  # 20 for the end and 2 · 20 behind it: more than anywhere else
         ("text text text", 3),  # nothing speaks for an end: the number of rows
         ("end pad pad", 0),  # an empty prompt
-        ("text end", 1),  # no pads: 0.5 is still more than the 0 of no end
-        ("text end pad text text text", 1),  # 0.5 and 0.5, though text as pads would be −0.5 each
-        ("text end pad text pad", 1),  # an edit wrote behind the end: 0.5 and 2 · 0.5, the written row counts nothing
+        ("text end", 1),  # no pads: 20 is still more than the 0 of no end
+        ("text end pad text text text", 1),  # 20 + 20 − 3 · 7: an edit wrote over pads, which is as rare as 1 in 1000
+        ("text odd text text end pad", 4),  # 20 + 20; at the odd word 15 + 20 − 5 − 2 · 7
+        ("odd text text text", 4),  # 15 − 3 · 7 is less than the 0 of no end
     ],
 )
 def test_end_row(rows, row):
-    codes = torch.tensor([CODES[name] for name in rows.split()])
-    assert end_row(codes @ TAIL[:, :-1].T + TAIL[:, -1]) == row
+    assert end_row(torch.tensor([TAIL[name] for name in rows.split()])) == row
 
 
 def places_of(learnt, scores, words):
@@ -198,9 +197,18 @@ def test_the_best_place_goes_first_and_takes_its_rows(learnt):
     places = places_of(learnt, {one: [1, 5, 1, 0, 2], other: [0, 3, 4, 3, 0]}, [10, 11, 12, 13, 14])
     assert picked(learnt, places, None, 2.5) == [(one, (11, 12), 5.0), (other, (13, 14), 3.0)]
     assert picked(learnt, places, None, 4.5) == [(one, (11, 12), 5.0)]
-    # asked for by name: each as often as wanted, whatever its score
-    assert picked(learnt, places, [other], 9.0) == [(other, (12, 13), 4.0)]
+    # asked for by name: each as often as wanted
+    assert picked(learnt, places, [other], 2.5) == [(other, (12, 13), 4.0)]
+    assert picked(learnt, places, [other], 4.5) == []  # another text than the leading encoder's
     assert picked(learnt, places, [], 0.0) == []
+
+
+def test_a_phrase_cut_by_a_chunk_border_is_taken_at_any_score_if_asked_for(learnt):
+    # rows 46 and 49: 47 and 48 are the end and the start of two chunks
+    one = slot(learnt, "hair: red")
+    places = places_of(learnt, {one: [-7, -9, -8, -torch.inf]}, [45, 46, 49, 50])
+    assert picked(learnt, places, [one], 0.0) == [(one, (46, 49), -9.0)]
+    assert picked(learnt, places, None, 0.0) == []
 
 
 def test_a_phrase_stands_on_rows_that_follow_one_another(learnt):

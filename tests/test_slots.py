@@ -14,7 +14,6 @@ from supsae.supsae_core.slots import (
     Rows,
     Span,
     company,
-    format_of,
     layout_of,
     pooled_spans,
     rows_of,
@@ -29,18 +28,13 @@ TOKENIZER = load_encoders().tokenizer
 def test_formats_fit_together(name):
     # causal columns end where the causal rows become zero, the others fill the width; the leading encoder stands last
     text_format = FORMATS[name]
-    assert text_format.name == name and format_of(text_format.width) is text_format
+    assert text_format.name == name and text_format.least >= text_format.chunk
     causal = [one for one in text_format.encoders if one.causal]
     assert [one.first for one in causal] == [0, *[one.last for one in causal[:-1]]] and causal[
         -1
     ].last == text_format.tail
     assert text_format.encoders[-1] == (other := next(one for one in text_format.encoders if not one.causal))
     assert (other.first, other.last) == (0, text_format.width)
-
-
-def test_unknown_width():
-    with pytest.raises(ValueError, match=r"is 7 wide.*Known: 192 \(portraits\), 4096 \(sd3\)"):
-        format_of(7)
 
 
 # Every phrase, with the words around it, is awkward in its own way.

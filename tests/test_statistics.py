@@ -107,3 +107,24 @@ def test_folds_are_fixed_and_even():
     counts = torch.bincount(torch.tensor([fold_of(f"prompt {i}") for i in range(2000)]), minlength=FOLDS)
     # 2000 draws with chance 1/5: mean 400, standard deviation sqrt(2000 · 0.2 · 0.8) = 18; five of them are 90
     assert len(counts) == FOLDS and ((counts - 400).abs() < 90).all()
+
+
+def test_single_samples_of_many_slots_add_up_alike(drawn, statistics):
+    """All samples in one call and any order, padded to the longest slot; the moment is not kept."""
+    found = Statistics.zeros(SLOTS, CONCEPTS, TOKENS, WIDTH, moment=False)
+    each = [(fold, slot, a, x) for (fold, slot), some in drawn.items() for a, x in zip(*some, strict=True)]
+    order = torch.randperm(len(each), generator=torch.Generator().manual_seed(1)).tolist()
+    folds, slots, labels, rows = zip(*(each[i] for i in order), strict=True)
+    padded = torch.stack([torch.nn.functional.pad(x, (0, 0, 0, TOKENS - len(x))) for x in rows])
+    lengths = torch.tensor([len(x) for x in rows])
+    found.scatter(torch.tensor(folds), torch.tensor(slots), torch.stack(labels), padded, lengths)
+    assert found.moment.numel() == 0 and statistics.moment.numel() == 2 * WIDTH**2
+    for name in (field.name for field in fields(Statistics) if field.name != "moment"):
+        close(getattr(found, name), getattr(statistics, name))
+
+
+def test_room_for_longer_slots_changes_no_sum(statistics):
+    assert statistics.lengthened(TOKENS) is statistics
+    wider = statistics.lengthened(TOKENS + 2)
+    assert wider.token.shape[2] == TOKENS + 2 and not bool(wider.token[:, :, TOKENS:].any())
+    assert torch.equal(wider.token[:, :, :TOKENS], statistics.token) and wider.cross is statistics.cross

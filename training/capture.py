@@ -47,7 +47,11 @@ class CaptureConfig:
 
 
 def plan(table: ConceptTable, host: TextHost, config: CaptureConfig, wording: Wording = PLAIN) -> Plan:
-    """Draw every prompt of a capture; the same arguments give the same plan."""
+    """Draw every prompt of a capture; the same arguments give the same plan.
+
+    Raises:
+        ValueError: if the host would cut a prompt off.
+    """
     held_out = prompts.hold_out_pairs(table, config.held_out, config.seed)
     rng = np.random.default_rng((config.seed, 1))
     used = [0] * len(table.phrases)
@@ -101,7 +105,9 @@ def run(
 
 
 def _entry(host: TextHost, prompt: Prompt, name: str) -> Entry:
-    return Entry(prompt, name, host.counts(prompt.words))
+    counts = host.counts(prompt.words)
+    host.format.require_room({encoder: sum(some) for encoder, some in counts.items()}, prompt.text)
+    return Entry(prompt, name, counts)
 
 
 def unmentioned(table: ConceptTable, supports: Sequence[Sequence[int]]) -> tuple[bool, ...]:

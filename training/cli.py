@@ -1,4 +1,4 @@
-"""The command line: ``supsae demo | prompts | capture | fit | edit | inspect``; what they do is in ``commands.py``."""
+"""The command line: ``supsae demo | prompts | capture | merge | fit | edit | inspect``; see ``commands.py``."""
 
 from __future__ import annotations
 
@@ -46,12 +46,37 @@ def _prompts(parser: argparse.ArgumentParser) -> None:
 
 def _capture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the capture goes, or goes on")
+    parser.add_argument(
+        "--model", type=Path, metavar="FOLDER",
+        help="an SD3 or SD3.5 model in diffusers' layout, the folder of its model_index.json (default: Portraits)",
+    )  # fmt: skip
     parser.add_argument("--prompts", type=int, default=300, metavar="N", help="prompts to fit on (default: 300)")
     parser.add_argument(
         "--calibration", type=int, default=64, metavar="N",
         help="prompts kept for calibration, each with a rewrite (default: 64)",
     )  # fmt: skip
     _table(parser)
+    _sampling(parser)
+
+
+def _sampling(parser: argparse.ArgumentParser) -> None:
+    own = parser.add_argument_group("activations", "sample a picture of every prompt, and record the model's blocks")
+    own.add_argument(
+        "--sites", metavar="SITES", help="what to record: txt@1-2, img@3; without it no picture is sampled"
+    )
+    own.add_argument("--steps", type=int, default=16, metavar="N", help="of the sampler, Euler (default: 16)")
+    own.add_argument("--cfg", type=float, default=3.0, metavar="X", help="guidance (default: 3)")
+    own.add_argument("--size", default="128x128", metavar="WxH", help="of the pictures, in pixels (default: 128x128)")
+    own.add_argument(
+        "--image", default="mean", metavar="HOW",
+        help="what becomes of the picture's tokens: mean (the default), attention: one mean a phrase, of the tokens "
+        "that attend to it, or positions: each for itself",
+    )  # fmt: skip
+
+
+def _merge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("captures", type=Path, nargs=2, metavar="CAPTURE", help="two finished captures of one set-up")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of the merged capture, new")
 
 
 def _fit(parser: argparse.ArgumentParser) -> None:
@@ -98,9 +123,15 @@ COMMANDS: dict[str, Command] = {
         _prompts,
     ),
     "capture": Command(
-        "encode prompts with the Portraits text encoders, to fit a dictionary on; goes on where it stopped",
+        "encode prompts with the text encoders of Portraits or of SD3.5, and record the model's blocks if asked, to "
+        "fit a dictionary on; goes on where it stopped",
         "supsae capture --out captures/portraits --prompts 1500 --held-out 0.1",
         _capture,
+    ),
+    "merge": Command(
+        "join two captures of the same set-up, drawn with other seeds, into one",
+        "supsae merge captures/one captures/two --out captures/both",
+        _merge,
     ),
     "fit": Command(
         "fit a dictionary on a capture; writes the file and a picture of its cosine matrix beside it",

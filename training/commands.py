@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ..portraits import captions
-from ..supsae_core import captures, concepts, dictionary, edits, prompts, readout
+from ..supsae_core import activations, captures, concepts, dictionary, edits, merging, prompts, readout, sites
 from ..supsae_core.apply import Edited, apply
 from ..supsae_core.concepts import ConceptTable
 from ..supsae_core.dictionary import Dictionary
@@ -20,6 +20,7 @@ from ..supsae_core.edits import Change, Edit
 from ..supsae_core.prompts import PLAIN, Prompt, Wording
 from . import capture as capturing
 from . import fit as fitting
+from . import hosts
 from .capture import CaptureConfig
 from .describe import describe
 from .host import PortraitsText
@@ -67,10 +68,13 @@ def _prompt_json(table: ConceptTable, prompt: Prompt) -> dict[str, object]:
 
 
 def capture(args: argparse.Namespace) -> None:
-    """Encode prompts with the Portraits encoders, saying first what it will take."""
+    """Encode prompts with a model's text encoders, saying first what it will take."""
     table, wording = _table(args.table)
     config = CaptureConfig(args.prompts, args.calibration, args.mention, args.held_out, args.seed)
-    host = PortraitsText()
+    if args.sites is not None:
+        _capture_activations(args, table, config, wording)
+        return
+    host = hosts.text_host(args.model)
     plan = capturing.plan(table, host, config, wording)
     print(
         f"{len(plan.entries)} prompts ({config.prompts} to fit on, {config.calibration} to calibrate on and their "
@@ -83,6 +87,42 @@ def capture(args: argparse.Namespace) -> None:
     with tqdm(total=1, desc="encode", unit="prompt") as bar:
         made = capturing.run(host, args.out, plan, progress=_onto(bar))
     print(f"Wrote the capture {made.folder}. Next: supsae fit {made.folder} --out portraits.safetensors")
+
+
+def _capture_activations(
+    args: argparse.Namespace, table: ConceptTable, config: CaptureConfig, wording: Wording
+) -> None:
+    """Sample pictures of prompts and record blocks, saying first what it will take."""
+    width, height = _size(args.size)
+    wanted = sites.parse(args.sites)
+    from . import recording  # diffusers takes seconds to import: only once the options can be read
+
+    host, pictures = hosts.picture_hosts(args.model)
+    how = recording.SamplingConfig(wanted, args.steps, args.cfg, width, height, args.image)
+    plan = recording.plan(table, host, pictures, config, how, wording)
+    need = captures.size(plan) + activations.size(plan)
+    print(
+        f"{len(plan.entries)} pictures of {args.steps} steps ({config.prompts} to fit on, {config.calibration} to "
+        f"calibrate on and their rewrites) will take at most {need / 1e6:.1f} MB in {args.out}."
+    )
+    with tqdm(total=1, desc="sample", unit="step") as bar:
+        told = _onto(bar)
+        made = recording.run(host, pictures, args.out, plan, sampled=lambda done, total, _: told(done, total))
+    print(f"Wrote the capture {made.folder}. Next: supsae fit {made.folder} --out blocks.safetensors")
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if not match:
+        raise ValueError(f"The size {text!r} cannot be read. Write width x height in pixels, such as 128x128.")
+    return int(match[1]), int(match[2])
+
+
+def merge(args: argparse.Namespace) -> None:
+    """Join two captures."""
+    one, other = (captures.load(folder) for folder in args.captures)
+    made = merging.merge(one, other, args.out)
+    print(f"Wrote the capture {made.folder} of {len(made.plan.entries)} prompts. Next: supsae fit {made.folder}")
 
 
 def fit(args: argparse.Namespace) -> None:
@@ -244,6 +284,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "demo": demo,
     "prompts": draw_prompts,
     "capture": capture,
+    "merge": merge,
     "fit": fit,
     "edit": edit,
     "inspect": inspect,

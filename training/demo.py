@@ -19,7 +19,7 @@ from ..portraits import captions
 from ..supsae_core import captures, dictionary
 from ..supsae_core.dictionary import Dictionary
 from ..supsae_core.edits import Add, Edit, Remove, Swap
-from . import capture, cases, evaluate, fit, page, report, studio, trials
+from . import calibration, capture, cases, evaluate, fit, page, report, studio, trials
 from .capture import CaptureConfig
 from .cases import Case
 from .pictures import cosine_picture
@@ -192,7 +192,8 @@ class _Edited(NamedTuple):
         tick(2, 4)
         untouched = sum(cases.untouched(learnt, *row) for row in rows)
         tick(3, 4)
-        located = fit.locate_accuracy(learnt, cases.encoded(models.host, asked, conds["before"], pooled["before"]))
+        seen = cases.encoded(models.host, asked, conds["before"], pooled["before"])
+        located = calibration.locate_accuracy(learnt, seen)
         return cls(conds, pooled, [one.refused for one in answers], located, untouched)
 
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..supsae_core.dictionary import Dictionary
-from .fit import GAIN_RANGE
+from .calibration import GAIN_RANGE
 
 
 def describe(dictionary: Dictionary) -> str:
     """Return the report of a dictionary, a few lines of plain text; what its file does not say is left out."""
-    blocks = (_origin(dictionary), _errors(dictionary), _reading(dictionary), _limits(dictionary))
+    blocks = (
+        _origin(dictionary), _errors(dictionary), _streams(dictionary), _reading(dictionary), _limits(dictionary),
+    )  # fmt: skip
     return "\n\n".join("\n".join(lines) for lines in map(list, blocks) if lines)
 
 
@@ -34,6 +36,18 @@ def _errors(dictionary: Dictionary) -> Iterator[str]:
     names = max(len(name) for name in parts)
     for name, measured in parts.items():
         yield f"  {name:<{names}}  " + ", ".join(_part(measured))
+
+
+def _streams(dictionary: Dictionary) -> Iterator[str]:
+    report = dictionary.report.get("streams", {})
+    if not report:
+        return
+    yield f"Inside the model, at noise levels {', '.join(f'{one:.2f}' for one in dictionary.centres)}:"
+    names = max(len(name) for name in report)
+    for name, levels in report.items():
+        left = ", ".join(f"{level['fvu_slot']:.2f}" for level in levels)
+        alike = ", ".join(f"{level['agreement']:.2f}" for level in levels)
+        yield f"  {name:<{names}}  company leaves {left}; a swap and its word agree by {alike}"
 
 
 def _part(measured: Mapping[str, Any]) -> Iterator[str]:

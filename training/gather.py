@@ -9,10 +9,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..supsae_core.captures import SHARD, Capture, Encoded, Entry, Plan
+from ..supsae_core.captures import SHARD, Capture, Encoded, Plan
 from ..supsae_core.dictionary import POOLED
 from ..supsae_core.slots import ROLES, Layout, company, layout_of, pooled_spans, rows_of
 from ..supsae_core.statistics import Statistics, fold_of
+
+PADS = 16
+"""Pads of a prompt that the moment is taken of."""
 
 
 class Key(NamedTuple):
@@ -38,7 +41,7 @@ def gather(capture: Capture, rows: Iterable[Encoded], name: str) -> dict[str, St
         encoder.name: Statistics.zeros(
             len(plan.table.phrases) + len(ROLES),
             len(plan.table),
-            _longest(plan, encoder.name),
+            plan.longest(encoder.name),
             encoder.last - encoder.first,
         )
         for encoder in plan.format.encoders
@@ -58,16 +61,6 @@ def groups(capture: Capture) -> Tensor:
     table = capture.plan.table
     phrases = [table.category_of[phrase.concept] for phrase in table.phrases]
     return torch.tensor(phrases + [len(table.categories) + role for role in range(len(ROLES))])
-
-
-def _longest(plan: Plan, encoder: str) -> int:
-    """Most tokens that a phrase can have, its punctuation included."""
-    return max((_tokens(entry, encoder) for entry in plan.entries), default=1)
-
-
-def _tokens(entry: Entry, encoder: str) -> int:
-    counts = entry.counts[encoder]
-    return max((sum(counts[mention.start : mention.stop]) for mention in entry.prompt.mentions), default=1)
 
 
 def _collect(plan: Plan, row: Encoded, samples: Samples) -> None:
@@ -105,13 +98,26 @@ def _add(plan: Plan, found: Mapping[str, Statistics], samples: Samples) -> None:
                 f"in one prompt and {max(lengths)} in another. Word it without marks or brackets."
             )
         found[part].add(fold, slot, torch.cat([a for a, _ in some]), torch.cat([x for _, x in some]))
+    pad = phrases + ROLES.index("pad")
     for part, statistics in found.items():
         for concept in (True, False):
             rows = [
-                x.flatten(0, 1)
+                (thinned(x) if key.slot == pad else x).flatten(0, 1)
                 for key, some in samples.items()
                 for _, x in some
                 if key.part == part and (part != POOLED and key.slot < phrases) == concept
             ]
             if rows:
                 statistics.spread(torch.cat(rows), concept)
+
+
+def thinned(x: Tensor) -> Tensor:
+    """Return fewer rows (·, T, d) with the mean and about the scatter of x (n, T, d), as sums of squares see them.
+
+    A prompt has up to 250 pads that hardly differ. Each costs d² in the moment, at SD3's width most of a fit's time.
+    """
+    n = len(x)
+    if n <= PADS:
+        return x
+    mean, some = x.mean(0, keepdim=True), x[:: -(-n // PADS)]
+    return torch.cat([mean * n**0.5, (some - some.mean(0, keepdim=True)) * (n / len(some)) ** 0.5])

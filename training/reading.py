@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from ..portraits.text import Tokenizer, load_encoders
-from ..supsae_core import captures, readout
+from ..supsae_core import activations, captures, prompt_report, readout
 from ..supsae_core.dictionary import Dictionary
 from ..supsae_core.fingerprints import PRECISION, SAME, distance
 from .host import PortraitsText, TextHost, fingerprint
@@ -40,15 +40,25 @@ def describe_capture(found: captures.Capture) -> str:
         f"{len(plan.held_out)} pairs of concepts never written together" if plan.held_out else "no pairs held out"
     )
     examples = [f"  {entry.prompt.text}" for entry in plan.entries[:3]]
+    recorded = [] if plan.sampling is None or missing else [_describe_activations(found)]
     return "\n".join(
         [
             f"Capture {found.folder}, {captures.size(plan) / 1e6:.1f} MB: {state}",
             f"prompts: {sets}; seed {plan.seed}; {held_out}",
             f"format {plan.format.name!r}; {len(plan.table)} concepts: {sizes}",
+            *recorded,
             "the first prompts:",
             *examples,
         ]
     )
+
+
+def _describe_activations(found: captures.Capture) -> str:
+    how, missing = found.plan.sampling, len(activations.load(found).missing)
+    assert how is not None
+    state = "finished" if not missing else f"{missing} of {len(found.plan.entries)} pictures missing: capture again"
+    places = ", ".join(map(str, how.sites))
+    return f"activations at {places}, {how.steps} steps, cfg {how.cfg:g}, {how.width} × {how.height}: {state}"
 
 
 def read_prompt(learnt: Dictionary, text: str) -> str:
@@ -59,6 +69,7 @@ def read_prompt(learnt: Dictionary, text: str) -> str:
     (cond,), _ = host.encode([text])
     with torch.inference_mode():
         reading = readout.read(learnt, cond)
+        left = prompt_report.left(prompt_report.report(learnt, cond, reading))
     if not reading.found:
         return "The conditioning says none of the dictionary's concepts."
     lines = [("concept", "words in the prompt", "score", "rows")]
@@ -69,9 +80,8 @@ def read_prompt(learnt: Dictionary, text: str) -> str:
         concept = learnt.table.concepts[learnt.table.phrases[found.phrase].concept]
         lines.append((str(concept), words, f"{found.score:.2f}", rows))
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    told = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join([*told, *left])
 
 
 def _words(tokenizer: Tokenizer, text: str, tokens: Sequence[int]) -> str:

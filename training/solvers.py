@@ -6,13 +6,15 @@ A family of solvers shares one signature: (capture, config) → Solution. The pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ..supsae_core.dictionary import Codes
 from ..supsae_core.statistics import FOLDS, Statistics, Sums
 
 NEVER = 1e12
@@ -53,6 +55,8 @@ class ExactConfig:
     own_ridges: Sequence[float] = OWN_RIDGES
     rank: int | None = None
     """code width, or None to choose"""
+    widths: Sequence[int] = ()
+    """code widths to choose the one of least held-out error from; if empty, the smallest close to the best is chosen"""
 
 
 EXACT = ExactConfig()
@@ -179,8 +183,10 @@ def exact(statistics: Statistics, group: Tensor, phrases: int, config: ExactConf
         )
     fitted, origin = effects(total, group, ridges), _origin(total, judged)
     decoder = _directions(fitted, total, origin)
-    decoder = decoder[: config.rank or _rank(folds, parts, group, judged, decoder, origin, error)]
-    narrow, _ = _error(folds, [_narrow(part, decoder, origin) for part in parts], group, judged)
+    at_width = partial(_error_at, folds, parts, group, judged, decoder, origin)
+    width = config.rank or (min(config.widths, key=at_width) if config.widths else _rank(len(decoder), at_width, error))
+    decoder = decoder[:width]
+    narrow = at_width(width)
     around = _spread(total, origin, judged)
     measured = {
         "fvu_slot": narrow / base,
@@ -194,6 +200,22 @@ def exact(statistics: Statistics, group: Tensor, phrases: int, config: ExactConf
     constant = code(fitted.mean - origin) * _valid(total)[..., None]
     shared, own, label = code(fitted.shared), code(fitted.own), total.mean_label.float()
     return Solution(origin.float(), decoder.float(), constant, shared, own, label, measured)
+
+
+def to_codes(solution: Solution, lengths: Tensor, group: Tensor) -> Codes:
+    """Build codes in the precision of their file, not yet calibrated."""
+    half = lambda x: x.half().float().contiguous()  # noqa: E731 - laid out as a file's, so that sums round alike
+    return Codes(
+        origin=half(solution.origin),
+        decoder=half(solution.decoder),
+        constant=half(solution.constant),
+        shared=half(solution.shared),
+        own=half(solution.own),
+        mean_label=half(solution.mean_label),
+        lengths=lengths,
+        group=group,
+        gain=torch.ones(solution.shared.shape[1]),
+    )
 
 
 def _error(
@@ -235,21 +257,25 @@ def _narrow(fitted: Effects, decoder: Tensor, origin: Tensor) -> Effects:
     )
 
 
-def _rank(
+def _error_at(
     folds: Sequence[tuple[Sums, Sums]],
     fits: Sequence[Effects],
     group: Tensor,
     judged: slice,
     decoder: Tensor,
     origin: Tensor,
-    error: float,
-) -> int:
+    width: int,
+) -> float:
+    """Return the held-out error with codes of a width."""
+    return _error(folds, [_narrow(fit, decoder[:width], origin) for fit in fits], group, judged)[0]
+
+
+def _rank(most: int, at_width: Callable[[int], float], error: float) -> int:
     """Bisect for the smallest width whose held-out error is within the slack of the full one."""
-    low, high = 1, len(decoder)
+    low, high = 1, most
     while low < high:
         middle = (low + high) // 2
-        now, _ = _error(folds, [_narrow(fit, decoder[:middle], origin) for fit in fits], group, judged)
-        if now <= error * (1 + RANK_SLACK):
+        if at_width(middle) <= error * (1 + RANK_SLACK):
             high = middle
         else:
             low = middle + 1

@@ -1,7 +1,7 @@
 """Run a script as ComfyUI sees the world: `python in_comfyui.py BASE_DIRECTORY SCRIPT ARGUMENTS…`.
 
 Started by ComfyUI's interpreter in its checkout. `comfy` is on the CPU; the pack is importable as `supsae` and not on
-sys.path, so that its nodes/ cannot hide ComfyUI's own module of that name.
+sys.path, so that its nodes/ cannot hide ComfyUI's own module of that name; the helpers in this folder are importable.
 """
 
 import importlib.util
@@ -22,6 +22,7 @@ import comfy.cli_args  # noqa: E402  # parses sys.argv
 comfy.options.enable_args_parsing(False)
 import utils.extra_config  # noqa: E402, F401  # as main.py does: nodes.py puts comfy/ with its utils.py first on sys.path
 
+sys.path.append(str(Path(__file__).resolve().parent))  # last: it hides nothing
 root = Path(__file__).resolve().parents[2]
 spec = importlib.util.spec_from_file_location("supsae", root / "__init__.py", submodule_search_locations=[str(root)])
 sys.modules["supsae"] = pack = importlib.util.module_from_spec(spec)

@@ -1,0 +1,99 @@
+"""Merge two captures of the same set-up into a third: more prompts, drawn with other seeds or on other machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain, islice
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from . import activations, captures
+from .activations import Activations
+from .captures import SHARD, Capture, Plan
+from .statistics import Statistics
+
+SHARED = 0.5
+"""Share of a capture's prompts that another may hold as well before the two count as the same ones."""
+
+
+def merge(one: Capture, other: Capture, folder: str | Path) -> Capture:
+    """Write a capture that holds the prompts of two.
+
+    Args:
+        one: finished.
+        other: finished, of the same set-up, and of other prompts.
+        folder: of the merged capture, new.
+
+    Raises:
+        ValueError: if they do not belong together, one is not finished, or the disk is too full; says which.
+    """
+    if (Path(folder) / "capture.json").exists():
+        raise ValueError(f"{folder} holds a capture already. Choose another folder for the merged one.")
+    differs = captures.other_setup(one.plan, other.plan)
+    if differs:
+        raise ValueError(
+            f"{one.folder} and {other.folder} are captures of another {differs}; they cannot be merged. Capture both "
+            "with the same settings, apart from the seed."
+        )
+    _require_other_prompts(one, other)
+    parts = [activations.load(capture) for capture in (one, other)] if one.plan.sampling else []
+    _require_finished(parts)
+    plan = merged_plan(one.plan, other.plan)
+    made = captures.start(folder, plan, beside=activations.size(plan) if plan.sampling else 0)
+    _copy_shards(one, other, made)
+    if parts:
+        _copy_activations(parts, made)
+    return made
+
+
+def merged_plan(one: Plan, other: Plan) -> Plan:
+    """Return a plan of both plans' prompts; a pair is held out if neither wrote it."""
+    held_out = tuple(sorted({*one.held_out} & {*other.held_out}))
+    return replace(one, entries=one.entries + other.entries, held_out=held_out)
+
+
+def _require_other_prompts(one: Capture, other: Capture) -> None:
+    texts, others = ({entry.prompt.text for entry in capture.plan.entries} for capture in (one, other))
+    if len(texts & others) > SHARED * min(len(texts), len(others)):
+        raise ValueError(
+            f"{one.folder} and {other.folder} hold the same prompts, so merging them adds nothing. Capture one of them "
+            f"with another seed than {one.plan.seed}."
+        )
+
+
+def _require_finished(parts: Sequence[Activations]) -> None:
+    for part in parts:
+        if part.missing:
+            raise ValueError(
+                f"The capture in {part.capture.folder} is not finished ({len(part.missing)} prompts are not sampled). "
+                "Run Capture Activations again: it goes on where it stopped."
+            )
+
+
+def _copy_shards(one: Capture, other: Capture, made: Capture) -> None:
+    rows = chain(one.read(), other.read())
+    for shard in range(made.shards):
+        some = list(islice(rows, SHARD))
+        made.write(shard, [row.cond for row in some], [row.pooled for row in some])
+
+
+def _copy_activations(parts: Sequence[Activations], made: Capture) -> None:
+    """Copy the batches, and add up the sums that there are already."""
+    assert made.plan.sampling is not None
+    shifts = (0, len(parts[0].plan.entries))
+    summed = [shift + index for part, shift in zip(parts, shifts, strict=True) for index in part.summed]
+    if summed:
+        names = made.plan.sampling.parts(made.plan.format)
+        activations.write_sums(made, {name: _added(parts, made.plan, name) for name in names}, summed)
+    found = Activations(made, summed)
+    for part, shift in zip(parts, shifts, strict=True):
+        for file, indices in part.batches().items():
+            found.add([shift + index for index in indices], load_file(file))
+
+
+def _added(parts: Sequence[Activations], plan: Plan, name: str) -> tuple[Statistics, ...]:
+    one, other = (activations.read_sums(part.capture, name) for part in parts)
+    tokens = activations.empty_sums(plan, name)[0].token.shape[2]
+    return tuple(a.lengthened(tokens) + b.lengthened(tokens) for a, b in zip(one, other, strict=True))

@@ -1,0 +1,173 @@
+"""Calibrate a dictionary on prompts and their rewrites: thresholds to read with, gains to edit with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..supsae_core import readout
+from ..supsae_core.apply import apply
+from ..supsae_core.captures import Encoded
+from ..supsae_core.dictionary import POOLED, Dictionary
+from ..supsae_core.edits import Swap
+from ..supsae_core.slots import Layout, layout_of, rows_of
+
+GAIN_RANGE = (0.8, 1.25)
+"""A calibration outside means that the concept was poorly learnt (science.md, item 8)."""
+
+
+def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictionary, dict[str, Any]]:
+    """Set thresholds and gains from the calibration prompts and their rewrites; report what they say."""
+    known = [row for row in rows if row.entry.set == "calibration"]
+    rewrites = [row for row in rows if row.entry.set == "rewrite"]
+    dictionary = _with_thresholds(dictionary, known)
+    located = locate_accuracy(dictionary, rewrites)  # not the prompts that the thresholds were chosen on
+    pairs = list(zip(known, rewrites, strict=True))
+    gains, spread = _gains(dictionary, pairs)
+    parts = {name: replace(part, gain=gains[name]) for name, part in dictionary.parts.items()}
+    low, high = GAIN_RANGE
+    overall = torch.stack(list(gains.values())).mean(0)
+    poorly = [str(dictionary.table.concepts[i]) for i, g in enumerate(overall.tolist()) if not low <= g <= high]
+    report = {
+        "locate": located,
+        "calibration": {name: {"mean": float(gain.mean()), "spread": spread[name]} for name, gain in gains.items()},
+        "poorly_learnt": poorly,
+    }
+    return replace(dictionary, parts=parts), report
+
+
+def known_reading(dictionary: Dictionary, row: Encoded) -> readout.Reading:
+    """Return the layout of a captured prompt as if it had been read without a fault."""
+    rows = rows_of(row.cond, dictionary.format)
+    layouts = layout_of(dictionary.format, dictionary.table, row.entry.prompt, row.entry.counts, rows)
+    lead = dictionary.format.encoders[-1].name
+    found = tuple(readout.Found(span.phrase, span.rows, 1.0) for span in layouts[lead].spans)
+    return readout.Reading(layouts, found, rows)
+
+
+def locate_accuracy(dictionary: Dictionary, rows: Sequence[Encoded]) -> float:
+    """Return the share of (prompt, category) read right: concept and exact span, or unmentioned where it is."""
+    right = total = 0
+    for row in rows:
+        total += len(dictionary.table.categories)
+        try:
+            seen, truth = readout.read(dictionary, row.cond), known_reading(dictionary, row)
+        except ValueError:  # too little was learnt to find even the end of the text
+            continue
+        for members in dictionary.table.categories.values():
+            right += _of(dictionary, seen, members) == _of(dictionary, truth, members)
+    return right / max(total, 1)
+
+
+def _of(dictionary: Dictionary, reading: readout.Reading, members: Sequence[int]) -> set[tuple[int, tuple[int, ...]]]:
+    phrases = dictionary.table.phrases
+    return {(phrases[one.phrase].concept, one.rows) for one in reading.found if phrases[one.phrase].concept in members}
+
+
+def _with_thresholds(dictionary: Dictionary, rows: Sequence[Encoded]) -> Dictionary:
+    """Put both thresholds of every encoder where true places and the best false ones part with the fewest errors."""
+    parts = dict(dictionary.parts)
+    truths = [known_reading(dictionary, row) for row in rows]
+    for encoder in dictionary.format.encoders:
+        cuts = torch.zeros(2)
+        for look in range(2):
+            true, false = [], []
+            for row, truth in zip(rows, truths, strict=True):
+                places = readout.scores(dictionary, encoder, row.cond, truth.rows)
+                if look:
+                    known = readout.pick(dictionary, encoder, places, None, float(cuts[0]))
+                    places = readout.scores(dictionary, encoder, row.cond, truth.rows, known)
+                some = true_and_false(places, truth.layouts[encoder.name])
+                true += some[0]
+                false += some[1]
+            cuts[look] = best_threshold(true, false)
+        parts[encoder.name] = replace(parts[encoder.name], threshold=cuts)
+    return replace(dictionary, parts=parts)
+
+
+def true_and_false(places: readout.Places, layout: Layout) -> tuple[list[float], list[float]]:
+    """Return the scores of the phrases where they stand, and the best score of every phrase away from all of them."""
+    at = {row: place for place, row in enumerate(places.words)}
+    true = [float(places.table[span.phrase, at[span.rows[0]]]) for span in layout.spans if span.rows[0] in at]
+    taken = {row for span in layout.spans for row in span.rows}
+    free = [place for row, place in at.items() if row not in taken]
+    best = places.table[:, free].max(1).values if free else torch.empty(0)
+    return true, [float(v) for v in best if torch.isfinite(v)]
+
+
+def best_threshold(true: Sequence[float], false: Sequence[float]) -> float:
+    """Return the cut, between two scores or below all, with the fewest errors; of equal ones the middle one."""
+    if not true:
+        return 0.0
+    cuts = sorted({*true, *false})
+    middles = [cuts[0] - 1e-3, *[(a + b) / 2 for a, b in zip(cuts, cuts[1:], strict=False)]]
+    t, f = torch.tensor(sorted(true)), torch.tensor(sorted(false))
+    at = torch.tensor(middles)
+    errors = torch.searchsorted(t, at) + len(f) - torch.searchsorted(f, at)
+    good = [i for i, e in enumerate(errors.tolist()) if e == int(errors.min())]
+    return middles[good[len(good) // 2]]
+
+
+def _gains(
+    dictionary: Dictionary, pairs: Sequence[tuple[Encoded, Encoded]]
+) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """Return per part the gains (K,), ⟨Δ, Δ_word⟩ / ‖Δ‖² over the calibration swaps, shrunk to the part's mean."""
+    sums = {name: torch.zeros(2, len(dictionary.table)) for name in dictionary.parts}
+    for before, after in pairs:
+        new = swapped(dictionary, before, after)
+        try:
+            moved, word = _moves(dictionary, before, after, new)
+        except ValueError:  # never captured, or the prompt leaves no room for a longer phrase
+            continue
+        for name in dictionary.parts:
+            sums[name][0, new] += (moved[name] * word[name]).sum()
+            sums[name][1, new] += moved[name].square().sum()
+    gains = {name: shrunk_gain(dot, norm) for name, (dot, norm) in sums.items()}
+    return gains, {name: float(gain.std()) if len(gain) > 1 else 0.0 for name, gain in gains.items()}
+
+
+def shrunk_gain(dot: Tensor, norm: Tensor) -> Tensor:
+    """Return the gains (K,) of sums over swaps of ⟨Δ, Δ_word⟩ and ‖Δ‖² (K,), drawn towards their mean."""
+    mean = dot.sum() / norm.sum().clamp(min=1e-12)
+    typical = norm[norm > 0].mean() if bool((norm > 0).any()) else norm.new_tensor(1.0)
+    return (dot + mean * typical) / (norm + typical)  # one typical swap's weight of prior
+
+
+def swapped(dictionary: Dictionary, before: Encoded, after: Encoded) -> int:
+    """Return the concept that a rewrite says instead of another."""
+    supports = [row.entry.prompt.support(dictionary.table) for row in (before, after)]
+    return next(new for old, new in zip(*supports, strict=True) if old != new)
+
+
+def _moves(
+    dictionary: Dictionary, before: Encoded, after: Encoded, new: int
+) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
+    """The change that the dictionary makes and the one that the rewrite makes, on rows that stand for one another."""
+    reading, target = known_reading(dictionary, before), known_reading(dictionary, after)
+    made = apply(dictionary, before.cond, before.pooled, [Swap(str(dictionary.table.concepts[new]))], reading)
+    assert made.pooled is not None
+    moved: dict[str, Tensor] = {POOLED: made.pooled - before.pooled}
+    word: dict[str, Tensor] = {POOLED: after.pooled - before.pooled}
+    for encoder in dictionary.format.encoders:
+        here, there = paired_rows(reading.layouts[encoder.name], target.layouts[encoder.name])
+        columns = slice(encoder.first, encoder.last)
+        moved[encoder.name] = made.cond[here, columns] - before.cond[here, columns]
+        word[encoder.name] = after.cond[there, columns] - before.cond[here, columns]
+    return moved, word
+
+
+def paired_rows(one: Layout, other: Layout) -> tuple[list[int], list[int]]:
+    """Pair the rows of a prompt and its rewrite: span with span, role with role, in order, as far as both go."""
+    here, there = [], []
+    for a, b in [
+        *((s.rows, t.rows) for s, t in zip(one.spans, other.spans, strict=True)),
+        *zip(one.roles, other.roles, strict=True),
+    ]:
+        for i, j in zip(a, b, strict=False):
+            here.append(i)
+            there.append(j)
+    return here, there

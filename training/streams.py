@@ -1,0 +1,150 @@
+"""Fit the streams inside the model: codes at every site and noise level, calibrated on the rewrites of a capture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..supsae_core import activations, edits
+from ..supsae_core.activations import Activations
+from ..supsae_core.captures import Capture, Plan
+from ..supsae_core.dictionary import Codes, Dictionary
+from ..supsae_core.edits import Change, Swap
+from ..supsae_core.readout import Reading
+from ..supsae_core.sampling import Sampling
+from ..supsae_core.statistics import Statistics
+from ..supsae_core.steer import STEPS
+from ..supsae_core.streams import TEXT, groups_of, layout_of_rows, parse
+from .calibration import known_reading, paired_rows, shrunk_gain, swapped
+from .solvers import ExactConfig, exact, to_codes
+
+STREAMS = ExactConfig(widths=(8, 16, 32, 64))
+"""There are many parts: a limited code width keeps files small, and costs their held-out error under one percent."""
+
+
+class Pair(NamedTuple):
+    """One calibration prompt and its rewrite."""
+
+    place: int
+    """of the prompt in the plan; the rewrite is the next"""
+    reading: Reading
+    target: Reading
+    changes: list[Change]
+    new: int
+    """concept that the rewrite says"""
+
+
+def finished(capture: Capture) -> Activations | None:
+    """Return what a capture recorded of the streams, None if it is one of text alone.
+
+    Raises:
+        ValueError: if prompts are missing, or files are damaged.
+    """
+    if capture.plan.sampling is None:
+        return None
+    found = activations.load(capture)
+    if found.missing:
+        raise ValueError(
+            f"The capture in {capture.folder} is not finished ({len(found.missing)} of {len(capture.plan.entries)} "
+            "prompts are not sampled). Run Capture Activations again: it goes on where it stopped."
+        )
+    return found
+
+
+def fit(dictionary: Dictionary, found: Activations, tick: Callable[[], None]) -> tuple[Dictionary, dict[str, Any]]:
+    """Add the codes of every recorded stream to a dictionary fitted on the same capture's text.
+
+    Returns:
+        the dictionary, and part → what was measured at every noise level.
+    """
+    plan = found.plan
+    assert plan.sampling is not None
+    pairs, made, report = _pairs(dictionary, found), {}, {}
+    for name in plan.sampling.parts(plan.format):
+        solved = [_solve(dictionary, name, one) for one in found.sums(name)]
+        gained = _gains(dictionary, name, [codes for codes, _ in solved], pairs, found)
+        made[name] = tuple(replace(codes, gain=one.gain) for (codes, _), one in zip(solved, gained, strict=True))
+        report[name] = [_described(*both) for both in zip((one for _, one in solved), gained, strict=True)]
+        tick()
+    return replace(dictionary, streams=made, centres=plan.sampling.centres), report
+
+
+def ticks(plan: Plan) -> int:
+    """Return how often ``fit`` will tell that something is done."""
+    return len(plan.sampling.parts(plan.format)) if plan.sampling else 0
+
+
+def described(how: Sampling) -> dict[str, Any]:
+    """Return what a dictionary's provenance says of the sampling."""
+    return {"steps": how.steps, "cfg": how.cfg, "width": how.width, "height": how.height}
+
+
+def _solve(dictionary: Dictionary, name: str, statistics: Statistics) -> tuple[Codes, dict[str, float]]:
+    group = groups_of(name, dictionary.table, len(statistics.lengths))
+    phrases = 0 if parse(name)[1] in ("mean", "positions") else len(dictionary.table.phrases)
+    solution = exact(statistics, group, phrases, STREAMS)
+    return to_codes(solution, statistics.lengths, group), solution.measured
+
+
+class Gained(NamedTuple):
+    """The calibration of a part at one noise level."""
+
+    gain: Tensor
+    """(K,)"""
+    agreement: float
+    """cosine of the changes that the swaps make and those that their words make"""
+
+
+def _described(measured: Mapping[str, float], gained: Gained) -> dict[str, float]:
+    numbers = {**measured, "gain": float(gained.gain.mean()), "agreement": gained.agreement}
+    return {name: round(value, 4) for name, value in numbers.items()}
+
+
+def _pairs(dictionary: Dictionary, found: Activations) -> list[Pair]:
+    """Pair the calibration prompts with their rewrites; swaps for a concept that was never captured are left out."""
+    made = []
+    for place in (i for i, entry in enumerate(found.plan.entries) if entry.set == "calibration"):
+        before, after = found.capture.pick([place, place + 1])
+        reading, new = known_reading(dictionary, before), swapped(dictionary, before, after)
+        if dictionary.writes[new] is not None:
+            swap = Swap(str(dictionary.table.concepts[new]))
+            changes = edits.changes(dictionary, [swap], reading.concepts(dictionary))
+            made.append(Pair(place, reading, known_reading(dictionary, after), changes, new))
+    return made
+
+
+def _gains(
+    dictionary: Dictionary, name: str, levels: Sequence[Codes], pairs: Sequence[Pair], found: Activations
+) -> list[Gained]:
+    site, rows = parse(name)
+    sums = torch.zeros(len(levels), 3, len(dictionary.table))  # ⟨Δ, Δ_word⟩, ‖Δ‖² and ‖Δ_word‖²
+    for pair in pairs:
+        here, there = _paired(dictionary, rows, pair, len(levels[0].lengths))
+        words = found.rows(pair.place + 1, site)[:, there] - found.rows(pair.place, site)[:, here]
+        for codes, word, total in zip(levels, words, sums, strict=True):
+            try:
+                step = STEPS[rows](dictionary, codes, rows, pair.reading, pair.changes)
+            except ValueError:  # the prompt leaves no room for a longer phrase
+                continue
+            moved = step.expand(len(here), -1) if rows == "attention" else step[here]
+            total[:, pair.new] += torch.stack([(moved * word).sum(), moved.square().sum(), word.square().sum()])
+    dot, moved, word = sums.sum(2).T
+    agreement = dot / (moved * word).sqrt().clamp(min=1e-12)
+    return [Gained(shrunk_gain(*one[:2]), cosine) for one, cosine in zip(sums, agreement.tolist(), strict=True)]
+
+
+def _paired(dictionary: Dictionary, rows: str, pair: Pair, slots: int) -> tuple[list[int], list[int]]:
+    """Pair the recorded rows of a prompt and its rewrite that a part's step is about."""
+    if rows in TEXT:
+        one, other = (layout_of_rows(rows, dictionary.format, x.layouts) for x in (pair.reading, pair.target))
+        return paired_rows(one, other) if one and other else ([], [])
+    if rows == "attention":
+        olds = {change.old for change in pair.changes}
+        places = [i for i, concept in enumerate(pair.reading.concepts(dictionary)) if concept in olds]
+        return places, places
+    tokens = list(range(slots))
+    return tokens, tokens
