@@ -75,7 +75,6 @@ def replaced(owner, name: str, value) -> Iterator[None]:
 def inside(args: argparse.Namespace) -> None:
     """Measure, in ComfyUI's interpreter."""
     sys.path.insert(0, str(HOST))
-    import comfy.model_management
     import sd3_text
     import sd35_shapes
     import torch
@@ -91,7 +90,6 @@ def inside(args: argparse.Namespace) -> None:
     from supsae.training.recording import SamplingConfig
 
     torch.manual_seed(0)
-    device = comfy.model_management.get_torch_device()
     clip = sd3_text.clip()
     host = comfy_host.ComfyText(clip)
     phrases = {"hair": "{} hair", "weather": "in heavy {}", "dress": "wearing {}"}
@@ -103,7 +101,9 @@ def inside(args: argparse.Namespace) -> None:
         drawn = CaptureConfig(prompts=60, calibration=8)
         learnt = fit.fit(capture.run(host, Path(folder) / "text", capture.plan(table, host, drawn, host.wording)))
         size = sd35_shapes.MEDIUM if args.depth is None else {**sd35_shapes.MEDIUM, "depth": args.depth}
-        model = sd35_shapes.build(**size, dtype=torch.bfloat16 if device.type == "cuda" else torch.float32)
+        gpu = torch.cuda.is_available()
+        model = sd35_shapes.build(**size, dtype=torch.bfloat16 if gpu else torch.float32)
+        device = model.load_device
         encode = lambda text: clip.encode_from_tokens_scheduled(clip.tokenize(text))  # noqa: E731
         positive, negative = encode(PROMPT), encode("")
         assert conditioning.edit(positive, learnt, [Swap("hair: red")])[0][0][0] is not positive[0][0]
@@ -143,7 +143,8 @@ def inside(args: argparse.Namespace) -> None:
                 "step_seconds": (whole - clock.seconds) / args.steps,
             }
 
-        comfy_model.sample(model, positive, negative, noise, how._replace(steps=1), 0)  # loads the model
+        small = comfy_model.noise_of(comfy_model.empty_latent(64, 64), 0)
+        comfy_model.sample(model, positive, negative, small, how._replace(steps=1), 0)  # loads the model
         depth = len(model.model.diffusion_model.joint_blocks)
         steps_bytes = sum(one.numel() * 4 for one in (positive[0][0], positive[0][1]["pooled_output"]))
         found = {
@@ -193,7 +194,7 @@ def main() -> None:
     """Parse the command line; outside ComfyUI, start again inside it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pixels", type=int, default=512, help="side of the picture; 1024 on a graphics card")
-    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=4, help="a step takes minutes on a CPU")
     parser.add_argument("--depth", type=int, help="fewer blocks than SD3.5-Medium's 24")
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import activations, capture, comfy_host, concepts, dictionaries, edit, portraits, steer
+from . import (
+    activations,
+    capture,
+    comfy_host,
+    concepts,
+    dictionaries,
+    edit,
+    lock,
+    maps,
+    portraits,
+    read_prompt,
+    steer,
+    sweep,
+)
 
 
 class SupSAEExtension(ComfyExtension):
@@ -24,4 +37,8 @@ class SupSAEExtension(ComfyExtension):
             *dictionaries.NODES,
             *edit.NODES,
             *steer.NODES,
+            *lock.NODES,
+            *read_prompt.NODES,
+            *maps.NODES,
+            *sweep.NODES,
         ]

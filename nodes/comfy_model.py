@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import comfy.model_base
@@ -76,6 +78,12 @@ class _Tapped:
 
 SAMPLERS, SCHEDULERS = comfy.samplers.KSampler.SAMPLERS, comfy.samplers.KSampler.SCHEDULERS
 """Names that KSampler offers."""
+
+
+def long_lived() -> AbstractContextManager[Any]:
+    """Return a context for copies made in a block and kept beyond it: ComfyUI from 0.34 on replays allocations."""
+    pause = getattr(sys.modules.get("comfy.model_prefetch"), "pause_malloc_graph", None)
+    return nullcontext() if pause is None else pause()
 
 
 class Sampling(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from ..supsae_core.apply import added
 from .comfy_model import Options
 from .conditioning import Conditioning
 from .steering import REFERENCE
@@ -51,11 +52,14 @@ class Call(NamedTuple):
             self.options if options is None else options,
         )
 
-    def written(self, tensor: Tensor, value: Callable[[Any], Tensor]) -> Tensor:
-        """Return a copy in which each tagged entry's rows hold ``value(tag)``, repeated as ComfyUI repeats its own."""
+    def moved(self, tensor: Tensor, step: Callable[[Any], Tensor]) -> Tensor:
+        """Return a copy with ``step(tag)`` added to each tagged entry's rows, repeated as ComfyUI repeats its own.
+
+        Added, not written: what Apply to Model has added to the rows already stays.
+        """
         made = tensor.clone()
         for rows, tag in self.own:
-            made[rows] = repeated(value(tag).to(tensor), made[rows].shape)
+            made[rows] = added(tensor[rows], repeated(step(tag), tensor[rows].shape))
         return made
 
 

@@ -6,6 +6,7 @@ into ``heard``.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,12 +18,21 @@ from ..supsae_core.concept_map import enlarged, normalised
 from ..supsae_core.dictionary import Dictionary
 from ..supsae_core.edits import Edit, Scale, Swap
 from ..supsae_core.windows import Window
+from . import comfy_model, drawing
 from . import conditioning as conditionings
-from . import drawing
 from .attention import Joint, listening, masses
 from .conditioning import Conditioning
 from .drawing import Drawing, Told
-from .following import Call, followed, tagged
+from .following import Call, followed, repeated, tagged
+
+
+class Step(NamedTuple):
+    """What to add to an entry."""
+
+    cond: Tensor
+    """(B, L, width)"""
+    pooled: Tensor
+    """(B, P)"""
 
 
 class Tag(NamedTuple):
@@ -32,8 +42,8 @@ class Tag(NamedTuple):
     """per batch row, the rows of the concept's words, of all encoders"""
     length: int
     """rows of the entry"""
-    others: tuple[tuple[Tensor, Tensor], ...]
-    """the entry's rows and pooled vector with something else in the concept's place, in several ways"""
+    others: tuple[Step, ...]
+    """what puts something else in the concept's place, in several ways"""
 
 
 class Wanted(NamedTuple):
@@ -57,7 +67,8 @@ class Heard:
 
     def add(self, maps: Tensor) -> None:
         """Take maps (B, h, w)."""
-        self._sum = maps.float() if self._sum is None else self._sum + maps
+        with comfy_model.long_lived():
+            self._sum = maps.float().clone() if self._sum is None else self._sum + maps
         self.count += 1
 
     def mean(self) -> Tensor:
@@ -140,8 +151,8 @@ def _tag(entry: list[Any], dictionary: Dictionary, concept: str, places: Sequenc
 
 def _others(
     entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[conditionings.Place]
-) -> tuple[tuple[Tensor, Tensor], ...]:
-    """Return an entry's rows and pooled vector with something else in a concept's place, all else said as before.
+) -> tuple[Step, ...]:
+    """Return what puts something else in a concept's place, and leaves all else said as it is.
 
     Swapped for each other value of its category, which finds the place best (Portraits: AUC 0.99, turned down to the
     category's mean 0.96); turned down if the prompt says such a value too, or leaves no room for a longer phrase.
@@ -150,15 +161,16 @@ def _others(
     others = [one for one in table.categories[table.concepts[index].category] if one != index]
     swaps = [Swap(str(table.concepts[one])) for one in others if dictionary.writes[one] is not None]
     mean = Scale(str(table.concepts[index]), 0.0)
-    try:
-        return tuple(_edited(entry, dictionary, one) for one in (swaps if not said & set(others) else [mean]))
-    except ValueError:
-        return (_edited(entry, dictionary, mean),)
+    if swaps and not said & set(others):
+        with contextlib.suppress(ValueError):  # too few pads
+            return tuple(_step(entry, dictionary, one) for one in swaps)
+    return (_step(entry, dictionary, mean),)
 
 
-def _edited(entry: list[Any], dictionary: Dictionary, edit: Edit) -> tuple[Tensor, Tensor]:
+def _step(entry: list[Any], dictionary: Dictionary, edit: Edit) -> Step:
     ((cond, extra),), _ = conditionings.edit([entry], dictionary, [edit])
-    return cond, extra["pooled_output"]
+    pooled = extra["pooled_output"]
+    return Step(cond - repeated(entry[0], cond.shape), pooled - repeated(entry[1]["pooled_output"], pooled.shape))
 
 
 def _hear(wanted: Wanted, heard: Heard, call: Call) -> Tensor:
@@ -169,10 +181,12 @@ def _hear(wanted: Wanted, heard: Heard, call: Call) -> Tensor:
 def _effect(wanted: Wanted, call: Call, heard: Heard) -> Tensor:
     """How much the picture that the model foresees changes where it is told something else; the other ways in turn."""
     made, turn = call.run(), heard.count // len(call.own)
-    context = call.written(call.context, lambda tag: tag.others[turn % len(tag.others)][0])
+    with comfy_model.long_lived():  # before the model runs again
+        made = made.clone()
+    context = call.moved(call.context, lambda tag: tag.others[turn % len(tag.others)].cond)
     pooled = call.pooled
     if pooled is not None:
-        pooled = call.written(pooled, lambda tag: tag.others[turn % len(tag.others)][1])
+        pooled = call.moved(pooled, lambda tag: tag.others[turn % len(tag.others)].pooled)
     without = call.run(context, pooled)
     for rows, _ in call.own:
         heard.add((without[rows] - made[rows]).square().mean(1).sqrt())
@@ -195,14 +209,11 @@ def _attended(joint: Joint, rows: slice, tag: Tag) -> Tensor:
     """Return (B, image tokens) for one entry's rows of the batch."""
     q, k = joint.q[rows], joint.k[rows]
     copies = range(0, joint.text_rows, tag.length)  # ComfyUI tiles unequal prompts
-    found = []
-    for i in range(len(tag.rows)):  # batch rows of the entry are repeated in turn
+    made = q.new_zeros(len(q), q.shape[1] - joint.text_rows, dtype=torch.float32)
+    for i in range(min(len(tag.rows), len(q))):
+        every = slice(i, None, len(tag.rows))  # an entry's batch rows are repeated in turn
         own = [start + row for start in copies for row in tag.rows[i]]
-        every = slice(i, None, len(tag.rows))
-        found.append((every, masses(joint.attention, q[every], k[every], joint.heads, [own], joint.text_rows)[..., 0]))
-    made = torch.zeros(len(q), found[0][1].shape[1], device=q.device)
-    for every, mass in found:
-        made[every] = mass
+        made[every] = masses(joint.attention, q[every], k[every], joint.heads, [own], joint.text_rows)[..., 0]
     return made
 
 

@@ -116,7 +116,8 @@ class BlockMapNode(io.ComfyNode):
     @classmethod
     def execute(cls, dictionary, edits, blocks, pooled, **how) -> io.NodeOutput:
         one = drawing.drawing(**how)
-        chosen, depth = parse(blocks, comfy_model.depth(one.model)), comfy_model.depth(one.model)
+        depth = comfy_model.depth(one.model)
+        chosen = parse(blocks, depth)
         count = patching.drawings(chosen, pooled)
         comfy_host.say(f"Block Map samples {count} times, {count - 2 - pooled} of them at twice the cost")
         told = drawing.progress(one, count)

@@ -20,25 +20,26 @@ from . import conditioning as conditionings
 from .comfy_model import Taps
 from .conditioning import Conditioning
 from .drawing import Drawing, Told
-from .following import Call, followed, tagged
+from .following import Call, followed, repeated, tagged
 
 FROM, BEFORE = "from this block on", "only before this block"
 
 
 class Tag(NamedTuple):
-    """The edited side of an entry."""
+    """What an entry's edit adds."""
 
     cond: Tensor
+    """(B, L, width)"""
 
 
 def from_block(block: int, call: Call) -> Tensor:
     """Run the unedited prompt whose text stream is the edited prompt's from a block on."""
-    return _patched(block, call, kept=call.written(call.context, lambda tag: tag.cond), heard=call.context)
+    return _patched(block, call, kept=call.moved(call.context, lambda tag: tag.cond), heard=call.context)
 
 
 def before_block(block: int, call: Call) -> Tensor:
     """Run the edited prompt whose text stream is the unedited prompt's from a block on."""
-    return _patched(block, call, kept=call.context, heard=call.written(call.context, lambda tag: tag.cond))
+    return _patched(block, call, kept=call.context, heard=call.moved(call.context, lambda tag: tag.cond))
 
 
 SIDES: Mapping[str, Callable[[int, Call], Tensor]] = {FROM: from_block, BEFORE: before_block}
@@ -49,7 +50,8 @@ def _patched(block: int, call: Call, *, kept: Tensor, heard: Tensor) -> Tensor:
     stream: dict[str, Tensor] = {}
 
     def keep(args: dict[str, Any]) -> dict[str, Any]:
-        stream["txt"] = args["txt"]
+        with comfy_model.long_lived():
+            stream["txt"] = args["txt"].clone()
         return args
 
     def put(args: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +134,7 @@ def block_map(
 
 
 def _tag(before: list[Any], after: list[Any]) -> Tag | None:
-    return None if before[0] is after[0] else Tag(after[0])
+    return None if before[0] is after[0] else Tag(after[0] - repeated(before[0], after[0].shape))
 
 
 def _with_pooled(conditioning: Conditioning, other: Conditioning) -> Conditioning:

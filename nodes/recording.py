@@ -150,7 +150,7 @@ class _Call:
 
         def tap(args: dict[str, Any]) -> dict[str, Any]:
             if text in self._listener.sites:
-                self._listener.hear(text, args["txt"][self._own, : self._length])
+                self._hear(text, args["txt"][self._own, : self._length])
             if image in self._listener.sites:
                 self._tokens[block] = args["img"][self._own]
             return args
@@ -164,12 +164,16 @@ class _Call:
         def tap(made: dict[str, Any]) -> dict[str, Any]:
             attention = self._attention.get(block)
             if block in self._tokens:
-                self._listener.hear(Site("img", block), self._tokens.pop(block), attention)
+                self._hear(Site("img", block), self._tokens.pop(block), attention)
             if last in self._listener.sites:
-                self._listener.hear(last, made["img"][self._own], attention)
+                self._hear(last, made["img"][self._own], attention)
             return made
 
         return tap
+
+    def _hear(self, site: Site, rows: Tensor, attention: Tensor | None = None) -> None:
+        with comfy_model.long_lived():
+            self._listener.hear(site, rows, attention)
 
     def _attend(self, block: int, joint: Joint) -> None:
         groups = self._listener.attended

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from . import edits as edits_module
+from . import weights
 from .dictionary import POOLED, Codes, Dictionary
 from .edits import Change, Edit
 from .readout import Reading, read
@@ -199,31 +200,41 @@ class _Work:
         return step
 
     def _span_step(self, span: Span) -> Tensor:
-        """A weight multiplies all that a row differs by from the empty prompt's, so what changes it too."""
-        return span.weight * self._plain_step(span)
-
-    def _plain_step(self, span: Span) -> Tensor:
         change = next((c for c in self.found if span in self._spans(c)), None)
-        old, stay = (self._phrase(span.phrase, span.rows, labels) for labels in (self.old, self.new))
+        old, stay = (
+            self._weighted(span, span.rows, self._phrase(span.phrase, span.rows, labels))
+            for labels in (self.old, self.new)
+        )
         if change is None:
             return stay - old
         if change.scale:
-            return stay - old + self._alpha(change) * (old - self._category_mean(span))
-        if change.new is None:
-            become = self._pads(span.rows, self.new)
-        else:
-            become = self._phrase(self.dictionary.phrase(change.new), span.rows, self.new)
+            mean = self._weighted(span, span.rows, self._category_mean(span))
+            return stay - old + self._alpha(change) * (old - mean)
+        become = self._pads(span.rows, self.new)
+        if change.new is not None:
+            phrase = self.dictionary.phrase(change.new)
+            held = span.rows[: int(self.part.lengths[phrase])]
+            become[: len(held)] = self._weighted(span, held, self._phrase(phrase, held, self.new))
         return stay - old + self._alpha(change) * (become - stay)
 
     def _written_step(self, change: Change, rows: Sequence[int]) -> Tensor:
         """Pads that take the tokens for which the old phrase had no room, weighted as it was."""
         assert change.new is not None
-        weight = self._spans(change)[0].weight if change.old is not None else 1.0
         phrase = self.dictionary.phrase(change.new)
         first, around = int(self.part.lengths[phrase]) - len(rows), self._written_company(change, rows[0])
         become = torch.stack([self.part.code(phrase, first + i, around) for i in range(len(rows))])
+        if change.old is not None:
+            become = self._weighted(self._spans(change)[0], rows, become)
         old, stay = (self._pads(rows, labels) for labels in (self.old, self.new))
-        return stay - old + weight * self._alpha(change) * (become - stay)
+        return stay - old + self._alpha(change) * (become - stay)
+
+    def _weighted(self, span: Span, rows: Sequence[int], codes: Tensor) -> Tensor:
+        """Give the codes (rows, r) of tokens the weight of a span."""
+        if span.weight == 1:
+            return codes
+        first = min(row for own in (*self.layout.roles, *(one.rows for one in self.layout.spans)) for row in own)
+        nothing = weights.empty(self.dictionary, self.part, rows, first=first, chunk=self.chunk)
+        return nothing + span.weight * (codes - nothing)
 
     def _written_company(self, change: Change, row: int) -> Tensor:
         """The company (K,) of tokens on pads: that of the span they continue; an addition stands behind everything."""

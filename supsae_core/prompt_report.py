@@ -183,6 +183,6 @@ def _codes(dictionary: Dictionary, encoder: Encoder, rows: Rows, layout: Layout)
             made[list(some)] = part.code(dictionary.role(role), 0, around[list(some)])
     for span in spans:
         plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
-        empty = weights.empty(dictionary, encoder, rows, span.rows)
+        empty = weights.empty(dictionary, part, span.rows, first=rows.of(encoder).start, chunk=chunk)
         made[list(span.rows)] = plain if span.weight == 1 else empty + span.weight * (plain - empty)
     return made

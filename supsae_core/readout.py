@@ -141,7 +141,9 @@ def scores(
         labels = _companies(dictionary, encoder, words, known) - part.mean_label[:count, None]
         move = labels @ ((part.shared[part.group] + part.own)[:count] @ whitener)
     room = part.constant.shape[1]
-    base = F.pad(weights.empty(dictionary, encoder, rows, words) @ whitener, (0, 0, 0, room))
+    chunk = dictionary.format.chunk if encoder.causal else None
+    nothing = weights.empty(dictionary, part, words, first=rows.of(encoder).start, chunk=chunk)
+    base = F.pad(nothing @ whitener, (0, 0, 0, room))
     u, anything = F.pad(codes @ whitener, (0, 0, 0, room)) - base, F.pad(anything, (0, room))
     products, text_score = torch.zeros(3, count, n), torch.zeros(count, n)
     for token in range(room):

@@ -72,8 +72,8 @@ class TextFormat:
             room = self.chunk - 2 if encoder.causal else self.least - 1
             if tokens[encoder.name] > room:
                 raise ValueError(
-                    f"The prompt {text!r} has {tokens[encoder.name]} tokens in {encoder.name!r}, which takes {room} and "
-                    "would cut the rest off. Shorten it, or mention fewer categories."
+                    f"The prompt {text!r} has {tokens[encoder.name]} tokens in {encoder.name!r}, which takes {room} "
+                    "and would cut the rest off. Shorten it, or mention fewer categories."
                 )
 
 

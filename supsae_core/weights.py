@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from .dictionary import Dictionary
+from .dictionary import Codes, Dictionary
 from .slots import Encoder, Layout, Rows, Span, company
 
 WEIGHTS = (0.4, 2.0)
@@ -21,12 +21,19 @@ PLAIN = 0.06
 """A weight that is read nearer to 1 than this is 1: unweighted phrases scatter by 0.02 (Portraits, all encoders)."""
 
 
-def empty(dictionary: Dictionary, encoder: Encoder, rows: Rows, places: Sequence[int]) -> Tensor:
-    """Return the codes (places, r) of the empty prompt in these rows: an end behind the start, and pads."""
-    part, chunk, first = dictionary.parts[encoder.name], dictionary.format.chunk, rows.of(encoder).start
+def empty(dictionary: Dictionary, part: Codes, places: Sequence[int], *, first: int, chunk: int | None) -> Tensor:
+    """Return the codes (places, r) of the empty prompt in these rows: an end behind the start, and pads.
+
+    Args:
+        dictionary: what was learnt.
+        part: of one encoder.
+        places: rows of the conditioning.
+        first: the encoder's first row.
+        chunk: rows of a causal chunk, or None for a bidirectional encoder.
+    """
     nothing = torch.zeros(len(dictionary.table))
     end, pad = (part.code(dictionary.role(role), 0, nothing) for role in ("end", "pad"))
-    number = torch.tensor([row % chunk - 1 if encoder.causal else row - first for row in places])
+    number = torch.tensor([row % chunk - 1 if chunk else row - first for row in places])
     return torch.where(number[:, None] > 0, pad, end)
 
 
@@ -75,7 +82,7 @@ def _fits(
     found = {}
     for span, key in zip(spans, _keys(spans), strict=True):
         codes = part.encode(cond[list(span.rows), encoder.first : encoder.last].float().cpu())
-        base = empty(dictionary, encoder, rows, span.rows)
+        base = empty(dictionary, part, span.rows, first=rows.of(encoder).start, chunk=chunk)
         plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
         x, decoded = ((one - base) @ part.rest for one in (codes, plain))
         found[key] = torch.stack([(x * decoded).sum(), decoded.square().sum()])

@@ -453,6 +453,13 @@ def test_rows_of_an_encoder_that_is_not_there_are_not_asked_for(learnt, row):
     torch.testing.assert_close(made.cond, whole.cond[:48])
 
 
+def test_pooled_stays_where_its_encoder_said_nothing(learnt, row):
+    made = apply(learnt.dictionary, row.cond[48:], row.pooled, [Swap(BLACK)])
+    assert made.pooled is row.pooled
+    whole = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK)])
+    torch.testing.assert_close(made.cond, whole.cond[48:])
+
+
 def test_a_change_that_nothing_holds_moves_nothing(learnt, row):
     """A concept found by the leading encoder alone: the other one has no row to change."""
     reading = read(learnt.dictionary, row.cond)

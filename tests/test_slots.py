@@ -128,6 +128,79 @@ def test_causal_rows_alone():
     assert rows == Rows(48, 48) and len(rows.of(PORTRAITS.encoders[1])) == 0
 
 
+def sd3_rows(name):
+    """Rows of SD3's width as hosts make them: CLIP-L's columns 1, CLIP-G's 2, T5's rows 3."""
+    clip, t5 = torch.zeros(77, 4096), torch.full((77, 4096), 3.0)
+    clip[:, :768], clip[:, 768:2048] = 1, 2
+    without_l, without_g = clip.clone(), clip.clone()
+    without_l[:, :768], without_g[:, 768:2048] = 0, 0
+    return {
+        "both": (clip, t5),
+        "three chunks": (clip, clip, clip, t5, t5),
+        "no CLIP-L": (without_l, t5),
+        "no CLIP-G": (without_g, t5),
+        "no T5": (clip,),
+        "CLIP-G alone": (without_l,),
+        "T5 alone": (t5,),
+        "no text for T5": (clip, t5[:1]),
+        "zeros for T5": (clip, 0 * t5),
+    }[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "ranges"),
+    [
+        ("both", Rows(77, 154), (range(77), range(77), range(77, 154))),
+        ("three chunks", Rows(231, 385), (range(231), range(231), range(231, 385))),
+        ("no CLIP-L", Rows(77, 154, ("clip_l",)), (range(0), range(77), range(77, 154))),
+        ("no CLIP-G", Rows(77, 154, ("clip_g",)), (range(77), range(0), range(77, 154))),
+        ("no T5", Rows(77, 77), (range(77), range(77), range(77, 77))),
+        ("CLIP-G alone", Rows(77, 77, ("clip_l",)), (range(0), range(77), range(77, 77))),
+        ("T5 alone", Rows(0, 77), (range(0), range(0), range(77))),
+        ("no text for T5", Rows(77, 78, ("t5xxl",)), (range(77), range(77), range(0))),
+        ("zeros for T5", Rows(77, 154, ("t5xxl",)), (range(77), range(77), range(0))),
+    ],
+)
+def test_encoders_that_say_nothing_are_told(name, rows, ranges):
+    found = rows_of(torch.cat(sd3_rows(name)), FORMATS["sd3"])
+    assert found == rows
+    assert tuple(found.of(encoder) for encoder in FORMATS["sd3"].encoders) == ranges
+
+
+def test_no_text_at_all():
+    with pytest.raises(ValueError, match="made of no text at all"):
+        rows_of(torch.ones(1, 4096), FORMATS["sd3"])
+
+
+def test_a_format_that_cuts_has_one_chunk():
+    (clip, t5), cut = sd3_rows("both"), FORMATS["sd3-diffusers"]
+    assert rows_of(torch.cat([clip, t5]), cut) == Rows(77, 154)  # of what length T5 is, reading asks
+    with pytest.raises(ValueError, match="not one chunk of 77 causal rows"):
+        rows_of(torch.cat([clip, clip, t5]), cut)
+
+
+@pytest.mark.parametrize(
+    ("clip", "t5", "refused"), [(75, 255, ""), (76, 20, "'clip_l'.* 75"), (20, 256, "'t5xxl'.* 255")]
+)
+def test_room_of_a_format_that_cuts(clip, t5, refused):
+    # between start and end of 77 rows, before the end of 256
+    tokens = {"clip_l": clip, "clip_g": clip, "t5xxl": t5}
+    FORMATS["sd3"].require_room(tokens, "…")
+    if not refused:
+        FORMATS["sd3-diffusers"].require_room(tokens, "…")
+        return
+    with pytest.raises(ValueError, match=refused):
+        FORMATS["sd3-diffusers"].require_room(tokens, "…")
+
+
+def test_marks_that_are_spelled_together_are_refused():
+    # CLIP and T5 spell "?!" with one token: "smiling?!" has two, and two marks
+    table, rows = parse('a: {x: smiling, y: "sad face"}'), Rows(48, 96)
+    prompt = Prompt(("smiling?!",), (Mention(0, 0, 1),))
+    with pytest.raises(ValueError, match="'clip' spells the marks behind 'smiling\\?!' together"):
+        layout_of(PORTRAITS, table, prompt, {"clip": [2], "t5": [2]}, rows)
+
+
 def bad_rows(kind):
     cond = torch.ones(96, 192)
     cond[:48, 128:] = 0

@@ -1,7 +1,7 @@
 """Listen to one batch while it is sampled: sum the streams up over runs of steps, and take the slots' samples.
 
-Within a batch who stands where does not change from step to step, so that all that runs while a step does is one
-addition per site, on the device.
+Within a batch who stands where does not change from step to step, so that all that runs while a step does is a copy
+and an addition per site, on the device.
 """
 
 from __future__ import annotations
@@ -55,11 +55,12 @@ class Recorder:
         self._picked: dict[str, Picked] = {}
 
     def hear(self, site: Site, rows: Tensor, attention: Tensor | None = None) -> None:
-        self._heard[site] = rows if site.kind == "txt" else REDUCTIONS[self._how.image](rows, attention)
+        reduce = _all if site.kind == "txt" else REDUCTIONS[self._how.image]
+        self._heard[site] = reduce(rows, attention)
 
     def step(self) -> None:
         for site, rows in self._heard.items():
-            self._sums[site] = self._sums[site].add_(rows) if site in self._sums else rows.to(torch.float32, copy=True)
+            self._sums[site] = self._sums[site].add_(rows) if site in self._sums else rows.float()
         if self._heard.keys() != set(self.sites):
             raise ValueError(
                 f"Nothing was heard at {next(str(one) for one in self.sites if one not in self._heard)} in step "
@@ -111,7 +112,7 @@ def _weighted(rows: Tensor, attention: Tensor | None) -> Tensor:
 
 
 def _all(rows: Tensor, _: Tensor | None) -> Tensor:
-    return rows
+    return rows.clone()  # a host may use its memory anew before the step is done
 
 
 REDUCTIONS: dict[str, Callable[[Tensor, Tensor | None], Tensor]] = {

@@ -201,6 +201,40 @@ def test_both_hosts_sum_up_the_same(seen, folder, tmp_path, image):
     assert float((x - y).norm() / x.norm()) < 1e-3  # half precision
 
 
+SD35 = """
+    import sd3_text, sd35_shapes
+    from supsae.supsae_core import concepts
+    from supsae.training import fit
+
+    text = "hair: [blond hair, red hair]\\nhat: [no hat, a golden crown]\\nplace: [sandy beach, deep forest]"
+    table = concepts.parse(text)
+    host = comfy_host.ComfyText(sd3_text.clip())
+    model = sd35_shapes.build(2, 128, True)
+    pictures = ComfyPictures(model, host)
+    how = SamplingConfig(parse("txt@0-1, img@1-2"), 4, 3.0, 64, 96, "attention", 2)
+    plan = recording.plan(table, host, pictures, CaptureConfig(40, 6), how, host.wording)
+    made = recording.run(host, pictures, sys.argv[1], plan)
+    learnt = fit.fit(made)
+    seen["parts"] = {name: [list(one.lengths.shape) for one in some] for name, some in learnt.streams.items()}
+    seen["agreement"] = {name: [one["agreement"] for one in some] for name, some in learnt.report["streams"].items()}
+    seen["lengths"] = {name: learnt.streams[f"txt@1/{name}"][0].lengths[:6].tolist() for name in ("causal", "other")}
+    print(json.dumps(seen))
+"""
+
+
+def test_sd35_layouts_and_dual_attention_are_captured(comfy_python, tmp_path):
+    """SD3.5's text layout and block shapes with random weights: 77 + 77 rows, a second attention in both blocks."""
+    seen = json.loads(comfy_python(PREPARE + SD35, str(tmp_path / "capture")).splitlines()[-1])
+    text, image = [[6 + 4]] * 2, [[6]] * 2  # 6 phrases, 4 roles
+    assert seen["parts"] == {
+        "txt@0/causal": text, "txt@0/other": text, "txt@1/causal": text, "txt@1/other": text,
+        "img@1/attention": image, "img@2/attention": image,
+    }  # fmt: skip
+    # CLIP's tokenizer has a word for each of these words, T5's cuts some
+    assert seen["lengths"]["causal"] == [2, 2, 2, 3, 2, 2] and min(seen["lengths"]["other"]) >= 2
+    assert all(one > 0.7 for name in ("txt@0/causal", "txt@0/other") for one in seen["agreement"][name])
+
+
 # --- in a server ----------------------------------------------------------------------------------------------------
 
 

@@ -18,13 +18,28 @@ NODES = {
     "SupSAE_PortraitsCLIPLoader",
     "SupSAE_ConceptTable",
     "SupSAE_Capture",
+    "SupSAE_CaptureActivations",
     "SupSAE_Fit",
     "SupSAE_SaveDictionary",
     "SupSAE_LoadDictionary",
     "SupSAE_Edit",
     "SupSAE_ApplyToConditioning",
+    "SupSAE_ApplyToModel",
+    "SupSAE_Lock",
+    "SupSAE_LockedPicture",
+    "SupSAE_ReadPrompt",
+    "SupSAE_ConceptMap",
+    "SupSAE_BlockMap",
+    "SupSAE_StrengthSweep",
 }  # permanent: people's workflows name them
-WORKFLOWS = ["Edit a portrait", "Learn a dictionary"]
+WORKFLOWS = [
+    "Edit a portrait",
+    "Keep the rest",
+    "Learn a dictionary",
+    "Steer inside the model",
+    "Sweep a strength",
+    "Where does it act",
+]
 NOT_SENT = {"MarkdownNote", "Note"}  # drawn by the frontend only
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 
@@ -136,6 +151,65 @@ def test_edit_a_portrait_runs_as_it_is(comfy_server):
     outputs = comfy_server.run(prompt)
     after = pixels(comfy_server, outputs, titled(workflow, "After"))
     assert (before == after).all()
+
+
+def test_keep_the_rest_runs_as_it_is(comfy_server):
+    workflow = load("Keep the rest")
+    prompt = to_api(workflow, comfy_server.object_info())
+    outputs = comfy_server.run(prompt)
+    before, after, mask = (pixels(comfy_server, outputs, titled(workflow, one)) for one in ("Before", "After", "Mask"))
+    assert read(before)["hair"] == "blond" and read(after) == read(before) | {"hair": "red"}
+    held = np.asarray(Image.fromarray(mask[..., 0]).resize((16, 16), Image.Resampling.BOX)) == 0
+    assert 0.1 < held.mean() < 1
+    far = ~np.kron(grown(~held, 3), np.ones((24, 24), bool))  # cells of 8 pixels, enlarged three times
+    assert far.any() and (before[far] == after[far]).all()  # beyond the decoder's reach, and Lanczos's
+    typed(prompt, "SupSAE_Edit")["strength"] = 0.0
+    outputs = comfy_server.run(prompt)
+    assert (pixels(comfy_server, outputs, titled(workflow, "After")) == before).all()
+
+
+def grown(cells: np.ndarray, reach: int) -> np.ndarray:
+    """Widen a mask by some cells to every side."""
+    padded = np.pad(cells, reach)
+    size = 2 * reach + 1
+    return np.lib.stride_tricks.sliding_window_view(padded, (size, size)).any((2, 3))
+
+
+def test_steer_inside_the_model_runs_as_it_is(comfy_server):
+    workflow = load("Steer inside the model")
+    prompt = to_api(workflow, comfy_server.object_info())
+    outputs = comfy_server.run(prompt)
+    report = outputs[titled(workflow, "Did it work?")]["text"][0]
+    assert "learnt from 60 prompts" in report and "txt@1" in report
+    before, after = (pixels(comfy_server, outputs, titled(workflow, one)) for one in ("Before", "After"))
+    assert (before != after).any()
+    typed(prompt, "SupSAE_ApplyToModel")["sites"] = "cond, pooled"
+    outputs = comfy_server.run(prompt)
+    assert read(pixels(comfy_server, outputs, titled(workflow, "After")))["hair"] == "red"
+
+
+@pytest.mark.parametrize(
+    ("name", "pictures", "texts"),
+    [
+        (
+            "Sweep a strength",
+            ["From nothing to more than the word"],
+            {"What the prompt says": "hair: blond", "What was found and changed": "hair: red"},
+        ),
+        (
+            "Where does it act",
+            ["Where in the picture", "Where in the model", "From block to block"],
+            {"How much": "hair: blond", "In numbers": "block"},
+        ),
+    ],
+)
+def test_workflows_that_show_run_as_they_are(comfy_server, name, pictures, texts):
+    workflow = load(name)
+    outputs = comfy_server.run(to_api(workflow, comfy_server.object_info()))
+    for title in pictures:
+        assert pixels(comfy_server, outputs, titled(workflow, title)).std() > 10, f"{title} is blank"
+    for title, words in texts.items():
+        assert words in outputs[titled(workflow, title)]["text"][0]
 
 
 # --- what the server shows -----------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ PREPARE = """
     import sd35_shapes
     import torch
     from supsae.nodes import attention, comfy_host, comfy_model, conditioning, drawing, mapping, patching
-    from supsae.nodes import read_prompt, sweep
+    from supsae.nodes import read_prompt, steering, sweep
     from supsae.nodes.following import followed, tagged
     from supsae.supsae_core import dictionary
     from supsae.supsae_core.edits import Add, Remove, Scale, Swap
+    from supsae.supsae_core.steer import Where
     from supsae.supsae_core.windows import Window
 
     learnt, PROMPT = dictionary.load(sys.argv[1]), sys.argv[2]
@@ -75,6 +76,7 @@ MAPPED = """
     # Portraits' text with the blocks of SD3.5-Medium, both of which attend twice
     dual = sd35_shapes.build(2, 128, True, pooled=128, context=192)
     skipping = SkipLayerGuidanceDiT().execute(portraits, 2.0, 0.0, 1.0, double_layers="1").args[0]
+    snow = steering.Steering(learnt, (Swap("background: snow"),), Where())
     blind = portraits.clone()
     blind.model_options["transformer_options"]["optimized_attention_override"] = (
         lambda function, q, k, v, *rest, **named: function(q, k, v.flip(1), *rest, **named)
@@ -85,7 +87,9 @@ MAPPED = """
         "plain": {}, "batch": {"batch": 2}, "cfg 1": {"cfg": 1.0}, "heun": {"sampler": "heun"},
         "long negative": {"negative": long}, "odd size": {"side": 120}, "dual": {"model": dual},
         "skip-layer guidance": {"model": skipping}, "override": {"model": blind},
+        "steered": {"model": steering.apply_to_model(portraits, snow)},
         "batch of prompts": {"batch": 3, "positive": [batch]},
+        "two of a category": {"prompt": "a portrait with blond hair, and one with red hair"},
         "two entries": {"positive": [*encode(PROMPT), *encode("blue eyes")]},
     }
     for name, options in cases.items():
@@ -98,7 +102,7 @@ MAPPED = """
             ranges = [float(found.mask.min()), float(found.mask.max())]
             seen[f"{name}, {method}"] = [
                 torch.equal(found.pictures, plain), list(found.raw.shape), list(found.mask.shape), ranges,
-                bool((found.raw > 0).all()), len(count),
+                bool((found.raw > 0).all()), len(count), float(found.raw.mean()),
             ]
     seen["override matters"] = not torch.equal(drawing.draw(one(model=blind)), drawing.draw(one()))
 
@@ -127,6 +131,12 @@ MAPPED = """
     heard = attention.masses(joint.attention, joint.q, joint.k, joint.heads, [tag.rows[0]], joint.text_rows)[..., 0]
     seen["by hand"] = [joint.text_rows, list(joint.q.shape[1:]), float((heard - direct).abs().max())]
 
+    full = "pigtails, " + "highly detailed " * 22  # 46 tokens and an end leave one pad of 48 rows
+    ways = {PROMPT: "hair: blond", "blond hair beside red hair": "hair: blond", "pigtails": "haircut: pigtails"}
+    seen["ways"] = [
+        len(mapping.tags(encode(prompt), learnt, concept)[0].others)
+        for prompt, concept in {**ways, full: "haircut: pigtails"}.items()
+    ]
     seen["not said"] = error(mapping.tags, encode(PROMPT), learnt, "hair: red")
     seen["unknown"] = error(mapping.tags, encode(PROMPT), learnt, "hair: rde")
     area = [[cond, {**extra, "area": (8, 8, 0, 0)}] for cond, extra in encode(PROMPT)]
@@ -150,7 +160,7 @@ PATCHED = """
             return comfy_model.sample(drawing_.model, drawing_.positive, drawing_.negative, drawing_.noise,
                                       drawing_.sampling, drawing_.seed)
         rows = [[edited[0][0], plain[0][1]]]  # the edit's rows alone
-        marked = tagged(plain, [patching.Tag(edited[0][0])])
+        marked = tagged(plain, [patching.Tag(edited[0][0] - plain[0][0])])
         wholly, nothing = drawn(rows), drawn(plain)
         far = (wholly - nothing).abs().max()
         seen[f"{name} from 0"] = float((drawn(marked, patching.from_block, 0) - wholly).abs().max() / far)
@@ -231,14 +241,14 @@ def test_attention_that_is_heard_is_the_joint_one(everything):
 
 CASES = [
     "plain", "batch", "cfg 1", "heun", "long negative", "odd size", "dual", "skip-layer guidance", "override",
-    "batch of prompts", "two entries",
+    "steered", "batch of prompts", "two entries", "two of a category",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("method", ["effect", "attention"])
 @pytest.mark.parametrize("name", CASES)
 def test_map_leaves_the_picture_as_it_is(everything, name, method):
-    same, raw, mask, (low, high), positive, heard = everything["mapped"][f"{name}, {method}"]
+    same, raw, mask, (low, high), positive, heard, _ = everything["mapped"][f"{name}, {method}"]
     batch, side = {"batch": 2, "batch of prompts": 3}.get(name, 1), 120 if name == "odd size" else 128
     cells = side // 8  # of the latent; tokens are 2 × 2 of them, and an odd latent is padded
     cells = cells if method == "effect" else -(-cells // 2)
@@ -248,6 +258,18 @@ def test_map_leaves_the_picture_as_it_is(everything, name, method):
     # 3 steps, heun calls the model twice in all but the last; two blocks are listened to, one main pass a call
     calls = 5 if name == "heun" else 3
     assert heard == calls * (2 if method == "attention" else 1)
+
+
+def test_what_else_the_prompt_says_of_the_category_stays(everything):
+    # three other hair colours to swap for; with red hair beside it, blond alone is turned down; two other haircuts, one
+    # of them three words, for which a full prompt has no room
+    assert everything["mapped"]["ways"] == [3, 1, 2, 1]
+
+
+def test_map_of_a_steered_model_is_of_the_concept_alone(everything):
+    # another background all over the picture would be many times what other hair changes
+    plain, steered = (everything["mapped"][f"{name}, effect"][-1] for name in ("plain", "steered"))
+    assert 0.5 < steered / plain < 1.5
 
 
 def test_what_stands_in_for_attention_decides_the_picture(everything):
