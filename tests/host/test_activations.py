@@ -204,20 +204,23 @@ def test_both_hosts_sum_up_the_same(seen, folder, tmp_path, image):
 SD35 = """
     import sd3_text, sd35_shapes
     from supsae.supsae_core import concepts
-    from supsae.training import fit
 
     text = "hair: [blond hair, red hair]\\nhat: [no hat, a golden crown]\\nplace: [sandy beach, deep forest]"
     table = concepts.parse(text)
     host = comfy_host.ComfyText(sd3_text.clip())
     model = sd35_shapes.build(2, 128, True)
     pictures = ComfyPictures(model, host)
-    how = SamplingConfig(parse("txt@0-1, img@1-2"), 4, 3.0, 64, 96, "attention", 2)
-    plan = recording.plan(table, host, pictures, CaptureConfig(40, 6), how, host.wording)
+    how = SamplingConfig(parse("txt@0-1, img@1-2"), 2, 3.0, 64, 96, "attention", 2)
+    plan = recording.plan(table, host, pictures, CaptureConfig(10, 4), how, host.wording)
     made = recording.run(host, pictures, sys.argv[1], plan)
-    learnt = fit.fit(made)
-    seen["parts"] = {name: [list(one.lengths.shape) for one in some] for name, some in learnt.streams.items()}
-    seen["agreement"] = {name: [one["agreement"] for one in some] for name, some in learnt.report["streams"].items()}
-    seen["lengths"] = {name: learnt.streams[f"txt@1/{name}"][0].lengths[:6].tolist() for name in ("causal", "other")}
+    found = activations.load(made)
+    sums = {name: found.sums(name) for name in plan.sampling.parts(plan.format)}
+    seen["missing"] = found.missing
+    seen["phrases"] = {name: [float(one.count[:, :6].sum()) for one in some] for name, some in sums.items()}
+    seen["mentions"] = sum(len(entry.prompt.mentions) for entry in plan.entries if entry.set == "fit")
+    seen["lengths"] = {name: some[0].lengths[:6].tolist() for name, some in sums.items()}
+    seen["finite"] = all(bool(one.square.isfinite().all()) for some in sums.values() for one in some)
+    seen["rows"] = [list(found.rows(10, site).shape) for site in parse("txt@1, img@2")]
     print(json.dumps(seen))
 """
 
@@ -225,14 +228,13 @@ SD35 = """
 def test_sd35_layouts_and_dual_attention_are_captured(comfy_python, tmp_path):
     """SD3.5's text layout and block shapes with random weights: 77 + 77 rows, a second attention in both blocks."""
     seen = json.loads(comfy_python(PREPARE + SD35, str(tmp_path / "capture")).splitlines()[-1])
-    text, image = [[6 + 4]] * 2, [[6]] * 2  # 6 phrases, 4 roles
-    assert seen["parts"] == {
-        "txt@0/causal": text, "txt@0/other": text, "txt@1/causal": text, "txt@1/other": text,
-        "img@1/attention": image, "img@2/attention": image,
-    }  # fmt: skip
-    # CLIP's tokenizer has a word for each of these words, T5's cuts some
-    assert seen["lengths"]["causal"] == [2, 2, 2, 3, 2, 2] and min(seen["lengths"]["other"]) >= 2
-    assert all(one > 0.7 for name in ("txt@0/causal", "txt@0/other") for one in seen["agreement"][name])
+    parts = ["txt@0/causal", "txt@0/other", "txt@1/causal", "txt@1/other", "img@1/attention", "img@2/attention"]
+    assert seen["phrases"] == {name: [seen["mentions"]] * 2 for name in parts}  # at both noise levels
+    assert seen["missing"] == [] and seen["finite"]
+    # CLIP's tokenizer has a token for each of these words, T5's cuts some; in the picture a phrase is one mean
+    assert seen["lengths"]["txt@0/causal"] == [2, 2, 2, 3, 2, 2] and min(seen["lengths"]["txt@0/other"]) >= 2
+    assert seen["lengths"]["img@2/attention"] == [1] * 6
+    assert seen["rows"][0] == [2, 154, 128] and seen["rows"][1][::2] == [2, 128]
 
 
 # --- in a server ----------------------------------------------------------------------------------------------------

@@ -384,12 +384,12 @@ def test_fresh_prompts_are_located_in_every_encoder(everything, encoder):
     assert everything["located"][encoder] >= 0.99  # whole layouts: spans, fillers, starts, ends and pads
 
 
-# Share of the rewrite's squared change that is left undone. Measured, in the order below: swap 0.35 0.34 0.11 0.67, add
-# 0.29 0.28 0.19 0.83, remove 0.54 0.55 0.32 0.80. A random encoder hears more of commas and of order than a trained one.
+# Share of the rewrite's squared change that is left undone. Measured: swap 0.36 0.36 0.10 0.79, add 0.29 0.28 0.11 0.88,
+# remove 0.54 0.55 0.25 0.86. A random encoder hears more of commas and order than a trained one, its pooled row most.
 LEFT = {
-    "swap": {"clip_l": 0.45, "clip_g": 0.45, "t5xxl": 0.2, "pooled": 0.8},
-    "add": {"clip_l": 0.4, "clip_g": 0.4, "t5xxl": 0.3, "pooled": 0.95},
-    "remove": {"clip_l": 0.65, "clip_g": 0.65, "t5xxl": 0.45, "pooled": 0.95},
+    "swap": {"clip_l": 0.45, "clip_g": 0.45, "t5xxl": 0.2, "pooled": 0.9},
+    "add": {"clip_l": 0.4, "clip_g": 0.4, "t5xxl": 0.2, "pooled": 0.95},
+    "remove": {"clip_l": 0.65, "clip_g": 0.65, "t5xxl": 0.35, "pooled": 0.95},
 }
 
 
