@@ -31,9 +31,9 @@ class Lock(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="Best straight from the loader (and LoRAs), before Apply to Model."),
                 io.Float.Input(
-                    "threshold", default=DEFAULT.share, min=0.0, max=1.0, step=0.01,
-                    tooltip="How strong a change must be to be let through, as a share of the picture's strongest. "
-                    "Higher holds more of the picture; too high, and the edit is cut off.",
+                    "threshold", default=DEFAULT.threshold, min=0.0, max=4.0, step=0.05,
+                    tooltip="How strong a change must be to be let through. 1 is where the picture's own changes part "
+                    "best into strong and weak ones; higher holds more, lower lets more through.",
                 ),
                 io.Float.Input(
                     "floor", default=DEFAULT.floor, min=0.0, max=4.0, step=0.01,
@@ -56,7 +56,7 @@ class Lock(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, threshold, floor, grow, mask=None) -> io.NodeOutput:
-        config = LockConfig(share=threshold, floor=floor, grow=grow)
+        config = LockConfig(threshold, floor, grow)
         lock = locking.Lock(config, locking.masks_of(mask), comfy_host.progress)
         return io.NodeOutput(lock.install(model), lock)
 

@@ -37,13 +37,13 @@ class ApplyToModel(io.ComfyNode):
                 io.String.Input(
                     "sites",
                     default="cond, pooled",
-                    tooltip="Where the edit is made. cond: the prompt's rows. pooled: its one vector. txt@0-5: the text "
-                    "in blocks 0 to 5, instead of cond. img@3: the picture's own tokens entering block 3. Blocks "
+                    tooltip="Where the edit is made. cond: the prompt's rows. pooled: its one vector. txt@0-5: the "
+                    "text in blocks 0 to 5, instead of cond. img@3: the picture's own tokens entering block 3. Blocks "
                     "after 0 and img need a dictionary fitted on Capture Activations.",
                 ),
                 io.Float.Input(
                     "start", default=0.0, **percent,
-                    tooltip="Share of sampling after which the edit begins. Later starts keep the layout of the picture.",
+                    tooltip="Share of sampling after which the edit begins. Later starts keep the picture's layout.",
                 ),
                 io.Float.Input(
                     "end", default=1.0, **percent, tooltip="Share of sampling at which the edit ends."

@@ -144,16 +144,16 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
     places = [place for index, pair in enumerate(pairs) for place in conditionings.read(dictionary, pair, index)]
     edits = [one for one in steering.edits if not negative or _mentioned(dictionary, one, places)]
     chosen = conditionings.choose(dictionary, edits, places) if places else []
-    for index, (entry, pair) in enumerate(zip(entries, pairs, strict=True)):
-        own = [(place, some) for place, some in zip(places, chosen, strict=True) if place.entry == index]
-        changes = [core.changes(dictionary, some, place.said) for place, some in own]
-        lines += [conditionings.line(dictionary, *one, found, len(places)) for one, found in zip(own, changes)]
-        if any(changes):
+    for index, entry in enumerate(entries):
+        own = [
+            (place, some, core.changes(dictionary, some, place.said))
+            for place, some in zip(places, chosen, strict=True)
+            if place.entry == index
+        ]
+        lines += [conditionings.line(dictionary, *one, len(places)) for one in own]
+        if any(found for _, _, found in own):
             _require(steering, entry)
-            moves = [
-                steer.moves(dictionary, place.reading, found, steering.where)
-                for (place, _), found in zip(own, changes, strict=True)
-            ]
+            moves = [steer.moves(dictionary, place.reading, found, steering.where) for place, _, found in own]
             rows[entry["uuid"]] = _stacked(moves)
     return lines
 

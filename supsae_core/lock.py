@@ -18,21 +18,17 @@ from torch.nn import functional as F
 class LockConfig:
     """What counts as a change; the defaults were tuned on Portraits."""
 
-    share: float = 0.5
-    """of the strongest change, which a cell must exceed; lower lets more of the picture change"""
-    quantile: float = 0.95
-    """of the cells' changes, which stands for the strongest one"""
+    threshold: float = 1.0
+    """times the change that best parts the cells that change from those that do not; lower lets more change"""
     floor: float = 0.02
     """change that a cell must exceed in any case, in units of the latent"""
     grow: int = 0
     """latent cells that the mask is widened by on every side"""
 
     def __post_init__(self) -> None:
-        for name, value in (("share", self.share), ("quantile", self.quantile)):
-            if not 0 <= value <= 1:
-                raise ValueError(f"The lock's {name} is {value:g}. It is 0 … 1.")
-        if self.floor < 0 or self.grow < 0:
-            raise ValueError(f"The lock's floor is {self.floor:g} and its growth {self.grow}. Neither is below 0.")
+        for name, value in (("threshold", self.threshold), ("floor", self.floor), ("growth", self.grow)):
+            if not value >= 0:
+                raise ValueError(f"The lock's {name} is {value:g}. It cannot be below 0.")
 
 
 class State(NamedTuple):
@@ -80,11 +76,25 @@ def step(config: LockConfig, state: State, edited: Tensor, reference: Tensor) ->
     """Return the state after one more call; the mask never loses a cell."""
     total = state.total + (edited - reference).abs().mean(1)
     change = total / (state.calls + 1)
-    strongest = change.flatten(1).float().quantile(config.quantile, dim=1)[:, None, None]
-    new = grown((change > config.share * strongest) & (change > config.floor), config.grow)
+    least = (config.threshold * parting(change.flatten(1).float())).clamp(min=config.floor)
+    new = grown(change > least[:, None, None], config.grow)
     if state.allowed is not None:
         new = new & state.allowed
     return State(state.mask | new, total, state.calls + 1, state.allowed)
+
+
+def parting(values: Tensor) -> Tensor:
+    """Return the value (B,) that parts each row of values (B, N) best into high and low ones.
+
+    It is Otsu's threshold (1979), between the two groups whose means differ most for their sizes: unlike a share of the
+    strongest value, it fits a change of two cells as well as one of half the picture.
+    """
+    falling = values.sort(dim=1, descending=True).values
+    above = torch.arange(1, values.shape[1], device=values.device)
+    below, sums = values.shape[1] - above, falling.cumsum(1)
+    means = sums[:, :-1] / above, (sums[:, -1:] - sums[:, :-1]) / below
+    best = (above * below * (means[0] - means[1]) ** 2).argmax(1, keepdim=True)
+    return (falling.gather(1, best) + falling.gather(1, best + 1))[:, 0] / 2
 
 
 def grown(mask: Tensor, reach: int) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from supsae.supsae_core import lock
 from supsae.supsae_core.lock import LockConfig
 
-HALF = LockConfig(share=0.5, quantile=1.0, floor=0.0)  # above half of the strongest change
+PLAIN = LockConfig(floor=0.0)
 
 
 def after(config, *changes, allowed=None):
@@ -18,45 +18,46 @@ def after(config, *changes, allowed=None):
     return state
 
 
-def test_mask_is_what_changes_by_more_than_a_share_of_the_strongest():
-    # half of 4 is 2, and 2 itself is not above it
-    assert after(HALF, [[4, 2], [-3, 0]]).mask.tolist() == [[[True, False], [True, False]]]
+def test_values_are_parted_where_the_groups_differ_most():
+    # 4 3 2 0, sizes × (difference of means)²: 4 | 3 2 0 gives 3 · (7/3)² = 16.3, 4 3 | 2 0 gives 4 · 2.5² = 25, and
+    # 4 3 2 | 0 gives 3 · 3² = 27: between 2 and 0. 9 1 1 0 part behind the 9: 3 · 8.3² = 208 against 4 · 4.5² = 81
+    assert lock.parting(torch.tensor([[4.0, 2.0, 3.0, 0.0], [1.0, 9.0, 0.0, 1.0]])).tolist() == [1.0, 5.0]
+
+
+def test_mask_is_what_changes_by_more_than_the_parting():
+    assert after(PLAIN, [[4, 2], [-3, 0]]).mask.tolist() == [[[True, True], [True, False]]]
+    # 2.5 times the parting of 1: 4 and 3 are above it
+    assert after(LockConfig(2.5, floor=0.0), [[4, 2], [-3, 0]]).mask.tolist() == [[[True, False], [True, False]]]
 
 
 def test_changes_are_averaged_over_calls_and_the_mask_never_shrinks():
-    # first call: 4 of 4. Both: (2, 3.5), half of 3.5 is 1.75; the third makes it (1.3, 4), 1.3 < 2, and it stays
+    # two cells part at their middle: 2 of (4, 0); (4, 7)/2 = (2, 3.5) at 2.75; (4, 12)/3 at 2.67. The first one stays.
     for calls, expected in ((1, [True, False]), (2, [True, True]), (3, [True, True])):
-        assert after(HALF, *[[[4, 0]], [[0, 7]], [[0, 5]]][:calls]).mask.tolist() == [[expected]]
-    assert after(HALF, [[0, 7]], [[0, 5]]).mask.tolist() == [[[False, True]]]
+        assert after(PLAIN, *[[[4, 0]], [[0, 7]], [[0, 5]]][:calls]).mask.tolist() == [[expected]]
+    assert after(PLAIN, [[0, 7]], [[0, 5]]).mask.tolist() == [[[False, True]]]
 
 
 def test_a_change_is_the_mean_over_channels():
-    # channels 3 and 1 in the first cell, mean 2; 0 and 8 in the second, mean 4: the first is not above half of it
+    # channels 3 and 1 in the first cell, mean 2; 0 and 8 in the second, mean 4; they part at 3
     edited = torch.tensor([[[[3.0, 0.0]], [[1.0, 8.0]]]])
-    state = lock.step(HALF, lock.start(edited), edited, torch.zeros_like(edited))
+    state = lock.step(PLAIN, lock.start(edited), edited, torch.zeros_like(edited))
     assert state.mask.tolist() == [[[False, True]]]
 
 
-def test_quantile_stands_for_the_strongest():
-    # the median of 0, 1, 2, 3, 100 is 2: more than half of that are 2, 3 and 100
-    config = LockConfig(share=0.5, quantile=0.5, floor=0.0)
-    assert after(config, [[0, 1, 2, 3, 100]]).mask.tolist() == [[[False, False, True, True, True]]]
-
-
 def test_floor_holds_weak_changes():
-    config = LockConfig(share=0.5, quantile=1.0, floor=0.3)
+    config = LockConfig(floor=0.3)
     assert not after(config, [[0.1, 0.3]]).mask.any()
     assert after(config, [[0.1, 0.4]]).mask.tolist() == [[[False, True]]]
 
 
 def test_where_nothing_changes_nothing_may():
-    assert not after(LockConfig(share=0.0, quantile=0.0, floor=0.0), [[0, 0]], [[0, 0]]).mask.any()
+    assert not after(LockConfig(0.0, floor=0.0), [[0, 0]], [[0, 0]]).mask.any()
 
 
 def test_pictures_of_a_batch_are_judged_each_by_itself():
-    # the second picture's strongest change is 1, its cells would all be below half of the first picture's 8
+    # the first picture's changes part at 4.5, the second's at 0.5
     edited = torch.tensor([[[[8.0, 1.0]]], [[[1.0, 0.0]]]])
-    state = lock.step(HALF, lock.start(edited), edited, torch.zeros_like(edited))
+    state = lock.step(PLAIN, lock.start(edited), edited, torch.zeros_like(edited))
     assert state.mask.tolist() == [[[True, False]], [[True, False]]]
 
 
@@ -64,7 +65,7 @@ def test_growth_adds_neighbours_on_every_side():
     # a change in the middle of 5 × 5, grown by 1: the nine cells around
     grid = torch.zeros(5, 5)
     grid[2, 2] = 1
-    mask = after(LockConfig(share=0.5, quantile=1.0, floor=0.0, grow=1), grid.tolist()).mask[0]
+    mask = after(LockConfig(floor=0.0, grow=1), grid.tolist()).mask[0]
     expected = torch.zeros(5, 5, dtype=torch.bool)
     expected[1:4, 1:4] = True
     assert torch.equal(mask, expected)
@@ -74,7 +75,7 @@ def test_allowed_region_narrows_the_mask_and_its_growth():
     # 4 × 4 pixels on 2 × 2 cells; the left cells are covered by 4 and 2 of 4 pixels, the right ones by 1 and 0
     allowed = torch.tensor([[[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]]]).float()
     assert lock.cells(allowed, 2, 2).tolist() == [[[True, False], [True, False]]]
-    config = LockConfig(share=0.5, quantile=1.0, floor=0.0, grow=1)
+    config = LockConfig(floor=0.0, grow=1)  # the upper cells change, and grow to all four
     assert after(config, [[1, 1], [0, 0]], allowed=allowed).mask.tolist() == [[[True, False], [True, False]]]
 
 
@@ -85,14 +86,14 @@ def test_one_region_serves_all_pictures_and_other_numbers_are_refused():
         lock.start(latent, torch.ones(2, 8, 8))
 
 
-@pytest.mark.parametrize("wrong", [{"share": 1.5}, {"quantile": -0.1}, {"floor": -1.0}, {"grow": -1}])
-def test_settings_out_of_range_are_named(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong)) if "grow" not in wrong else "growth"):
-        LockConfig(**wrong)
+@pytest.mark.parametrize(("name", "wrong"), [("threshold", -0.1), ("floor", -1.0), ("grow", -1)])
+def test_settings_out_of_range_are_named(name, wrong):
+    with pytest.raises(ValueError, match=f"The lock's {name}.* is {wrong:g}"):
+        LockConfig(**{name: wrong})
 
 
 def test_outside_the_mask_a_whole_run_is_the_reference_to_the_bit():
-    # a run as Euler steps it, x ← x + (x − x0)/σ · Δσ, with denoised latents that have nothing to do with the reference's
+    # a run as Euler steps it, x ← x + (x − x0)/σ · Δσ, with denoised latents that are not the reference's
     torch.manual_seed(0)
     sigmas = torch.linspace(1, 0, 9)
     references, edits = torch.randn(8, 2, 4, 6, 6), torch.randn(8, 2, 4, 6, 6)
@@ -100,7 +101,7 @@ def test_outside_the_mask_a_whole_run_is_the_reference_to_the_bit():
     x, x_reference, state = start, start, lock.start(start)
     masks = []
     for k in range(8):
-        state = lock.step(LockConfig(share=0.9), state, edits[k], references[k])
+        state = lock.step(LockConfig(), state, edits[k], references[k])
         masks.append(state.mask)
         x0 = lock.blend(state.mask, edits[k], references[k])
         x = x + (x - x0) / sigmas[k] * (sigmas[k + 1] - sigmas[k])

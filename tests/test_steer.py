@@ -148,5 +148,3 @@ def test_sites_that_a_dictionary_has(deep):
     steer.check(deep, Where(parse("cond, pooled")), masked=False)
     steer.check(deep, Where(parse("txt@0-2, img@2")), masked=False)
     steer.check(deep, Where(parse("img@3")), masked=True)
-
-

@@ -133,7 +133,7 @@ def sample(
     vector = torch.cat([pooled, negative[1].expand(rows, -1)]).to(dtype)
     scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=TRAIN_STEPS, shift=shift)
     scheduler.set_timesteps(sigmas=simple_levels(steps), device=noise.device)
-    assert isinstance(scheduler.timesteps, Tensor)
+    assert isinstance(scheduler.timesteps, Tensor) and isinstance(scheduler.sigmas, Tensor)
     x = noise.float()
     for done, time in enumerate(scheduler.timesteps, 1):
         velocity = transformer(torch.cat([x, x]).to(dtype), context, vector, time.expand(2 * rows), return_dict=False)[

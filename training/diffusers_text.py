@@ -90,10 +90,15 @@ class DiffusersText:
         for text in texts:
             self.format.require_room({name: sum(counts) for name, counts in self.counts(text.split()).items()}, text)
         made = self._pipeline.encode_prompt(
-            list(texts), None, None, do_classifier_free_guidance=False, max_sequence_length=self.format.least
+            list(texts),
+            list(texts),
+            list(texts),
+            do_classifier_free_guidance=False,
+            max_sequence_length=self.format.least,
         )
-        cond, pooled = (one.float().cpu() for one in (made[0], made[2]))
-        return list(cond), list(pooled)
+        cond, _, pooled, _ = made
+        assert cond is not None and pooled is not None
+        return list(cond.float().cpu()), list(pooled.float().cpu())
 
     def negative(self, cond: Tensor) -> tuple[Tensor, Tensor]:
         """Return the empty prompt (1, L, width) and (1, P), which has as many rows as every other."""

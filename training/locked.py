@@ -121,6 +121,6 @@ def draw(
     masks = torch.zeros(len(conds), *references.velocity.shape[-2:], dtype=torch.bool)
     for indices, holder in held.items():
         masks[list(indices)] = holder.state.mask
-    both = (torch.from_numpy(one).float() for one in (pictures, references.pictures))
-    composites = lock.composite(*both, masks, reach=reach).round().byte().numpy()
+    after, before = torch.from_numpy(pictures).float(), torch.from_numpy(references.pictures).float()
+    composites = lock.composite(after, before, masks, reach=reach).round().byte().numpy()
     return Drawn(pictures, composites, masks)

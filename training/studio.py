@@ -96,8 +96,8 @@ def draw(
         alike = list(same)
         for start in range(0, len(alike), batch):
             some = alike[start : start + batch]
-            cond, vector, own = ([given[i] for i in some] for given in (conds, pooled, seeds))
-            pictures = _draw_alike(studio, cond, vector, own, steps, cfg, step and step(some))
+            rows, vectors, own = [conds[i] for i in some], [pooled[i] for i in some], [seeds[i] for i in some]
+            pictures = _draw_alike(studio, rows, vectors, own, steps, cfg, step and step(some))
             made.update(zip(some, pictures, strict=True))
             if progress:
                 progress(len(made), len(conds))

@@ -1,7 +1,7 @@
-"""SD3.5's transformers by configuration: the public widths with as many blocks as asked for, and random weights.
+"""SD3.5's transformers by configuration: the public widths, as many blocks as asked for, random weights.
 
-For scripts inside ComfyUI: `import sd35_shapes`. Checkpoints tie the number of blocks to the width (hidden = 64 × blocks)
-and so does ComfyUI's model detection; MMDiT itself takes `num_blocks` beside it.
+For scripts inside ComfyUI: `import sd35_shapes`. Checkpoints tie the number of blocks to the width (hidden =
+64 × blocks) and so does ComfyUI's model detection; MMDiT itself takes `num_blocks` beside it.
 """
 
 import comfy.model_management

@@ -77,7 +77,7 @@ def _wide(kind, width):
 
 @torch.no_grad()
 def _look_away_from_pads(model):
-    """Let words attend to each pad a twentieth as much as to a word: sixty pads would drown them in a random encoder."""
+    """Let words attend to a pad a twentieth as much as to a word: sixty pads would drown them in a random encoder."""
     common, mark = torch.ones(HIDDEN) / 2, torch.ones(HIDDEN).index_fill(0, torch.arange(0, HIDDEN, 2), -1) * 2
     model.shared.weight += common
     model.shared.weight[0] += mark

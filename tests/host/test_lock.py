@@ -41,7 +41,7 @@ PREPARE = """
     edited = red(plain)
     noise = comfy_model.noise_of(comfy_model.empty_latent(64, 64), 3)
     HOW = Sampling(3, 3.0)
-    CONFIG = LockConfig(share=0.5)
+    CONFIG = LockConfig()
 
     def drawn(model, positive=edited, negative=empty, noise=noise, how=HOW, seed=3):
         return comfy_model.sample(model, positive, negative, noise, how, seed)
@@ -234,7 +234,7 @@ STEERED = """
     # --- where the artist allows it ---
     left = torch.zeros(1, 40, 40)
     left[..., :20] = 1
-    held, made = locked(LockConfig(share=0.1), left)
+    held, made = locked(LockConfig(threshold=0.2), left)
     picture = drawn(made)
     seen["allowed"] = torch.equal(picture[..., 4:], unlocked[..., 4:]) and not torch.equal(picture, unlocked)
     seen["allowed nowhere"] = torch.equal(drawn(locked(allowed=torch.zeros(1, 8, 8))[1]), unlocked)
@@ -456,7 +456,7 @@ def test_diffusers_locks_the_same_picture(seen, file):
         return diffusers_host.sample(models.transformer, cond[None], pooled[None], empty, noise, steps=8, step=step)
 
     reference = sampled(cond, pooled, recorder)
-    holder = locked.Holder(LockConfig(share=0.5), recorder.velocity, recorder.denoised)
+    holder = locked.Holder(LockConfig(), recorder.velocity, recorder.denoised)
     made, comfys = sampled(edited.cond, edited.pooled, holder), load_file(file)
     mask = comfys["mask"]
     outside = ~mask[:, None].expand_as(made)
