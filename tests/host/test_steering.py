@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -328,3 +329,24 @@ def test_a_mask_confines_the_image_stream(seen):
 )
 def test_refused(seen, case, sentence):
     assert re.search(sentence, seen["refused"][case])
+
+
+COMPILED = """
+    from comfy_extras.nodes_torch_compile import TorchCompileModel
+
+    how = Sampling(2, 3.0)
+    wanted, nothing = drawn(model, edited(RED), how=how), drawn(model, how=how)
+    for sites in ("cond, pooled", "txt@0, pooled"):
+        ours_first = TorchCompileModel.execute(steered(RED, sites=sites), "inductor")[0]
+        ours_last = steered(RED, sites=sites, on=TorchCompileModel.execute(model, "inductor")[0])
+        seen[sites] = [
+            float((drawn(one, how=how) - wanted).norm() / (wanted - nothing).norm()) for one in (ours_first, ours_last)
+        ]
+    print(json.dumps(seen))
+"""
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++ to compile for a CPU")
+def test_a_compiled_model_draws_the_same_edit(comfy_python, dictionary_file):
+    seen = json.loads(comfy_python(PREPARE + COMPILED, dictionary_file).splitlines()[-1])
+    assert len(seen) == 2 and all(far < 1e-3 for both in seen.values() for far in both)
