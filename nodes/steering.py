@@ -142,6 +142,8 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
     dictionary, lines = steering.dictionary, []
     pairs = [[entry["cross_attn"], entry] for entry in entries]
     places = [place for index, pair in enumerate(pairs) for place in conditionings.read(dictionary, pair, index)]
+    if not places and not negative:
+        raise ValueError("The positive conditioning holds no text (Conditioning Zero Out?): there is nothing to edit.")
     edits = [one for one in steering.edits if not negative or _mentioned(dictionary, one, places)]
     chosen = conditionings.choose(dictionary, edits, places) if places else []
     for index, entry in enumerate(entries):
