@@ -123,6 +123,39 @@ SCRIPT = """
                 far(ours_last, wanted),
             ]
 
+    # a ControlNet reads the prompt before the edit is made: as if its rows were given apart
+    import comfy.cldm.mmdit, comfy.controlnet, comfy.latent_formats, comfy.ops, comfy.utils, nodes
+
+    torch.manual_seed(0)
+    shape = {**model.model.model_config.unet_config, "dtype": torch.float32}
+    network = comfy.cldm.mmdit.ControlNet(
+        num_blocks=1, control_latent_channels=16, operations=comfy.ops.disable_weight_init, device="cpu", **shape
+    )
+    for tensor in network.parameters():
+        torch.nn.init.normal_(tensor, std=0.05)
+    control = comfy.controlnet.ControlNet(
+        network, compression_ratio=1, latent_format=comfy.latent_formats.SD3(), load_device=torch.device("cpu")
+    )
+    file = comfy_host.WEIGHTS / "vae" / "supsae_portraits_vae.safetensors"
+    vae, hint = comfy.sd.VAE(sd=comfy.utils.load_torch_file(str(file))), torch.rand(1, 128, 128, 3)
+    apply = nodes.ControlNetApplyAdvanced().apply_controlnet
+    with_control, without = apply(plain, empty, control, hint, 1.0, 0.0, 1.0, vae)
+    rows = [[edited(RED)[0][0], {**with_control[0][1], "cross_attn_controlnet": plain[0][0]}]]
+    wanted = drawn(model, rows, without)
+    seen["a ControlNet acts"] = not torch.equal(wanted, drawn(model, [[rows[0][0], plain[0][1]]]))
+    seen["ControlNet"] = far(drawn(steered(RED, sites="cond"), with_control, without), wanted)
+
+    tuned = clip.clone()  # as a LoRA on the text encoders changes them
+    name = next(key for key in tuned.get_key_patches() if key.endswith("weight") and "causal" in key)
+    weight = tuned.get_key_patches()[name][0]
+    weight = weight[0] if isinstance(weight, tuple) else weight
+    assert tuned.add_patches({name: ("diff", (0.01 * torch.randn_like(weight),))}, 1.0)
+    other = tuned.encode_from_tokens_scheduled(tuned.tokenize(PROMPT))
+    seen["a LoRA on the text encoders acts"] = not torch.equal(other[0][0], plain[0][0])
+    seen["LoRA on the text encoders"] = torch.equal(
+        drawn(steered(RED), other), drawn(model, edited(RED, conditionings=other))
+    )
+
     # --- when and how far ---
     def windowed(start, end, sites="cond, pooled", **more):
         return drawn(steered(RED, sites=sites, window=Window(start, end), **more))
@@ -254,7 +287,8 @@ SCRIPT = """
     seen["no state on the clone"] = "supsae" not in steered(RED).model_options.get("transformer_options", {})
 """
 EQUAL = [
-    "the edit is seen", "cond, pooled", "two nodes are one", "other order", "cfg 1", "heun", "batch",
+    "the edit is seen", "a ControlNet acts", "a LoRA on the text encoders acts",
+    "LoRA on the text encoders", "cond, pooled", "two nodes are one", "other order", "cfg 1", "heun", "batch",
     "batch of prompts", "unequal lengths", "regions", "prompt weights", "negative too", "negative says nothing",
     "model unchanged", "no state on the clone", "late is in between", "two halves are a whole",
     "between two steps nothing happens", "inside all blocks is all", "a swap for itself", "usable after an error",
@@ -278,6 +312,10 @@ def seen(comfy_python, dictionary_file):
 @pytest.mark.parametrize("case", EQUAL)
 def test_equal_to_the_bit(seen, case):
     assert seen[case] is True
+
+
+def test_a_controlnet_sees_the_unedited_prompt(seen):
+    assert seen["ControlNet"] < 1e-3  # given apart, the rows are not batched with the negative's
 
 
 def test_the_text_stream_entering_block_0_is_the_prompt(seen):
