@@ -75,12 +75,19 @@ def pixels(mask: Tensor, height: int, width: int) -> Tensor:
 def step(config: LockConfig, state: State, edited: Tensor, reference: Tensor) -> State:
     """Return the state after one more call; the mask never loses a cell."""
     total = state.total + (edited - reference).abs().mean(1)
-    change = total / (state.calls + 1)
+    change = smoothed(total / (state.calls + 1))
     least = (config.threshold * parting(change.flatten(1).float())).clamp(min=config.floor)
     new = grown(change > least[:, None, None], config.grow)
     if state.allowed is not None:
         new = new & state.allowed
     return State(state.mask | new, total, state.calls + 1, state.allowed)
+
+
+def smoothed(change: Tensor) -> Tensor:
+    """Return changes (B, h, w) averaged with their neighbours, 1 2 1 either way: what is meant is rarely one cell."""
+    padded = F.pad(change[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
+    rows = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
+    return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 4
 
 
 def parting(values: Tensor) -> Tensor:

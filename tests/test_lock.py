@@ -24,27 +24,38 @@ def test_values_are_parted_where_the_groups_differ_most():
     assert lock.parting(torch.tensor([[4.0, 2.0, 3.0, 0.0], [1.0, 9.0, 0.0, 1.0]])).tolist() == [1.0, 5.0]
 
 
+def test_changes_are_averaged_with_their_neighbours():
+    # 1 2 1 across and along; the border's own value stands for what is behind it
+    middle = torch.zeros(1, 3, 3)
+    middle[0, 1, 1] = 16
+    assert lock.smoothed(middle).tolist() == [[[1, 2, 1], [2, 4, 2], [1, 2, 1]]]
+    assert lock.smoothed(torch.tensor([[[8.0, 0.0]]])).tolist() == [[[6, 2]]]
+
+
 def test_mask_is_what_changes_by_more_than_the_parting():
-    assert after(PLAIN, [[4, 2], [-3, 0]]).mask.tolist() == [[[True, True], [True, False]]]
-    # 2.5 times the parting of 1: 4 and 3 are above it
-    assert after(LockConfig(2.5, floor=0.0), [[4, 2], [-3, 0]]).mask.tolist() == [[[True, False], [True, False]]]
+    # smoothed 8 6 2 0 0 0, which part behind the 6: 8 · 6.5² = 338 against 5 · 6.4² = 205 and 9 · 5.3² = 256; at 4
+    row = [[8, -8, 0, 0, 0, 0]]
+    for threshold, cells in ((1.0, 2), (1.75, 1), (0.4, 3)):  # above 4, above 7, above 1.6
+        expected = [True] * cells + [False] * (6 - cells)
+        assert after(LockConfig(threshold, floor=0.0), row).mask.tolist() == [[expected]]
 
 
 def test_changes_are_averaged_over_calls_and_the_mask_never_shrinks():
-    # two cells part at their middle: 2 of (4, 0); (4, 7)/2 = (2, 3.5) at 2.75; (4, 12)/3 at 2.67. The first one stays.
+    # of two cells the larger is above the parting: 4 of (4, 0), 7 of (4, 7)/2, 12 of (4, 12)/3. The first one stays.
     for calls, expected in ((1, [True, False]), (2, [True, True]), (3, [True, True])):
         assert after(PLAIN, *[[[4, 0]], [[0, 7]], [[0, 5]]][:calls]).mask.tolist() == [[expected]]
     assert after(PLAIN, [[0, 7]], [[0, 5]]).mask.tolist() == [[[False, True]]]
 
 
 def test_a_change_is_the_mean_over_channels():
-    # channels 3 and 1 in the first cell, mean 2; 0 and 8 in the second, mean 4; they part at 3
+    # channels 3 and 1 in the first cell, mean 2; 0 and 8 in the second, mean 4
     edited = torch.tensor([[[[3.0, 0.0]], [[1.0, 8.0]]]])
     state = lock.step(PLAIN, lock.start(edited), edited, torch.zeros_like(edited))
     assert state.mask.tolist() == [[[False, True]]]
 
 
 def test_floor_holds_weak_changes():
+    # smoothed 0.15 and 0.25; 0.175 and 0.325
     config = LockConfig(floor=0.3)
     assert not after(config, [[0.1, 0.3]]).mask.any()
     assert after(config, [[0.1, 0.4]]).mask.tolist() == [[[False, True]]]
@@ -55,19 +66,22 @@ def test_where_nothing_changes_nothing_may():
 
 
 def test_pictures_of_a_batch_are_judged_each_by_itself():
-    # the first picture's changes part at 4.5, the second's at 0.5
+    # the first picture's changes part at 4.5, above all of the second's, which part at 0.5
     edited = torch.tensor([[[[8.0, 1.0]]], [[[1.0, 0.0]]]])
     state = lock.step(PLAIN, lock.start(edited), edited, torch.zeros_like(edited))
     assert state.mask.tolist() == [[[True, False]], [[True, False]]]
 
 
 def test_growth_adds_neighbours_on_every_side():
-    # a change in the middle of 5 × 5, grown by 1: the nine cells around
+    # a change in the middle of 5 × 5, smoothed to 4 in it, 2 beside and 1 at its corners (sixteenths), parts below 2:
+    # 100 · 2.2² = 484 against 24 · 3.5² = 294 and 144 · 1.8² = 455. The cross grows to all but the picture's corners.
     grid = torch.zeros(5, 5)
     grid[2, 2] = 1
+    cross = after(PLAIN, grid.tolist()).mask[0]
+    assert cross.sum() == 5 and cross[2].sum() == 3 and cross[:, 2].sum() == 3
     mask = after(LockConfig(floor=0.0, grow=1), grid.tolist()).mask[0]
-    expected = torch.zeros(5, 5, dtype=torch.bool)
-    expected[1:4, 1:4] = True
+    expected = torch.ones(5, 5, dtype=torch.bool)
+    expected[::4, ::4] = False
     assert torch.equal(mask, expected)
 
 
