@@ -72,7 +72,7 @@ def caption(factors: Mapping[str, str], rng: np.random.Generator, *, longest: in
     ]
     while True:
         prompt = prompts.draw(full_table(), rng, wording=WORDING, mention=0.0, require=written)
-        if len(re.findall(r"\w+|[^\w\s]", prompt.text)) <= longest:
+        if prompts.length(prompt.text) <= longest:
             return prompt
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -120,6 +121,11 @@ def delete(table: ConceptTable, prompt: Prompt, old: int) -> Prompt:
 def trim(word: str) -> str:
     """Cut the punctuation behind a whitespace word."""
     return word.rstrip(MARKS) or word
+
+
+def length(text: str) -> int:
+    """Count the words and punctuation marks of a text."""
+    return len(re.findall(r"\w+|[^\w\s]", text))
 
 
 def hold_out_pairs(table: ConceptTable, share: float, seed: int) -> frozenset[Pair]:

@@ -107,14 +107,14 @@ VERDICTS = {
 
 @pytest.mark.parametrize(("after", "success", "hat", "eyes"), VERDICTS.values(), ids=VERDICTS)
 def test_verdict(after, success, hat, eyes):
-    outcome = judge(BEFORE, after, "hair", "red")
+    outcome = judge(BEFORE, after, {"hair": "red"})
     assert outcome == (success, {"hat": hat, "eyes": eyes})
     assert (outcome.all_kept, outcome.both) == (hat and eyes, success and hat and eyes)
 
 
 def test_unreadable_twice_is_neither_success_nor_kept():
     blurred = dict.fromkeys(BEFORE, "unreadable")
-    assert judge(blurred, blurred, "hair", "unreadable") == (False, {"hat": False, "eyes": False})
+    assert judge(blurred, blurred, {"hair": "unreadable"}) == (False, {"hat": False, "eyes": False})
 
 
 def test_removal_is_held_against_the_deleted_words():
@@ -128,9 +128,9 @@ def test_removal_is_held_against_the_deleted_words():
 
 def test_score_counts_attributes_where_another_is_edited():
     outcomes = [
-        judge(BEFORE, BEFORE | {"hair": "red"}, "hair", "red"),
-        judge(BEFORE, BEFORE | {"hair": "red", "eyes": "green"}, "hair", "red"),
-        judge(BEFORE, BEFORE | {"hat": "none"}, "hat", "crown"),
+        judge(BEFORE, BEFORE | {"hair": "red"}, {"hair": "red"}),
+        judge(BEFORE, BEFORE | {"hair": "red", "eyes": "green"}, {"hair": "red"}),
+        judge(BEFORE, BEFORE | {"hat": "none"}, {"hat": "crown"}),
     ]
     found = score(outcomes)
     # By hand: 2 of 3 succeed, 2 of 3 keep all, only the first does both.

@@ -1,5 +1,7 @@
 """Locked drawing with the weights that ship: what is the same to the bit, and what is not."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -20,29 +22,34 @@ def models():
 
 
 @pytest.fixture(scope="module")
-def references(models):
-    return locked.reference(models, *models.host.encode(PROMPTS), SEEDS)
+def draw(models):
+    return partial(studio.draw, models)
 
 
 @pytest.fixture(scope="module")
-def drawn(models, references):
-    return locked.draw(models, *models.host.encode(REWRITES), references, LockConfig(), reach=1)
+def references(models, draw):
+    return locked.reference(draw, *models.host.encode(PROMPTS), SEEDS)
+
+
+@pytest.fixture(scope="module")
+def drawn(models, draw, references):
+    return locked.hold(draw, *models.host.encode(REWRITES), references, LockConfig(), reach=1)
 
 
 def test_reference_is_the_picture_drawn_alone(models, references):
     assert np.array_equal(references.pictures, studio.draw(models, *models.host.encode(PROMPTS), SEEDS))
 
 
-def test_without_an_edit_nothing_changes(models, references):
-    same = locked.draw(models, *models.host.encode(PROMPTS), references, LockConfig())
+def test_without_an_edit_nothing_changes(models, draw, references):
+    same = locked.hold(draw, *models.host.encode(PROMPTS), references, LockConfig())
     assert np.array_equal(same.pictures, references.pictures) and not same.masks.any()
 
 
-def test_references_may_be_shared_in_another_order_of_lengths(models, references):
+def test_references_may_be_shared_in_another_order_of_lengths(models, draw, references):
     # the second prompt now has more rows than the first, so that it is sampled after it, in another batch
     conds, pooled = models.host.encode([REWRITES[0], "red hair, " * 30])
     assert len(conds[0]) < len(conds[1])
-    made = locked.draw(models, conds, pooled, references, LockConfig(floor=100.0))
+    made = locked.hold(draw, conds, pooled, references, LockConfig(floor=100.0))
     far = made.pictures.astype(int) - references.pictures  # the same latents, decoded in batches of another size
     assert np.abs(far).max() <= 1 and not np.array_equal(*references.pictures)
 

@@ -46,13 +46,22 @@ class CaptureConfig:
             )
 
 
-def plan(table: ConceptTable, host: TextHost, config: CaptureConfig, wording: Wording = PLAIN) -> Plan:
+def plan(
+    table: ConceptTable,
+    host: TextHost,
+    config: CaptureConfig,
+    wording: Wording = PLAIN,
+    held_out: frozenset[prompts.Pair] | None = None,
+) -> Plan:
     """Draw every prompt of a capture; the same arguments give the same plan.
+
+    Pairs to hold out may be given; otherwise the configured share of them is drawn.
 
     Raises:
         ValueError: if the host would cut a prompt off.
     """
-    held_out = prompts.hold_out_pairs(table, config.held_out, config.seed)
+    if held_out is None:
+        held_out = prompts.hold_out_pairs(table, config.held_out, config.seed)
     rng = np.random.default_rng((config.seed, 1))
     used = [0] * len(table.phrases)
     draw = partial(prompts.draw, table, rng, wording=wording, mention=config.mention, held_out=held_out, used=used)

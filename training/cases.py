@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -75,6 +74,7 @@ def draw_cases(
     mention: float = 0.75,
     longest: int | None = None,
     apart_from: Collection[str] = (),
+    used: list[int] | None = None,
 ) -> list[Case]:
     """Draw cases of one kind of edit; the prompts themselves never hold a held-out pair.
 
@@ -90,6 +90,8 @@ def draw_cases(
         mention: chance that a category is mentioned.
         longest: most words and punctuation marks in a prompt or its rewrite.
         apart_from: texts that no case's prompt or rewrite may be, such as those that were fitted on.
+        used: how often each concept was asked for so far; of a prompt's candidates the rarest is then taken, and the
+            counts brought up to date, so that few cases ask for all.
 
     Raises:
         ValueError: if no such case can be drawn from the table and the pairs.
@@ -99,13 +101,15 @@ def draw_cases(
     found: list[Case] = []
     for _ in range(count):
         drawn = (prompts.draw(table, rng, wording=wording, mention=mention, held_out=held_out) for _ in range(TRIES))
-        made = (_case(edit, table, rng, prompt, held_out, pairs) for prompt in drawn)
+        made = (_case(edit, table, rng, prompt, held_out, pairs, used) for prompt in drawn)
         case = next((one for one in made if one and _fits(one, longest, apart_from)), None)
         if case is None:
             raise ValueError(
                 f"No {edit.__name__.lower()!r} with {pairs} pairs can be drawn with {len(held_out)} pairs held out."
             )
         found.append(case)
+        if used is not None:
+            used[table.index(case.edit.concept)] += 1
     return found
 
 
@@ -116,6 +120,7 @@ def _case(
     prompt: Prompt,
     held_out: Collection[Pair],
     pairs: str,
+    used: Sequence[int] | None,
 ) -> Case | None:
     """Choose one candidate of this prompt, or None if it has none."""
     support = prompt.support(table)
@@ -126,6 +131,9 @@ def _case(
     ]
     if not legal:
         return None
+    if used is not None:
+        least = min(used[_either(new, old)] for old, new in legal)
+        legal = [(old, new) for old, new in legal if used[_either(new, old)] == least]
     old, new = legal[int(rng.integers(len(legal)))]
     concept = table.concepts[_either(new, old)]
     names = [None if one is None else table.concepts[one].name for one in (old, new)]
@@ -135,7 +143,7 @@ def _case(
 
 def _fits(case: Case, longest: int | None, apart_from: Collection[str]) -> bool:
     both = (case.prompt, case.rewrite)
-    short = longest is None or max(map(_length, both)) <= longest
+    short = longest is None or max(prompts.length(one.text) for one in both) <= longest
     return short and not any(prompt.text in apart_from for prompt in both)
 
 
@@ -153,10 +161,6 @@ def _rewrite(table: ConceptTable, prompt: Prompt, old: int | None, new: int | No
     if old is None:
         return prompts.append(table, prompt, _either(new, None))
     return prompts.delete(table, prompt, old) if new is None else prompts.rewrite(table, prompt, old, new)
-
-
-def _length(prompt: Prompt) -> int:
-    return len(re.findall(r"\w+|[^\w\s]", prompt.text))
 
 
 class Answer(NamedTuple):

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import NamedTuple
 
+import numpy as np
+
 from ..portraits.reader import UNREADABLE
 from .cases import Case
 
@@ -21,7 +23,7 @@ class Outcome(NamedTuple):
     """What became of one case."""
 
     success: bool
-    """the category asked for reads as wanted"""
+    """every category asked for reads as wanted"""
     kept: dict[str, bool]
     """every other category → whether it reads as in the unedited picture of the same seed"""
 
@@ -34,10 +36,10 @@ class Outcome(NamedTuple):
         return self.success and self.all_kept
 
 
-def judge(before: Read, after: Read, category: str, wanted: str) -> Outcome:
+def judge(before: Read, after: Read, wanted: Read) -> Outcome:
     """Judge one picture by its readings; what is unreadable counts against both."""
-    same = {name: value == before[name] != UNREADABLE for name, value in after.items() if name != category}
-    return Outcome(after[category] == wanted != UNREADABLE, same)
+    same = {name: value == before[name] != UNREADABLE for name, value in after.items() if name not in wanted}
+    return Outcome(all(after[name] == value != UNREADABLE for name, value in wanted.items()), same)
 
 
 def judge_all(
@@ -45,7 +47,7 @@ def judge_all(
 ) -> list[Outcome]:
     """Judge every case; after a removal the value wanted is what the picture of the shortened prompt shows."""
     return [
-        judge(b, a, case.category, case.wanted or r[case.category])
+        judge(b, a, {case.category: case.wanted or r[case.category]})
         for case, b, a, r in zip(cases, before, after, rewrite, strict=True)
     ]
 
@@ -90,9 +92,55 @@ def paired_interval(one: Sequence[bool], other: Sequence[bool]) -> Interval:
         return Interval(float("nan"), -1.0, 1.0, 0)
     first, second = wilson(sum(one), count), wilson(sum(other), count)
     phi = _correlation(Counter(zip(map(bool, one), map(bool, other), strict=True)), count)
+    return difference(first, second, phi=phi)
+
+
+def difference(first: Interval, second: Interval, *, phi: float = 0.0) -> Interval:
+    """Return the difference of two proportions, ``first`` − ``second``, by their Wilson intervals.
+
+    Without a correlation φ each is over cases of its own (Newcombe, Statistics in Medicine 17, 873, 1998, method 10).
+    """
+    apart = first.estimate - second.estimate
     down, up = _square_and_add(first, second, phi), _square_and_add(second, first, phi)
-    difference = first.estimate - second.estimate
-    return Interval(difference, difference - down, difference + up, count)
+    return Interval(apart, apart - down, apart + up, min(first.count, second.count))
+
+
+def failure_ratio(one: Sequence[bool], other: Sequence[bool], *, draws: int = 10_000, seed: int = 0) -> Interval:
+    """Return how often ``one`` fails for every failure of ``other`` over the same cases, cases resampled."""
+    a, b = ~np.asarray(one, bool), ~np.asarray(other, bool)
+    if not b.any():
+        return Interval(float("nan"), 0.0, float("inf"), len(b))
+    chosen = np.random.default_rng(seed).integers(len(a), size=(draws, len(a)))
+    ratios = a[chosen].mean(1) / np.maximum(b[chosen].mean(1), 1 / len(b))
+    low, high = np.quantile(ratios, [0.025, 0.975])
+    return Interval(float(a.mean() / b.mean()), float(low), float(high), len(a))
+
+
+def variation_interval(
+    groups: Sequence[tuple[Sequence[str], Sequence[str]]], *, draws: int = 2_000, seed: int = 0
+) -> Interval:
+    """Return the mean total variation between paired values, groups weighted by their cases, with about 95 % around it.
+
+    Finite lists differ by chance alone, so the measured value is too large. What chance makes of it is drawn by
+    exchanging the sides of pairs at random: the true value lies no more than its 97.5 % quantile lower, and no more
+    than its spread higher.
+
+    Args:
+        groups: (values of the one, values of the other) over the same cases, a pair a category.
+        draws: of chance.
+        seed: of chance.
+    """
+    rng, count = np.random.default_rng(seed), sum(len(one) for one, _ in groups)
+    if not count:
+        return Interval(float("nan"), 0.0, 1.0, 0)
+    measured, chance = 0.0, np.zeros(draws)
+    for one, other in groups:
+        values = np.array(sorted({*one, *other}))
+        apart = (np.array(one)[:, None] == values).astype(int) - (np.array(other)[:, None] == values)
+        measured += np.abs(apart.sum(0)).sum() / 2 / count
+        chance += np.abs(rng.choice([-1, 1], (draws, len(one))) @ apart).sum(1) / 2 / count
+    low, high = np.quantile(chance, [0.025, 0.975])
+    return Interval(measured, max(0.0, measured - high), min(1.0, measured + float(chance.mean()) - low), count)
 
 
 def _square_and_add(first: Interval, second: Interval, phi: float) -> float:

@@ -1,9 +1,9 @@
-"""Draw under the lock with Portraits: the unedited pictures once, then any number of edits held to them."""
+"""Draw under the lock with any host: the unedited pictures once, then any number of edits held to them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -11,10 +11,24 @@ from torch import Tensor
 
 from ..supsae_core import lock
 from ..supsae_core.lock import LockConfig
-from . import studio as studios
-from .studio import Studio
 
 Progress = Callable[[int, int], None]
+Step = Callable[[float, Tensor, Tensor], Tensor]
+"""(noise level, x, guided velocity) of a step, (B, C, h, w) each → the velocity to step by."""
+
+
+class Draw(Protocol):
+    """How a host draws pictures (n, 128, 128, 3), bytes; ``studio.draw`` with its models filled in is one."""
+
+    def __call__(
+        self,
+        conds: Sequence[Tensor],
+        pooled: Sequence[Tensor],
+        seeds: Sequence[int],
+        *,
+        progress: Progress | None = None,
+        step: Callable[[list[int]], Step] | None = None,
+    ) -> np.ndarray: ...
 
 
 class Reference(NamedTuple):
@@ -27,6 +41,12 @@ class Reference(NamedTuple):
     denoised: Tensor
     """(steps, n, C, h, w)"""
     seeds: tuple[int, ...]
+
+    def at(self, indices: Sequence[int]) -> Reference:
+        """Return some of them."""
+        some = list(indices)
+        seeds = tuple(self.seeds[index] for index in some)
+        return Reference(self.pictures[some], self.velocity[:, some], self.denoised[:, some], seeds)
 
 
 class Drawn(NamedTuple):
@@ -69,19 +89,19 @@ class Holder:
 
 
 def reference(
-    studio: Studio,
+    draw: Draw,
     conds: Sequence[Tensor],
     pooled: Sequence[Tensor],
     seeds: Sequence[int],
     progress: Progress | None = None,
 ) -> Reference:
-    """Draw unedited pictures as ``studio.draw`` does, to the bit, and keep their steps."""
+    """Draw unedited pictures as the host does alone, to the bit, and keep their steps."""
     made: dict[tuple[int, ...], Recorder] = {}
 
     def step(indices: list[int]) -> Recorder:
         return made.setdefault(tuple(indices), Recorder())
 
-    pictures = studios.draw(studio, conds, pooled, seeds, progress=progress, step=step)
+    pictures = draw(conds, pooled, seeds, progress=progress, step=step)
     order = torch.tensor([index for indices in made for index in indices]).argsort()
     velocity, denoised = (
         torch.cat([torch.stack(getattr(one, name)) for one in made.values()], 1)[:, order]
@@ -90,8 +110,8 @@ def reference(
     return Reference(pictures, velocity, denoised, tuple(seeds))
 
 
-def draw(
-    studio: Studio,
+def hold(
+    draw: Draw,
     conds: Sequence[Tensor],
     pooled: Sequence[Tensor],
     references: Reference,
@@ -103,7 +123,7 @@ def draw(
     """Draw edited conditionings with the references' seeds, held to them outside their masks.
 
     Args:
-        studio: the models.
+        draw: the host.
         conds: (L, width) each.
         pooled: (P,) each.
         references: as many, of the unedited conditionings.
@@ -117,7 +137,7 @@ def draw(
         velocity, denoised = references.velocity[:, indices], references.denoised[:, indices]
         return held.setdefault(tuple(indices), Holder(config, velocity, denoised))
 
-    pictures = studios.draw(studio, conds, pooled, references.seeds, progress=progress, step=step)
+    pictures = draw(conds, pooled, references.seeds, progress=progress, step=step)
     masks = torch.zeros(len(conds), *references.velocity.shape[-2:], dtype=torch.bool)
     for indices, holder in held.items():
         masks[list(indices)] = holder.state.mask
