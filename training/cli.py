@@ -1,4 +1,4 @@
-"""The command line: ``supsae demo | prompts | capture | merge | fit | edit | inspect``; see ``commands.py``."""
+"""The command line: ``supsae demo | prompts | capture | merge | fit | edit | eval | inspect``; see ``commands.py``."""
 
 from __future__ import annotations
 
@@ -106,6 +106,37 @@ def _edit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cfg", type=float, default=3.0, metavar="X", help="guidance (default: 3)")
 
 
+def _eval(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "dictionary", type=Path, nargs="?", metavar="DICTIONARY", help="default: the Portraits dictionary that ships"
+    )
+    parser.add_argument(
+        "--size", default="full", metavar="SIZE", help="quick, medium or full (the default): how much is asked"
+    )
+    parser.add_argument("--quick", action="store_const", dest="size", const="quick", help="short for --size quick")
+    parser.add_argument(
+        "--out", type=Path, default=Path("supsae-eval"), metavar="FOLDER",
+        help="of the report, the figures and the pictures; a run goes on with what is there (default: ./supsae-eval)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=4711, metavar="N", help="of every choice (default: 4711)")
+    parser.add_argument("--parts", nargs="+", metavar="PART", help="ask these parts only, such as headline removal")
+    parser.add_argument(
+        "--no-pictures", action="store_true", help="judge how the dictionary decodes and reads prompts, nothing else"
+    )
+    other = parser.add_argument_group(
+        "another model", "real SD3.5 has no exact truth: no reader, but proxies on request"
+    )
+    other.add_argument("--model", type=Path, metavar="FOLDER", help="SD3 or SD3.5 in diffusers' layout")
+    other.add_argument(
+        "--clip", type=Path, metavar="FOLDER", help="CLIP in transformers' layout, to compare pictures by"
+    )
+    other.add_argument("--lpips", type=Path, metavar="FILE", help="LPIPS weights, .safetensors, to compare pictures by")
+    other.add_argument("--pictures", type=int, default=16, metavar="N", help="edits to draw for --clip (default: 16)")
+    other.add_argument("--picture-size", default="1024x1024", metavar="WxH", help="in pixels (default: 1024x1024)")
+    other.add_argument("--steps", type=int, default=28, metavar="N", help="of the sampler (default: 28)")
+    other.add_argument("--cfg", type=float, default=4.5, metavar="X", help="guidance (default: 4.5)")
+
+
 def _inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, metavar="FILE|CAPTURE", help="a dictionary file or a capture folder")
     parser.add_argument("--prompt", metavar="TEXT", help="read this prompt's conditioning with the dictionary")
@@ -143,6 +174,12 @@ COMMANDS: dict[str, Command] = {
         'supsae edit --prompt "a portrait of a person with black hair, no hat" --edit "swap hair: red" '
         '--edit "swap hat: crown @ 0.8" --out red.png',
         _edit,
+    ),
+    "eval": Command(
+        "judge a dictionary: on Portraits against exact truth and everything one could use instead; goes on where it "
+        "stopped",
+        "supsae eval my_concepts.safetensors --quick",
+        _eval,
     ),
     "inspect": Command(
         "describe a dictionary or a capture, or read what a prompt says with it",
@@ -183,7 +220,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print(
-            "supsae: stopped. A capture goes on where it stopped when you run the same command again.", file=sys.stderr
+            "supsae: stopped. A capture or an evaluation goes on where it stopped when you run the same command again.",
+            file=sys.stderr,
         )
         return 130
     return 0

@@ -93,7 +93,7 @@ def _capture_activations(
     args: argparse.Namespace, table: ConceptTable, config: CaptureConfig, wording: Wording
 ) -> None:
     """Sample pictures of prompts and record blocks, saying first what it will take."""
-    width, height = _size(args.size)
+    width, height = picture_size(args.size)
     wanted = sites.parse(args.sites)
     from . import recording  # diffusers takes seconds to import: only once the options can be read
 
@@ -111,7 +111,8 @@ def _capture_activations(
     print(f"Wrote the capture {made.folder}. Next: supsae fit {made.folder} --out blocks.safetensors")
 
 
-def _size(text: str) -> tuple[int, int]:
+def picture_size(text: str) -> tuple[int, int]:
+    """Return width and height of a size such as 128x128."""
     match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
     if not match:
         raise ValueError(f"The size {text!r} cannot be read. Write width x height in pixels, such as 128x128.")
@@ -280,6 +281,13 @@ def demo(args: argparse.Namespace) -> None:
     print(report.summary(made))
 
 
+def evaluate(args: argparse.Namespace) -> None:
+    """Judge a dictionary, the one that ships unless another is named."""
+    from . import eval_command
+
+    eval_command.evaluate(args, SHIPPED)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "demo": demo,
     "prompts": draw_prompts,
@@ -287,6 +295,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "merge": merge,
     "fit": fit,
     "edit": edit,
+    "eval": evaluate,
     "inspect": inspect,
 }
 """Spelling → what it does with the parsed arguments."""
