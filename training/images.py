@@ -34,7 +34,7 @@ def sheet(columns: Sequence[Column], rows: Sequence[str], title: str, note: str,
     across = min(across, len(columns))
     bands = [columns[start : start + across] for start in range(0, len(columns), across)]
     width = MARGIN + LABELS + across * (SIDE + GAP) - GAP + MARGIN
-    note_lines = _wrapped(note, font(16), width - 2 * MARGIN)
+    note_lines = wrapped(note, font(16), width - 2 * MARGIN)
     band_height = 62 + len(rows) * (SIDE + GAP) + 20
     height = 84 + len(bands) * band_height + 24 * len(note_lines) + MARGIN
     made = Image.new("RGB", (width, height), PAPER)
@@ -50,7 +50,7 @@ def sheet(columns: Sequence[Column], rows: Sequence[str], title: str, note: str,
 def side_by_side(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> Image.Image:
     """Draw pictures of one size in a row at twice their size, a caption under each."""
     side = 2 * pictures[0].shape[0]
-    lines = [_wrapped(caption, font(17), side) for caption in captions]
+    lines = [wrapped(caption, font(17), side) for caption in captions]
     height = side + 2 * GAP + 24 * max(map(len, lines)) + GAP
     made = Image.new("RGB", (GAP + len(pictures) * (side + GAP), height), PAPER)
     pen = ImageDraw.Draw(made)
@@ -76,6 +76,23 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
         return ImageFont.load_default(size)
     except TypeError:  # Pillow before 10.1 has one size
         return ImageFont.load_default()
+
+
+def mixed(one: tuple[int, int, int], other: tuple[int, int, int], share: float) -> tuple[int, int, int]:
+    """Return a colour with a share of another one in it."""
+    r, g, b = (round(a + share * (z - a)) for a, z in zip(one, other, strict=True))
+    return r, g, b
+
+
+def wrapped(text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
+    """Break a text into lines of at most a width in pixels, between words; a longer word stands alone."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and face.getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines or [""]
 
 
 def _band(made: Image.Image, band: Sequence[Column], rows: Sequence[str], top: int) -> None:
@@ -109,13 +126,3 @@ def _shortened(text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, wi
     while text and face.getlength(text + "…") > width:
         text = text[:-1]
     return text.rstrip() + "…"
-
-
-def _wrapped(text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
-    lines: list[str] = []
-    for word in text.split():
-        if lines and face.getlength(f"{lines[-1]} {word}") <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines or [""]

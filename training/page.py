@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-import numpy as np
 from PIL import Image
 
 from .. import __version__
 from .describe import describe
 from .evaluate import Interval
 from .images import inlined
-from .page_style import SCRIPT, STYLE
+from .page_parts import Bar, bars, document, drawn, percent, photograph, points, terms, tile
+from .page_style import SCRIPT
 from .report import NAMES, SECTIONS, change, counted, mark
 from .trials import Group, Results, Trial, groups
 
@@ -44,24 +44,21 @@ MEANING = {
 def page(results: Results, cosines: Image.Image) -> str:
     """Return the report as one HTML page that needs no other file."""
     made = groups(results.trials)
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>SupSAE on Portraits</title><style>{STYLE}</style></head><body><main>",
-            _hero(results),
-            _tiles(results, made),
-            _numbers(made),
-            _meaning(),
-            *(_gallery(results, group) for group in made),
-            _story(results),
-            _dictionary(results, cosines),
-            _next(results),
-            f"</main><footer>supsae {__version__}, seed {results.settings['seed']}. Every number and case: "
-            f"<code>{escape(results.files['numbers'].name)}</code></footer><script>{SCRIPT}</script></body></html>",
-        ]
+    main = [
+        _hero(results),
+        _tiles(results, made),
+        _numbers(made),
+        _meaning(),
+        *(_gallery(results, group) for group in made),
+        _story(results),
+        _dictionary(results, cosines),
+        _next(results),
+    ]
+    footer = (
+        f"supsae {__version__}, seed {results.settings['seed']}. Every number and case: "
+        f"<code>{escape(results.files['numbers'].name)}</code>"
     )
+    return document("SupSAE on Portraits", "\n".join(main), footer, script=SCRIPT)
 
 
 def _hero(results: Results) -> str:
@@ -75,7 +72,9 @@ def _hero(results: Results) -> str:
 
 
 def _pair(trial: Trial) -> str:
-    pictures = _image(trial.pictures["before"], "before") + _image(trial.pictures["edited"], change(trial, " → "))
+    pictures = photograph(trial.pictures["before"], "before") + photograph(
+        trial.pictures["edited"], change(trial, " → ")
+    )
     fault = FAULTS[mark(trial.outcomes["edited"])]
     return f"<div class=pair>{pictures}<p>{_heading(trial)} {fault}</p></div>"
 
@@ -85,7 +84,7 @@ def _heading(trial: Trial) -> str:
 
 
 def _tiles(results: Results, made: Sequence[Group]) -> str:
-    return f"<section class=tiles>{''.join(_tile(*one) for one in _key_numbers(results, made[0]))}</section>"
+    return f"<section class=tiles>{''.join(tile(*one) for one in _key_numbers(results, made[0]))}</section>"
 
 
 def _key_numbers(results: Results, group: Group) -> list[tuple[str, str, str]]:
@@ -93,16 +92,16 @@ def _key_numbers(results: Results, group: Group) -> list[tuple[str, str, str]]:
     edited, rewrite = group.scores["edited"], group.scores["rewrite"]
     return [
         (
-            _percent(edited.success.estimate),
+            percent(edited.success.estimate),
             f"of {edited.success.count} {group.action}s show the value asked for",
-            f"rewriting the prompt: {_percent(rewrite.success.estimate)}",
+            f"rewriting the prompt: {percent(rewrite.success.estimate)}",
         ),
         (
-            _percent(edited.kept.estimate),
+            percent(edited.kept.estimate),
             "keep every other attribute of the picture",
-            f"rewriting the prompt: {_percent(rewrite.kept.estimate)}",
+            f"rewriting the prompt: {percent(rewrite.kept.estimate)}",
         ),
-        (_percent(results.located), "of what the prompts say is found, concept and words", "in the encoding alone"),
+        (percent(results.located), "of what the prompts say is found, concept and words", "in the encoding alone"),
         (f"{results.untouched} of {len(results.trials)}", "edits at strength 0 change nothing", "bit for bit"),
         (
             f"{results.settings['prompts']}",
@@ -114,10 +113,6 @@ def _key_numbers(results: Results, group: Group) -> list[tuple[str, str, str]]:
 
 def _learning(results: Results) -> float:
     return sum(seconds for name, seconds in results.seconds.items() if "encode" in name or "fit" in name)
-
-
-def _tile(number: str, text: str, aside: str) -> str:
-    return f"<div class=tile><b>{escape(number)}</b><span>{escape(text)}</span><i>{escape(aside)}</i></div>"
 
 
 def _numbers(made: Sequence[Group]) -> str:
@@ -143,33 +138,14 @@ def _group(group: Group) -> str:
     )
 
 
-def _bar(method: str, value: Interval) -> str:
-    left, width, at = 100 * value.low, 100 * (value.high - value.low), 100 * value.estimate
-    return (
-        f"<td>{NAMES[method]}</td><td class=track><span class='axis {method}'>"
-        f"<i style='left:{left:.2f}%;width:{width:.2f}%'></i><b style='left:{at:.2f}%'></b></span></td>"
-        f"<td class=num>{value.estimate:.1%}</td><td class='num faint'>{value.low:.1%} – {value.high:.1%}</td>"
-    )
-
-
 def _bars(label: str, values: Mapping[str, Interval]) -> str:
     """Return one measure as rows of a table, a bar a method."""
-    head = f"<th rowspan={len(values)}>{escape(label)}</th>"
-    rows = [_bar(method, value) for method, value in values.items()]
-    return f"<tr class=first>{head}{rows[0]}</tr>" + "".join(f"<tr>{row}</tr>" for row in rows[1:])
+    return bars(label, [Bar(NAMES[method], method, value) for method, value in values.items()])
 
 
 def _paired(group: Group) -> str:
-    parts = [f"{MEASURES[name].lower()}: {_points(getattr(group, name))}" for name in ("success", "both")]
+    parts = [f"{MEASURES[name].lower()}: {points(getattr(group, name))}" for name in ("success", "both")]
     return f"Edit minus rewrite over the same cases, in points: {'; '.join(parts)}."
-
-
-def _points(value: Interval) -> str:
-    return f"{100 * value.estimate:+.1f} ({100 * value.low:+.1f} to {100 * value.high:+.1f})".replace("-", "−")
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}".replace(".0%", "%")
 
 
 def _attributes(group: Group) -> str:
@@ -182,8 +158,7 @@ def _attributes(group: Group) -> str:
 
 
 def _meaning() -> str:
-    terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in MEANING.items())
-    return f"<section><h2>What they mean</h2><dl>{terms}</dl></section>"
+    return f"<section><h2>What they mean</h2>{terms(MEANING)}</section>"
 
 
 def _gallery(results: Results, group: Group) -> str:
@@ -206,7 +181,7 @@ def _card(results: Results, trial: Trial) -> str:
 
 
 def _figure(trial: Trial, method: str) -> str:
-    picture = _image(trial.pictures[method], f"{NAMES[method]}: {trial.case.prompt.text}")
+    picture = photograph(trial.pictures[method], f"{NAMES[method]}: {trial.case.prompt.text}")
     return f"<figure>{picture}<figcaption>{NAMES[method]}<br>{_verdict(trial, method)}</figcaption></figure>"
 
 
@@ -267,7 +242,7 @@ def _took(seconds: float | None) -> str:
 
 
 def _dictionary(results: Results, cosines: Image.Image) -> str:
-    matrix = _img(inlined(cosines.quantize(128), "PNG"), "cosines between the concepts’ codes")
+    matrix = drawn(inlined(cosines.quantize(128), "PNG"), "cosines between the concepts’ codes")
     return (
         "<section><h2>The dictionary</h2><div class=dictionary>"
         f"<pre>{escape(describe(results.dictionary))}</pre>"
@@ -283,11 +258,3 @@ def _next(results: Results) -> str:
 supsae inspect {file} --prompt "someone with golden hair and a top hat"</pre>
 <p>This is a small world made for measuring, in which the truth of a picture is known. It says how the method behaves;
 it does not say how well another model’s concepts are learnt.</p></section>"""
-
-
-def _image(picture: np.ndarray, alt: str) -> str:
-    return _img(inlined(Image.fromarray(picture), "JPEG"), alt)
-
-
-def _img(source: str, alt: str) -> str:
-    return f'<img alt="{escape(alt, quote=True)}" src="{source}">'

@@ -25,10 +25,14 @@ class Line(NamedTuple):
     name: str
     values: tuple[float, ...]
     """one per place on the horizontal axis, as shares: 1 is 100 %"""
+    ranges: tuple[tuple[float, float], ...] = ()
+    """(low, high) per place, if known"""
+    colour: tuple[int, int, int] | None = None
+    """if it is not to be the next of ``COLOURS``"""
 
 
 def plot(
-    places: Sequence[int], lines: Sequence[Line], *, title: str, across: str, upwards: str, note: str = ""
+    places: Sequence[float], lines: Sequence[Line], *, title: str, across: str, upwards: str, note: str = ""
 ) -> Image.Image:
     """Draw lines of shares over numbered places.
 
@@ -51,7 +55,7 @@ def plot(
     for tick in ticks:
         pen.text((LEFT - 12, frame.y(tick)), f"{tick:.0%}", INK, font(15), anchor="rm")
     for place in _labelled(places):
-        pen.text((frame.x(place), SIZE[1] - BOTTOM + 10), str(place), INK, font(15), anchor="mt")
+        pen.text((frame.x(place), SIZE[1] - BOTTOM + 10), f"{place:g}", INK, font(15), anchor="mt")
     pen.text((LEFT, SIZE[1] - 38), across, INK, font(16))
     pen.text((SIZE[0] - RIGHT, SIZE[1] - 38), note, FAINT, font(15), anchor="ra")
     return made
@@ -70,11 +74,11 @@ def share_ticks(values: Sequence[float]) -> list[float]:
 class _Frame:
     """Where a value stands in the picture."""
 
-    def __init__(self, places: Sequence[int], ticks: Sequence[float]) -> None:
+    def __init__(self, places: Sequence[float], ticks: Sequence[float]) -> None:
         self.places, self.ticks = places, ticks
 
     def x(self, place: float) -> float:
-        span = max(self.places[-1] - self.places[0], 1)
+        span = self.places[-1] - self.places[0] or 1
         return LEFT + 14 + (place - self.places[0]) / span * (SIZE[0] - LEFT - RIGHT - 28)
 
     def y(self, value: float) -> float:
@@ -87,7 +91,9 @@ def _shapes(pen: ImageDraw.ImageDraw, frame: _Frame, lines: Sequence[Line]) -> N
     for tick in frame.ticks:
         _stroke(pen, [(LEFT, frame.y(tick)), (right, frame.y(tick))], GRID, 1)
     _stroke(pen, [(LEFT, TOP), (LEFT, bottom), (right, bottom)], INK, 1)
-    for line, colour in zip(lines, COLOURS, strict=False):
+    for line, colour in _coloured(lines):
+        for place, (low, high) in zip(frame.places, line.ranges, strict=False):
+            _stroke(pen, [(frame.x(place), frame.y(low)), (frame.x(place), frame.y(high))], colour, 2)
         points = [(frame.x(place), frame.y(value)) for place, value in zip(frame.places, line.values, strict=True)]
         _stroke(pen, points, colour, 3)
         for x, y in points:
@@ -96,14 +102,18 @@ def _shapes(pen: ImageDraw.ImageDraw, frame: _Frame, lines: Sequence[Line]) -> N
 
 def _legend(pen: ImageDraw.ImageDraw, lines: Sequence[Line], upwards: str) -> None:
     left = LEFT
-    for line, colour in zip(lines, COLOURS, strict=False):
+    for line, colour in _coloured(lines):
         pen.rectangle([left, 62, left + 18, 66], fill=colour)
         pen.text((left + 26, 54), line.name, INK, font(16))
         left += 26 + round(font(16).getlength(line.name)) + 28
     pen.text((SIZE[0] - RIGHT, 54), upwards, FAINT, font(15), anchor="ra")
 
 
-def _labelled(places: Sequence[int]) -> list[int]:
+def _coloured(lines: Sequence[Line]) -> list[tuple[Line, tuple[int, int, int]]]:
+    return [(line, line.colour or colour) for line, colour in zip(lines, COLOURS, strict=False)]
+
+
+def _labelled(places: Sequence[float]) -> list[float]:
     """Leave out numbers for which there is no room."""
     return list(places[:: max(1, math.ceil(len(places) / 24))])
 
