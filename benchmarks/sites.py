@@ -1,6 +1,6 @@
 """What an edit is worth at each site of the model: ``python benchmarks/sites.py``; writes ``results/sites.json``.
 
-The swaps into unseen pairs of ``edits.py``, same seeds, strength 1. The text entering block 0 follows from the prompt's
+Swaps into unseen pairs, the same for every site, strength 1. The text entering block 0 follows from the prompt's
 own dictionary; deeper blocks and the image stream are captured while pictures are sampled, and tried on fewer cases.
 """
 
@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import edits as rivals
 import numpy as np
+import shared
 import torch
 from tqdm import tqdm
 
@@ -29,7 +29,6 @@ from supsae.training.diffusers_steering import steered
 from supsae.training.recording import SamplingConfig
 from supsae.training.studio import Studio
 
-UNSEEN = "swap, unseen pairs"
 BASE = "cond, pooled"
 PROMPT_SITES = (BASE, "txt@0, pooled")
 RECORDED = "txt@1-2, img@0-3"
@@ -61,8 +60,8 @@ def draw(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], where: W
 
 
 def read(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], sites: str, work: Path) -> list[dict[str, str]]:
-    """Read the edited pictures; readings are kept. An edit of the conditioning itself is shared with ``edits.py``."""
-    file = work / f"{UNSEEN}-{'dictionary' if sites == BASE else sites}-{len(drawn)}.json"
+    """Read the edited pictures; readings are kept."""
+    file = work / f"{sites}-{len(drawn)}.json"
     if not file.exists():
         pictures = draw(models, dictionary, drawn, Where(parse(sites)), sites)
         file.write_text(json.dumps(studio.read(models, pictures)), encoding="utf-8")
@@ -82,15 +81,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=512, help="cases at the usual sites")
     parser.add_argument("--fewer", type=int, default=128, help="cases at the other sites")
-    parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "supsae" / "edits", help="readings kept")
+    parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "supsae" / "sites", help="readings kept")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results") / "sites.json")
     args = parser.parse_args()
-    models, work = studio.load(), args.work / rivals.weights()
+    models, work = studio.load(), args.work / shared.weights()
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        many, _ = rivals.captured(models, Path(folder) / "many", rivals.PROMPTS, rivals.CALIBRATION)
+        many = shared.captured(models, Path(folder) / "many")
         dictionary = fit.fit(many)
-        drawn = rivals.drawn_cases(many, UNSEEN, args.count)
+        drawn = shared.unseen_swaps(many, args.count)
         found = {}
         before = read_plain(models, drawn, work)
         base = judged(drawn, before, read(models, dictionary, drawn, BASE, work))
@@ -115,8 +114,8 @@ def main() -> None:
 
 
 def read_plain(models: Studio, drawn: Sequence[Case], work: Path) -> list[dict[str, str]]:
-    """Read the unedited pictures; shared with ``edits.py``."""
-    file = work / f"{UNSEEN}-no edit-{len(drawn)}.json"
+    """Read the unedited pictures."""
+    file = work / f"no edit-{len(drawn)}.json"
     if not file.exists():
         conds, pooled = models.host.encode([case.prompt.text for case in drawn])
         pictures = studio.draw(models, conds, pooled, [case.seed for case in drawn])
@@ -135,7 +134,7 @@ def recorded(models: Studio, folder: Path) -> Dictionary:
     """Capture streams while pictures are sampled, pairs held out as for the prompt's dictionary, and fit."""
     pictures = DiffusersPictures(models.transformer, lambda cond: studio.negative(models, cond))
     how = SamplingConfig(parse(RECORDED), steps=16, cfg=3.0, width=128, height=128)
-    drawn = capture.CaptureConfig(prompts=PICTURES, calibration=64, held_out=rivals.HELD_OUT)
+    drawn = capture.CaptureConfig(prompts=PICTURES, calibration=64, held_out=shared.HELD_OUT)
     plan = recording.plan(captions.table(), models.host, pictures, drawn, how, captions.WORDING)
     with tqdm(total=len(plan.entries) * how.steps, desc="capture") as bar:
         tell = lambda done, _total, _latents: bar.update(done - bar.n) and None  # noqa: E731

@@ -11,6 +11,7 @@ from . import (
     concepts,
     dictionaries,
     edit,
+    evaluate,
     lock,
     maps,
     portraits,
@@ -41,4 +42,5 @@ class SupSAEExtension(ComfyExtension):
             *read_prompt.NODES,
             *maps.NODES,
             *sweep.NODES,
+            *evaluate.NODES,
         ]

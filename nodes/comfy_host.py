@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from ..portraits import captions, text
 from ..supsae_core.prompts import Wording
-from ..supsae_core.slots import FORMATS, TextFormat
+from ..supsae_core.slots import FORMATS, TextFormat, rows_of
 
 WEIGHTS = Path(text.WEIGHTS).parent
 DICTIONARIES = "supsae"
@@ -73,6 +73,11 @@ def new_dictionary_file(name: str, replace: Callable[[Path], bool]) -> Path:
 def capture_folder(name: str) -> Path:
     """Return <output>/supsae/captures/<name>."""
     return Path(folder_paths.get_output_directory()) / "supsae" / "captures" / file_name(name, "the capture")
+
+
+def evaluation_folder(name: str) -> Path:
+    """Return <output>/supsae/evaluation-<name>."""
+    return Path(folder_paths.get_output_directory()) / "supsae" / file_name(f"evaluation-{name}", "the evaluation")
 
 
 def input_file(name: str, endings: Sequence[str]) -> Path:
@@ -168,6 +173,7 @@ class ComfyText:
         found = [self._count(word) for word in words]
         return {name: tuple(one[name] for one in found) for name in self._keys}
 
+    @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:
         """Encode text by text, so that a prompt's rows do not depend on its neighbours' length."""
         conds, pooled = [], []
@@ -216,6 +222,15 @@ def portraits_clip() -> comfy.sd.CLIP:
         params={}, clip=lambda **_: _Encoders(encoders), tokenizer=lambda **_: _Tokenizer(encoders.tokenizer)
     )
     return comfy.sd.CLIP(target, parameters=sum(one.numel() for one in encoders.parameters()))
+
+
+def portraits_empty(clip: comfy.sd.CLIP, cond: Tensor) -> tuple[Tensor, Tensor]:
+    """Encode the empty prompt to as many rows as a conditioning (L, width) of Portraits: both go through together."""
+    rows, tokens = rows_of(cond, FORMATS["portraits"]), clip.tokenize("")
+    pads = tokens["t5"][0][-1:] * (rows.total - rows.causal - text.CHUNK)
+    laid = {"clip": tokens["clip"] * (rows.causal // text.CHUNK), "t5": [tokens["t5"][0] + pads]}
+    empty, vector = clip.encode_from_tokens(laid, return_pooled=True)
+    return empty[0], vector[0]
 
 
 class _Tokenizer:

@@ -49,6 +49,12 @@ def depth(model: Any) -> int:
     return len(require_sd3(model).joint_blocks)
 
 
+def is_changed(model: Any) -> bool:
+    """Return whether something was patched into a MODEL since its loader made it."""
+    wrapped = any(model.wrappers.values())
+    return bool(wrapped or model.patches or model.object_patches or any(model.model_options.values()))
+
+
 def tapped(options: Options, taps: Taps) -> Options:
     """Return a copy of one call's options with taps around whatever stands on the blocks in this very call.
 

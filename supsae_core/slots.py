@@ -62,6 +62,10 @@ class TextFormat:
     def length_policy(self) -> str:
         return f"{'exactly' if self.cut else 'at least'} {self.least} rows"
 
+    def room(self, encoder: Encoder) -> int:
+        """Return how many tokens of a text fit one causal chunk, or the rows that the other encoder pads to."""
+        return self.chunk - 2 if encoder.causal else self.least - 1
+
     def require_room(self, tokens: Mapping[str, int], text: str) -> None:
         """Refuse a text of so many tokens per encoder where longer ones are cut.
 
@@ -69,7 +73,7 @@ class TextFormat:
             ValueError: naming the encoder, the tokens and the room there is.
         """
         for encoder in self.encoders if self.cut else ():
-            room = self.chunk - 2 if encoder.causal else self.least - 1
+            room = self.room(encoder)
             if tokens[encoder.name] > room:
                 raise ValueError(
                     f"The prompt {text!r} has {tokens[encoder.name]} tokens in {encoder.name!r}, which takes {room} "

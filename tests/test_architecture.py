@@ -40,6 +40,7 @@ ROOMS = {
 DOORS = {
     "training/diffusers_host.py": {"diffusers", "transformers", "accelerate"},
     "training/diffusers_text.py": {"diffusers", "transformers"},
+    "training/clip_host.py": {"transformers"},
     "nodes/comfy_host.py": {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_preview", "server"},
     "nodes/comfy_model.py": {"comfy", "latent_preview"},
 }

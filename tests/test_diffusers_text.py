@@ -4,15 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
-from transformers import (
-    CLIPTextConfig,
-    CLIPTextModelWithProjection,
-    CLIPTokenizer,
-    T5Config,
-    T5EncoderModel,
-    T5TokenizerFast,
-)
+from diffusers import StableDiffusion3Pipeline
 
 from supsae.supsae_core import captures, dictionary, readout
 from supsae.supsae_core.apply import apply
@@ -21,66 +13,25 @@ from supsae.supsae_core.slots import FORMATS, Rows, rows_of
 from supsae.training import cli
 from supsae.training.diffusers_text import DiffusersText, load_pipeline
 
-LETTERS = "abcdefghijklmnopqrstuvwxyz,.'-"
-WORDS = ("red", "blond", "hair", "green", "eyes", "blue", "a", "with", "and", "photo")
 
-
-def clip_tokenizer(pad):
-    """Letters and one pair; "!" is token 0, as it is in CLIP's own vocabulary."""
-    pieces = ["!", *LETTERS, *(f"{letter}</w>" for letter in LETTERS), "ha", "<|startoftext|>", "<|endoftext|>"]
-    vocabulary = {piece: number for number, piece in enumerate(pieces)}
-    return CLIPTokenizer(vocab=vocabulary, merges=[("h", "a")], pad_token=pad, model_max_length=77)
-
-
-def t5_tokenizer():
-    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
-    pieces += [(letter, -3.0) for letter in LETTERS] + [(f"▁{word}", -1.0) for word in WORDS]
-    return T5TokenizerFast(vocab=pieces, extra_ids=0)
-
-
-def clip_encoder(tokenizer, width):
-    return CLIPTextModelWithProjection(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=width, intermediate_size=64, num_hidden_layers=2,
-            num_attention_heads=4, projection_dim=width, bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-        )
-    ).eval()  # fmt: skip
+@pytest.fixture(scope="module")
+def pipeline(sd3):
+    return sd3.pipeline
 
 
 @pytest.fixture(scope="module")
-def pipeline():
-    """SD3's widths, which the layout is known by, in as few and narrow layers as there can be."""
-    torch.manual_seed(0)
-    tokenizers = clip_tokenizer("<|endoftext|>"), clip_tokenizer("!"), t5_tokenizer()
-    t5 = T5Config(vocab_size=len(tokenizers[2]), d_model=4096, d_ff=64, d_kv=16, num_heads=2, num_layers=1)
-    made = StableDiffusion3Pipeline(
-        transformer=SD3Transformer2DModel(
-            sample_size=16, pos_embed_max_size=16, in_channels=16, num_layers=2, attention_head_dim=8,
-            num_attention_heads=2, caption_projection_dim=16, joint_attention_dim=4096, pooled_projection_dim=2048,
-            out_channels=16,
-        ),
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
-        vae=AutoencoderKL(block_out_channels=(4, 4, 4, 4), latent_channels=16, norm_num_groups=2,
-                          down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4),
-        text_encoder=clip_encoder(tokenizers[0], 768), tokenizer=tokenizers[0],
-        text_encoder_2=clip_encoder(tokenizers[1], 1280), tokenizer_2=tokenizers[1],
-        text_encoder_3=T5EncoderModel(t5).eval(), tokenizer_3=tokenizers[2],
-    )  # fmt: skip
-    made.set_progress_bar_config(disable=True)
-    return made
-
-
-@pytest.fixture(scope="module")
-def folder(pipeline, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    pipeline.save_pretrained(folder)
-    return folder
+def folder(sd3):
+    return sd3.folder
 
 
 @pytest.fixture(scope="module")
 def host(folder):
     return DiffusersText(load_pipeline(folder, text_only=True))
+
+
+@pytest.fixture(scope="module")
+def learnt(sd3_learnt):
+    return sd3_learnt
 
 
 def test_rows_are_the_pipelines_own(pipeline, host):
@@ -132,26 +83,6 @@ def test_a_pipeline_without_t5(pipeline):
     parts = {**pipeline.components, "text_encoder_3": None}
     with pytest.raises(ValueError, match="lacks the text encoder t5xxl"):
         DiffusersText(StableDiffusion3Pipeline(**parts))
-
-
-TABLE = """
-hair: [red hair, blond hair]
-eyes: [green eyes, blue eyes]
-"""
-
-
-@pytest.fixture(scope="module")
-def learnt(folder, tmp_path_factory):
-    """What a person types: the capture of the folder's encoders, and the fit."""
-    made = tmp_path_factory.mktemp("learnt")
-    (made / "table.yaml").write_text(TABLE)
-    options = ["--table", made / "table.yaml", "--model", folder, "--prompts", "10", "--calibration", "4"]
-    for command in (
-        ["capture", "--out", made / "capture", *options],
-        ["fit", made / "capture", "--out", made / "d.safetensors"],
-    ):
-        assert cli.main([str(word) for word in command]) == 0
-    return made
 
 
 def test_capture_and_fit_from_the_shell(learnt):

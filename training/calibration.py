@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -51,16 +51,28 @@ def known_reading(dictionary: Dictionary, row: Encoded) -> readout.Reading:
 
 def locate_accuracy(dictionary: Dictionary, rows: Sequence[Encoded]) -> float:
     """Return the share of (prompt, category) read right: concept and exact span, or unmentioned where it is."""
-    right = total = 0
-    for row in rows:
-        total += len(dictionary.table.categories)
-        try:
-            seen, truth = readout.read(dictionary, row.cond), known_reading(dictionary, row)
-        except ValueError:  # too little was learnt to find even the end of the text
-            continue
-        for members in dictionary.table.categories.values():
-            right += _of(dictionary, seen, members) == _of(dictionary, truth, members)
-    return right / max(total, 1)
+    found = [one.exact for row in rows for one in located(dictionary, row)]
+    return sum(found) / max(len(found), 1)
+
+
+class Located(NamedTuple):
+    """How a category of a prompt was read from its rows alone; read as unmentioned is right where it is."""
+
+    exact: bool
+    """concept and span are right"""
+    named: bool
+    """the concept is right, wherever it was found"""
+
+
+def located(dictionary: Dictionary, row: Encoded) -> list[Located]:
+    """Hold what is read in a prompt's rows against its layout, category by category."""
+    categories = dictionary.table.categories.values()
+    try:
+        seen, truth = readout.read(dictionary, row.cond), known_reading(dictionary, row)
+    except ValueError:  # too little was learnt to find even the end of the text
+        return [Located(False, False)] * len(categories)
+    both = [[_of(dictionary, reading, members) for reading in (seen, truth)] for members in categories]
+    return [Located(a == b, {c for c, _ in a} == {c for c, _ in b}) for a, b in both]
 
 
 def _of(dictionary: Dictionary, reading: readout.Reading, members: Sequence[int]) -> set[tuple[int, tuple[int, ...]]]:
@@ -120,7 +132,7 @@ def _gains(
     for before, after in pairs:
         new = swapped(dictionary, before, after)
         try:
-            moved, word = _moves(dictionary, before, after, new)
+            moved, word = moves(dictionary, before, after, new)
         except ValueError:  # never captured, or the prompt leaves no room for a longer phrase
             continue
         for name in dictionary.parts:
@@ -143,10 +155,14 @@ def swapped(dictionary: Dictionary, before: Encoded, after: Encoded) -> int:
     return next(new for old, new in zip(*supports, strict=True) if old != new)
 
 
-def _moves(
+def moves(
     dictionary: Dictionary, before: Encoded, after: Encoded, new: int
 ) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
-    """The change that the dictionary makes and the one that the rewrite makes, on rows that stand for one another."""
+    """Return, per part, the change that a swap makes and its rewrite's, on rows that stand for one another.
+
+    Raises:
+        ValueError: if the concept was never captured, or the prompt leaves no room for a longer phrase.
+    """
     reading, target = known_reading(dictionary, before), known_reading(dictionary, after)
     made = apply(dictionary, before.cond, before.pooled, [Swap(str(dictionary.table.concepts[new]))], reading)
     assert made.pooled is not None

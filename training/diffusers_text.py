@@ -67,7 +67,7 @@ class DiffusersText:
         Raises:
             ValueError: if it lacks one of the three encoders.
         """
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._tokenizers = {name: getattr(pipeline, f"tokenizer{end}") for name, end in PARTS.items()}
         missing = [name for name, end in PARTS.items() if getattr(pipeline, f"text_encoder{end}") is None]
         if missing:
@@ -89,7 +89,7 @@ class DiffusersText:
         """
         for text in texts:
             self.format.require_room({name: sum(counts) for name, counts in self.counts(text.split()).items()}, text)
-        made = self._pipeline.encode_prompt(
+        made = self.pipeline.encode_prompt(
             list(texts),
             list(texts),
             list(texts),

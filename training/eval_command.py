@@ -47,7 +47,7 @@ def _by_pictures(args: argparse.Namespace, learnt: Dictionary) -> None:
 
 
 def _bar(name: str, total: int) -> Callable[[int], None]:
-    bar = tqdm(total=total, desc=f"{name:<14}", unit="picture")
+    bar = tqdm(total=total or None, desc=f"{name:<14}", unit="")
 
     def told(count: int) -> None:
         bar.update(count)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from ..portraits import reader
 from ..portraits.text import TextEncoders, bidirectional_row, causal_chunks, load_encoders
 from ..supsae_core.slots import rows_of
 from . import diffusers_host
+from .batches import alike
 from .host import PortraitsText
 
 WEIGHTS = Path(__file__).parents[1] / "portraits" / "weights"
@@ -90,17 +90,13 @@ def draw(
     Returns:
         (n, 128, 128, 3) bytes, in the order given.
     """
-    order = sorted(range(len(conds)), key=lambda index: len(conds[index]))
     made: dict[int, np.ndarray] = {}
-    for _, same in groupby(order, key=lambda index: len(conds[index])):
-        alike = list(same)
-        for start in range(0, len(alike), batch):
-            some = alike[start : start + batch]
-            rows, vectors, own = [conds[i] for i in some], [pooled[i] for i in some], [seeds[i] for i in some]
-            pictures = _draw_alike(studio, rows, vectors, own, steps, cfg, step and step(some))
-            made.update(zip(some, pictures, strict=True))
-            if progress:
-                progress(len(made), len(conds))
+    for some in alike(conds, batch):
+        rows, vectors, own = [conds[i] for i in some], [pooled[i] for i in some], [seeds[i] for i in some]
+        pictures = _draw_alike(studio, rows, vectors, own, steps, cfg, step and step(some))
+        made.update(zip(some, pictures, strict=True))
+        if progress:
+            progress(len(made), len(conds))
     return np.stack([made[index] for index in range(len(conds))])
 
 

@@ -31,9 +31,11 @@ NODES = {
     "SupSAE_ConceptMap",
     "SupSAE_BlockMap",
     "SupSAE_StrengthSweep",
+    "SupSAE_EvaluateDictionary",
 }  # permanent: people's workflows name them
 WORKFLOWS = [
     "Edit a portrait",
+    "Judge a dictionary",
     "Keep the rest",
     "Learn a dictionary",
     "Steer inside the model",
@@ -210,6 +212,17 @@ def test_workflows_that_show_run_as_they_are(comfy_server, name, pictures, texts
         assert pixels(comfy_server, outputs, titled(workflow, title)).std() > 10, f"{title} is blank"
     for title, words in texts.items():
         assert words in outputs[titled(workflow, title)]["text"][0]
+
+
+def test_judge_a_dictionary_starts_as_it_is(comfy_server):
+    """It is stopped once it has drawn a few pictures: all of them take minutes. test_evaluate runs few to the end."""
+    queued = comfy_server.queue(to_api(load("Judge a dictionary"), comfy_server.object_info()))
+    deadline = time.monotonic() + 120
+    while "SupSAE: The run draws" not in comfy_server.log.read_text(errors="replace") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    comfy_server.interrupt()
+    with pytest.raises(RuntimeError, match="interrupted at SupSAE_EvaluateDictionary"):
+        comfy_server.wait(queued)
 
 
 # --- what the server shows -----------------------------------------------------------------------------------------

@@ -124,7 +124,8 @@ class Gallery:
         for some in _chunks(list(by_reference.items())):
             references = locked.reference(self._painter.draw, *_columns([shot for _, (shot, _) in some]))
             for (key, _), pixels in zip(some, references.pictures, strict=True):
-                self._save(key, pixels)
+                if not self._file(key).exists():
+                    self._save(key, pixels)
             asked = [(index, key, shot) for index, (_, (_, own)) in enumerate(some) for key, shot in own]
             for _, alike in groupby(sorted(asked, key=lambda one: _adapter(one[2])), key=lambda one: _adapter(one[2])):
                 for these in _chunks(list(alike)):

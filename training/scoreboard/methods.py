@@ -80,7 +80,11 @@ def by_dictionary(dictionary: Dictionary) -> Edit:
 
 
 def prepare(
-    dictionary: Dictionary, host: TextHost, capture: Capture | None = None, few: Capture | None = None
+    dictionary: Dictionary,
+    host: TextHost,
+    capture: Capture | None = None,
+    few: Capture | None = None,
+    tick: Callable[[], None] = lambda: None,
 ) -> Methods:
     """Fit whom a dictionary is held against.
 
@@ -89,24 +93,30 @@ def prepare(
         host: encodes the prompts.
         capture: the prompts that the dictionary was fitted on; without it there is the dictionary alone.
         few: a capture of the same concepts in few prompts, to learn from that as well.
+        tick: called now and then; may raise to interrupt.
     """
     edits = {OURS: Method(content_hash(dictionary), by_dictionary(dictionary))}
     if few:
-        learnt = fitting.fit(few)
+        learnt = fitting.fit(few, progress=lambda *_: tick())
         edits[_with(OURS, few)] = Method(content_hash(learnt), by_dictionary(learnt))
-        edits[_with(LINEAR, few)] = _rival(LINEAR, few, host)
+        edits[_with(LINEAR, few)] = _rival(LINEAR, few, host, tick)
     if capture:
-        edits |= {name: _rival(name, capture, host) for name in RIVALS}
+        edits |= {name: _rival(name, capture, host, tick) for name in RIVALS}
     return Methods(host, edits)
+
+
+def rivals() -> int:
+    """Return how many methods there are beside the dictionary when a capture and few prompts are at hand."""
+    return 2 + len(RIVALS)
 
 
 def _with(name: str, capture: Capture) -> str:
     return f"{name}, {sum(entry.set == 'fit' for entry in capture.plan.entries)} prompts"
 
 
-def _rival(name: str, capture: Capture, host: TextHost) -> Method:
+def _rival(name: str, capture: Capture, host: TextHost, tick: Callable[[], None]) -> Method:
     learnt_from = hashlib.sha256(repr(capture.plan).encode()).hexdigest()
-    return Method(f"{name} {learnt_from}", _by_rival(RIVALS[name](capture, host)))
+    return Method(f"{name} {learnt_from}", _by_rival(RIVALS[name](capture, host, progress=lambda *_: tick())))
 
 
 def content_hash(dictionary: Dictionary) -> str:

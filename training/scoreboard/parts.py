@@ -233,7 +233,9 @@ def _wanting(bench: Bench, concept: str, count: int, salt: int) -> list[Task]:
 def text(bench: Bench, size: Size) -> Section:
     """Read and decode fresh prompts, without a picture."""
     config = TextConfig(prompts=size.text, seed=bench.seed)
-    return Section(rounded(text_metrics(bench.dictionary, bench.methods.host, config).json()), [])
+    told = bench.told or (lambda count: None)
+    found = text_metrics(bench.dictionary, bench.methods.host, config, progress=lambda *_: told(0))
+    return Section(rounded(found.json()), [])
 
 
 class Part(NamedTuple):

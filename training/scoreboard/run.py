@@ -166,9 +166,9 @@ def prepared(
     held_out = frozenset(frozenset(pair) for pair in own.get("held_out", ()))
     plan = partial(capturing.plan, dictionary.table, host, wording=captions.WORDING, held_out=held_out)
     whole = plan(config=CaptureConfig(max(own.get("prompts", 300), 10), CALIBRATION, seed=own.get("seed", 0)))
-    many = few = None
+    many, few, told = None, None, lambda count: None
     if config.counts.rivals:
-        hooks.say("Fitting the rivals.")
+        told = hooks.part("fit the rivals", 0)
         many = _captured(host, out / "capture", whole)
         few = _captured(host, out / f"capture-{FEW}", plan(config=CaptureConfig(FEW, CALIBRATION)))
     if not held_out:
@@ -180,7 +180,7 @@ def prepared(
     return Bench(
         dictionary,
         World.of(whole),
-        prepare(dictionary, host, many, few),
+        prepare(dictionary, host, many, few, lambda: told(0)),
         Gallery(painter, out / "pictures", LockConfig()),
         reader.load(),
         second_reader.load(),

@@ -1,0 +1,179 @@
+"""Evaluate Dictionary: what a dictionary is worth, counted on portraits or, without a picture, on its encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from comfy_api.latest import io, ui
+from PIL import Image
+from torch import Tensor
+
+from ..supsae_core.dictionary import Dictionary
+from ..training.reading import check_encoder
+from ..training.scoreboard import files, text_report, text_run
+from ..training.scoreboard.methods import content_hash, rivals
+from ..training.scoreboard.parts import PARTS, SIZES, Size
+from ..training.scoreboard.run import EvalConfig, Hooks, run
+from ..training.scoreboard.swaps import TextConfig
+from . import comfy_host, comfy_model
+from .comfy_painter import Models, comfy_painter, require_portraits
+from .sockets import CATEGORY
+from .sockets import Dictionary as DictionarySocket
+
+SECONDS = 0.35
+"""A portrait on one core takes about that long; for the tooltip."""
+ELSEWHERE = (
+    "No picture was drawn: only of Portraits' pictures is it known what they show. The figures are about what the "
+    "dictionary makes of the text encoders' output."
+)
+UNCONNECTED = "No picture was drawn: connect model and vae to have pictures judged, too."
+
+
+class EvaluateDictionary(io.ComfyNode):
+    """Evaluate Dictionary."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SupSAE_EvaluateDictionary",
+            display_name="Evaluate Dictionary",
+            category=CATEGORY,
+            is_output_node=True,
+            description="Count how often edits by a dictionary do what they should and nothing else, beside writing "
+            "the prompt anew. With Portraits on pictures, whose truth is known; with SD3.5 on the text alone. It can "
+            "be stopped at any time and goes on where it stopped.",
+            search_aliases=["supsae eval", "benchmark", "score", "judge", "quality", "test dictionary"],
+            inputs=inputs(),
+            outputs=[
+                io.String.Output(
+                    display_name="report", tooltip="The key figures, and where the whole report and its pictures lie."
+                ),
+                io.Image.Output(display_name="plot", tooltip="The figures that matter most, as a picture."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, clip, dictionary, size, seed, model=None, vae=None) -> io.NodeOutput:
+        found = evaluate(dictionary, clip, model, vae, EvalConfig(size, seed))
+        plot = comfy_host.to_image(found.plot)
+        return io.NodeOutput(found.report, plot, ui=ui.PreviewImage(plot, cls=cls))
+
+
+def inputs() -> list[Any]:
+    """Return the node's inputs."""
+    taken = "; ".join(f"{name}: {most(size)} pictures at most, about {minutes(size)}" for name, size in SIZES.items())
+    return [
+        io.Clip.Input("clip", tooltip="The text encoders that the dictionary was learnt from."),
+        DictionarySocket.Input("dictionary", tooltip="The dictionary to judge."),
+        io.Combo.Input(
+            "size",
+            options=list(SIZES),
+            default="quick",
+            tooltip=f"How much is asked, and how sure the answer is. On a CPU {taken}. All but quick also learn what "
+            "others would use instead, on the same prompts, and judge it beside the dictionary.",
+        ),
+        io.Int.Input(
+            "seed", default=EvalConfig().seed, min=0, max=2**32 - 1,
+            control_after_generate=False,  # a new seed after every run would draw everything again
+            tooltip="Of all prompts and pictures. The same seed asks the same questions.",
+        ),
+        io.Model.Input(
+            "model", optional=True,
+            tooltip="supsae_portraits_mmdit from Load Diffusion Model, as it is. Without model and VAE, and with any "
+            "other CLIP, no picture is drawn.",
+        ),
+        io.Vae.Input("vae", optional=True, tooltip="supsae_portraits_vae from Load VAE."),
+    ]  # fmt: skip
+
+
+def most(size: Size) -> int:
+    """Return how many pictures a run needs at most; low-rank adapters are trained by the command line alone."""
+    others = rivals() * bool(size.rivals)
+    parts = [part for name, part in PARTS.items() if part.tasks(size) and name != "adapters"]
+    return sum(part.pictures(size, others) for part in parts)
+
+
+def minutes(size: Size) -> str:
+    """Return how long a run takes on a CPU, in words."""
+    found = most(size) * SECONDS / 60
+    return f"{found:.0f} minutes" if found < 90 else f"{found / 60:.1f} hours"
+
+
+class Evaluation(NamedTuple):
+    """What an evaluation found."""
+
+    report: str
+    plot: Image.Image
+
+
+def evaluate(dictionary: Dictionary, clip: Any, model: Any, vae: Any, config: EvalConfig) -> Evaluation:
+    """Judge a dictionary on pictures if they can be drawn and read, else on its text encoders alone.
+
+    Raises:
+        ValueError: if the dictionary is of other encoders, or model and VAE are not Portraits'.
+    """
+    host = comfy_host.ComfyText(clip)
+    check_encoder(dictionary, host)
+    out = comfy_host.evaluation_folder(f"{content_hash(dictionary)[:16]}-{config.size}-{config.seed}")
+    if host.format.name != "portraits":
+        return on_text(dictionary, host, out, config, ELSEWHERE)
+    if model is None and vae is None:
+        return on_text(dictionary, host, out, config, UNCONNECTED)
+    return on_pictures(dictionary, host, Models(model, clip, vae), out, config)
+
+
+def on_text(dictionary: Dictionary, host: comfy_host.ComfyText, out: Path, config: EvalConfig, why: str) -> Evaluation:
+    """Judge what a dictionary makes of prompts, without a picture."""
+    tell = comfy_host.progress()
+    asked = TextConfig(prompts=config.counts.text, seed=config.seed)
+    made = text_run.run_text(dictionary, host, out, asked, progress=lambda _, done, total: tell(done, total))
+    return Evaluation(
+        told(f"{why}\n\n{text_report.summary(made.metrics)}", made.files), Image.open(made.files["cosines"])
+    )
+
+
+def on_pictures(
+    dictionary: Dictionary, host: comfy_host.ComfyText, models: Models, out: Path, config: EvalConfig
+) -> Evaluation:
+    """Run the scoreboard; what lies in its folder already is not drawn again."""
+    require_portraits(models)
+    bar = Bar(comfy_model.previewed_progress(models.model, most(config.counts)))
+    with torch.inference_mode(False):  # some rivals are trained
+        painter = comfy_painter(models, bar.step)
+        found = run(dictionary, painter, out, config, Hooks(comfy_host.say, bar.part), host)
+    written = files.write(found, out)
+    return Evaluation(told(files.summary(found), written), Image.open(written["headline"]))
+
+
+class Bar:
+    """The node's progress bar through all parts of one run."""
+
+    def __init__(self, tell: Callable[[int, Tensor | None], None]) -> None:
+        """Take what is called with (pictures done, denoised latents or None); it may raise to interrupt."""
+        self._tell, self._done, self._end = tell, 0, 0
+
+    def part(self, name: str, pictures: int) -> Callable[[int], None]:
+        """Begin a part of so many pictures at most; return what is called with how many are done."""
+        comfy_host.say(f"{name}: {pictures} pictures at most" if pictures else name)
+        self._done, self._end = self._end, self._end + pictures
+
+        def move(count: int) -> None:
+            self._done = min(self._done + count, self._end)
+            self._tell(self._done, None)
+
+        return move
+
+    def step(self, denoised: Tensor) -> None:
+        """Show a preview, and heed the stop button between two pictures as well."""
+        self._tell(self._done, denoised)
+
+
+def told(figures: str, written: Mapping[str, Path]) -> str:
+    """Return the report: the figures, and where the files lie."""
+    return "\n".join([figures, "", "Written to:", *(f"  {file}" for file in written.values())])
+
+
+NODES = [EvaluateDictionary]
