@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..supsae_core.captures import Capture, Encoded
+from ..supsae_core.captures import Capture
 
 KIND = "supsae.flattened"
 
@@ -53,7 +54,7 @@ class Flattened:
 
     def decode(self, support: Sequence[int]) -> Tensor:
         """Return the modelled features (keep,) of a set of concepts."""
-        return decode(_labels([support], len(self.codes)), self.codes, self.decoder, self.bias)[0]
+        return decode(label_matrix([support], len(self.codes)), self.codes, self.decoder, self.bias)[0]
 
     def edit(
         self, cond: Tensor, pooled: Tensor, old: Sequence[int], new: Sequence[int], strength: float = 1.0
@@ -63,6 +64,8 @@ class Flattened:
         Raises:
             ValueError: if the conditioning has another shape than the captured ones.
         """
+        if not strength:
+            return cond, pooled
         if tuple(cond.shape) != self.shape:
             raise ValueError(f"A flattened model of {self.shape} rows and columns cannot edit {tuple(cond.shape)}.")
         x = torch.cat([cond.flatten(), pooled])
@@ -100,15 +103,12 @@ def decode(labels: Tensor, codes: Tensor, decoder: Tensor, bias: Tensor) -> Tens
     return hidden @ decoder + bias
 
 
+@torch.inference_mode(False)  # ComfyUI runs nodes without gradients
 def fit(
     capture: Capture, config: PaperConfig = PaperConfig(), *, progress: Callable[[int, int], None] | None = None
 ) -> Flattened:
     """Fit the paper's model to a capture's fit prompts by Adam; prompts of another length than most are left out."""
-    rows = [row for row in capture.read() if row.entry.set == "fit"]
-    shape = Counter(tuple(row.cond.shape) for row in rows).most_common(1)[0][0]
-    rows = [row for row in rows if tuple(row.cond.shape) == shape]
-    table = capture.plan.table
-    x, labels = _features(rows), _labels([row.entry.prompt.support(table) for row in rows], len(table))
+    x, labels, shape = flattened(capture, "fit")
     spread = x.amax(0) - x.amin(0)
     kept = (
         spread.topk(min(config.keep, int((spread > 0).sum()))).indices.sort().values
@@ -128,14 +128,33 @@ def fit(
             optimiser.step()
         if progress:
             progress(epoch + 1, config.epochs)
-    return Flattened(kept, codes.detach(), decoder.detach(), bias.detach(), (shape[0], shape[1]))
+    return Flattened(kept, codes.detach(), decoder.detach(), bias.detach(), shape)
 
 
-def _features(rows: Sequence[Encoded]) -> Tensor:
-    return torch.stack([torch.cat([row.cond.flatten(), row.pooled]) for row in rows])
+class Prompts(NamedTuple):
+    """One set of a capture's prompts, flattened by position; prompts of another length than most are left out."""
+
+    x: Tensor
+    """(n, N) rows flattened, the pooled vector behind them"""
+    labels: Tensor
+    """M (n, K)"""
+    shape: tuple[int, int]
+    """rows and width of a conditioning"""
 
 
-def _labels(supports: Sequence[Sequence[int]], size: int) -> Tensor:
+def flattened(capture: Capture, name: str) -> Prompts:
+    """Read the prompts of the set ``name``: ``fit``, ``calibration`` or ``rewrite``."""
+    rows = [row for row in capture.read() if row.entry.set == name]
+    (length, width), _ = Counter((row.cond.shape[0], row.cond.shape[1]) for row in rows).most_common(1)[0]
+    rows = [row for row in rows if len(row.cond) == length]
+    x = torch.stack([torch.cat([row.cond.flatten(), row.pooled]) for row in rows])
+    table = capture.plan.table
+    supports = [row.entry.prompt.support(table) for row in rows]
+    return Prompts(x, label_matrix(supports, len(table)), (length, width))
+
+
+def label_matrix(supports: Sequence[Sequence[int]], size: int) -> Tensor:
+    """Return the labels (n, K) of the concepts that prompts say."""
     labels = torch.zeros(len(supports), size)
     for row, support in zip(labels, supports, strict=True):
         row[list(support)] = 1
