@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import trange
 
@@ -41,6 +41,19 @@ def load(name: str, module: nn.Module, device: torch.device) -> Any:
     return module.to(device).eval().requires_grad_(False)
 
 
+def write(name: str, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Store tensors in half precision as ``weights/name.safetensors``; single numbers stay exact."""
+    file = WEIGHTS / f"{name}.safetensors"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    halved = {k: v if v.ndim == 0 else v.half() for k, v in tensors.items()}
+    save_file(
+        {k: v.detach().cpu().clone().contiguous() for k, v in halved.items()},
+        file,
+        metadata={"format_version": "1", **metadata},
+    )
+    print(f"wrote {file}")
+
+
 def in_parts(function: Callable[[Tensor], Tensor], rows: np.ndarray, device: torch.device, label: str) -> np.ndarray:
     """Map (n, …) arrays through a network in batches under bf16 autocast; returns float16."""
     made = []
@@ -67,6 +80,15 @@ def latents(work: Path, count: int, seed: int, device: torch.device) -> tuple[np
     encoder: AutoEncoder = load("vae/supsae_portraits_vae", AutoEncoder(), device)
     make = lambda: in_parts(lambda rows: encoder.encode(pixels_of(rows)), store, device, "latents")  # noqa: E731
     return cached(work / f"latents-{seed}-{count}.npy", make), factors
+
+
+def decoded(work: Path, count: int, seed: int, device: torch.device) -> tuple[np.ndarray, list[dict[str, str]]]:
+    """Return the pictures of ``latents`` as the decoder shows them, (count, 128, 128, 3) bytes, and their factors."""
+    codes, factors = latents(work, count, seed, device)
+    decoder: AutoEncoder = load("vae/supsae_portraits_vae", AutoEncoder(), device)
+    make = lambda: in_parts(lambda rows: decoder.decode(rows.float()).clamp(0, 1) * 255, codes, device, "decoded")  # noqa: E731
+    file = work / f"decoded-{seed}-{count}.npy"
+    return cached(file, lambda: make().round().astype(np.uint8).transpose(0, 2, 3, 1)), factors
 
 
 def caption_texts(factors: list[dict[str, str]], each: int) -> list[str]:

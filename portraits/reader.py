@@ -40,15 +40,16 @@ class Reader(nn.Module):
     @torch.no_grad()
     def read(self, pictures: Tensor) -> list[dict[str, str]]:
         """Return, per picture, category → value or ``unreadable``."""
-        return [self._values(row) for row in self(pictures).exp()]
+        return [values(row, CONFIDENCE) for row in self(pictures).exp()]
 
-    def _values(self, probabilities: Tensor) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for category, members in table().categories.items():
-            best = max(members, key=lambda index: float(probabilities[index]))
-            sure = float(probabilities[best]) >= CONFIDENCE
-            found[category] = table().concepts[best].name if sure else UNREADABLE
-        return found
+
+def values(scores: Tensor, least: float) -> dict[str, str]:
+    """Name the best value of every category from (K,) scores; ``unreadable`` where the best is below ``least``."""
+    found: dict[str, str] = {}
+    for category, members in table().categories.items():
+        best = max(members, key=lambda index: float(scores[index]))
+        found[category] = table().concepts[best].name if float(scores[best]) >= least else UNREADABLE
+    return found
 
 
 def load(path: Path = WEIGHTS) -> Reader:

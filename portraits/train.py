@@ -9,15 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import captions, scene, text
-from .corpus import WEIGHTS, cached, caption_texts, in_parts, latents, load, pictures, pixels_of, said
+from .corpus import caption_texts, latents, load, pictures, pixels_of, said, write
+from .judges import train_artifacts, train_reader, train_second
 from .mmdit import MMDiT
 from .optimise import optimise
-from .reader import Reader
 from .text import load_encoders
 from .vae import AutoEncoder
 
@@ -84,7 +83,7 @@ def train_text(work: Path, steps: int, device: torch.device) -> None:
     module = optimise(_Reading(), _reading_loss, name="text", steps=steps, rate=1e-3, work=work, ema=0.995)
     assert isinstance(module, _Reading)
     words = json.dumps(list(module.encoders.tokenizer.words))
-    _write("text_encoders", module.encoders, {"vocabulary": words})
+    write("text_encoders", module.encoders.state_dict(), {"vocabulary": words})
 
 
 # --- pictures ------------------------------------------------------------------------------------------------------
@@ -115,47 +114,7 @@ def train_vae(
 
     module = AutoEncoder().to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - stubs lag
     trained = optimise(module, loss, name="vae", steps=steps, rate=1e-3, work=work, ema=0.995)
-    _write("vae/supsae_portraits_vae", trained, {})
-
-
-def train_reader(work: Path, steps: int, device: torch.device, *, count: int = 6000, batch: int = 64) -> None:
-    """Train the reader on renders, half of them passed through the auto-encoder, and write ``reader.safetensors``."""
-    codes, factors = latents(work, count, 1, device)
-    drawn, _ = pictures(work, count, 1)
-    decoder: AutoEncoder = load("vae/supsae_portraits_vae", AutoEncoder(), device)
-    make = lambda: in_parts(lambda rows: decoder.decode(rows.float()).clamp(0, 1) * 255, codes, device, "decoded")  # noqa: E731
-    decoded = cached(work / f"decoded-1-{count}.npy", lambda: make().round().astype(np.uint8).transpose(0, 2, 3, 1))
-    labels = torch.stack([_one_hot(one) for one in factors])
-
-    def loss(module: nn.Module, rng: np.random.Generator) -> Tensor:
-        chosen = rng.integers(0, count, batch)
-        from_vae = rng.random(batch) < 0.6
-        rows = np.stack([decoded[i] if vae else drawn[i] for i, vae in zip(chosen, from_vae, strict=True)])
-        pixels, wanted = _disturb(pixels_of(rows), rng), labels[chosen]
-        blend = batch // 8  # half-and-half pictures: teach it to be unsure
-        pixels[:blend] = (pixels[:blend] + pixels[blend : 2 * blend]) / 2
-        wanted[:blend] = (wanted[:blend] + wanted[blend : 2 * blend]) / 2
-        return -(module(pixels.to(device)) * wanted.to(device)).sum(1).mean()
-
-    module = optimise(Reader().to(device), loss, name="reader", steps=steps, rate=2e-3, work=work, ema=0.99)
-    _write("reader", module, {})
-
-
-def _one_hot(factors: dict[str, str]) -> Tensor:
-    row = torch.zeros(len(captions.table()))
-    row[[captions.table().index(f"{category}: {value}") for category, value in factors.items()]] = 1
-    return row
-
-
-def _disturb(pixels: Tensor, rng: np.random.Generator) -> Tensor:
-    """Blur, shift and add noise, each to a random degree, as a decoder or a saved file might."""
-    if rng.random() < 0.5:
-        small = F.interpolate(pixels, scale_factor=float(rng.uniform(0.5, 1)), mode="bilinear", antialias=True)
-        pixels = F.interpolate(small, size=pixels.shape[-2:], mode="bilinear")
-    pixels = torch.roll(pixels, tuple(rng.integers(-3, 4, 2).tolist()), (2, 3))
-    noise = torch.from_numpy(rng.standard_normal(pixels.shape, np.float32))
-    light = torch.from_numpy(rng.uniform(0.92, 1.08, (len(pixels), 3, 1, 1)).astype(np.float32))
-    return (pixels * light + float(rng.uniform(0, 0.06)) * noise).clamp(0, 1)
+    write("vae/supsae_portraits_vae", trained.state_dict(), {})
 
 
 def train_decoder(work: Path, steps: int, device: torch.device, *, count: int = 6000, batch: int = 8) -> None:
@@ -182,7 +141,7 @@ def train_decoder(work: Path, steps: int, device: torch.device, *, count: int = 
     decoder = whole.taesd_decoder.requires_grad_(True).train()
     trained = optimise(decoder, loss, name="decoder", steps=steps, rate=5e-4, work=work, ema=0.995)
     whole.taesd_decoder.load_state_dict(trained.state_dict())
-    _write("vae/supsae_portraits_vae", whole, {})
+    write("vae/supsae_portraits_vae", whole.state_dict(), {})
 
 
 TRANSFORMER = "diffusion_models/supsae_portraits_mmdit"
@@ -259,35 +218,24 @@ def _train_transformer(
         return ((made.float() - (noise - clean)).square() * weight).mean()
 
     module = optimise(start.to(device), loss, name=name, steps=steps, rate=rate, work=work, ema=ema)
-    _write(TRANSFORMER, module, {})
+    write(TRANSFORMER, module.state_dict(), {})
 
 
-# --- files ---------------------------------------------------------------------------------------------------------
-
-
-def _write(name: str, module: nn.Module, metadata: dict[str, str]) -> None:
-    file = WEIGHTS / f"{name}.safetensors"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    halved = {k: v if v.ndim == 0 else v.half() for k, v in module.state_dict().items()}  # the scale must stay exact
-    save_file(
-        {k: v.detach().cpu().clone().contiguous() for k, v in halved.items()},
-        file,
-        metadata={"format_version": "1", **metadata},
-    )
-    print(f"wrote {file}")
-
+# --- stages ----------------------------------------------------------------------------------------------------------
 
 STAGES: dict[str, tuple[Callable[..., None], int]] = {
     "text": (train_text, 1500),
     "vae": (train_vae, 2000),
     "decoder": (train_decoder, 1200),
     "reader": (train_reader, 2000),
+    "second": (train_second, 3000),
+    "artifacts": (train_artifacts, 3000),
     "model": (train_model, 5500),
     "polish": (train_polish, 1500),
     "lagging": (train_lagging, 600),
     "longer": (train_longer, 5000),
 }
-"""Stage → (function, default steps), in the order they need each other."""
+"""Stage → (function, default steps), in the order they need each other; a step of a closed form is a picture."""
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ The repository root has an `__init__.py`, so pytest would import it under the fo
 Registered as a plugin, because a conftest's hooks are not asked about folders above its own.
 """
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -48,3 +49,109 @@ def learnt(tmp_path_factory):
     plan = capture.plan(table, host, config, captions.WORDING)
     made = capture.run(host, tmp_path_factory.mktemp("learnt") / "capture", plan)
     return Learnt(table, host, made, fit.fit(made), frozenset(frozenset(pair) for pair in plan.held_out))
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz,.'-"
+WORDS = ("red", "blond", "hair", "green", "eyes", "blue", "a", "with", "and", "photo")
+
+
+def clip_tokenizer(pad):
+    """Letters and one pair; "!" is token 0, as it is in CLIP's own vocabulary."""
+    from transformers import CLIPTokenizer
+
+    pieces = ["!", *LETTERS, *(f"{letter}</w>" for letter in LETTERS), "ha", "<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    return CLIPTokenizer(vocab=vocabulary, merges=[("h", "a")], pad_token=pad, model_max_length=77)
+
+
+class TinySD3(NamedTuple):
+    """SD3's classes in as few and narrow layers as there can be, and the folder they are saved in."""
+
+    pipeline: Any
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def sd3(tmp_path_factory):
+    """Random weights of SD3's widths, which the layout is known by."""
+    import torch
+    from diffusers import (
+        AutoencoderKL,
+        FlowMatchEulerDiscreteScheduler,
+        SD3Transformer2DModel,
+        StableDiffusion3Pipeline,
+    )
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection, T5Config, T5EncoderModel, T5TokenizerFast
+
+    def clip_encoder(tokenizer, width):
+        return CLIPTextModelWithProjection(
+            CLIPTextConfig(
+                vocab_size=len(tokenizer), hidden_size=width, intermediate_size=64, num_hidden_layers=2,
+                num_attention_heads=4, projection_dim=width, bos_token_id=tokenizer.bos_token_id,
+                eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+            )
+        ).eval()  # fmt: skip
+
+    torch.manual_seed(0)
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
+    pieces += [(letter, -3.0) for letter in LETTERS] + [(f"▁{word}", -1.0) for word in WORDS]
+    clip_l, clip_g, t5 = (
+        clip_tokenizer("<|endoftext|>"),
+        clip_tokenizer("!"),
+        T5TokenizerFast(vocab=pieces, extra_ids=0),
+    )
+    config = T5Config(vocab_size=len(t5), d_model=4096, d_ff=64, d_kv=16, num_heads=2, num_layers=1)
+    made = StableDiffusion3Pipeline(
+        transformer=SD3Transformer2DModel(
+            sample_size=16, pos_embed_max_size=16, in_channels=16, num_layers=2, attention_head_dim=8,
+            num_attention_heads=2, caption_projection_dim=16, joint_attention_dim=4096, pooled_projection_dim=2048,
+            out_channels=16,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=AutoencoderKL(
+            block_out_channels=(4, 4, 4, 4), latent_channels=16, norm_num_groups=2, shift_factor=0.0609,
+            down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
+        ),
+        text_encoder=clip_encoder(clip_l, 768), tokenizer=clip_l,
+        text_encoder_2=clip_encoder(clip_g, 1280), tokenizer_2=clip_g,
+        text_encoder_3=T5EncoderModel(config).eval(), tokenizer_3=t5,
+    )  # fmt: skip
+    made.set_progress_bar_config(disable=True)
+    folder = tmp_path_factory.mktemp("model")
+    made.save_pretrained(folder)
+    return TinySD3(made, folder)
+
+
+@pytest.fixture(scope="session")
+def sd3_learnt(sd3, tmp_path_factory):
+    """What a person types: the capture of that folder's encoders, and the fit; returns the folder of both."""
+    from supsae.training import cli
+
+    made = tmp_path_factory.mktemp("sd3-learnt")
+    (made / "table.yaml").write_text("hair: [red hair, blond hair]\neyes: [green eyes, blue eyes]\n")
+    options = ["--table", made / "table.yaml", "--model", sd3.folder, "--prompts", "10", "--calibration", "4"]
+    for command in (
+        ["capture", "--out", made / "capture", *options],
+        ["fit", made / "capture", "--out", made / "d.safetensors"],
+    ):
+        assert cli.main([str(word) for word in command]) == 0
+    return made
+
+
+@pytest.fixture(scope="session")
+def clip_folder(tmp_path_factory):
+    """A random CLIP model of pictures of 32 pixels, saved with its tokenizer."""
+    import torch
+    from transformers import CLIPConfig, CLIPModel
+
+    torch.manual_seed(0)
+    folder, tokenizer = tmp_path_factory.mktemp("clip"), clip_tokenizer("<|endoftext|>")
+    shared = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    config = CLIPConfig(
+        text_config={**shared, **ids, "vocab_size": len(tokenizer)},
+        vision_config={**shared, "image_size": 32, "patch_size": 8}, projection_dim=16,
+    )  # fmt: skip
+    CLIPModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
