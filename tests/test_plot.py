@@ -41,6 +41,15 @@ def test_lines_go_through_their_values():
             assert (np.hypot(columns[own] - x, rows[own] - y) < 5).any(), f"{line.name} misses {value}"
 
 
+def test_ranges_reach_from_low_to_high():
+    teal = (0, 128, 128)
+    made = plot((0, 0.5), [Line("one", (0.5, 0.5), ((0.0, 1.0), (0.5, 0.5)), teal)], title="", across="", upwards="")
+    rows, columns = pixels(made, teal)
+    # The first place is 14 px right of the axis; its range spans all of the axis, from 0 to 100 %.
+    own = rows[(abs(columns - LEFT - 14) <= 1) & (rows > TOP - 5)]
+    assert own.min() == pytest.approx(TOP, abs=2) and own.max() == pytest.approx(SIZE[1] - BOTTOM, abs=2)
+
+
 def told(*scores, least=0.0):
     said = tuple(Said(f"hair: {i}", "red hair", score, {"t5": (1,)}, 1.0) for i, score in enumerate(scores))
     return Panel("", PromptReport(said, ("hat",), {"t5": Unexplained(0.5, 0.25)}, least))
