@@ -85,8 +85,9 @@ def test_a_picture_is_scored_alone(shown, judge):
 
 @pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
 def test_planted_damage_is_caught(shown, judge, plant):
-    # benchmarks/judges.py measures all of most kinds, and of every kind more than three quarters.
-    assert judge.is_artifact(plant(shown, np.random.default_rng(0))).float().mean() >= 0.7
+    # benchmarks/judges.py counts all of most kinds and three quarters of the checkerboards, where half of 16 or fewer
+    # would have odds of about 1 in 50; unspoilt renders are caught once in a hundred.
+    assert judge.is_artifact(plant(shown, np.random.default_rng(0))).float().mean() > 0.5
 
 
 @pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)

@@ -19,7 +19,7 @@ from supsae.training.scoreboard.lpips import Convolution, Lpips
 from supsae.training.scoreboard.pictures_of import PictureConfig
 from supsae.training.scoreboard.swaps import TextConfig
 
-SMALL = PictureConfig(cases=2, width=32, height=16, steps=2, cfg=2.0)
+SMALL = PictureConfig(cases=2, width=96, height=64, steps=2, cfg=2.0)
 
 
 def noise(*size, seed=0):
@@ -208,10 +208,10 @@ def test_pictures_are_the_pipelines_own(opened):
     conds, pooled = host.encode(["red hair", "a photo with blond hair"])
     seen = []
     made = pictures_of.draw(host, conds, pooled, [5, 6], SMALL, progress=lambda *at: seen.append(at))
-    assert (made.shape, made.dtype) == ((2, 16, 32, 3), np.uint8)
+    assert (made.shape, made.dtype) == ((2, 64, 96, 3), np.uint8)
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     own = host.pipeline(
-        "red hair", width=32, height=16, num_inference_steps=2, guidance_scale=2.0, output_type="np",
+        "red hair", width=96, height=64, num_inference_steps=2, guidance_scale=2.0, output_type="np",
         generator=torch.Generator().manual_seed(5),
     ).images[0]  # fmt: skip
     assert np.abs(made[0] - 255 * own).max() <= 0.5 + 1e-2  # rounded to bytes
@@ -219,8 +219,10 @@ def test_pictures_are_the_pipelines_own(opened):
 
 
 def test_what_does_not_fit_is_refused(sd3, tmp_path):
-    with pytest.raises(ValueError, match="sides of 40 x 32 must be multiples of 16 pixels"):
-        PictureConfig(width=40, height=32)
+    with pytest.raises(ValueError, match="sides of 72 x 64 must be multiples of 16 pixels, 64 at least"):
+        PictureConfig(width=72, height=64)
+    with pytest.raises(ValueError, match="sides of 64 x 48"):
+        PictureConfig(width=64, height=48)
     with pytest.raises(ValueError, match="At least 2 cases and 1 step are needed, not 1 and 28"):
         PictureConfig(cases=1)
     with pytest.raises(
@@ -232,7 +234,7 @@ def test_what_does_not_fit_is_refused(sd3, tmp_path):
 def test_a_real_models_dictionary_from_its_folder(sd3, sd3_learnt, clip_folder, weights, tmp_path):
     config, told = TextConfig(prompts=4), []
     host, judges = text_run.open_model(sd3.folder, clip_folder, weights, SMALL)
-    assert text_run.cost(config, judges) == "This encodes 8 prompts, and draws 6 pictures of 32 x 16 in 2 steps each."
+    assert text_run.cost(config, judges) == "This encodes 8 prompts, and draws 6 pictures of 96 x 64 in 2 steps each."
     made = text_run.run_text(
         sd3_learnt / "d.safetensors", host, tmp_path, config, judges=judges, progress=lambda *at: told.append(at)
     )

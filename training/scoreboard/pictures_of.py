@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STEP = 16
 """Pixels that sides are a multiple of: a latent's 8, and patches of 2."""
+LEAST = 64
+"""Pixels of a side at least: LPIPS halves pictures five times."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,10 @@ class PictureConfig:
     def __post_init__(self) -> None:
         if self.cases < 2 or self.steps < 1:
             raise ValueError(f"At least 2 cases and 1 step are needed, not {self.cases} and {self.steps}.")
-        if any(side < STEP or side % STEP for side in (self.width, self.height)):
-            raise ValueError(f"The sides of {self.width} x {self.height} must be multiples of {STEP} pixels.")
+        if any(side < LEAST or side % STEP for side in (self.width, self.height)):
+            raise ValueError(
+                f"The sides of {self.width} x {self.height} must be multiples of {STEP} pixels, {LEAST} at least."
+            )
 
 
 def draw(

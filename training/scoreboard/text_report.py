@@ -15,20 +15,19 @@ from ..evaluate import Interval
 from ..images import Column, inlined, sheet
 from ..page_parts import document, terms
 from ..pictures import cosine_picture
+from ..report import NAMES
 from ..trials import METHODS
 from .proxies import Proxies, means
 from .swaps import SPLITS
 from .text import Calibration, SplitScore, TextMetrics
 
-ROWS = {"before": "before", "edited": "SupSAE edit", "rewrite": "prompt rewrite"}
-"""Method → its name on the sheet."""
-LABELS = {**ROWS, "other words": "chance: the edit against other words", "edited_minus_rewrite": "edit − rewrite"}
+LABELS = {**NAMES, "other words": "chance: the edit against other words", "edited_minus_rewrite": "edit − rewrite"}
 """What a mean is of → its name in the report."""
 ON_SHEET = 8
 """Cases shown."""
 WARNING = (
     "Proxies, no truth: nobody has checked what these pictures show. CLIP and LPIPS are learnt judges with faults of "
-    "their own; compare the columns of one table, and look at the pictures."
+    "their own; compare the lines of one table, and look at the pictures."
 )
 MEANING = {
     "Company left": "What decoding leaves unexplained of how a phrase’s tokens change with the words around it "
@@ -167,7 +166,7 @@ def contact_sheet(proxies: Proxies) -> Image.Image:
         Column(case.category, f"{case.old} to {case.wanted}", _squares(proxies, index), ("",) * len(METHODS))
         for index, case in enumerate(proxies.cases[:ON_SHEET])
     ]
-    return sheet(columns, [ROWS[name] for name in METHODS], "Swaps, nothing read or checked", WARNING, across=4)
+    return sheet(columns, list(NAMES.values()), "Swaps, nothing read or checked", WARNING, across=4)
 
 
 def _squares(proxies: Proxies, index: int) -> tuple[np.ndarray, ...]:
