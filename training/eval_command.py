@@ -60,7 +60,7 @@ def _by_text(args: argparse.Namespace, learnt: Dictionary) -> None:
         raise ValueError(
             "Portraits' pictures are judged by exact truth, not by CLIP or LPIPS. Leave them out, or name a --model."
         )
-    config = TextConfig(prompts=SIZES[args.size].text, seed=args.seed)
+    config = TextConfig(prompts=SIZES[args.size].text, seed=args.seed, mention=args.mention)
     if args.model:
         width, height = picture_size(args.picture_size)
         drawing = PictureConfig(args.pictures, width, height, args.steps, args.cfg)

@@ -20,7 +20,10 @@ def check_encoder(learnt: Dictionary, host: TextHost) -> None:
         ValueError: if format or fingerprint do not fit.
     """
     if learnt.format != host.format:
-        raise ValueError(f"This dictionary is for the format {learnt.format.name!r}, not for {host.format.name!r}.")
+        raise ValueError(
+            f"This dictionary is for the format {learnt.format.name!r}, not for {host.format.name!r}. Use it with the "
+            "model and the program that it was captured in, or capture and fit anew here."
+        )
     off = distance(fingerprint(host), learnt.provenance.get("fingerprint", {}))
     if off >= PRECISION:
         raise ValueError(

@@ -95,7 +95,7 @@ def _ahead(rows: Mapping[str, Json], asks: str) -> Told:
         if is_rival(row["method"]) and (apart := lead(rows, row, "both")) is not None
     }
     if leads:
-        nearest = min(leads, key=lambda name: leads[name].low)
+        nearest = min(leads, key=lambda name: leads[name].estimate)
         verdicts = [_is_ahead(one) for one in leads.values()]
         verdict = MISSED if MISSED in verdicts else OPEN if OPEN in verdicts else MET
         yield (asks, f"{points(leads[nearest])}, the nearest: {nearest}", verdict)
