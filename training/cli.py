@@ -123,6 +123,11 @@ def _eval(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-pictures", action="store_true", help="judge how the dictionary decodes and reads prompts, nothing else"
     )
+    parser.add_argument(
+        "--mention", type=float, default=0.75, metavar="P",
+        help="without pictures: chance that a category is mentioned; lower it where prompts grow too long "
+        "(default: 0.75)",
+    )  # fmt: skip
     other = parser.add_argument_group(
         "another model", "real SD3.5 has no exact truth: no reader, but proxies on request"
     )
