@@ -12,6 +12,8 @@ from .methods import NO_EDIT, OURS
 from .rows import LOCK, Json, interval, is_rival, lead
 
 MET, MISSED, OPEN = "met", "missed", "cannot tell"
+ENOUGH = 24
+"""Prompts whose mean curve is taken for the curve; it has no interval."""
 
 
 class Goal(NamedTuple):
@@ -131,15 +133,16 @@ def _several(section: Json, _: Json) -> Told:
 
 def _strength(section: Json, _: Json) -> Told:
     step = section["largest_step"]
-    yield _plain("more strength, more change", "steady" if section["monotone"] else "not steady", section["monotone"])
+    enough, steady = section["count"] >= ENOUGH, section["monotone"]
+    yield _plain("more strength, more change", "steady" if steady else "not steady", steady, enough)
     measured = f"{percent(step)} at most, the mean of {section['count']} prompts"
-    yield _plain("no quarter step above a third of the change at 1", measured, step <= 1 / 3)
+    yield _plain("no quarter step above a third of the change at 1", measured, step <= 1 / 3, enough)
     still = section["untouched_at_0"]
-    yield _plain("nothing changes at strength 0", "the same pixels" if still else "other pixels", still)
+    yield _plain("nothing changes at strength 0", "the same tensors" if still else "other tensors", still)
 
 
-def _plain(asks: str, measured: str, met: bool) -> tuple[str, str, str]:
-    return (asks, measured, MET if met else MISSED)
+def _plain(asks: str, measured: str, met: bool, enough: bool = True) -> tuple[str, str, str]:
+    return (asks, measured, OPEN if not enough else MET if met else MISSED)
 
 
 def _removal(section: Json, _: Json) -> Told:
