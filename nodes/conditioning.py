@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ..supsae_core import edits as core
 from ..supsae_core import readout
-from ..supsae_core.apply import apply
+from ..supsae_core.apply import apply, in_order
 from ..supsae_core.dictionary import Dictionary
-from ..supsae_core.edits import Add, Change, Edit, Remove, Scale, Swap
+from ..supsae_core.edits import Add, AnyEdit, Change, Clear, Keep, Remove, Scale, Swap
 from ..supsae_core.readout import Reading
 
 Conditioning = list[list[Any]]
@@ -40,26 +40,44 @@ class Place(NamedTuple):
     said: tuple[int, ...]
 
 
-def edit(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[Edit]) -> tuple[Conditioning, str]:
-    """Return the edited list and a report; an entry in which nothing changes is passed on as it is.
+class Edited(NamedTuple):
+    """A conditioning after the edits."""
+
+    conditioning: Conditioning
+    report: str
+    places: list[Place]
+    """what was said before"""
+    changes: list[list[Change]]
+    """of every place"""
+
+
+def edit(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit]) -> tuple[Conditioning, str]:
+    """Return the edited list and a report, as ``edit_places`` makes them."""
+    made = edit_places(conditioning, dictionary, edits)
+    return made.conditioning, made.report
+
+
+def edit_places(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit]) -> Edited:
+    """Edit a list and keep what was read; an entry in which nothing changes is passed on as it is.
 
     Raises:
         ValueError: if rows cannot be read, or an edit finds nothing to change anywhere.
     """
     places = [place for index, entry in enumerate(conditioning) for place in read(dictionary, entry, index)]
-    if not places:
+    if not places and edits:
         raise ValueError(
             "This conditioning is empty, or all zeros (Conditioning Zero Out?): no concept can be read or edited. "
             "Connect CLIP Text Encode (Prompt)."
         )
     chosen = choose(dictionary, edits, places)
-    made, lines = [], []
+    made, found_all, lines = [], [], []
     for index, entry in enumerate(conditioning):
         own = [(place, some) for place, some in zip(places, chosen, strict=True) if place.entry == index]
         edited, changes = edit_entry(entry, dictionary, own)
         made.append(edited)
+        found_all += changes
         lines += [line(dictionary, *one, found, len(places)) for one, found in zip(own, changes, strict=True)]
-    return made, "\n".join(lines)
+    return Edited(made, "\n".join(lines), places, found_all)
 
 
 def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place]:
@@ -71,26 +89,43 @@ def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place
     return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
 
 
-def choose(dictionary: Dictionary, edits: Sequence[Edit], places: Sequence[Place]) -> list[list[Edit]]:
+def said_after(dictionary: Dictionary, cond: Tensor, place: Place, changes: Sequence[Change]) -> tuple[int, ...] | None:
+    """Return the concepts that the edited rows (L, width) of a place say; None if they cannot be read any more."""
+    if not changes:
+        return place.said
+    try:
+        rows = in_order(dictionary, cond.float().cpu(), place.reading, changes)
+        return readout.read(dictionary, rows).concepts(dictionary)
+    except ValueError:
+        return None
+
+
+def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Place]) -> list[list[AnyEdit]]:
     """Return the edits of every place.
 
     Raises:
         ValueError: if an edit has no place at all, in the words of the core for the first place.
     """
-    chosen: list[list[Edit]] = [[] for _ in places]
+    chosen: list[list[AnyEdit]] = [[] for _ in places]
     for one in edits:
-        index = dictionary.table.index(one.concept)
-        members = set(dictionary.table.categories[dictionary.table.concepts[index].category])
-        where = WHERE[type(one)](index, members, places)
-        if not where:
-            core.changes(dictionary, [one], places[0].said)
+        index, _, members = core.aim(dictionary.table, one)
+        where = WHERE[type(one)](index, set(members), places)
+        if not where and core.changes(dictionary, [one], places[0].said):
             raise ValueError(
-                f"Nowhere to say {one.concept!r}: the conditioning has parts for areas or masks only, and none of them "
-                "mentions its category. Edit the part before it is given its area or mask."
+                f"Nowhere to say {core.name(one)!r}: the conditioning has parts for areas or masks only, and none of "
+                "them mentions its category. Edit the part before it is given its area or mask."
             )
         for place in where:
             chosen[place].append(one)
     return chosen
+
+
+def _where_any(index: None, members: set[int], places: Sequence[Place]) -> list[int]:
+    return list(range(len(places)))
+
+
+def _where_named(index: None, members: set[int], places: Sequence[Place]) -> list[int]:
+    return [i for i, place in enumerate(places) if members & set(place.said)]
 
 
 def _where_said(index: int, members: set[int], places: Sequence[Place]) -> list[int]:
@@ -102,21 +137,22 @@ def _where_unmentioned(index: int, members: set[int], places: Sequence[Place]) -
 
 
 def _where_mentioned(index: int, members: set[int], places: Sequence[Place]) -> list[int]:
-    mentioned = [i for i, place in enumerate(places) if members & set(place.said)]
-    return mentioned or _where_unmentioned(index, members, places)
+    return _where_named(None, members, places) or _where_unmentioned(index, members, places)
 
 
-WHERE: dict[type, Callable[[int, set[int], Sequence[Place]], list[int]]] = {
+WHERE: dict[type, Callable[[Any, set[int], Sequence[Place]], list[int]]] = {
     Swap: _where_mentioned,
     Add: _where_unmentioned,
     Remove: _where_said,
     Scale: _where_said,
+    Clear: _where_named,
+    Keep: _where_any,
 }
-"""Edit → (concept, its category's concepts, places) → the places it applies to."""
+"""Edit → (concept or None, its category's concepts, places) → the places it applies to."""
 
 
 def edit_entry(
-    entry: list[Any], dictionary: Dictionary, own: Sequence[tuple[Place, Sequence[Edit]]]
+    entry: list[Any], dictionary: Dictionary, own: Sequence[tuple[Place, Sequence[AnyEdit]]]
 ) -> tuple[list[Any], list[list[Change]]]:
     """Edit one entry: rows, pooled vector and what it keeps for ControlNets; return it and the changes of every row."""
     cond, extra = entry
@@ -149,7 +185,7 @@ def _edit_rows(
     dictionary: Dictionary,
     cond: Tensor,
     pooled: Tensor,
-    edits: Sequence[Sequence[Edit]],
+    edits: Sequence[Sequence[AnyEdit]],
     readings: Sequence[Reading | None],
 ) -> tuple[Tensor, Tensor]:
     """Edit (B, L, width) and (P, ·); ComfyUI repeats both to the batch, so unequal numbers are repeated here first."""
@@ -164,34 +200,43 @@ def _edit_rows(
 
 
 def _edit_companion(
-    dictionary: Dictionary, extra: dict[str, Any], key: str, companion: str, edits: Sequence[Edit]
+    dictionary: Dictionary, extra: dict[str, Any], key: str, companion: str, edits: Sequence[AnyEdit]
 ) -> dict[str, Tensor]:
     """Edit the rows meant for ControlNets by what they say themselves; a text that is not about it stays."""
     cond, pooled = extra[key], extra.get(companion)
     places = read(dictionary, [cond, {}], 0)
-    own: list[list[Edit]] = [[] for _ in places]
+    own: list[list[AnyEdit]] = [[] for _ in places]
     for one in dict.fromkeys(edits):
-        index = dictionary.table.index(one.concept)
-        members = set(dictionary.table.categories[dictionary.table.concepts[index].category])
-        for place in WHERE[type(one)](index, members, places):
+        index, _, members = core.aim(dictionary.table, one)
+        for place in WHERE[type(one)](index, set(members), places):
             own[place].append(one)
     vector = pooled if isinstance(pooled, Tensor) else cond.new_zeros(len(cond), dictionary.format.pooled)
     rows, vectors = _edit_rows(dictionary, cond, vector, own, [place.reading for place in places])
     return {key: rows, companion: vectors} if isinstance(pooled, Tensor) else {key: rows}
 
 
-def line(dictionary: Dictionary, place: Place, edits: Sequence[Edit], changes: Sequence[Change], total: int) -> str:
+def title(place: Place) -> str:
+    """Name a place among several."""
+    return f"part {place.entry + 1}, row {place.row + 1}"
+
+
+def line(dictionary: Dictionary, place: Place, edits: Sequence[AnyEdit], changes: Sequence[Change], total: int) -> str:
     """Say what was found at a place and what was changed there."""
-    where = f"part {place.entry + 1}, row {place.row + 1}: " if total > 1 else ""
-    done = ", ".join(_spell(dictionary, edits, change) for change in changes)
+    where = f"{title(place)}: " if total > 1 else ""
+    kept = [f"kept {core.name(one)}" for one in edits if isinstance(one, Keep)] if changes else []
+    done = ", ".join([*(_spell(dictionary, edits, change) for change in changes), *kept])
     return f"{where}found {readout.describe(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"
 
 
-def _spell(dictionary: Dictionary, edits: Sequence[Edit], change: Change) -> str:
+def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> str:
     table = dictionary.table
     old, new = ("" if index is None else str(table.concepts[index]) for index in (change.old, change.new))
-    said = next(one for one in edits if table.index(one.concept) in (change.old, change.new))
-    done = (
-        f"changed {old} to {new}" if old and new else f"added {new}" if new else f"{type(said).__name__.lower()}d {old}"
-    )
-    return f"{done} (strength {said.strength:g})"
+    touched = change.new if change.old is None else change.old
+    said = next(one for one in edits if touched in core.aim(table, one).members)
+    done = f"changed {old} to {new}" if old and new else f"added {new}" if new else f"{GONE[type(said)]} {old}"
+    strength = "" if isinstance(said, Keep) else f" (strength {said.strength:g})"
+    return f"{done}{strength}"
+
+
+GONE: dict[type, str] = {Remove: "removed", Scale: "scaled", Clear: "removed"}
+"""Edit that writes nothing new → what the report calls it."""

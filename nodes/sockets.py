@@ -7,6 +7,9 @@ from comfy_api.latest import io
 CATEGORY = "SupSAE"
 """Where every node of the pack stands in the menu."""
 
+SHOWN_AGAIN = {name: True for name in ("has_intermediate_output",) if name in io.Schema.__dataclass_fields__}
+"""In the schema of a node with a panel: what its last run found is sent again when nothing ran (ComfyUI 0.33)."""
+
 Table = io.Custom("SUPSAE_TABLE")
 """A ``ConceptTable``."""
 Capture = io.Custom("SUPSAE_CAPTURE")

@@ -20,7 +20,8 @@ from ..supsae_core import edits as core
 from ..supsae_core import steer
 from ..supsae_core.apply import added
 from ..supsae_core.dictionary import Dictionary
-from ..supsae_core.edits import Edit
+from ..supsae_core.edits import AnyEdit, Change, Keep
+from ..supsae_core.mix_report import Prompt
 from ..supsae_core.sites import Site
 from ..supsae_core.steer import COND, EMBEDDED, POOLED, Moves, Stretch, Where
 from . import comfy_host
@@ -38,10 +39,12 @@ class Steering:
     """Edits of one Apply to Model node."""
 
     dictionary: Dictionary
-    edits: tuple[Edit, ...]
+    edits: tuple[AnyEdit, ...]
     where: Where
     mask: Tensor | None = None
     """(H, W) in 0 … 1: where in the picture the image stream may change"""
+    told: tuple[Callable[[Sequence[Prompt], str], None], ...] = ()
+    """called once a run with what every positive prompt says before and after, and the report; may be all there is"""
 
 
 class Rows(NamedTuple):
@@ -133,7 +136,8 @@ def merged(steerings: Sequence[Steering]) -> list[Steering]:
     found: dict[tuple, Steering] = {}
     for one in steerings:
         key = (id(one.dictionary), one.where, id(one.mask))
-        found[key] = replace(found[key], edits=found[key].edits + one.edits) if key in found else one
+        both = found.get(key, one)
+        found[key] = one if both is one else replace(both, edits=both.edits + one.edits, told=both.told + one.told)
     return list(found.values())
 
 
@@ -142,10 +146,11 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
     dictionary, lines = steering.dictionary, []
     pairs = [[entry["cross_attn"], entry] for entry in entries]
     places = [place for index, pair in enumerate(pairs) for place in conditionings.read(dictionary, pair, index)]
-    if not places and not negative:
+    if not places and not negative and steering.edits:
         raise ValueError("The positive conditioning holds no text (Conditioning Zero Out?): there is nothing to edit.")
     edits = [one for one in steering.edits if not negative or _mentioned(dictionary, one, places)]
     chosen = conditionings.choose(dictionary, edits, places) if places else []
+    prompts: list[Prompt] = []
     for index, entry in enumerate(entries):
         own = [
             (place, some, core.changes(dictionary, some, place.said))
@@ -153,16 +158,39 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
             if place.entry == index
         ]
         lines += [conditionings.line(dictionary, *one, len(places)) for one in own]
+        moves: list[Moves] = []
         if any(found for _, _, found in own):
             _require(steering, entry)
             moves = [steer.moves(dictionary, place.reading, found, steering.where) for place, _, found in own]
             rows[entry["uuid"]] = _stacked(moves)
+        if steering.told:
+            parts = [(place, found) for place, _, found in own]
+            prompts += _prompts(dictionary, entry["cross_attn"], parts, moves, len(places))
+    if not negative:
+        for tell in steering.told:
+            tell(prompts, "\n".join(lines))
     return lines
 
 
-def _mentioned(dictionary: Dictionary, edit: Edit, places: Sequence[conditionings.Place]) -> bool:
-    members = dictionary.table.categories[dictionary.table.concepts[dictionary.table.index(edit.concept)].category]
-    return any(set(members) & set(place.said) for place in places)
+def _prompts(
+    dictionary: Dictionary,
+    cond: Tensor,
+    parts: Sequence[tuple[conditionings.Place, Sequence[Change]]],
+    moves: Sequence[Moves],
+    total: int,
+) -> list[Prompt]:
+    """Return what the batch rows of one entry say, as they are and with what moves them."""
+    found = []
+    for index, (place, changes) in enumerate(parts):
+        step, rows = moves[index].cond if moves else None, cond[place.row].cpu()
+        after = conditionings.said_after(dictionary, rows if step is None else added(rows, step), place, changes)
+        found.append(Prompt(conditionings.title(place) if total > 1 else "", place.said, after))
+    return found
+
+
+def _mentioned(dictionary: Dictionary, edit: AnyEdit, places: Sequence[conditionings.Place]) -> bool:
+    members = set(core.aim(dictionary.table, edit).members)
+    return isinstance(edit, Keep) or any(members & set(place.said) for place in places)
 
 
 def _require(steering: Steering, entry: Mapping[str, Any]) -> None:
@@ -191,7 +219,9 @@ def _outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     if not steerings or options.get(REFERENCE):
         return executor(*args, **kwargs)
     to_sigma = guider.model_patcher.get_model_object("model_sampling").percent_to_sigma
-    options[KEY] = run = prepare(guider.conds, steerings, to_sigma)
+    run = prepare(guider.conds, steerings, to_sigma)
+    if any(group.rows for group in run.groups):  # else nothing is to be done in any call
+        options[KEY] = run
     comfy_host.say(run.report)
     try:
         return executor(*args, **kwargs)

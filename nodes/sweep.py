@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..supsae_core import factors
 from ..supsae_core.dictionary import Dictionary
-from ..supsae_core.edits import Edit
+from ..supsae_core.edits import AnyEdit, spelled
 from ..training.grid import grid
 from . import comfy_host, conditioning, drawing
 from .drawing import Drawing
@@ -70,7 +70,7 @@ class Sweep(NamedTuple):
     """of the largest number"""
 
 
-def sweep(one: Drawing, dictionary: Dictionary, edits: Sequence[Edit], numbers: Sequence[float]) -> Sweep:
+def sweep(one: Drawing, dictionary: Dictionary, edits: Sequence[AnyEdit], numbers: Sequence[float]) -> Sweep:
     """Draw the picture at every multiple of the edits' strengths.
 
     Raises:
@@ -87,11 +87,6 @@ def sweep(one: Drawing, dictionary: Dictionary, edits: Sequence[Edit], numbers: 
     sheet = grid(rows, [f"{number:g}" for number in numbers], names, title)
     strongest = max(range(len(numbers)), key=lambda i: abs(numbers[i]))
     return Sweep(sheet, torch.cat(pictures), f"times {numbers[strongest]:g}:\n{made[strongest][1]}")
-
-
-def spelled(edit: Edit) -> str:
-    """Return an edit as its node says it, e.g. ``swap hair: red (strength 1)``."""
-    return f"{type(edit).__name__.lower()} {edit.concept} (strength {edit.strength:g})"
 
 
 NODES = [StrengthSweep]

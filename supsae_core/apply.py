@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from . import edits as edits_module
-from . import weights
+from . import kept, weights
 from .dictionary import POOLED, Codes, Dictionary
-from .edits import Change, Edit
+from .edits import AnyEdit, Change
 from .readout import Reading, read
 from .slots import ROLES, Layout, Span, company, first_chunk
 
@@ -34,7 +34,11 @@ class Edited(NamedTuple):
 
 
 def apply(
-    dictionary: Dictionary, cond: Tensor, pooled: Tensor | None, edits: Sequence[Edit], reading: Reading | None = None
+    dictionary: Dictionary,
+    cond: Tensor,
+    pooled: Tensor | None,
+    edits: Sequence[AnyEdit],
+    reading: Reading | None = None,
 ) -> Edited:
     """Edit one conditioning.
 
@@ -138,7 +142,35 @@ def additive_step(dictionary: Dictionary, part: Codes, reading: Reading, found: 
             move[change.old] = alpha if change.scale else -alpha
         if change.new is not None:
             move[change.new] = alpha
-    return torch.stack([move @ part.effect(slot) for slot in range(len(part.lengths))]) @ part.decoder
+    off = off_of(found)
+    steps = [move @ part.effect(slot) for slot in range(len(part.lengths))]
+    if off:
+        steps = [kept.projected(step, kept.basis(part, slot, off)) for slot, step in enumerate(steps)]
+    return torch.stack(steps) @ part.decoder
+
+
+def off_of(found: Sequence[Change]) -> tuple[tuple[int, ...], ...]:
+    """Return what is kept: the same in every change of a stack."""
+    return found[0].off if found else ()
+
+
+def in_order(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change]) -> Tensor:
+    """Return the rows (L, width) of an edited conditioning as they would be written, to read them again.
+
+    A phrase that is longer than the one it replaces ends in pads far behind the text. The transformer does not mind the
+    order of rows, but a reader does. Of the leading encoder alone, which decides what is said.
+    """
+    encoder = [one for one in dictionary.format.encoders if one.name in reading.layouts][-1]
+    layout, size = reading.layouts[encoder.name], dictionary.format.chunk if encoder.causal else len(cond)
+    _, written = _with_room(dictionary, dictionary.parts[encoder.name], layout, found, encoder.name)
+    order = list(range(len(cond)))
+    for change, rows in written:
+        spans = _changed_spans(dictionary, layout, change) if change.old is not None else []
+        if spans and spans[0].rows[-1] // size == rows[0] // size:  # a chunk's own rows go round, the others stay
+            order = [row for row in order if row not in rows]
+            place = order.index(spans[0].rows[-1]) + 1
+            order[place:place] = rows
+    return cond[order]
 
 
 def _said_elsewhere(dictionary: Dictionary, reading: Reading, change: Change) -> bool:
@@ -180,6 +212,7 @@ class _Work:
         name: str,
     ) -> None:
         self.dictionary, self.part, self.chunk, self.total, self.found = dictionary, part, chunk, total, found
+        self.off, self._bases = off_of(found), dict[int, Tensor]()
         self.layout, self.written = _with_room(dictionary, part, layout, found, name)
         self.old = self._company(self.layout.spans)
         moves = torch.stack([self._alpha(change) * (self._after(change) - self.old) for change in found])
@@ -192,12 +225,21 @@ class _Work:
         moved = self.new - self.old
         if REST:
             for role, rows in zip(ROLES, self.layout.roles, strict=True):
-                step[list(rows)] = moved[list(rows)] @ self.part.effect(self.dictionary.role(role))
+                slot = self.dictionary.role(role)
+                step[list(rows)] = self._off(slot, moved[list(rows)] @ self.part.effect(slot))
         for span in self.layout.spans:
-            step[list(span.rows)] = self._span_step(span)
+            step[list(span.rows)] = self._off(span.phrase, self._span_step(span))
         for change, rows in self.written:
-            step[list(rows)] = self._written_step(change, rows)
+            step[list(rows)] = self._off(self.dictionary.role("pad"), self._written_step(change, rows))
         return step
+
+    def _off(self, slot: int, step: Tensor) -> Tensor:
+        """Project the step of a slot's rows off what is kept."""
+        if not self.off:
+            return step
+        if slot not in self._bases:
+            self._bases[slot] = kept.basis(self.part, slot, self.off)
+        return kept.projected(step, self._bases[slot])
 
     def _span_step(self, span: Span) -> Tensor:
         change = next((c for c in self.found if span in self._spans(c)), None)

@@ -150,6 +150,21 @@ class Dictionary:
         return slot
 
 
+@dataclass(frozen=True)
+class Header:
+    """What a dictionary file says of itself; fields as in ``Dictionary``."""
+
+    table: ConceptTable
+    format: TextFormat
+    parts: tuple[str, ...]
+    identified: tuple[bool, ...]
+    slider: tuple[tuple[float, float], ...]
+    provenance: Mapping[str, Any]
+    report: Mapping[str, Any]
+    streams: tuple[str, ...]
+    centres: tuple[float, ...]
+
+
 def save(dictionary: Dictionary, path: str | Path) -> None:
     """Write one ``.safetensors`` file, whole or not at all; ``load`` is the exact inverse."""
     held = dict(dictionary.parts) | {
@@ -182,23 +197,43 @@ def load(path: str | Path) -> Dictionary:
     Raises:
         ValueError: if the file is missing, truncated, of another kind, or of a newer format; says which.
     """
-    path = Path(path)
+    found, tensors = _read(Path(path), whole=True)
+    try:
+        dictionary = _build(found, tensors)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _lacking(Path(path), error) from error
+    _check_shapes(Path(path), dictionary)
+    return dictionary
+
+
+def header(path: str | Path) -> Header:
+    """Read what a dictionary file says of itself, no tensor of it: of a file of any size in milliseconds.
+
+    Raises:
+        ValueError: as ``load``, but for tensors that do not fit.
+    """
+    return _read(Path(path), whole=False)[0]
+
+
+def _read(path: Path, *, whole: bool) -> tuple[Header, dict[str, Tensor]]:
     if not path.is_file():
         raise ValueError(f"There is no dictionary file {path.name!r} in {path.parent}.")
     try:
         with safe_open(path, "pt") as file:
-            header = _header(path, file.metadata() or {})
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+            found = _header(path, file.metadata() or {})
+            tensors = {key: file.get_tensor(key) for key in file.keys()} if whole else {}  # noqa: SIM118 - no mapping
     except (SafetensorError, OSError) as error:
         raise ValueError(
             f"{path.name!r} is not a whole safetensors file ({error}). Copy or download it again."
         ) from error
     try:
-        dictionary = _build(header, tensors)
+        return _parsed(found), tensors
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"The dictionary {path.name!r} lacks something it should hold: {error}.") from error
-    _check_shapes(path, dictionary)
-    return dictionary
+        raise _lacking(path, error) from error
+
+
+def _lacking(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"The dictionary {path.name!r} lacks something it should hold: {error}.")
 
 
 def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -210,6 +245,8 @@ def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
         version, header = int(metadata["format_version"]), json.loads(metadata["header"])
     except (KeyError, ValueError) as error:
         raise ValueError(f"The dictionary {path.name!r} has a damaged header: {error}. Download it again.") from error
+    if not isinstance(header, dict):
+        raise ValueError(f"The dictionary {path.name!r} has a damaged header: no JSON object. Download it again.")
     if version > FORMAT_VERSION:
         raise ValueError(
             f"The dictionary {path.name!r} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. "
@@ -223,24 +260,42 @@ def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     return header
 
 
-def _build(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Dictionary:
-    def held(kind: type[_Held], name: str) -> _Held:
-        return kind(**{f.name: _unpacked(tensors[f"{name}.{f.name}"]) for f in fields(kind)})
-
-    centres = tuple(float(one) for one in header.get("centres", ()))
-    return Dictionary(
-        table=concepts.from_mapping(header["table"]),
+def _parsed(header: Mapping[str, Any]) -> Header:
+    table = concepts.from_mapping(header["table"])
+    if len(header["identified"]) != len(table.categories):
+        raise TypeError(f"'identified' for each of {len(table.categories)} categories")
+    if not all(isinstance(header[key], dict) for key in ("provenance", "report")):
+        raise TypeError("'provenance' and 'report' as JSON objects")
+    return Header(
+        table=table,
         format=FORMATS[header["format"]],
-        parts={name: held(Part, name) for name in header["parts"]},
-        identified=tuple(header["identified"]),
+        parts=tuple(header["parts"]),
+        identified=tuple(bool(one) for one in header["identified"]),
         slider=tuple((float(s), float(a)) for s, a in header["slider"]),
         provenance=header["provenance"],
         report=header["report"],
+        streams=tuple(header.get("streams", ())),
+        centres=tuple(float(one) for one in header.get("centres", ())),
+    )
+
+
+def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
+    def held(kind: type[_Held], name: str) -> _Held:
+        return kind(**{f.name: _unpacked(tensors[f"{name}.{f.name}"]) for f in fields(kind)})
+
+    return Dictionary(
+        table=header.table,
+        format=header.format,
+        parts={name: held(Part, name) for name in header.parts},
+        identified=header.identified,
+        slider=header.slider,
+        provenance=header.provenance,
+        report=header.report,
         streams={
-            name: tuple(held(Codes, f"{name}#{bucket}") for bucket in range(len(centres)))
-            for name in header.get("streams", ())
+            name: tuple(held(Codes, f"{name}#{bucket}") for bucket in range(len(header.centres)))
+            for name in header.streams
         },
-        centres=centres,
+        centres=header.centres,
     )
 
 

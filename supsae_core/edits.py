@@ -1,12 +1,13 @@
-"""What an artist says: swap, add, remove or scale a concept; a stack of edits is one change of support."""
+"""What an artist says: swap, add, remove or scale a concept, clear or keep a category; together one change."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from .concepts import ConceptTable
 from .dictionary import Dictionary
 
 STRENGTHS = (-2.0, 3.0)
@@ -51,7 +52,35 @@ class Scale:
     """which mention of the concept; 0 is every one"""
 
 
+@dataclass(frozen=True)
+class Clear:
+    """Stop saying whatever is said of a category, every mention of it; nothing to do if it is not mentioned."""
+
+    category: str
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Hold a category: all other edits are projected off what its concepts do, and it changes nothing by itself."""
+
+    category: str
+
+
 Edit = Swap | Add | Remove | Scale
+"""What names a concept; the Edit node makes one."""
+AnyEdit = Edit | Clear | Keep
+"""What a stack may hold."""
+
+
+class Aim(NamedTuple):
+    """What an edit is about."""
+
+    index: int | None
+    """the concept it names, or None if it is about the whole category"""
+    category: str
+    members: tuple[int, ...]
+    """concepts of the category"""
 
 
 class Change(NamedTuple):
@@ -67,37 +96,72 @@ class Change(NamedTuple):
     """turn ``old`` by ``strength`` along its own effect, about the category's mean"""
     occurrence: int = 0
     """which mention of ``old``, from 1; 0 is every one"""
+    off: tuple[tuple[int, ...], ...] = ()
+    """per kept category its concepts: what they do is not to be touched"""
 
 
-def changes(dictionary: Dictionary, edits: Sequence[Edit], said: Sequence[int]) -> list[Change]:
+def aim(table: ConceptTable, edit: AnyEdit) -> Aim:
+    """Return what an edit is about.
+
+    Raises:
+        ValueError: if the table lacks its concept or its category; names the nearest ones.
+    """
+    if isinstance(edit, Clear | Keep):
+        members = table.category(edit.category)
+        return Aim(None, table.concepts[members[0]].category, members)
+    index = table.index(edit.concept)
+    category = table.concepts[index].category
+    return Aim(index, category, table.categories[category])
+
+
+def name(edit: AnyEdit) -> str:
+    """Return the concept or category that an edit names, as its node spells it."""
+    return edit.category if isinstance(edit, Clear | Keep) else edit.concept
+
+
+def spelled(edit: AnyEdit) -> str:
+    """Return an edit as a person says it, e.g. ``swap hair: red (strength 1)``."""
+    strength = "" if isinstance(edit, Keep) else f" (strength {edit.strength:g})"
+    return f"{type(edit).__name__.lower()} {name(edit)}{strength}"
+
+
+def changes(dictionary: Dictionary, edits: Sequence[AnyEdit], said: Sequence[int]) -> list[Change]:
     """Resolve edits against what a conditioning says.
 
     Raises:
         ValueError: if a concept is unknown, was never captured, or is not said; if two edits touch one category.
     """
     found: list[Change] = []
-    touched: dict[str, str] = {}
+    touched: dict[str, AnyEdit] = {}
+    kept: dict[str, tuple[int, ...]] = {}
     for edit in edits:
-        index = dictionary.table.index(edit.concept)
-        concept = dictionary.table.concepts[index]
-        dictionary.phrase(index)  # raises if it was never captured
-        if concept.category in touched:
+        index, category, members = aim(dictionary.table, edit)
+        if index is not None:
+            dictionary.phrase(index)  # raises if it was never captured
+        if isinstance(edit, Keep) and isinstance(touched.get(category, edit), Keep):
+            kept[category] = members  # held twice is held
+        elif category in touched:
             raise ValueError(
-                f"Two edits ({touched[concept.category]!r} and {edit.concept!r}) change {concept.category!r}. Keep one."
+                f"Two edits ({name(touched[category])!r} and {name(edit)!r}) change {category!r}. Keep one."
             )
-        touched[concept.category] = edit.concept
-        members = dictionary.table.categories[concept.category]
-        mentions = [one for one in said if one in members]
-        old, which = _occurrence(edit, index, mentions)
-        others = list(dict.fromkeys(mentions)) if old is None else [old]
-        made = EDITS[type(edit)](dictionary, index, others, edit.strength)
-        found += [change._replace(occurrence=which) for change in made]
-    return found
+        touched[category] = edit
+        if not isinstance(edit, Keep):
+            found += _changes(dictionary, edit, index, [one for one in said if one in members])
+    off = tuple(kept.values())
+    return [change._replace(off=off) for change in found] if off else found
 
 
-def _occurrence(edit: Edit, index: int, mentions: Sequence[int]) -> tuple[int | None, int]:
+def _changes(dictionary: Dictionary, edit: Edit | Clear, index: int | None, mentions: Sequence[int]) -> list[Change]:
+    """Return the changes of one edit, given the mentions of its category in order of writing."""
+    old, which = _occurrence(edit, index, mentions)
+    others = list(dict.fromkeys(mentions)) if old is None else [old]
+    made = EDITS[type(edit)](dictionary, index, others, edit.strength)
+    return [change._replace(occurrence=which) for change in made]
+
+
+def _occurrence(edit: Edit | Clear, index: int | None, mentions: Sequence[int]) -> tuple[int | None, int]:
     """Return the mentioned concept that an edit means and which mention of it; (None, 0) for every one."""
-    if isinstance(edit, Add) or not edit.occurrence:
+    if isinstance(edit, Add | Clear) or not edit.occurrence:
         return None, 0
     meant = [place for place, one in enumerate(mentions) if isinstance(edit, Swap) or one == index]
     if not 1 <= edit.occurrence <= len(meant):
@@ -133,21 +197,29 @@ def _remove(dictionary: Dictionary, index: int, others: list[int], slider: float
     return [Change(index, None, strength)] if strength else []
 
 
+def _clear(dictionary: Dictionary, index: None, others: list[int], slider: float) -> list[Change]:
+    for one in others[:1]:
+        _require_unmentioned(dictionary, one, "remove")
+    strength = dictionary.strength(slider)
+    return [Change(old, None, strength) for old in others if strength]
+
+
 def _scale(dictionary: Dictionary, index: int, others: list[int], factor: float) -> list[Change]:
     _require_said(dictionary, index, others, "scale")
     return [Change(index, None, factor - 1, scale=True)] if factor != 1 else []
 
 
-EDITS: dict[type, Callable[[Dictionary, int, list[int], float], list[Change]]] = {
+EDITS: dict[type, Callable[[Dictionary, Any, list[int], float], list[Change]]] = {
     Swap: _swap,
     Add: _add,
     Remove: _remove,
     Scale: _scale,
+    Clear: _clear,
 }
-"""Edit → (dictionary, concept, concepts of its category that are said, strength) → changes."""
+"""Edit → (dictionary, its concept or None, concepts of its category that are said, strength) → changes."""
 
-ACTIONS: dict[str, type] = {edit.__name__.lower(): edit for edit in EDITS}
-"""Spelling in widgets, flags and files → edit."""
+ACTIONS: dict[str, type] = {edit.__name__.lower(): edit for edit in (Swap, Add, Remove, Scale)}
+"""Spelling in widgets, flags and files → edit that names a concept."""
 
 
 def make(action: str, concept: str, strength: float, occurrence: int = 0) -> Edit:
@@ -159,11 +231,7 @@ def make(action: str, concept: str, strength: float, occurrence: int = 0) -> Edi
     """
     if action not in ACTIONS:
         raise ValueError(f"There is no action {action!r}. Actions are: {', '.join(ACTIONS)}.")
-    low, high = STRENGTHS
-    if not (math.isfinite(strength) and low <= strength <= high):
-        raise ValueError(
-            f"The strength {strength!r} of {concept!r} is outside {low:g} … {high:g}. 1 is writing the word."
-        )
+    check_strength(strength, concept)
     if not occurrence:
         return ACTIONS[action](concept, float(strength))
     if ACTIONS[action] is Add:
@@ -173,9 +241,18 @@ def make(action: str, concept: str, strength: float, occurrence: int = 0) -> Edi
     return ACTIONS[action](concept, float(strength), occurrence)
 
 
-def scaled(edit: Edit, factor: float) -> Edit:
-    """Return the edit with its strength times a factor."""
-    return replace(edit, strength=edit.strength * factor)
+def check_strength(strength: float, concept: str) -> None:
+    """Raise ValueError if a strength is no slider position, naming what it is of."""
+    low, high = STRENGTHS
+    if not (math.isfinite(strength) and low <= strength <= high):
+        raise ValueError(
+            f"The strength {strength!r} of {concept!r} is outside {low:g} … {high:g}. 1 is writing the word."
+        )
+
+
+def scaled(edit: AnyEdit, factor: float) -> AnyEdit:
+    """Return the edit with its strength times a factor; what is kept has none."""
+    return edit if isinstance(edit, Keep) else replace(edit, strength=edit.strength * factor)
 
 
 def _require_said(dictionary: Dictionary, index: int, others: list[int], action: str) -> None:

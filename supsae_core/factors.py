@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .edits import STRENGTHS, Edit, scaled
+from .edits import STRENGTHS, AnyEdit, Keep, name, scaled
 
 MOST = 16
 """Factors of one list: every one is a picture."""
@@ -26,7 +26,7 @@ def parse(text: str) -> tuple[float, ...]:
     return found
 
 
-def multiplied(edits: Sequence[Edit], factor: float) -> tuple[Edit, ...]:
+def multiplied(edits: Sequence[AnyEdit], factor: float) -> tuple[AnyEdit, ...]:
     """Return edits with their strengths times a factor.
 
     Raises:
@@ -35,9 +35,9 @@ def multiplied(edits: Sequence[Edit], factor: float) -> tuple[Edit, ...]:
     made = tuple(scaled(one, factor) for one in edits)
     low, high = STRENGTHS
     for one in made:
-        if not low <= one.strength <= high:
+        if not isinstance(one, Keep) and not low <= one.strength <= high:
             raise ValueError(
-                f"{factor:g} times the strength of {one.concept!r} is {one.strength:g}, outside {low:g} … {high:g}. "
+                f"{factor:g} times the strength of {name(one)!r} is {one.strength:g}, outside {low:g} … {high:g}. "
                 "Write smaller numbers, or lower the strength in Concept Edit."
             )
     return made

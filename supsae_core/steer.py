@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .apply import additive_step, cond_step, pooled_step, text_step
+from . import kept
+from .apply import additive_step, cond_step, off_of, pooled_step, text_step
 from .dictionary import Codes, Dictionary
 from .edits import Change
 from .readout import Reading
@@ -190,7 +191,9 @@ def _attended_step(
         company = torch.zeros(len(dictionary.table))
         company[[one for one in said if one != change.old]] = 1
         old, new = (codes.code(dictionary.phrase(one), 0, company) for one in (change.old, change.new))
-        step = step + change.strength * float(codes.gain[change.new]) * (new - old)
+        moved = change.strength * float(codes.gain[change.new]) * (new - old)
+        off = off_of(found)
+        step = step + (kept.projected(moved, kept.basis(codes, dictionary.phrase(change.old), off)) if off else moved)
     return (step @ codes.decoder)[None]
 
 

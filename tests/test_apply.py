@@ -9,8 +9,8 @@ import torch
 from supsae.portraits import captions
 from supsae.supsae_core import apply as applying
 from supsae.supsae_core import prompts
-from supsae.supsae_core.apply import apply, edit_cond
-from supsae.supsae_core.edits import ACTIONS, Add, Change, Remove, Scale, Swap
+from supsae.supsae_core.apply import apply, edit_cond, in_order
+from supsae.supsae_core.edits import ACTIONS, Add, Change, Clear, Keep, Remove, Scale, Swap
 from supsae.supsae_core.prompts import Mention, Prompt
 from supsae.supsae_core.readout import read
 from supsae.supsae_core.slots import Layout, Roles
@@ -59,6 +59,10 @@ def test_every_action_has_a_case():
         [Remove(RED, 0.0)],
         [Scale(RED, 1.0)],
         [Swap(RED), Add(SUIT, 0.0)],
+        [Keep("eyes"), Keep("hat")],
+        [Keep("eyes"), Swap(RED)],
+        [Clear("clothing")],
+        [Clear("hair", 0.0)],
     ],
 )
 def test_no_op_returns_the_very_same_tensors(learnt, row, nothing):
@@ -478,3 +482,90 @@ def test_an_addition_can_be_removed_again(learnt, row):
     torch.testing.assert_close(back.pooled, row.pooled, rtol=0, atol=1e-4)
     with pytest.raises(ValueError, match="Cannot add 'clothing: suit': the prompt says 'clothing: suit' already"):
         apply(learnt.dictionary, added.cond, added.pooled, [Add(SUIT)])
+
+
+def test_clearing_is_removing_what_is_said(learnt, row):
+    made = apply(learnt.dictionary, row.cond, row.pooled, [Clear("eyes", 0.7)])
+    wanted = apply(learnt.dictionary, row.cond, row.pooled, [Remove(EYES, 0.7)])
+    assert torch.equal(made.cond, wanted.cond) and torch.equal(made.pooled, wanted.pooled)
+
+
+KEPT = {"said": "eyes", "not said": "clothing"}
+
+
+def kept_share(learnt, row, edits, category):
+    """How much the codes read out of what edits add point along the category's effects, slot by slot; 1 is all of it.
+
+    Of every row that has a slot of its own before the edit, and of the pooled vector.
+    """
+    dictionary = learnt.dictionary
+    made, members = apply(dictionary, row.cond, row.pooled, edits), list(learnt.table.categories[category])
+    found = []
+
+    def look(part, slot, step):
+        effect = part.effect(slot)[members].double()
+        directions = effect - effect.mean(0)
+        read_out = step.double() @ part.decoder.double().T @ directions.T
+        whole = step.double().norm(dim=-1, keepdim=True) * directions.norm(dim=-1)
+        found.append((read_out.abs() / whole.clamp(min=1e-6)).max())
+
+    for encoder in dictionary.format.encoders:
+        part, layout = dictionary.parts[encoder.name], made.reading.layouts[encoder.name]
+        step = (made.cond - row.cond)[:, encoder.first : encoder.last]
+        slots = [(span.phrase, span.rows) for span in layout.spans]
+        slots += [(dictionary.role(name), rows) for name, rows in layout.roles._asdict().items()]
+        for slot, rows in slots:
+            if rows:
+                look(part, slot, step[list(rows)])
+    look(dictionary.parts["pooled"], 0, (made.pooled - row.pooled)[None])
+    return float(torch.stack(found).max())
+
+
+@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize("action", ACTIONS)
+def test_read_out_of_what_is_kept_stays(learnt, row, action, name):
+    edit = LEGAL[action] if action != "remove" else Remove(CROWN)
+    if KEPT[name] == "clothing" and action == "add":
+        edit = Add(BEACH)
+    free, held = (kept_share(learnt, row, some, KEPT[name]) for some in ([edit], [edit, Keep(KEPT[name])]))
+    assert held < 1e-5 < 1e-2 < free  # 1e-5: conditionings of order 10 are rounded to 24 bits, steps are of order 1
+
+
+def test_what_is_kept_is_read_in_its_place_behind_three_swaps(learnt):
+    """Its tokens move with their company; a reader would not find them if they stood still."""
+    parts = (RED, "and", EYES, "with", CROWN, "in front of", BEACH, "wearing", SUIT)
+    row = learnt.encoded(said(learnt, "a drawing of someone with", *parts))
+    edits = [Swap(BLACK), Swap(TOP_HAT), Swap(CITY), Keep("eyes"), Keep("clothing")]
+    made = apply(learnt.dictionary, row.cond, row.pooled, edits)
+    wanted = [learnt.table.index(name) for name in (BLACK, EYES, TOP_HAT, CITY, SUIT)]
+    assert list(read(learnt.dictionary, made.cond).concepts(learnt.dictionary)) == wanted
+    for layout in made.reading.layouts.values():
+        (eyes,) = [one for one in layout.spans if learnt.table.phrases[one.phrase].concept == learnt.table.index(EYES)]
+        assert not torch.equal(made.cond[list(eyes.rows)], row.cond[list(eyes.rows)])
+
+
+def test_keeping_costs_an_edit_little(learnt, row):
+    """Most of what a swap does is about other things: it comes as near to the rewrite."""
+    target = learnt.encoded(said(learnt, "a drawing of someone with", BLACK, "and", EYES, "with", CROWN))
+    free, held = (apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK), *some]) for some in ([], [Keep("eyes")]))
+    far = [(one.cond - target.cond).square().sum() for one in (free, held)]
+    assert far[0] != far[1] and far[1] < 1.1 * far[0] < 0.5 * (row.cond - target.cond).square().sum()
+
+
+def test_edited_rows_are_read_in_the_order_of_writing(learnt):
+    # "smiling" → "sad face": "face" stands on the last pad, where a reader does not find it as part of the phrase
+    smile, sad = "expression: smile", "expression: sad"
+    row = learnt.encoded(said(learnt, "a drawing of someone", smile, "with", RED))
+    made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(sad)])
+    assert learnt.table.index(sad) not in read(learnt.dictionary, made.cond).concepts(learnt.dictionary)
+    rows = in_order(learnt.dictionary, made.cond, made.reading, made.changes)
+    wanted = tuple(learnt.table.index(name) for name in (sad, RED))
+    assert read(learnt.dictionary, rows).concepts(learnt.dictionary) == wanted
+    # the leading encoder's 48 rows alone: "smiling" stands on row 4 of them, the last pad comes behind it
+    order = [*range(48 + 5), 95, *range(48 + 5, 95)]
+    assert torch.equal(rows, made.cond[order])
+
+
+def test_what_fits_is_in_order_already(learnt, row):
+    made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK), Add(SUIT)])
+    assert torch.equal(in_order(learnt.dictionary, made.cond, made.reading, made.changes), made.cond)

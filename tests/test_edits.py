@@ -5,9 +5,26 @@ from dataclasses import replace
 import pytest
 
 from supsae.supsae_core import edits
-from supsae.supsae_core.edits import ACTIONS, EDITS, STRENGTHS, Add, Change, Remove, Scale, Swap, changes, make, scaled
+from supsae.supsae_core.edits import (
+    ACTIONS,
+    EDITS,
+    STRENGTHS,
+    Add,
+    Change,
+    Clear,
+    Keep,
+    Remove,
+    Scale,
+    Swap,
+    aim,
+    changes,
+    make,
+    name,
+    scaled,
+    spelled,
+)
 
-assert EDITS and len(ACTIONS) == len(EDITS), "the tables of edits are empty or differ"
+assert EDITS and ACTIONS, "the tables of edits are empty"
 
 BEACH, FOREST, CITY = "background: beach", "background: forest", "background: city"
 RED = "hair: red"
@@ -24,7 +41,7 @@ def resolved(dictionary, asked, *said):
     return [
         (
             *(None if one is None else str(dictionary.table.concepts[one]) for one in (change.old, change.new)),
-            *(change[2:] if change.occurrence else change[2:-1]),
+            *(change[2:5] if change.occurrence else change[2:4]),
         )
         for change in changes(dictionary, asked, [index(one) for one in said])
     ]
@@ -50,12 +67,63 @@ RESOLVED = {
     "swap the second beach": ([Swap(CITY, 1.0, 2)], (BEACH, BEACH), [(BEACH, CITY, 2.0, False, 2)]),
     "remove the second beach": ([Remove(BEACH, 1.0, 2)], (BEACH, FOREST, BEACH), [(BEACH, None, 2.0, False, 2)]),
     "scale the first beach": ([Scale(BEACH, 1.5, 1)], (BEACH, BEACH), [(BEACH, None, 0.5, True, 1)]),
+    "clear": ([Clear("background")], (RED, BEACH), [(BEACH, None, 2.0, False)]),
+    "clear of two": (
+        [Clear("Background", 0.5)],
+        (BEACH, FOREST),
+        [(BEACH, None, 1.0, False), (FOREST, None, 1.0, False)],
+    ),
+    "clear of two mentions": ([Clear("background")], (BEACH, BEACH), [(BEACH, None, 2.0, False)]),
+    "clear of nothing": ([Clear("background")], (RED,), []),
+    "clear at 0": ([Clear("background", 0.0)], (BEACH,), []),
+    "keep": ([Keep("background")], (BEACH,), []),
+    "keep beside": ([Keep("hair"), Swap(FOREST)], (BEACH,), [(BEACH, FOREST, 2.0, False)]),
+    "keep twice": ([Keep("hair"), Keep("HAIR")], (BEACH,), []),
     "none": ([], (BEACH,), []),
 }
 
 
 def test_every_edit_is_resolved_somewhere():
-    assert {type(one) for asked, _, _ in RESOLVED.values() for one in asked} == set(EDITS)
+    assert {type(one) for asked, _, _ in RESOLVED.values() for one in asked} == {*EDITS, Keep}
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_what_is_kept_stands_in_every_change(dictionary, place):
+    categories = dictionary.table.categories
+    asked = [Swap(FOREST), Clear("hat")]
+    asked.insert(place, Keep("Eyes"))  # before or behind what it is kept from
+    said = [dictionary.table.index(one) for one in (BEACH, "hat: crown")]
+    found = changes(dictionary, [*asked, Keep("hair")], said)
+    assert [change.off for change in found] == [(categories["eyes"], categories["hair"])] * 2
+    assert [change.off for change in changes(dictionary, [Swap(FOREST)], said)] == [()]
+
+
+@pytest.mark.parametrize(
+    ("edit", "about", "text"),
+    [
+        (Swap(RED, 0.5), ("hair: red", "hair"), "swap hair: red (strength 0.5)"),
+        (Add(RED), ("hair: red", "hair"), "add hair: red (strength 1)"),
+        (Remove(RED), ("hair: red", "hair"), "remove hair: red (strength 1)"),
+        (Scale(RED), ("hair: red", "hair"), "scale hair: red (strength 1)"),
+        (Clear("hair", 0.5), (None, "hair"), "clear hair (strength 0.5)"),
+        (Keep("hair"), (None, "hair"), "keep hair"),
+    ],
+)
+def test_aim_and_spelling(dictionary, edit, about, text):
+    table = dictionary.table
+    index, category, members = aim(table, edit)
+    assert (None if index is None else str(table.concepts[index]), category) == about
+    assert members == table.categories["hair"]
+    assert spelled(edit) == text and name(edit) == (about[0] or about[1])
+    assert aim(table, scaled(edit, 2)) == aim(table, edit)
+
+
+def test_actions_are_permanent():
+    assert list(ACTIONS) == ["swap", "add", "remove", "scale"]  # a widget stores them
+
+
+def test_strength_of_what_is_kept_is_none(dictionary):
+    assert scaled(Keep("hair"), 0.5) == Keep("hair") and scaled(Clear("hair"), 0.5) == Clear("hair", 0.5)
 
 
 @pytest.mark.parametrize("name", RESOLVED)
@@ -86,6 +154,12 @@ def test_resolution(dictionary, name):
             (BEACH,),
             "Two edits .'background: forest' and 'background: beach'. change 'backgr",
         ),
+        ([Keep("hair"), Swap(RED)], (), "Two edits .'hair' and 'hair: red'. change 'hair'. Keep one"),
+        ([Swap(RED), Keep("hair")], (), "Two edits .'hair: red' and 'hair'. change 'hair'. Keep one"),
+        ([Clear("hair"), Keep("hair")], (), "Two edits .'hair' and 'hair'. change 'hair'. Keep one"),
+        ([Clear("hair"), Clear("hair")], (), "Two edits .'hair' and 'hair'. change 'hair'. Keep one"),
+        ([Clear("horns")], (), "no category 'horns' in this table. It has: background, hair"),
+        ([Keep("horns")], (), "no category 'horns' in this table"),
     ],
 )
 def test_what_cannot_be_done_says_why(dictionary, asked, said, message):
@@ -93,13 +167,14 @@ def test_what_cannot_be_done_says_why(dictionary, asked, said, message):
         resolved(dictionary, asked, *said)
 
 
-@pytest.mark.parametrize("asked", [Add(BEACH), Remove(BEACH), Swap(BEACH)])
+@pytest.mark.parametrize("asked", [Add(BEACH), Remove(BEACH), Swap(BEACH), Clear("background")])
 def test_what_was_never_left_out_cannot_be_added_or_removed(dictionary, asked):
     blind = replace(dictionary, identified=(False, *dictionary.identified[1:]))
-    said = (BEACH,) if isinstance(asked, Remove) else ()
+    said = (BEACH,) if isinstance(asked, Remove | Clear) else ()
     with pytest.raises(ValueError, match="every captured prompt mentions 'background'.*lower mention rate, or swap"):
         resolved(blind, [asked], *said)
     assert resolved(blind, [Swap(FOREST)], BEACH) == [(BEACH, FOREST, 2.0, False)]
+    assert resolved(blind, [Clear("background")]) == []
 
 
 def test_what_was_never_captured_cannot_be_said(dictionary):
@@ -137,5 +212,7 @@ def test_unknown_action():
 
 
 def test_changes_are_what_their_fields_say():
-    assert Change(1, 2, 0.5)._asdict() == {"old": 1, "new": 2, "strength": 0.5, "scale": False, "occurrence": 0}
+    wanted = {"old": 1, "new": 2, "strength": 0.5, "scale": False, "occurrence": 0, "off": ()}
+    assert Change(1, 2, 0.5)._asdict() == wanted
     assert edits.Edit == Swap | Add | Remove | Scale
+    assert edits.AnyEdit == edits.Edit | Clear | Keep

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supsae.supsae_core.edits import Scale, Swap
+from supsae.supsae_core.edits import Clear, Keep, Scale, Swap
 from supsae.supsae_core.factors import MOST, multiplied, parse
 
 
@@ -34,3 +34,9 @@ def test_every_strength_is_multiplied():
 def test_a_strength_stays_in_its_range():
     with pytest.raises(ValueError, match=r"2 times the strength of 'hair: red' is 4, outside -2 … 3"):
         multiplied([Swap("hair: red", 2.0)], 2.0)
+
+
+def test_what_is_kept_has_no_strength_to_multiply():
+    assert multiplied([Keep("eyes"), Clear("hat", 0.8)], 0.5) == (Keep("eyes"), Clear("hat", 0.4))
+    with pytest.raises(ValueError, match=r"2 times the strength of 'hat' is 4"):
+        multiplied([Keep("eyes"), Clear("hat", 2.0)], 2.0)

@@ -7,7 +7,7 @@ import torch
 
 from supsae.supsae_core import edits, readout, steer
 from supsae.supsae_core.dictionary import Codes
-from supsae.supsae_core.edits import Add, Remove, Swap
+from supsae.supsae_core.edits import Add, Keep, Remove, Swap
 from supsae.supsae_core.sites import parse
 from supsae.supsae_core.steer import STEPS, Stretch, Where, at_level, on_grid, stretches
 from supsae.supsae_core.streams import IMAGE, TEXT
@@ -148,3 +148,26 @@ def test_sites_that_a_dictionary_has(deep):
     steer.check(deep, Where(parse("cond, pooled")), masked=False)
     steer.check(deep, Where(parse("txt@0-2, img@2")), masked=False)
     steer.check(deep, Where(parse("img@3")), masked=True)
+
+
+@pytest.mark.parametrize(("site", "rows"), [("img@2", "mean"), ("img@3", "attention")])
+def test_steps_inside_the_model_leave_what_is_kept(deep, reading, learnt, site, rows):
+    """Of three codes, two are what three expressions do about their mean: the step keeps the third."""
+    free, held = (moved(deep, reading, site, Swap("hair: red"), *some) for some in ([], [Keep("expression")]))
+    (before,), (after,) = free.streams.values(), held.streams.values()
+    codes, members = deep.streams[f"{site}/{rows}"][0], list(learnt.table.categories["expression"])
+    effect = codes.effect(0 if rows == "mean" else deep.phrase(learnt.table.index("hair: blond")))[members]
+    read_out = [(step[0] @ codes.decoder.T @ (effect - effect.mean(0)).T).abs().max() for step in (before, after)]
+    assert len(members) == 3 and read_out[1] < 1e-4 * read_out[0] and after.any()
+
+
+def test_the_text_stream_leaves_what_is_kept(deep, reading, learnt):
+    free, held = (moved(deep, reading, "txt@1", Swap("hair: red"), *some) for some in ([], [Keep("expression")]))
+    (before,), (after,) = free.streams.values(), held.streams.values()
+    codes, members = deep.streams["txt@1/other"][0], list(learnt.table.categories["expression"])
+    crown = list(reading.layouts["t5"].spans[1].rows)
+    effect = codes.effect(deep.phrase(learnt.table.index("hat: crown")))[members]
+    read_out = [
+        (step[0, crown] @ codes.decoder.T @ (effect - effect.mean(0)).T).abs().max() for step in (before, after)
+    ]
+    assert read_out[1] < 1e-4 * read_out[0] and after[0, crown].any()
