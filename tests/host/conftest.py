@@ -5,6 +5,8 @@ $COMFYUI_PYTHON, else .venv or venv in the checkout. Without one they are skippe
 
 `comfy_server`: a running server with a fresh copy of this checkout as a custom node, and a client for it.
 `comfy_python`: run a script in ComfyUI's interpreter, `comfy` and `supsae` importable.
+`browser`: a headless Chromium. `comfy_page`: opens ComfyUI's page in it, once with the frontend that ComfyUI requires, and
+once with each of $COMFYUI_FRONTENDS (folders of the package comfyui_frontend_package, separated as in $PATH).
 """
 
 import json
@@ -17,11 +19,14 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+import page
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -157,10 +162,9 @@ def copy_checkout(to: Path) -> None:
             shutil.copy(ROOT / name, to / name)
 
 
-@pytest.fixture(scope="session")
-def comfy_server(comfy, tmp_path_factory):
-    """Start a server with a copy of this checkout as its only custom node; yield a Server; end it."""
-    base = tmp_path_factory.mktemp("comfyui")
+@contextmanager
+def serving(comfy: Comfy, base: Path, *options: str | Path) -> Iterator[Server]:
+    """Start a server with a copy of this checkout as its only custom node; end it."""
     for name in ("custom_nodes", "input", "output", "models"):
         (base / name).mkdir()
     copy_checkout(base / "custom_nodes" / "ComfyUI-SupSAE")
@@ -168,7 +172,7 @@ def comfy_server(comfy, tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [comfy.python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(port), "--base-directory", base]
-    command += ["--disable-api-nodes", "--disable-auto-launch", "--database-url", "sqlite:///:memory:"]
+    command += ["--disable-api-nodes", "--disable-auto-launch", "--database-url", "sqlite:///:memory:", *options]
     streams = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
     with (base / "server.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=comfy.path, env=environment(), stdout=log, **streams)
@@ -183,6 +187,72 @@ def comfy_server(comfy, tmp_path_factory):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="session")
+def comfy_server(comfy, tmp_path_factory):
+    """A running Server."""
+    with serving(comfy, tmp_path_factory.mktemp("comfyui")) as server:
+        yield server
+
+
+FRONTENDS = {"required": None} | {
+    path.parent.name: path / "static"
+    for path in map(Path, filter(None, os.environ.get("COMFYUI_FRONTENDS", "").split(os.pathsep)))
+}
+"""Name in a test's id → folder of the frontend, None for the one that ComfyUI requires."""
+
+
+@pytest.fixture(scope="session")
+def browser(comfy):
+    """A headless Chromium."""
+    pytest.importorskip("playwright", reason="no Playwright: pip install playwright")
+    executable = page.find_chromium()
+    if executable is None:
+        pytest.skip("no Chromium or Chrome: install Debian's chromium, or set CHROMIUM to its path")
+    with page.chromium(executable) as found:
+        yield found
+
+
+@pytest.fixture(scope="session", params=FRONTENDS)
+def frontend(request, comfy, browser, tmp_path_factory):
+    """A running Server with one of the frontends."""
+    folder = FRONTENDS[request.param]
+    if folder is None:
+        yield request.getfixturevalue("comfy_server")
+        return
+    with serving(comfy, tmp_path_factory.mktemp("frontend"), "--front-end-root", folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def opened_pages(frontend):
+    """Pages by their settings: opening one takes seconds, loading another workflow does not."""
+    found: dict[tuple, page.ComfyPage] = {}
+    yield found
+    for own in found.values():
+        own.page.context.close()
+
+
+@pytest.fixture
+def comfy_page(browser, frontend, opened_pages):
+    """Return `open(**settings)`: ComfyUI's page, with nothing in it; at the end it must have had no complaint."""
+    used = []
+
+    def open_page(**settings: Any) -> page.ComfyPage:
+        wanted = page.SETTINGS | settings
+        for name, value in wanted.items():
+            frontend.request(f"/api/settings/{name}", value)
+        key = tuple(sorted(wanted.items()))
+        if key not in opened_pages:
+            opened_pages[key] = page.ComfyPage(browser.new_context(viewport=page.VIEWPORT).new_page(), frontend.url)
+            opened_pages[key].open()
+        used.append(opened_pages[key])
+        used[-1].said.clear()
+        return used[-1]
+
+    yield open_page
+    assert [one for own in used for one in own.complaints()] == []
 
 
 def wait_until_ready(server: Server) -> None:

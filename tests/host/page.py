@@ -1,0 +1,153 @@
+"""Drives ComfyUI's page in a real, headless Chromium: one `ComfyPage` with one workflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # not everyone who tests has it
+    from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
+
+ARGUMENTS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--font-render-hinting=none",
+)  # fmt: skip
+READY = "!!(window.app?.extensionManager && window.app.canvas && window.LiteGraph?.registered_node_types['SupSAE_Edit'])"
+SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": False, "Comfy.ColorPalette": "dark"}
+"""What a page starts with."""
+VIEWPORT = {"width": 1500, "height": 950}
+NOT_OURS = (
+    "net::ERR", "Failed to load resource", "huggingface.co", "graph accessed before initialization",
+)  # fmt: skip
+"""Complaints of the frontend itself, on a machine without network."""
+OURS = "ComfyUI-SupSAE"
+"""Folder of the pack on the server; messages of its scripts carry it."""
+
+
+def find_chromium() -> str | None:
+    """Return the path of a Chromium or Chrome: $CHROMIUM, else one on the PATH."""
+    wanted = os.environ.get("CHROMIUM")
+    names = (wanted,) if wanted else ("chromium", "chromium-browser", "google-chrome")
+    return next((found for name in names if name and (found := shutil.which(name))), None)
+
+
+class ComfyPage:
+    """A page of ComfyUI with what it said."""
+
+    def __init__(self, page: Page, url: str):
+        self.page, self.url = page, url
+        page.set_default_timeout(15_000)
+        self.said: list[str] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        where = (message.location or {}).get("url", "")
+        if message.type == "error" or (message.type == "warning" and OURS in where + message.text):
+            self.said.append(f"{message.type}: {message.text} ({where})")
+
+    def complaints(self) -> list[str]:
+        """Return errors of any script, and warnings of ours."""
+        return [one for one in self.said if not any(known in one for known in NOT_OURS)]
+
+    def open(self) -> None:
+        self.page.goto(self.url, wait_until="domcontentloaded")
+        self.page.wait_for_function(READY, timeout=60_000)
+        self.page.wait_for_function("!document.querySelector('#splash-loader')", timeout=60_000)
+
+    def setting(self, name: str, value: Any) -> None:
+        """Change a setting of the frontend in the running page."""
+        self.page.evaluate("([name, value]) => window.app.extensionManager.setting.set(name, value)", [name, value])
+
+    def load(self, workflow: dict) -> None:
+        """Open a workflow and wait for two frames."""
+        self.page.evaluate("async (w) => { await window.app.loadGraphData(w) }", workflow)
+        self.frames()
+
+    def frames(self, count: int = 3) -> None:
+        for _ in range(count):
+            self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => done()))")
+
+    def value(self, node: int | str, widget: str) -> Any:
+        """Return the value of a widget."""
+        found = self.page.evaluate(
+            "([id, name]) => window.app.graph.getNodeById(id).widgets.find((w) => w.name === name).value", [node, widget]
+        )
+        return found
+
+    def mix(self, node: int | str) -> dict:
+        """Return the rows of a Concept Mixer."""
+        return json.loads(self.value(node, "mix")).get("mix", {})
+
+    def workflow(self) -> dict:
+        """Return the open workflow as it would be saved."""
+        return self.page.evaluate("() => window.app.graph.serialize()")
+
+    def show(self, node: int | str, scale: float = 1.0) -> None:
+        """Bring a node to the middle of the screen."""
+        self.page.evaluate(
+            """([id, scale]) => {
+                const app = window.app, node = app.graph.getNodeById(id), ds = app.canvas.ds;
+                ds.scale = scale;
+                const box = app.canvas.canvas.getBoundingClientRect();
+                ds.offset[0] = (box.width / scale - node.size[0]) / 2 - node.pos[0];
+                ds.offset[1] = (box.height / scale - node.size[1]) / 2 - node.pos[1];
+                app.canvas.setDirty(true, true);
+            }""",
+            [node, scale],
+        )
+        self.frames()
+
+    def command(self, name: str) -> None:
+        """Run a command of the frontend, such as Comfy.Undo."""
+        self.page.evaluate("async (name) => await window.app.extensionManager.command.execute(name)", name)
+        self.frames()
+
+    def changed(self) -> None:
+        """Let the frontend notice what a script changed, as letting go of the mouse does."""
+        self.page.evaluate("() => window.dispatchEvent(new MouseEvent('mouseup'))")
+        self.frames()
+
+    def panel(self, index: int = 0) -> Locator:
+        """Return a panel of ours, in the order of the page."""
+        return self.page.locator(".supsae").nth(index)
+
+    def run(self, timeout: float = 120) -> dict:
+        """Press Run and wait; return the outputs by node."""
+        self.page.evaluate(
+            """() => { window.__done = null;
+                const api = window.app.api ?? window.comfyAPI.api.api;
+                const end = (e) => { window.__done = e.type; };
+                for (const type of ["execution_success", "execution_error", "execution_interrupted"])
+                    api.addEventListener(type, end, { once: true }); }"""
+        )
+        self.page.evaluate("async () => { await window.app.queuePrompt(0, 1) }")
+        self.page.wait_for_function("window.__done", timeout=timeout * 1000)
+        done = self.page.evaluate("window.__done")
+        if done != "execution_success":
+            raise RuntimeError(f"the run ended with {done}")
+        self.frames()
+        return self.page.evaluate("() => window.app.nodeOutputs")
+
+    def shot(self, path: Path, locator: Locator | None = None) -> Path:
+        """Take a picture of the page, or of a part."""
+        (locator or self.page).screenshot(path=path)
+        return path
+
+
+@contextmanager
+def chromium(executable: str) -> Iterator[Browser]:
+    """Start a browser, and end it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS), headless=True)
+        try:
+            yield browser
+        finally:
+            browser.close()
