@@ -1,0 +1,33 @@
+/** The concepts of a dictionary, wherever it comes from: the file that a loader names, or the last run. */
+
+const known = new Map(); // file name → promise of {categories, safe}
+
+/** Forget what was read: a file may have been written anew. */
+export function forget() {
+  known.clear();
+}
+
+/**
+ * Return {categories, safe} of the dictionary behind an input, null if it is not known before a run.
+ *
+ * Rejects with a sentence if a loader names a file that cannot be read.
+ */
+export async function conceptsBehind(host, input = "dictionary") {
+  return conceptsOf(host, host.source(input));
+}
+
+/** Return the same of a node that gives a dictionary. */
+export async function conceptsOf(host, source) {
+  if (source?.comfyClass !== "SupSAE_LoadDictionary") return null;
+  const name = source.widgets?.find((widget) => widget.name === "name")?.value;
+  return name ? read(host, name) : null;
+}
+
+function read(host, name) {
+  if (!known.has(name)) {
+    const asked = host.ask(`dictionary?name=${encodeURIComponent(name)}`);
+    asked.catch(() => known.delete(name));
+    known.set(name, asked);
+  }
+  return known.get(name);
+}

@@ -1,0 +1,16 @@
+/** Elements in one line. */
+
+/** Make an element; properties that start with "on" listen, `data` and `aria` are spread, children may be text. */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) set(element, name, value);
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+function set(element, name, value) {
+  if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+  else if (name === "aria") for (const [key, one] of Object.entries(value)) element.setAttribute(`aria-${key}`, one);
+  else if (name in element) element[name] = value;
+  else element.setAttribute(name, value);
+}

@@ -1,0 +1,25 @@
+/** Messages in the frontend's language; what is not translated is said in English. They lie in locales/<language>/main.json. */
+
+let languages = {};
+let locale = () => "en";
+
+/**
+ * Read the messages once.
+ *
+ * @param {() => Promise<object>} read resolves to language → what its main.json holds.
+ * @param {() => string} current returns the frontend's language, such as "zh".
+ */
+export async function loadLanguages(read, current) {
+  locale = current;
+  try {
+    languages = await read();
+  } catch {
+    languages = {}; // keys are shown: ugly, but everything works
+  }
+}
+
+/** Return a message with its {names} replaced. */
+export function say(key, values = {}) {
+  const text = languages[locale()]?.supsae?.[key] ?? languages.en?.supsae?.[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}

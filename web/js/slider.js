@@ -1,0 +1,36 @@
+/** A slider in units of writing the word: 0 … 1.5, the safe range tinted, double click resets, numbers can be typed. */
+
+import { make } from "./dom.js";
+import { say } from "./language.js";
+
+const END = 1.5;
+const LEGAL = [-2, 3]; // what may be typed, as the server accepts it
+
+/** Return {element, show(strength, safe, disabled)}; `change` is called with each strength that was chosen. */
+export function slider({ label, safe, change }) {
+  const range = make("input", { type: "range", min: 0, max: END, step: 0.05, aria: { label } });
+  const number = make("input", { type: "number", min: LEGAL[0], max: LEGAL[1], step: 0.05, aria: { label } });
+  const element = make("div", { className: "supsae-slider", title: say("sliderHelp") }, range, number);
+  const preview = () => {
+    number.value = Number(range.value).toFixed(2);
+  };
+  range.addEventListener("input", preview);
+  range.addEventListener("change", () => change(Number(range.value)));
+  range.addEventListener("dblclick", () => change(1));
+  number.addEventListener("change", () => change(legal(number.value)));
+  function show(strength, range_, disabled) {
+    range.value = strength;
+    number.value = Number(strength).toFixed(2);
+    range.disabled = number.disabled = disabled;
+    element.style.setProperty("--safe-from", `${(100 * range_[0]) / END}%`);
+    element.style.setProperty("--safe-to", `${(100 * Math.min(range_[1], END)) / END}%`);
+    element.classList.toggle("supsae-unsafe", !disabled && (strength < range_[0] || strength > range_[1]));
+  }
+  show(1, safe, false);
+  return { element, show };
+}
+
+function legal(text) {
+  const number = Number(text);
+  return text === "" || Number.isNaN(number) ? 1 : Math.min(Math.max(number, LEGAL[0]), LEGAL[1]);
+}
