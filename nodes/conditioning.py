@@ -16,7 +16,7 @@ from ..supsae_core import edits as core
 from ..supsae_core import readout
 from ..supsae_core.apply import apply, in_order
 from ..supsae_core.dictionary import Dictionary
-from ..supsae_core.edits import Add, AnyEdit, Change, Clear, Keep, Remove, Scale, Swap
+from ..supsae_core.edits import Add, AnyEdit, Change, Clear, Keep, Remove, Scale, Swap, Turn
 from ..supsae_core.readout import Reading
 
 Conditioning = list[list[Any]]
@@ -142,6 +142,7 @@ def _where_mentioned(index: int, members: set[int], places: Sequence[Place]) -> 
 
 WHERE: dict[type, Callable[[Any, set[int], Sequence[Place]], list[int]]] = {
     Swap: _where_mentioned,
+    Turn: _where_mentioned,
     Add: _where_unmentioned,
     Remove: _where_said,
     Scale: _where_said,
@@ -238,5 +239,5 @@ def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> 
     return f"{done}{strength}"
 
 
-GONE: dict[type, str] = {Remove: "removed", Scale: "scaled", Clear: "removed"}
+GONE: dict[type, str] = {Remove: "removed", Scale: "scaled", Turn: "scaled", Clear: "removed"}
 """Edit that writes nothing new → what the report calls it."""

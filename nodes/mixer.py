@@ -47,9 +47,9 @@ class ConceptMixer(io.ComfyNode):
                     default="{}",
                     tooltip="What to change, as JSON; the panel writes it. For each category: a concept to say "
                     "instead, null to say nothing of it, or keep to hold it while others change. Strength 1 is what "
-                    "writing the words would do, 0 changes nothing. What is not listed is left alone. To keep holds "
-                    "what the prompt says; what it does not mention is up to the model and the seed, kept or not: say "
-                    "it, or use Lock to hold the picture.",
+                    "writing the words would do, 0 changes nothing, above 1 is more of it. What is not listed is left "
+                    "alone. To keep holds what the prompt says; what it does not mention is up to the model and the "
+                    "seed, kept or not: say it, or use Lock to hold the picture.",
                 ),
                 io.Conditioning.Input(
                     "conditioning",

@@ -25,6 +25,11 @@ class Swap:
 
 
 @dataclass(frozen=True)
+class Turn(Swap):
+    """Swap, and where the value is said already, say more of it from strength 1 on: what a slider does in a mix."""
+
+
+@dataclass(frozen=True)
 class Add:
     """Say a concept whose category is not mentioned."""
 
@@ -181,6 +186,11 @@ def _swap(dictionary: Dictionary, index: int, others: list[int], slider: float) 
     return [Change(old, index, strength) for old in others if old != index and strength]
 
 
+def _turn(dictionary: Dictionary, index: int, others: list[int], slider: float) -> list[Change]:
+    more = [Change(index, None, slider - 1, scale=True)] if index in others and slider > 1 else []
+    return _swap(dictionary, index, others, slider) + more
+
+
 def _add(dictionary: Dictionary, index: int, others: list[int], slider: float) -> list[Change]:
     if others:
         said, wanted = (str(dictionary.table.concepts[i]) for i in (others[0], index))
@@ -211,6 +221,7 @@ def _scale(dictionary: Dictionary, index: int, others: list[int], factor: float)
 
 EDITS: dict[type, Callable[[Dictionary, Any, list[int], float], list[Change]]] = {
     Swap: _swap,
+    Turn: _turn,
     Add: _add,
     Remove: _remove,
     Scale: _scale,

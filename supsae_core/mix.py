@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .dictionary import Dictionary
-from .edits import STRENGTHS, AnyEdit, Clear, Keep, Swap, aim
+from .edits import STRENGTHS, AnyEdit, Clear, Keep, Turn, aim
 
 VERSION = 1
 
 
 @dataclass(frozen=True)
 class Say:
-    """Say this concept of a category."""
+    """Say this concept of a category; above strength 1 more of it, also where it is said already."""
 
     concept: str | None
     """its name without the category; None is to say nothing of the category"""
@@ -104,7 +104,7 @@ _REMEDY = 'Write for example {"version": 1, "mix": {"hair": {"say": "red", "stre
 def _edit(category: str, row: Row) -> AnyEdit:
     if isinstance(row, Lock):
         return Keep(category)
-    return Clear(category, row.strength) if row.concept is None else Swap(f"{category}: {row.concept}", row.strength)
+    return Clear(category, row.strength) if row.concept is None else Turn(f"{category}: {row.concept}", row.strength)
 
 
 def _plain(row: Row) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from supsae.supsae_core.apply import apply
-from supsae.supsae_core.edits import Clear, Keep, Remove, Swap
+from supsae.supsae_core.edits import Clear, Keep, Remove, Swap, Turn
 from supsae.supsae_core.mix import Lock, Mix, Say, check, dump, edits, parse
 from supsae.supsae_core.mix_report import Prompt, lost, mix_report
 from supsae.supsae_core.prompts import Prompt as Words
@@ -84,9 +84,9 @@ def test_refusal_is_a_sentence(name):
 
 
 MEANT = {
-    "say": (MIX, (Swap("hair: red", 0.8), Clear("hat", 1.0), Keep("eyes"))),
+    "say": (MIX, (Turn("hair: red", 0.8), Clear("hat", 1.0), Keep("eyes"))),
     "strength 0": (Mix({"hair": Say("red", 0.0), "hat": Say(None, 0.0)}), ()),
-    "0 beside another": (Mix({"hair": Say("red", 0.0), "hat": Say("crown")}), (Swap("hat: crown"),)),
+    "0 beside another": (Mix({"hair": Say("red", 0.0), "hat": Say("crown")}), (Turn("hat: crown"),)),
     "kept only": (Mix({"eyes": Lock()}), ()),  # nothing changes that it could be kept from
     "kept beside 0": (Mix({"eyes": Lock(), "hair": Say("red", 0.0)}), ()),
 }
