@@ -12,7 +12,7 @@ import pytest
 import supsae
 
 ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = ("supsae_core", "training", "portraits", "nodes", "web", "example_workflows")
+SHIPPED = ("supsae_core", "training", "portraits", "nodes", "web", "example_workflows", "subgraphs", "locales")
 
 
 def tree_files() -> list[str]:
