@@ -263,10 +263,18 @@ def test_a_removed_node_leaves_no_listener(open_mixer):
 
     before = listeners()
     assert before  # the mixer hears what is read while a model samples
-    found.page.evaluate("() => window.app.graph.remove(window.app.graph.getNodeById(4))")
+    found.page.evaluate("() => { const one = window.app.graph.getNodeById(4).clone(); window.app.graph.add(one) }")
+    assert listeners() == before
+    found.page.evaluate(
+        """() => { const graph = window.app.graph; window.__gone = document.querySelector(".supsae-mixer");
+            for (const one of graph.nodes.filter((one) => one.type === "SupSAE_ConceptMixer")) graph.remove(one); }"""
+    )
     found.frames()
-    assert listeners() == 0
     assert found.page.locator(".supsae-mixer").count() == 0
+    assert listeners() == before
+    found.page.evaluate("() => { window.app.graph.getNodeById(1).widgets[0].value = 'gone.safetensors' }")
+    found.changed()
+    assert "gone" not in found.page.evaluate("window.__gone.textContent")
 
 
 def test_the_app_mode_has_the_panel_too(open_mixer):

@@ -8,40 +8,49 @@
 
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
+import { insideOf, nodeOf, nodesOf, sourceOf, targetsOf } from "./graph.js";
 import { loadLanguages } from "./language.js";
 
-const SUBGRAPH_INPUT = "-10"; // origin id, a number or a text, of a link that comes from outside a subgraph
 const PRESSES = ["pointerdown", "mousedown", "dblclick"];
+const MARGIN = 6; // pixels around a panel
 
 /** What a panel may ask of the frontend. */
 class Host {
-  constructor(node) {
+  /**
+   * @param node that the panel speaks for.
+   * @param shown node that it stands on: the same, or the one of a subgraph around it.
+   * @param write called with each change of value, where the frontend does not ask for it.
+   */
+  constructor(node, shown = node, write = () => {}) {
     this.node = node;
-    this.listeners = new AbortController();
+    this.shown = shown;
+    this.write = write;
+    this.heard = new Map(); // event → callbacks
     this.panels = [];
   }
 
   /** Tell the frontend that a value changed, so that undo knows it as one step. */
   changed() {
+    this.write();
     const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
     (tracker?.captureCanvasState ?? tracker?.checkState)?.call(tracker);
     this.redraw();
   }
 
   redraw() {
-    this.node.setDirtyCanvas?.(true, true);
+    this.shown.setDirtyCanvas?.(true, true);
   }
 
   /** Make the node as high as its panels ask for; a node that the user made higher stays so. */
   resize() {
-    const [width, height] = this.node.computeSize();
-    this.node.setSize([Math.max(this.node.size[0], width), Math.max(this.node.size[1], height)]);
+    const [width, height] = this.shown.computeSize();
+    this.shown.setSize([Math.max(this.shown.size[0], width), Math.max(this.shown.size[1], height)]);
     this.redraw();
   }
 
   /** Make the node exactly as high as it needs to be. */
   fit() {
-    this.node.setSize([this.node.size[0], this.node.computeSize()[1]]);
+    this.shown.setSize([this.shown.size[0], this.shown.computeSize()[1]]);
     this.redraw();
   }
 
@@ -55,14 +64,15 @@ class Host {
     return targetsOf(this.node, output);
   }
 
-  /** Call back when another extension's or the server's event comes in, until the node is removed. */
+  /** Call back when the frontend's or the server's event comes in, as long as the node is in the workflow. */
   listen(event, callback) {
-    api.addEventListener(event, callback, { signal: this.listeners.signal });
+    this.heard.set(event, [...(this.heard.get(event) ?? []), callback]);
+    hear(event);
   }
 
   /** Tell whether an id that the server uses, such as "3:7" inside a subgraph, means this node. */
   isMe(id) {
-    return nodeOf(id) === this.node;
+    return nodeOf(rootGraph(), id) === this.node;
   }
 
   widget(name) {
@@ -89,7 +99,7 @@ class Host {
   }
 
   dispose() {
-    this.listeners.abort();
+    this.heard.clear();
     for (const panel of this.panels) panel.dispose?.();
     this.panels = [];
   }
@@ -122,6 +132,7 @@ export async function extend(panels) {
       follow(nodeType);
     },
     nodeCreated(node) {
+      if (node.subgraph) setTimeout(() => showOutside(node, panels));
       const own = panels[node.comfyClass];
       if (!own) return;
       for (const make of own.below ?? []) addPanel(node, make);
@@ -132,14 +143,15 @@ export async function extend(panels) {
     /** Outputs of another workflow tab come back, or those of the history. */
     onNodeOutputsUpdated(outputs) {
       for (const [id, output] of Object.entries(outputs)) {
-        const node = nodeOf(id);
+        const node = nodeOf(rootGraph(), id);
         if (panels[node?.comfyClass]) tell(node, "output", output);
       }
     },
   });
 }
 
-const hosts = new WeakMap(); // node → Host; both are dropped together
+const hosts = new WeakMap(); // node → its Host
+const guests = new WeakMap(); // node of a subgraph → Hosts of panels that speak for nodes inside
 
 function hostOf(node) {
   if (!hosts.has(node)) hosts.set(node, new Host(node));
@@ -148,6 +160,18 @@ function hostOf(node) {
 
 function tell(node, method, ...values) {
   for (const panel of hosts.get(node)?.panels ?? []) panel[method]?.(...values);
+}
+
+const hears = new Set();
+
+/** Listen once for all nodes: a node that is gone, however it went, leaves no listener. */
+function hear(event) {
+  if (hears.has(event)) return;
+  hears.add(event);
+  api.addEventListener(event, (found) => {
+    const there = nodesOf(rootGraph()).flatMap((node) => [hosts.get(node), ...(guests.get(node) ?? [])]);
+    for (const host of there) for (const callback of host?.heard.get(event) ?? []) callback(found);
+  });
 }
 
 /** Chain what a node is told by the frontend; one that is removed loses its listeners. */
@@ -191,27 +215,62 @@ function addPanel(node, make, name, value) {
   // A file chosen in a loader far away comes as no event of this node, only as a change of the graph.
   if (panel.connected) host.listen("graphChanged", () => panel.connected());
   if (!panel.element) return panel.widget;
+  if (name === undefined) {
+    const widget = dress(node, newName(), panel, NOTHING);
+    widget.serialize = false;
+    return widget;
+  }
+  panel.value = value;
+  return dress(node, name, panel, { getValue: () => panel.value, setValue: (text) => (panel.value = text) });
+}
+
+const NOTHING = { getValue: () => "", setValue: () => {}, serialize: false }; // of a panel that saves nothing
+const newName = () => `supsae_panel_${(made += 1)}`;
+
+/** Put a panel's element on a node. */
+function dress(node, name, panel, options) {
   panel.element.classList.add("supsae");
   for (const press of PRESSES) panel.element.addEventListener(press, leaveToPanel);
   panel.element.addEventListener("keydown", leaveKeysToPanel);
   panel.element.addEventListener("wheel", leaveWheelToCanvas, { passive: false });
-  const saves = name !== undefined;
-  if (saves) panel.value = value;
-  const widget = node.addDOMWidget(name ?? `supsae_panel_${(made += 1)}`, "supsae", panel.element, {
-    getValue: () => (saves ? panel.value : ""),
-    setValue: (text) => {
-      if (saves) panel.value = text;
-    },
+  return node.addDOMWidget(name, "supsae", panel.element, {
+    ...options,
     getMinHeight: () => panel.height() + 2 * MARGIN,
     margin: MARGIN,
     hideOnZoom: false,
-    serialize: saves,
   });
-  widget.serialize = saves;
-  return widget;
 }
 
-const MARGIN = 6;
+/**
+ * Show the panels of a subgraph's inputs on the node that stands for it.
+ *
+ * The frontend shows promoted widgets of its own kinds only; of ours it leaves an empty place, which is hidden. The value
+ * is the promoted widget's.
+ */
+function showOutside(node, panels) {
+  for (const input of node.inputs ?? []) {
+    const promoted = input.widget && node.widgets?.find((widget) => widget.name === input.name);
+    const inner = promoted && !promoted.element && insideOf(node, input);
+    const make = inner && panels[inner.node.comfyClass]?.replace?.[inner.input];
+    if (make) addOutside(node, promoted, inner.node, make);
+  }
+}
+
+function addOutside(node, promoted, inner, make) {
+  const host = new Host(inner, node, () => {
+    promoted.value = panel.value;
+  });
+  const panel = make(host);
+  panel.value = promoted.value;
+  promoted.hidden = promoted.options.hidden = true;
+  dress(node, newName(), panel, NOTHING).serialize = false;
+  hostOf(inner).panels.push(panel); // told what the node inside is told
+  guests.set(node, [...(guests.get(node) ?? []), host]);
+  const kept = app.nodeOutputs?.[`${node.id}:${inner.id}`];
+  if (kept) panel.output?.(kept);
+  panel.connected?.();
+  host.resize();
+}
 
 /** The middle button pans the canvas everywhere; all else stays with the panel. */
 function leaveToPanel(event) {
@@ -248,66 +307,7 @@ function leaveWheelToCanvas(event) {
   }
 }
 
-/** Return the node that the server calls by `id`: "7", or "3:7" for number 7 in the subgraph of number 3. */
-function nodeOf(id) {
-  let graph = app.rootGraph ?? app.graph;
-  let node = null;
-  for (const part of String(id).split(":")) {
-    node = graph?.getNodeById?.(part) ?? graph?.getNodeById?.(Number(part)) ?? null; // numbers or texts, by version
-    graph = node?.subgraph;
-  }
-  return node;
-}
-
-function sourceOf(node, input) {
-  const slot = node?.inputs?.findIndex((one) => one.name === input) ?? -1;
-  const link = slot < 0 || node.inputs[slot].link == null ? null : linkOf(node.graph, node.inputs[slot].link);
-  return link ? behind(node.graph, link) : null;
-}
-
-function behind(graph, link) {
-  if (String(link.origin_id) === SUBGRAPH_INPUT) {
-    const outside = instanceOf(graph);
-    return outside ? sourceOf(outside, graph.inputs[link.origin_slot]?.name) : null;
-  }
-  const found = graph.getNodeById(link.origin_id);
-  if (!found) return null;
-  if (found.subgraph) return inside(found, link.origin_slot) ?? found;
-  const passes = found.type === "Reroute" || found.mode === 4; // 4: bypassed
-  const type = found.outputs?.[link.origin_slot]?.type;
-  const next = passes && found.inputs?.find((one) => one.link != null && (one.type === type || one.type === "*"));
-  return next ? sourceOf(found, next.name) : found;
-}
-
-/** Return the node inside a subgraph that makes one of its outputs. */
-function inside(instance, slot) {
-  const id = instance.subgraph.outputs?.[slot]?.linkIds?.[0];
-  const link = id == null ? null : linkOf(instance.subgraph, id);
-  return link ? behind(instance.subgraph, link) : null;
-}
-
-/** Return the node that stands for a subgraph in the graph around it. */
-function instanceOf(subgraph) {
-  const root = app.rootGraph ?? app.graph;
-  const graphs = [root, ...(root.subgraphs?.values?.() ?? [])];
-  return graphs.flatMap((graph) => graph.nodes ?? []).find((node) => node.subgraph === subgraph) ?? null;
-}
-
-function targetsOf(node, output) {
-  const slot = node?.outputs?.findIndex((one) => one.name === output) ?? -1;
-  const links = (node?.outputs?.[slot]?.links ?? []).map((id) => linkOf(node.graph, id)).filter(Boolean);
-  return links.flatMap((link) => {
-    const found = node.graph.getNodeById(link.target_id);
-    if (!found) return [];
-    return found.type === "Reroute" ? targetsOf(found, found.outputs?.[0]?.name) : [found];
-  });
-}
-
-export { sourceOf, targetsOf };
-
-function linkOf(graph, id) {
-  return graph?.getLink?.(id) ?? graph?.links?.get?.(id) ?? graph?.links?.[id] ?? null;
-}
+const rootGraph = () => app.rootGraph ?? app.graph;
 
 async function readLanguages() {
   return (await api.fetchApi("/i18n")).json();
