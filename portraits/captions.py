@@ -14,6 +14,13 @@ from ..supsae_core import concepts, prompts
 from ..supsae_core.concepts import ConceptTable
 from ..supsae_core.prompts import Prompt, Wording
 
+
+@cache
+def table() -> ConceptTable:
+    """Return the concept table of Portraits."""
+    return concepts.load(Path(__file__).with_name("concepts.yaml"))
+
+
 WORDING = Wording(
     openers=(
         "a portrait of a person with", "a cartoon person with", "portrait,", "a drawing of someone with",
@@ -24,6 +31,7 @@ WORDING = Wording(
         "highly detailed", "soft light", "flat colours", "in the centre", "looking at the viewer",
         "cute", "best quality", "clean lines", "as a sticker", "simple shapes",
     ),
+    others=tuple(phrase.text for phrase in table().phrases),  # for tables that know less than the model
 )  # fmt: skip
 
 LONGEST = 46
@@ -46,12 +54,6 @@ PARAPHRASES: dict[str, tuple[str, ...]] = {
     "expression: surprised": ("astonished stare",),
 }
 """Phrases that the model knows and the concept table does not: the test of wordings nobody foresaw."""
-
-
-@cache
-def table() -> ConceptTable:
-    """Return the concept table of Portraits."""
-    return concepts.load(Path(__file__).with_name("concepts.yaml"))
 
 
 @cache

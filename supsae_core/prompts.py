@@ -49,9 +49,30 @@ class Wording:
     fillers: tuple[str, ...] = ("highly detailed", "soft light", "masterpiece", "sharp focus", "in the middle")
     filler_rate: float = 0.15
     """Chance of a filler after each phrase."""
+    others: tuple[str, ...] = ()
+    """Phrases about other things than a table's: those that share a word with the table are left out."""
+    other_rate: float = 0.3
+    """Chance of one of them after each phrase. Whoever learns without them reads badly among words of no concept."""
 
 
 PLAIN = Wording()
+EVERYDAY = Wording(
+    others=(
+        "an old man", "a young woman", "two children", "a small dog", "a sleeping cat", "a white horse",
+        "in a garden", "on a mountain road", "by a lake", "in the kitchen", "at a market", "in a library",
+        "on a rooftop", "under a bridge", "in an empty street", "inside a train", "a wooden table", "a vase of flowers",
+        "a bowl of fruit", "an open window", "a brick wall", "a stone tower", "an old castle", "a modern building",
+        "heavy rain", "thick fog", "falling snow", "a clear sky", "at night", "at sunset", "morning light",
+        "candle light", "neon signs", "long shadows", "freckles", "a beard", "curly locks", "sunglasses", "a straw hat",
+        "a leather jacket", "a summer dress", "a woollen scarf", "bare feet", "a serious look", "laughing out loud",
+        "holding a book", "riding a bicycle", "sitting on a bench", "walking away", "looking down", "from above",
+        "from behind", "full body", "close-up", "wide angle", "oil painting", "watercolour", "pencil sketch",
+        "film photograph", "black and white", "pastel colours", "in the style of a poster",
+    ),
+)  # fmt: skip
+"""For models that know the world: what people write beside the concepts of a table."""
+SMALL = frozenset("a an and at by for from in inside of on or out the to two under with".split())
+"""Words that phrases may share without being about the same thing."""
 
 
 def draw(
@@ -184,7 +205,7 @@ def _draw_support(
 
 
 def _write(table: ConceptTable, phrases: Sequence[int], rng: np.random.Generator, wording: Wording) -> Prompt:
-    tags = rng.random() < 0.3
+    tags, others = rng.random() < 0.3, others_of(table, wording)
     words = str(rng.choice(wording.openers)).split() if not tags or rng.random() < 0.5 else []
     mentions: list[Mention] = []
     for position, phrase in enumerate(phrases):
@@ -195,9 +216,17 @@ def _write(table: ConceptTable, phrases: Sequence[int], rng: np.random.Generator
         words.extend(text)
         if rng.random() < wording.filler_rate:
             _join(words, f", {rng.choice(wording.fillers)}")
+        if others and rng.random() < wording.other_rate:
+            _join(words, f", {rng.choice(others)}")
     if words and not tags and rng.random() < 0.2:
         words[-1] += "."
     return Prompt(tuple(words), tuple(mentions))
+
+
+def others_of(table: ConceptTable, wording: Wording) -> tuple[str, ...]:
+    """Return the phrases about other things that share no word with any phrase of the table."""
+    own = {trim(word.casefold()) for phrase in table.phrases for word in phrase.words} - SMALL
+    return tuple(one for one in wording.others if not own & set(one.casefold().split()))
 
 
 def _join(words: list[str], joiner: str) -> None:

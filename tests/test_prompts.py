@@ -6,7 +6,7 @@ import pytest
 from supsae.portraits import captions
 from supsae.supsae_core import prompts
 from supsae.supsae_core.concepts import parse
-from supsae.supsae_core.prompts import Mention, Prompt, Wording, draw
+from supsae.supsae_core.prompts import Mention, Prompt, Wording, draw, others_of
 
 TABLE = captions.table()
 SMALL = parse("hair: {red: [red hair, ginger hair], black: black hair}\nhat: [no hat, top hat]")
@@ -131,3 +131,28 @@ def test_what_is_not_said_cannot_be_rewritten(change):
 )
 def test_trim(word, trimmed):
     assert prompts.trim(word) == trimmed
+
+
+def test_others_share_no_word_with_the_table_but_small_ones():
+    table = parse("hair: [red hair, blond hair]\nplace: [a lake, a wood]")
+    wording = Wording(others=("grey hair", "by a lake", "an old man", "in a garden"))
+    assert others_of(table, wording) == ("an old man", "in a garden")  # "a" is shared with "a lake"
+
+
+def test_others_stand_between_the_phrases_as_often_as_they_are_asked_for():
+    table = parse("hair: [red hair, blond hair]\neyes: [green eyes, blue eyes]")
+    rng = np.random.default_rng(0)
+    for rate, wanted in ((0.0, 0), (1.0, 2)):  # after each of two phrases
+        wording = Wording(others=("an old man",), other_rate=rate)
+        prompt = draw(table, rng, wording=wording, mention=1.0)
+        assert prompt.text.count("an old man") == wanted
+    assert len(prompt.mentions) == 2
+
+
+def test_a_table_that_knows_all_others_draws_as_if_there_were_none():
+    table = parse("hair: [red hair, blond hair]")
+    drawn = [
+        draw(table, np.random.default_rng(3), wording=Wording(others=some), mention=1.0)
+        for some in ((), ("red shoes", "a blond dog"))
+    ]
+    assert drawn[0] == drawn[1]

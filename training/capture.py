@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -64,15 +64,36 @@ def plan(
         held_out = prompts.hold_out_pairs(table, config.held_out, config.seed)
     rng = np.random.default_rng((config.seed, 1))
     used = [0] * len(table.phrases)
-    draw = partial(prompts.draw, table, rng, wording=wording, mention=config.mention, held_out=held_out, used=used)
-    entries = [_entry(host, draw(), "fit") for _ in range(config.prompts)]
+    draw = partial(prompts.draw, table, rng, mention=config.mention, held_out=held_out, used=used)
+
+    def to_fit(worded: Wording) -> list[Entry]:
+        return [_entry(host, draw(wording=worded), "fit")]
+
+    entries = [one for _ in range(config.prompts) for one in _with_room(to_fit, wording)]
     rng = np.random.default_rng((config.seed, 2))
     for index in range(config.calibration):
-        new = index % len(table)
-        prompt, changed = calibration_pair(table, rng, new, wording, config.mention, held_out)
-        entries += [_entry(host, prompt, "calibration"), _entry(host, changed, "rewrite")]
+
+        def to_calibrate(worded: Wording, new: int = index % len(table)) -> list[Entry]:
+            prompt, changed = calibration_pair(table, rng, new, worded, config.mention, held_out)
+            return [_entry(host, prompt, "calibration"), _entry(host, changed, "rewrite")]
+
+        entries += _with_room(to_calibrate, wording)
     pairs = sorted((min(pair), max(pair)) for pair in held_out)
     return Plan(table, host.format, tuple(entries), tuple(pairs), fingerprint(host), config.seed)
+
+
+def _with_room(make: Callable[[Wording], list[Entry]], wording: Wording) -> list[Entry]:
+    """Make entries; where the host would cut them off, without phrases about other things.
+
+    Raises:
+        ValueError: if they do not fit even so.
+    """
+    try:
+        return make(wording)
+    except ValueError:
+        if not wording.others:
+            raise
+        return make(replace(wording, others=()))
 
 
 def calibration_pair(
