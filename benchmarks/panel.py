@@ -1,8 +1,8 @@
 """How long the browser takes over a Concept Mixer of 200 concepts: ``python benchmarks/panel.py``; writes
 ``benchmarks/results/panel.json``.
 
-Needs Playwright and a Chromium ($CHROMIUM, else on the PATH), no ComfyUI: the panel's modules are served as they are, to a
-page that stands in for the frontend. Times are medians, layout included.
+Needs Playwright and a Chromium ($CHROMIUM, else on the PATH), no ComfyUI: the panel's modules are served as they are, to
+a page that stands in for the frontend. Times are medians, layout included.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ async ([categories, concepts, rounds]) => {
         name: `category ${i}`, identified: true,
         concepts: Array.from({ length: each }, (_, j) => ({ name: `concept ${j}`, warning: j ? "" : "poorly learnt" })),
     }));
-    const host = { listen() {}, changed() {}, resize() {}, fit() {}, source() { return null; }, isMe() { return false; } };
+    const host = { listen() {}, changed() {}, resize() {}, fit() {}, source: () => null, isMe: () => false };
     const timed = (act) => {
         const began = performance.now();
         act();

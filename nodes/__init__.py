@@ -14,8 +14,10 @@ from . import (
     evaluate,
     lock,
     maps,
+    mixer,
     portraits,
     read_prompt,
+    routes,
     steer,
     sweep,
 )
@@ -25,8 +27,9 @@ class SupSAEExtension(ComfyExtension):
     """What ComfyUI asks for when it loads the pack."""
 
     async def on_load(self) -> None:
-        """Register the model folders, so that stock loaders list the weights that lie inside the pack."""
+        """Register the model folders, so that stock loaders list the pack's own weights, and the panels' routes."""
         comfy_host.register_folders()
+        routes.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Return the nodes of every topic."""
@@ -36,6 +39,7 @@ class SupSAEExtension(ComfyExtension):
             *capture.NODES,
             *activations.NODES,
             *dictionaries.NODES,
+            *mixer.NODES,
             *edit.NODES,
             *steer.NODES,
             *lock.NODES,

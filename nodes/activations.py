@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from comfy_api.latest import io
-from torch import Tensor
 
 from ..supsae_core import activations, captures
-from ..supsae_core.captures import Plan
 from ..supsae_core.sites import parse
 from ..supsae_core.streams import IMAGE
 from ..training import recording
 from ..training.capture import CaptureConfig
-from ..training.recording import Sampled, SamplingConfig
-from . import comfy_host, comfy_model
+from ..training.recording import SamplingConfig
+from . import comfy_host
+from .capturing import Watch, encoding, sampling
 from .recording import ComfyPictures
 from .sockets import CATEGORY, Capture, Table
 
@@ -113,21 +110,10 @@ class CaptureActivations(io.ComfyNode):
         drawn = CaptureConfig(prompts, calibration, mention, held_out, seed)
         plan = recording.plan(table, host, pictures, drawn, how, host.wording)
         need = (captures.size(plan) + activations.size(plan)) / 1e6
-        comfy_host.say(f"{len(plan.entries)} pictures of {steps} steps, at most {need:.0f} MB in {folder}")
-        return io.NodeOutput(
-            recording.run(host, pictures, folder, plan, encoded=comfy_host.progress(), sampled=previewed(model, plan))
-        )
-
-
-def previewed(model: Any, plan: Plan) -> Sampled:
-    """Return a callback that moves the node's progress bar, with a preview of the pictures being sampled."""
-    assert plan.sampling is not None
-    tell = comfy_model.previewed_progress(model, len(plan.entries) * plan.sampling.steps)
-
-    def sampled(done: int, _: int, denoised: Tensor | None) -> None:
-        tell(done, denoised)
-
-    return sampled
+        comfy_host.log(f"{len(plan.entries)} pictures of {steps} steps, at most {need:.0f} MB in {folder}")
+        watch = Watch(folder, plan)
+        made = recording.run(host, pictures, folder, plan, encoded=encoding(watch), sampled=sampling(watch, model))
+        return io.NodeOutput(made, ui=watch.finished())
 
 
 NODES = [CaptureActivations]

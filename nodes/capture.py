@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..supsae_core import captures
 from ..training.capture import CaptureConfig, plan, run
 from . import comfy_host
+from .capturing import Watch, encoding
 from .sockets import CATEGORY, Capture, Table
 
 BATCH = 8
@@ -91,8 +92,10 @@ class CaptureNode(io.ComfyNode):
         host, folder = comfy_host.ComfyText(clip), comfy_host.capture_folder(name)
         config = CaptureConfig(prompts, calibration, mention, held_out, seed)
         to_do = plan(table, host, config, host.wording)
-        comfy_host.say(f"{len(to_do.entries)} prompts, {captures.size(to_do) / 1e6:.0f} MB in {folder}")
-        return io.NodeOutput(run(host, folder, to_do, progress=comfy_host.progress(), batch=BATCH))
+        comfy_host.log(f"{len(to_do.entries)} prompts, {captures.size(to_do) / 1e6:.0f} MB in {folder}")
+        watch = Watch(folder, to_do)
+        made = run(host, folder, to_do, progress=encoding(watch), batch=BATCH)
+        return io.NodeOutput(made, ui=watch.finished())
 
 
 NODES = [CaptureNode]

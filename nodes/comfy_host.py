@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,17 +13,19 @@ from typing import Any, NamedTuple
 import comfy.model_management
 import comfy.sd
 import comfy.sd1_clip
+import comfy.text_encoders.sd3_clip
 import comfy.utils
 import folder_paths
 import numpy as np
 import torch
+from comfy_execution.graph import ExecutionBlocker
 from comfy_execution.utils import get_executing_context
 from PIL import Image
 from server import PromptServer
 from torch import Tensor, nn
 
 from ..portraits import captions, text
-from ..supsae_core.prompts import Wording
+from ..supsae_core.prompts import EVERYDAY, Wording
 from ..supsae_core.slots import FORMATS, TextFormat, rows_of
 
 WEIGHTS = Path(text.WEIGHTS).parent
@@ -58,10 +61,23 @@ def dictionary_file(name: str) -> Path:
     return Path(found)
 
 
+def dictionary_folders() -> list[Path]:
+    """List the folders of dictionaries; the first is the one that new files go to, the pack's own is the last."""
+    own, paths = WEIGHTS / DICTIONARIES, [Path(path) for path in folder_paths.get_folder_paths(DICTIONARIES)]
+    return [*(path for path in paths if path != own), own]
+
+
+def free_dictionary_file(stem: str) -> Path:
+    """Name a file that no loader shows yet: one of the pack's own names would hide that."""
+    taken = {name.casefold() for name in dictionary_names()}
+    numbered = (stem if number == 1 else f"{stem}_{number}" for number in itertools.count(1))
+    name = next(one for one in numbered if f"{one}.safetensors".casefold() not in taken)
+    return new_dictionary_file(name, lambda _: False)
+
+
 def new_dictionary_file(name: str, replace: Callable[[Path], bool]) -> Path:
     """Name the file to write: a file that is there and may not be replaced is kept, and a number is appended."""
-    own = str(WEIGHTS / DICTIONARIES)
-    folder = Path(next(path for path in folder_paths.get_folder_paths(DICTIONARIES) if path != own))
+    folder = dictionary_folders()[0]
     stem = file_name(name.removesuffix(".safetensors"), "the dictionary")
     file, number = folder / f"{stem}.safetensors", 1
     while file.exists() and not replace(file):
@@ -73,6 +89,11 @@ def new_dictionary_file(name: str, replace: Callable[[Path], bool]) -> Path:
 def capture_folder(name: str) -> Path:
     """Return <output>/supsae/captures/<name>."""
     return Path(folder_paths.get_output_directory()) / "supsae" / "captures" / file_name(name, "the capture")
+
+
+def bytes_in(folder: Path) -> int:
+    """Return the size of a capture's tensors."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
 def evaluation_folder(name: str) -> Path:
@@ -119,13 +140,47 @@ def progress() -> Callable[[int, int], None]:
     return tell
 
 
+def log(message: str) -> None:
+    """Write a line to the log."""
+    logging.info("SupSAE: %s", message)
+
+
 def say(message: str) -> None:
     """Write a line to the log, and below the running node where the frontend draws such text."""
-    logging.info("SupSAE: %s", message)
+    log(message)
     context = get_executing_context()
     send = getattr(getattr(PromptServer, "instance", None), "send_progress_text", None)
     if context is not None and send is not None:
         send(message, context.node_id)
+
+
+def send(event: str, data: Mapping[str, Any]) -> None:
+    """Send an event to the browser that queued what is running; without one it goes to nobody in particular."""
+    server = getattr(PromptServer, "instance", None)
+    if server is not None:
+        server.send_sync(event, dict(data), server.client_id)
+
+
+def node_id() -> str | None:
+    """Return the id of the node that runs, as the browser knows it."""
+    context = get_executing_context()
+    return None if context is None else context.node_id
+
+
+def route_table() -> Any:
+    """Return aiohttp's table of the server's routes; None where there is no server."""
+    server = getattr(PromptServer, "instance", None)
+    return None if server is None else server.routes
+
+
+def sd3_tokenizer() -> Any:
+    """Read SD3's three tokenizers, which ship with ComfyUI."""
+    return comfy.text_encoders.sd3_clip.SD3Tokenizer()
+
+
+def blocked(sentence: str) -> Any:
+    """Return an output that has nothing in it: a node it is wired to fails with the sentence."""
+    return ExecutionBlocker(sentence)
 
 
 def to_image(picture: Image.Image) -> Tensor:
@@ -152,7 +207,7 @@ class Family(NamedTuple):
 
 FAMILIES: dict[str, Family] = {
     "portraits": Family({"clip": "clip", "t5": "t5"}, captions.WORDING),
-    "sd3": Family({"clip_l": "l", "clip_g": "g", "t5xxl": "t5xxl"}, Wording()),
+    "sd3": Family({"clip_l": "l", "clip_g": "g", "t5xxl": "t5xxl"}, EVERYDAY),
 }
 """Name of the text format → family."""
 

@@ -9,10 +9,12 @@ from comfy_api.latest import io, ui
 
 from ..supsae_core import dictionary as dictionaries
 from ..training.describe import describe
-from ..training.fit import fit
+from ..training.fit_once import fit_once
+from ..training.panel import dictionary_panel
 from ..training.pictures import cosine_picture
 from . import comfy_host
-from .sockets import CATEGORY, Capture, Dictionary
+from .reports import shown
+from .sockets import CATEGORY, SHOWN_AGAIN, Capture, Dictionary
 
 
 class Fit(io.ComfyNode):
@@ -40,9 +42,10 @@ class Fit(io.ComfyNode):
 
     @classmethod
     def execute(cls, capture) -> io.NodeOutput:
-        dictionary = fit(capture, progress=comfy_host.progress())
+        dictionary = fit_once(capture, progress=comfy_host.progress())
         image = comfy_host.to_image(cosine_picture(dictionary))
-        return io.NodeOutput(dictionary, describe(dictionary), image, ui=ui.PreviewImage(image, cls=cls))
+        seen = shown(dictionary_panel(dictionary), ui.PreviewImage(image, cls=cls))
+        return io.NodeOutput(dictionary, describe(dictionary), image, ui=seen)
 
 
 class SaveDictionary(io.ComfyNode):
@@ -93,6 +96,7 @@ class LoadDictionary(io.ComfyNode):
             category=CATEGORY,
             description="Read a dictionary from models/supsae. It fits only the text encoders it was learnt from.",
             search_aliases=["supsae open", "concepts"],
+            **SHOWN_AGAIN,
             inputs=[
                 io.Combo.Input(
                     "name",
@@ -113,7 +117,8 @@ class LoadDictionary(io.ComfyNode):
     @classmethod
     def execute(cls, name) -> io.NodeOutput:
         dictionary = dictionaries.load(comfy_host.dictionary_file(name))
-        return io.NodeOutput(dictionary, f"{concepts_of(dictionary)}\n\n{describe(dictionary)}")
+        report = f"{concepts_of(dictionary)}\n\n{describe(dictionary)}"
+        return io.NodeOutput(dictionary, report, ui=shown(dictionary_panel(dictionary, report)))
 
 
 def holds(file: Path, dictionary: dictionaries.Dictionary) -> bool:

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from ..supsae_core.dictionary import Dictionary
 from ..training.reading import check_encoder
-from ..training.scoreboard import files, text_report, text_run
+from ..training.scoreboard import files, panels, text_report, text_run
 from ..training.scoreboard.methods import content_hash, rivals
 from ..training.scoreboard.parts import PARTS, SIZES, Size
 from ..training.scoreboard.run import EvalConfig, Hooks, run
 from ..training.scoreboard.swaps import TextConfig
 from . import comfy_host, comfy_model
 from .comfy_painter import Models, comfy_painter, require_portraits
+from .reports import shown
 from .sockets import CATEGORY
 from .sockets import Dictionary as DictionarySocket
 
@@ -59,7 +60,7 @@ class EvaluateDictionary(io.ComfyNode):
     def execute(cls, clip, dictionary, size, seed, model=None, vae=None) -> io.NodeOutput:
         found = evaluate(dictionary, clip, model, vae, EvalConfig(size, seed))
         plot = comfy_host.to_image(found.plot)
-        return io.NodeOutput(found.report, plot, ui=ui.PreviewImage(plot, cls=cls))
+        return io.NodeOutput(found.report, plot, ui=shown(found.panel, ui.PreviewImage(plot, cls=cls)))
 
 
 def inputs() -> list[Any]:
@@ -107,6 +108,8 @@ class Evaluation(NamedTuple):
 
     report: str
     plot: Image.Image
+    panel: Mapping[str, Any]
+    """of training.panel"""
 
 
 def evaluate(dictionary: Dictionary, clip: Any, model: Any, vae: Any, config: EvalConfig) -> Evaluation:
@@ -130,9 +133,8 @@ def on_text(dictionary: Dictionary, host: comfy_host.ComfyText, out: Path, confi
     tell = comfy_host.progress()
     asked = TextConfig(prompts=config.counts.text, seed=config.seed)
     made = text_run.run_text(dictionary, host, out, asked, progress=lambda _, done, total: tell(done, total))
-    return Evaluation(
-        told(f"{why}\n\n{text_report.summary(made.metrics)}", made.files), Image.open(made.files["cosines"])
-    )
+    report = told(f"{why}\n\n{text_report.summary(made.metrics)}", made.files)
+    return Evaluation(report, Image.open(made.files["cosines"]), panels.text_panel(made.metrics, report))
 
 
 def on_pictures(
@@ -145,7 +147,8 @@ def on_pictures(
         painter = comfy_painter(models, bar.step)
         found = run(dictionary, painter, out, config, Hooks(comfy_host.say, bar.part), host)
     written = files.write(found, out)
-    return Evaluation(told(files.summary(found), written), Image.open(written["headline"]))
+    report = told(files.summary(found), written)
+    return Evaluation(report, Image.open(written["headline"]), panels.picture_panel(found.results, report))
 
 
 class Bar:

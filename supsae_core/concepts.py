@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import json
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,15 @@ PHRASE_WORDS = 8
 """Longest phrase in whitespace words: longer ones cost prompt room and are rarely written again word for word."""
 MARKS = ",.;:!?"
 """Punctuation that may stand behind a word without belonging to it."""
+
+
+class TableError(ValueError):
+    """Why a concept table cannot be read, and where in its text."""
+
+    def __init__(self, message: str, about: tuple[str, ...] = (), place: tuple[int, int] | None = None) -> None:
+        """Take a sentence, what it is about (category, concept, phrase, as far as it goes), line and column from 1."""
+        super().__init__(message)
+        self.about, self.place = about, place
 
 
 @dataclass(frozen=True)
@@ -137,7 +147,10 @@ class _UniqueKeys(yaml.SafeLoader):
         for key, _ in node.value:
             text, line = str(key.value), key.start_mark.line + 1
             if text in seen:
-                raise ValueError(f"Concept table, line {line}: {text!r} is written twice (first in line {seen[text]}).")
+                raise TableError(
+                    f"Concept table, line {line}: {text!r} is written twice (first in line {seen[text]}).",
+                    place=(line, key.start_mark.column + 1),
+                )
             seen[text] = line
         return super().construct_mapping(node, deep)
 
@@ -149,24 +162,77 @@ def parse(text: str) -> ConceptTable:
     ``category: {name: [phrase, other phrase]}``.
 
     Raises:
-        ValueError: naming the place and the remedy.
+        TableError: naming the place and the remedy.
     """
     try:
-        data = yaml.load(text, Loader=_UniqueKeys)
+        return ConceptTable(read(text))
+    except TableError as error:
+        error.place = error.place or _place(text, error.about)
+        raise
+
+
+def read(text: str) -> tuple[Concept, ...]:
+    """Read the concepts of a table without holding them against each other.
+
+    Raises:
+        TableError: if the text is no table.
+    """
+    return _concepts(construct(text)[1])
+
+
+def construct(text: str) -> tuple[yaml.Node | None, object]:
+    """Return the tree of a YAML text, whose nodes know where they stand, and the data it is."""
+    try:
+        loader = _UniqueKeys(text)
+        try:
+            node = loader.get_single_node()
+            return node, None if node is None else loader.construct_document(node)
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
-        raise ValueError(f"The concept table is not readable YAML: {_yaml_reason(error)}") from error
-    return from_mapping(data)
+        reason, place = _yaml_reason(error)
+        raise TableError(f"The concept table is not readable YAML: {reason}", place=place) from error
+    except RecursionError:
+        raise TableError("The concept table is not readable YAML: its brackets are nested too deeply.") from None
+
+
+def _place(text: str, about: tuple[str, ...]) -> tuple[int, int]:
+    """Return line and column of what an error is about, as far as it is found; else of the first character."""
+    at, node = 0, construct(text)[0]
+    for wanted in about:
+        found = _find(text, node, wanted)
+        if found is None:
+            break
+        at, node = found
+    return text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
+
+
+def _find(text: str, node: yaml.Node | None, wanted: str) -> tuple[int, yaml.Node] | None:
+    """Return where a text is written in a node, the last time: of two that collide that is the one to change."""
+    if isinstance(node, yaml.MappingNode):
+        pairs = [(key, value) for key, value in node.value if str(key.value) == wanted]
+        return (pairs[-1][0].start_mark.index, pairs[-1][1]) if pairs else None
+    if isinstance(node, yaml.SequenceNode):
+        found = [one for one in node.value if one.value == wanted]
+        return (found[-1].start_mark.index, found[-1]) if found else None
+    if isinstance(node, yaml.ScalarNode):
+        at = text.rfind(wanted, node.start_mark.index, node.end_mark.index)
+        return (max(at, node.start_mark.index), node)
+    return None
 
 
 def from_mapping(data: object) -> ConceptTable:
     """Build a table from the parsed form (see ``parse``)."""
+    return ConceptTable(_concepts(data))
+
+
+def _concepts(data: object) -> tuple[Concept, ...]:
     if not isinstance(data, Mapping) or not data:
-        raise ValueError(
+        raise TableError(
             "The concept table is empty or not a mapping. Write one category a line, e.g. "
             "'hair: [blond hair, red hair]'."
         )
-    concepts = [concept for category, values in data.items() for concept in _category(str(category), values)]
-    return ConceptTable(tuple(concepts))
+    return tuple(concept for category, values in data.items() for concept in _category(str(category), values))
 
 
 def load(path: str | Path) -> ConceptTable:
@@ -191,9 +257,10 @@ def _category(category: str, values: object) -> Iterable[Concept]:
         return [Concept(category, str(name), _phrases(category, name, value)) for name, value in values.items()]
     if isinstance(values, (list, tuple)) and values and all(isinstance(name, str) for name in values):
         return [Concept(category, name, (name,)) for name in values]
-    raise ValueError(
+    raise TableError(
         f"The concepts of category {category!r} must be a list of texts or a mapping from name to phrases, e.g. "
-        f"'{category}: [one, other]', not {values!r}."
+        f"'{category}: [one, other]', not {reprlib.repr(values)}.",
+        (category,),
     )
 
 
@@ -202,48 +269,65 @@ def _phrases(category: str, name: object, value: object) -> tuple[str, ...]:
         return (value,)
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         return tuple(value)
-    raise ValueError(f"The phrases of '{category}: {name}' must be a text or a list of texts, not {value!r}.")
+    raise TableError(
+        f"The phrases of '{category}: {name}' must be a text or a list of texts, not {reprlib.repr(value)}.",
+        (category, str(name)),
+    )
 
 
-def _yaml_reason(error: yaml.YAMLError) -> str:
+def _yaml_reason(error: yaml.YAMLError) -> tuple[str, tuple[int, int] | None]:
     mark = getattr(error, "problem_mark", None)
-    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{place}{getattr(error, 'problem', None) or error}."
+    place = (mark.line + 1, mark.column + 1) if mark else None
+    where = f"line {place[0]}, column {place[1]}: " if place else ""
+    return f"{where}{getattr(error, 'problem', None) or error}.", place
 
 
 def _check(concepts: tuple[Concept, ...]) -> None:
     spellings: set[str] = set()
     phrases: dict[str, str] = {}
     for concept in concepts:
+        about = (concept.category, concept.name)
         if not concept.category.strip() or not concept.name.strip() or ":" in concept.category:
-            raise ValueError(f"Concept {str(concept)!r} needs a category and a name, and no ':' in the category.")
+            raise TableError(
+                f"Concept {str(concept)!r} needs a category and a name, and no ':' in the category.", about
+            )
         if normal(str(concept)) in spellings:
-            raise ValueError(f"Concept {str(concept)!r} is listed twice. Merge the two lists of phrases.")
+            raise TableError(f"Concept {str(concept)!r} is listed twice. Merge the two lists of phrases.", about)
         spellings.add(normal(str(concept)))
         if not concept.phrases:
-            raise ValueError(f"Concept {str(concept)!r} has no phrase. Write at least one.")
+            raise TableError(f"Concept {str(concept)!r} has no phrase. Write at least one.", about)
         for phrase in concept.phrases:
             _check_phrase(concept, phrase, phrases)
     categories: set[str] = set()
     for name, members in itertools.groupby(concepts, key=lambda concept: concept.category):
         if normal(name) in categories:
-            raise ValueError(f"Category {name!r} is listed twice. Write its concepts in one place, spelled alike.")
+            raise TableError(
+                f"Category {name!r} is listed twice. Write its concepts in one place, spelled alike.", (name,)
+            )
         categories.add(normal(name))
         if len(list(members)) < 2:
-            raise ValueError(
+            raise TableError(
                 f"Category {name!r} has one concept only, so there is nothing to tell it from. "
-                "Add another value (it may be a 'none', such as 'no hat')."
+                "Add another value (it may be a 'none', such as 'no hat').",
+                (name,),
             )
 
 
 def _check_phrase(concept: Concept, phrase: str, seen: dict[str, str]) -> None:
     key = " ".join(phrase.casefold().split())
-    if not key:
-        raise ValueError(f"Concept {str(concept)!r} has an empty phrase. Remove it or write words.")
-    if len(key.split()) > PHRASE_WORDS:
-        raise ValueError(f"The phrase {phrase!r} of {str(concept)!r} has more than {PHRASE_WORDS} words. Shorten it.")
-    if key[-1] in MARKS or not any(char.isalnum() for char in key):
-        raise ValueError(f"The phrase {phrase!r} of {str(concept)!r} must have letters and end without any of {MARKS}")
-    if key in seen:
-        raise ValueError(f"The phrase {phrase!r} belongs to {seen[key]!r} and to {str(concept)!r}. Give each its own.")
+    wrong = _wrong_phrase(str(concept), phrase, key, seen)
+    if wrong:
+        raise TableError(wrong, (concept.category, concept.name, phrase))
     seen[key] = str(concept)
+
+
+def _wrong_phrase(concept: str, phrase: str, key: str, seen: Mapping[str, str]) -> str:
+    if not key:
+        return f"Concept {concept!r} has an empty phrase. Remove it or write words."
+    if len(key.split()) > PHRASE_WORDS:
+        return f"The phrase {phrase!r} of {concept!r} has more than {PHRASE_WORDS} words. Shorten it."
+    if key[-1] in MARKS or not any(char.isalnum() for char in key):
+        return f"The phrase {phrase!r} of {concept!r} must have letters and end without any of {MARKS}"
+    if key in seen:
+        return f"The phrase {phrase!r} belongs to {seen[key]!r} and to {concept!r}. Give each its own."
+    return ""

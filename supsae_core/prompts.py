@@ -71,7 +71,9 @@ EVERYDAY = Wording(
     ),
 )  # fmt: skip
 """For models that know the world: what people write beside the concepts of a table."""
-SMALL = frozenset("a an and at by for from in inside of on or out the to two under with".split())
+SMALL = frozenset(
+    ("a", "an", "and", "at", "by", "for", "from", "in", "inside", "of", "on", "or", "out", "the", "to", "two", "with")
+)
 """Words that phrases may share without being about the same thing."""
 
 

@@ -43,6 +43,7 @@ DOORS = {
     "training/clip_host.py": {"transformers"},
     "nodes/comfy_host.py": {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_preview", "server"},
     "nodes/comfy_model.py": {"comfy", "latent_preview"},
+    "nodes/routes.py": {"aiohttp"},
 }
 
 # tests and benchmarks stand outside the package and see it as anybody else does: by the name `supsae`.
@@ -189,6 +190,7 @@ PLANTED = {
     "diffusers in portraits": ("portraits/a.py", "def f():\n    import diffusers.models", "may not import diffusers"),
     "comfy elsewhere": ("nodes/edit.py", "import comfy.utils", "only nodes/comfy_host.py may"),
     "folders elsewhere": ("nodes/edit.py", "def f():\n    import folder_paths", "only nodes/comfy_host.py may"),
+    "requests elsewhere": ("nodes/edit.py", "from aiohttp import web", "only nodes/routes.py may"),
     "comfy in training": ("training/host.py", "from comfy_api.latest import io", "may not import comfy_api"),
     "comfy in the other door": ("training/diffusers_host.py", "import comfy", "may not import comfy"),
     "hidden import": ("training/a.py", "import importlib as i\ni.import_module('comfy')", "hides an import"),

@@ -5,8 +5,8 @@ $COMFYUI_PYTHON, else .venv or venv in the checkout. Without one they are skippe
 
 `comfy_server`: a running server with a fresh copy of this checkout as a custom node, and a client for it.
 `comfy_python`: run a script in ComfyUI's interpreter, `comfy` and `supsae` importable.
-`browser`: a headless Chromium. `comfy_page`: opens ComfyUI's page in it, once with the frontend that ComfyUI requires, and
-once with each of $COMFYUI_FRONTENDS (folders of the package comfyui_frontend_package, separated as in $PATH).
+`browser`: a headless Chromium. `comfy_page`: opens ComfyUI's page in it, once with the frontend that ComfyUI requires,
+and once with each of $COMFYUI_FRONTENDS (folders of the package comfyui_frontend_package, separated as in $PATH).
 """
 
 import json
@@ -24,9 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
-
 import page
+import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

@@ -17,7 +17,9 @@ ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--font-render-hinting=none",
 )  # fmt: skip
-READY = "!!(window.app?.extensionManager && window.app.canvas && window.LiteGraph?.registered_node_types['SupSAE_Edit'])"
+READY = (
+    "!!(window.app?.extensionManager && window.app.canvas && window.LiteGraph?.registered_node_types['SupSAE_Edit'])"
+)
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": False, "Comfy.ColorPalette": "dark"}
 """What a page starts with."""
 VIEWPORT = {"width": 1500, "height": 950}
@@ -75,10 +77,8 @@ class ComfyPage:
 
     def value(self, node: int | str, widget: str) -> Any:
         """Return the value of a widget."""
-        found = self.page.evaluate(
-            "([id, name]) => window.app.graph.getNodeById(id).widgets.find((w) => w.name === name).value", [node, widget]
-        )
-        return found
+        find = "([id, name]) => window.app.graph.getNodeById(id).widgets.find((one) => one.name === name).value"
+        return self.page.evaluate(find, [node, widget])
 
     def mix(self, node: int | str) -> dict:
         """Return the rows of a Concept Mixer."""

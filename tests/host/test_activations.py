@@ -25,12 +25,12 @@ HOW = {
 
 PREPARE = """
     import json, sys
+    from pathlib import Path
     import torch
     import comfy.sd, comfy.model_management
     from comfy_extras.nodes_pag import PerturbedAttentionGuidance
     from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
-    from supsae.nodes import activations as node
-    from supsae.nodes import comfy_host, comfy_model, steering
+    from supsae.nodes import capturing, comfy_host, comfy_model, steering
     from supsae.nodes.recording import ComfyPictures
     from supsae.portraits import captions
     from supsae.supsae_core import activations, captures
@@ -115,7 +115,8 @@ HEARD = """
         pictures = ComfyPictures(model, host)
         how = SamplingConfig(parse(options.pop("sites")), **options)
         plan = recording.plan(captions.table(), host, pictures, config, how, captions.WORDING)
-        tell, told = node.previewed(model, plan), []
+        watch = capturing.Watch(Path(sys.argv[1]) / image, plan)
+        tell, told = capturing.sampling(watch, model), []
 
         def interrupted(done, total, denoised):
             told.append(done)

@@ -133,7 +133,7 @@ RUN = """
     results = json.loads((next(folder.iterdir()) / "results.json").read_text())
     seen["sections"], seen["counted"] = list(results["sections"]), results["pictures"]
     seen["report"], seen["plot"] = made.args[0], [*made.args[1].shape, float(made.args[1].std())]
-    seen["shown"] = len(made.ui.as_dict()["images"])
+    seen["shown"] = len(made.ui["images"])
 """
 
 SD3 = """

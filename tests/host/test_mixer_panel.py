@@ -238,8 +238,10 @@ def luminance(colour):
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_text_stands_out_in_both_themes(open_mixer, theme):
     found = open_mixer({"hair": {"say": "red", "strength": 0.8}}, **{"Comfy.ColorPalette": theme})
-    ink, field = row(found, "hair").get_by_role("combobox").evaluate(
-        "one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor]"
+    ink, field = (
+        row(found, "hair")
+        .get_by_role("combobox")
+        .evaluate("one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor]")
     )
     light, dark = sorted((luminance(ink), luminance(field)), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 4.5  # WCAG 2, level AA
@@ -312,7 +314,6 @@ def test_a_subgraph_keeps_the_mix_and_finds_the_dictionary_outside(open_mixer):
     row(found, "background").wait_for()  # only the dictionary, which stands outside, knows of it
     found.page.evaluate("() => window.app.canvas.setGraph(window.app.graph.rootGraph ?? window.app.graph)")
     found.run()
-
 
 
 def test_the_slider_of_the_template_changes_one_picture_and_not_the_other(comfy_page, frontend):

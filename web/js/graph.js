@@ -30,7 +30,7 @@ export function sourceOf(node, input) {
 export function targetsOf(node, output) {
   const links = node?.outputs?.find((one) => one.name === output)?.links ?? [];
   return links.flatMap((id) => {
-    const found = node.graph.getNodeById(linkOf(node.graph, id)?.target_id);
+    const found = node.graph?.getNodeById(linkOf(node.graph, id)?.target_id); // a copy stands in no graph
     if (!found) return [];
     return found.type === "Reroute" ? targetsOf(found, found.outputs?.[0]?.name) : [found];
   });

@@ -18,8 +18,14 @@ export async function loadLanguages(read, current) {
   }
 }
 
+/** Return the frontend's language, such as "zh" or "zh-TW". */
+export function language() {
+  return locale();
+}
+
 /** Return a message with its {names} replaced. */
 export function say(key, values = {}) {
-  const text = languages[locale()]?.supsae?.[key] ?? languages.en?.supsae?.[key] ?? key;
+  const known = [locale(), locale().split("-")[0], "en"].map((one) => languages[one]?.supsae?.[key]);
+  const text = known.find((one) => one !== undefined) ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }

@@ -1,0 +1,78 @@
+"""What is to be said of a concept table while it is written: where it is wrong, or how much can be drawn from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from math import prod
+from typing import Any
+
+from .concepts import ConceptTable, TableError, parse
+
+LONGEST = 100_000
+"""Characters of a text that are read: a table of thousands of concepts is shorter."""
+SCALES = ("", "thousand", "million", "billion", "trillion")
+Speller = Callable[[str], Iterable[tuple[str, str]]]
+"""Phrase → (text encoder, why it cannot spell it); nothing if all encoders can."""
+
+
+def check(text: str, speller: Speller = lambda phrase: ()) -> dict[str, Any]:
+    """Describe a table's text as JSON.
+
+    Returns:
+        ``{"ok", "error": {"message", "line", "column"} or None, "summary", "categories", "concepts", "phrases",
+        "prompts", "prompt_count", "unspellable": [{"phrase", "encoder", "why"}]}``; lines and columns count from 1, and
+        are None where a place cannot be named.
+    """
+    empty = {"summary": "", "categories": 0, "concepts": 0, "phrases": 0, "prompts": "", "prompt_count": 0}
+    try:
+        require_short(text)
+        table = parse(text)
+    except TableError as error:
+        line, column = error.place or (None, None)
+        wrong = {"message": str(error), "line": line, "column": column}
+        return {"ok": False, "error": wrong, **empty, "unspellable": []}
+    return {"ok": True, "error": None, **counted(table), "unspellable": list(_unspellable(table, speller))}
+
+
+def require_short(text: str) -> None:
+    """Refuse a text that would keep the reader busy.
+
+    Raises:
+        TableError: naming both lengths.
+    """
+    if len(text) > LONGEST:
+        raise TableError(f"This text has {len(text)} characters; up to {LONGEST} are read. Divide it.")
+
+
+def counted(table: ConceptTable) -> dict[str, Any]:
+    """Count what a table has, and say it in a line."""
+    numbers = {
+        "categories": len(table.categories), "concepts": len(table), "phrases": len(table.phrases),
+    }  # fmt: skip
+    count = prompts(table)
+    said = f"{', '.join(f'{number} {name}' for name, number in numbers.items())} · {spelled(count)} different prompts"
+    return {"summary": said, **numbers, "prompts": spelled(count), "prompt_count": min(count, 10**300)}
+
+
+def prompts(table: ConceptTable) -> int:
+    """Count the different prompts, order and joining words aside: of each category one phrase, or none."""
+    return prod(
+        1 + sum(len(table.concepts[index].phrases) for index in members) for members in table.categories.values()
+    )
+
+
+def spelled(count: int) -> str:
+    """Say a large number as a person does: two digits and a word."""
+    if count < 1000:
+        return str(count)
+    for power, name in reversed(list(enumerate(SCALES))):
+        value = count / 1000**power if count < 10**18 else 0
+        if value >= 0.995:  # what two digits round up to one
+            return f"about {float(f'{value:.2g}'):g} {name}"
+    return "more than a quadrillion"
+
+
+def _unspellable(table: ConceptTable, speller: Speller) -> Iterator[dict[str, str]]:
+    for phrase in table.phrases:
+        for encoder, why in speller(phrase.text):
+            yield {"phrase": phrase.text, "encoder": encoder, "why": why}

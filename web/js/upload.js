@@ -1,0 +1,93 @@
+/** Below Load Dictionary: what the chosen file knows, its report after a run, and a button to bring in another. */
+
+import { conceptsOf, forget } from "./concepts.js";
+import { make } from "./dom.js";
+import { say } from "./language.js";
+import { watchWidget } from "./measured.js";
+import { ReportPanel } from "./report.js";
+
+export function loaderPanel(host) {
+  return new LoaderPanel(host);
+}
+
+class LoaderPanel extends ReportPanel {
+  constructor(host) {
+    const input = make("input", { type: "file", accept: ".safetensors", hidden: true, onchange: () => this.send() });
+    const button = make("button", { type: "button", onclick: () => input.click() }, make("i", { className: "pi pi-upload", aria: { hidden: "true" } }), ` ${say("upload")}`);
+    super(host, "", make("div", { className: "supsae-line supsae-upload" }, button, input));
+    this.input = input;
+    this.button = button;
+    watchWidget(host, "name", () => this.connected());
+    this.element.addEventListener("dragover", (event) => event.preventDefault());
+    this.element.addEventListener("drop", (event) => this.drop(event));
+    queueMicrotask(() => this.connected());
+  }
+
+  /** Say what the chosen file holds, before anything runs. */
+  async connected() {
+    if (this.told === this.chosen) return; // or a run's report, or a file's refusal, would be lost
+    const asked = (this.asked = {});
+    this.told = this.chosen;
+    try {
+      const found = await conceptsOf(this.host, this.host.node);
+      if (this.asked === asked && found) this.empty(holds(found.categories));
+    } catch (error) {
+      if (this.asked === asked) this.empty(error.message, true);
+    }
+  }
+
+  output(data) {
+    if (!data?.supsae_report) return;
+    this.asked = null;
+    this.told = this.chosen;
+    super.output(data);
+  }
+
+  get chosen() {
+    return this.host.widget("name")?.value;
+  }
+
+  drop(event) {
+    const file = event.dataTransfer?.files?.[0];
+    if (!file) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.send(file);
+  }
+
+  async send(file = this.input.files[0]) {
+    if (!file) return;
+    this.button.disabled = true;
+    const form = new FormData();
+    form.append("file", file);
+    try {
+      const { name } = await this.host.ask("upload", form);
+      this.choose(name);
+      this.host.toast("success", say("upload"), say("uploaded", { name }));
+    } catch (error) {
+      this.empty(error.message, true);
+      this.host.toast("error", say("upload"), error.message);
+    } finally {
+      this.input.value = "";
+      this.button.disabled = false;
+    }
+  }
+
+  choose(name) {
+    this.told = null;
+    const widget = this.host.widget("name");
+    const { values } = widget.options;
+    if (Array.isArray(values) && !values.includes(name)) widget.options.values = [...values, name].sort();
+    forget();
+    widget.value = name;
+    widget.callback?.(name);
+    this.host.changed();
+  }
+}
+
+function holds(categories) {
+  const warned = categories.flatMap((one) => one.concepts).filter((one) => one.warning).length;
+  const concepts = categories.reduce((sum, one) => sum + one.concepts.length, 0);
+  const said = say("dictionaryHolds", { categories: categories.map((one) => one.name).join(", "), concepts });
+  return warned ? `${said} ${say("dictionaryWarned", { count: warned })}` : said;
+}
