@@ -28,8 +28,8 @@ MOST_HEADER = 8 * 1024 * 1024
 MOST_LISTED = 32 * 1024 * 1024
 """Bytes of a capture's index that is read only to tell how far it is."""
 
-Handler = Callable[[web.Request], Awaitable[dict[str, Any]]]
-"""Request → JSON; raises ValueError with a sentence."""
+Handler = Callable[[web.Request], Awaitable[dict[str, Any] | web.FileResponse]]
+"""Request → JSON or a file; raises ValueError with a sentence."""
 
 
 class Missing(ValueError):
@@ -54,8 +54,23 @@ def described(name: str) -> dict[str, Any]:
     """Return the concepts of a dictionary that a loader offers; of its file only the header is read.
 
     Raises:
+        ValueError: as ``offered``, or if it is no dictionary.
+    """
+    file = offered(name)
+    return {"version": VERSION, "name": name, **concept_list(dictionaries.header(file))}
+
+
+async def download(request: web.Request) -> web.FileResponse:
+    """Give a dictionary away: the one file that is shared."""
+    return web.FileResponse(await asyncio.to_thread(offered, request.query.get("name", "")))
+
+
+def offered(name: str) -> Path:
+    """Find the file of a dictionary that a loader offers.
+
+    Raises:
         Missing: if there is none of the name.
-        ValueError: if it is a link out of the folders, or no dictionary.
+        ValueError: if it is a link out of the folders, or begins as no dictionary does.
     """
     if name not in comfy_host.dictionary_names():
         known = ", ".join(comfy_host.dictionary_names()) or "none"
@@ -64,7 +79,7 @@ def described(name: str) -> dict[str, Any]:
     if not any(file.resolve().is_relative_to(folder.resolve()) for folder in comfy_host.dictionary_folders()):
         raise ValueError(f"The dictionary {name!r} is a link to another folder. Name that in extra_model_paths.yaml.")
     require_small_header(file, name)
-    return {"version": VERSION, "name": name, **concept_list(dictionaries.header(file))}
+    return file
 
 
 def require_small_header(file: Path, name: str) -> None:
@@ -212,6 +227,7 @@ def _sampled(folder: Path) -> int:
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/supsae/dictionaries"): list_dictionaries,
     ("GET", "/supsae/dictionary"): show_dictionary,
+    ("GET", "/supsae/download"): download,
     ("GET", "/supsae/capture"): show_capture,
     ("POST", "/supsae/table/check"): check_table,
     ("POST", "/supsae/table/import"): import_table,
@@ -220,12 +236,13 @@ ROUTES: dict[tuple[str, str], Handler] = {
 """Method and path → handler."""
 
 
-def answering(handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Return what the server calls: JSON, or a sentence with 404 or 400."""
+def answering(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return what the server calls: JSON, a file, or a sentence with 404 or 400."""
 
-    async def answer(request: web.Request) -> web.Response:
+    async def answer(request: web.Request) -> web.StreamResponse:
         try:
-            return web.json_response(await handler(request))
+            found = await handler(request)
+            return web.json_response(found) if isinstance(found, dict) else found
         except Missing as error:
             return web.json_response({"error": str(error)}, status=404)
         except (ValueError, OSError, SafetensorError) as error:

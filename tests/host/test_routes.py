@@ -60,6 +60,10 @@ def test_dictionaries_are_listed_and_described(comfy_server, folder):
     assert (status, found) == (200, wanted)
 
 
+def test_a_dictionary_is_downloaded_as_it_is(comfy_server, folder):
+    assert comfy_server.request("/supsae/download?name=portraits.safetensors") == SHIPPED.read_bytes()
+
+
 def test_routes_stand_under_api_as_well(comfy_server):
     assert comfy_server.get("/api/supsae/dictionaries") == comfy_server.get("/supsae/dictionaries")
 
@@ -76,9 +80,10 @@ NAMES = [
 ]
 
 
+@pytest.mark.parametrize("route", ["dictionary", "download"])
 @pytest.mark.parametrize("name", NAMES)
-def test_only_names_that_a_loader_offers_are_known(comfy_server, folder, name):
-    status, found = ask(comfy_server, f"dictionary?name={quote(name)}")
+def test_only_names_that_a_loader_offers_are_known(comfy_server, folder, name, route):
+    status, found = ask(comfy_server, f"{route}?name={quote(name)}")
     assert status == 404 and "There are: portraits.safetensors" in found["error"]
 
 
@@ -116,10 +121,11 @@ def test_junk_gets_a_sentence_and_leaves_nothing(comfy_server, folder, kind):
         assert status == 400 and JUNK[kind] in found["error"]
 
 
-def test_a_link_out_of_the_folders_is_refused(comfy_server, folder, tmp_path):
+@pytest.mark.parametrize("route", ["dictionary", "download"])
+def test_a_link_out_of_the_folders_is_refused(comfy_server, folder, tmp_path, route):
     shutil.copy(SHIPPED, tmp_path / "outside.safetensors")
     (folder / "link.safetensors").symlink_to(tmp_path / "outside.safetensors")
-    status, found = ask(comfy_server, "dictionary?name=link.safetensors")
+    status, found = ask(comfy_server, f"{route}?name=link.safetensors")
     assert status == 400 and "link to another folder" in found["error"]
 
 

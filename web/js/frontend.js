@@ -93,6 +93,14 @@ class Host {
     return answer;
   }
 
+  /** Save what one of the pack's routes gives as a file of the browser's. */
+  save(path, name) {
+    const link = document.createElement("a");
+    link.href = api.apiURL(`/supsae/${path}`);
+    link.download = name.split(/[\\/]/).pop();
+    link.click();
+  }
+
   /** Show a short message in the corner. */
   toast(severity, summary, detail) {
     app.extensionManager?.toast?.add({ severity, summary, detail, life: 6000 });

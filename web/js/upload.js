@@ -1,4 +1,4 @@
-/** Below Load Dictionary: what the chosen file knows, its report after a run, and a button to bring in another. */
+/** Below Load Dictionary: what the chosen file knows, its report after a run, and buttons to bring in and give away. */
 
 import { conceptsOf, forget } from "./concepts.js";
 import { make } from "./dom.js";
@@ -13,8 +13,9 @@ export function loaderPanel(host) {
 class LoaderPanel extends ReportPanel {
   constructor(host) {
     const input = make("input", { type: "file", accept: ".safetensors", hidden: true, onchange: () => this.send() });
-    const button = make("button", { type: "button", onclick: () => input.click() }, make("i", { className: "pi pi-upload", aria: { hidden: "true" } }), ` ${say("upload")}`);
-    super(host, "", make("div", { className: "supsae-line supsae-upload" }, button, input));
+    const button = iconButton("pi-upload", "upload", () => input.click());
+    const share = iconButton("pi-download", "download", () => this.host.save(`download?name=${encodeURIComponent(this.chosen)}`, this.chosen));
+    super(host, "", make("div", { className: "supsae-line supsae-upload" }, button, share, input));
     this.input = input;
     this.button = button;
     watchWidget(host, "name", () => this.connected());
@@ -83,6 +84,11 @@ class LoaderPanel extends ReportPanel {
     widget.callback?.(name);
     this.host.changed();
   }
+}
+
+function iconButton(icon, key, onclick) {
+  const picture = make("i", { className: `pi ${icon}`, aria: { hidden: "true" } });
+  return make("button", { type: "button", onclick }, picture, ` ${say(key)}`);
 }
 
 function holds(categories) {
