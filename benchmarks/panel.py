@@ -1,8 +1,8 @@
 """How long the browser takes over a Concept Mixer of 200 concepts: ``python benchmarks/panel.py``; writes
 ``benchmarks/results/panel.json``.
 
-Needs Playwright and a Chromium ($CHROMIUM, else on the PATH), no ComfyUI: the panel's modules are served as they are, to
-a page that stands in for the frontend. Times are medians, layout included.
+Needs Playwright and a Chromium ($CHROMIUM, else on the PATH), no ComfyUI: the panel's modules are served as they are,
+to a page that stands in for the frontend. Times are medians, layout included.
 """
 
 from __future__ import annotations
