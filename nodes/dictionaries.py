@@ -16,6 +16,9 @@ from . import comfy_host
 from .reports import shown
 from .sockets import CATEGORY, SHOWN_AGAIN, Capture, Dictionary
 
+SAVED = "supsae_saved"
+"""Key of what the panel of Save Dictionary shows."""
+
 
 class Fit(io.ComfyNode):
     """Fit Dictionary."""
@@ -81,8 +84,8 @@ class SaveDictionary(io.ComfyNode):
     def execute(cls, dictionary, name, overwrite) -> io.NodeOutput:
         file = comfy_host.new_dictionary_file(name, lambda there: overwrite or holds(there, dictionary))
         dictionaries.save(dictionary, file)
-        comfy_host.say(f"saved {file}")
-        return io.NodeOutput(str(file))
+        comfy_host.log(f"saved {file}")
+        return io.NodeOutput(str(file), ui={SAVED: [{"name": file.name, "bytes": file.stat().st_size}]})
 
 
 class LoadDictionary(io.ComfyNode):

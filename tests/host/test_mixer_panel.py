@@ -79,6 +79,11 @@ def test_rows_are_there_before_anything_ran_and_say_what_the_prompt_says_after(o
     found.run()
     assert row(found, "hair").locator(".supsae-now").inner_text() == "blond → red"
     assert row(found, "haircut").locator(".supsae-now").inner_text() == "unmentioned"
+    pick(found, "hair", "say:blue")  # nothing is known of that before it ran
+    assert row(found, "hair").locator(".supsae-now").inner_text() == "blond"
+    strength(found, "hair").fill("0.3")  # neither this nor that can be read
+    found.run()
+    assert row(found, "hair").locator(".supsae-now").inner_text() == "blond … blue"
 
 
 def test_a_mix_is_names_and_numbers_and_leave_takes_its_row_out(open_mixer):

@@ -20,6 +20,7 @@ BUILD = """() => {
     add("capture", "SupSAE_Capture", 460, 0);
     add("fit", "SupSAE_Fit", 860, 0);
     add("loader", "SupSAE_LoadDictionary", 460, 600);
+    made.loader.widgets[0].value = "portraits.safetensors"; // other tests may have saved files that come first
     add("edit", "SupSAE_Edit", 0, 800);
     add("second", "SupSAE_Edit", 320, 1000);
     add("apply", "SupSAE_ApplyToConditioning", 860, 800);

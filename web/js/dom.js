@@ -8,6 +8,11 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Make a button with one of ComfyUI's icons before its text. */
+export function iconButton(icon, text, onclick) {
+  return make("button", { type: "button", onclick }, make("i", { className: `pi ${icon}`, aria: { hidden: "true" } }), ` ${text}`);
+}
+
 function set(element, name, value) {
   if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
   else if (name === "aria") for (const [key, one] of Object.entries(value)) element.setAttribute(`aria-${key}`, one);

@@ -23,6 +23,7 @@ class Mixer {
     this.rows = {};
     this.known = null; // {categories, safe}, null before the dictionary is known
     this.prompt = null; // what the last run read
+    this.ran = {}; // the rows it was run with
     this.views = new Map(); // category → MixerRow
     this.search = make("input", {
       type: "search", placeholder: say("search"), className: "supsae-search", hidden: true,
@@ -67,6 +68,7 @@ class Mixer {
     const found = data?.supsae_mixer?.[0];
     if (!found) return;
     this.prompt = found.prompts?.[0] ?? this.prompt; // on a model it comes later, while that samples
+    this.ran = this.rows;
     this.know({ categories: found.categories, safe: found.safe });
   }
 

@@ -100,13 +100,20 @@ export class MixerRow {
     this.tellLock(row);
   }
 
-  /** What the prompt says, and what it says after the edit if that is something else. */
+  /** What the prompt says, and after a run with this very row what it says then. */
   tellNow(row) {
     const prompt = this.mixer.prompt;
     const before = spell(prompt?.before?.[this.category.name]);
-    const after = spell(prompt?.after?.[this.category.name]);
-    this.now.textContent = !prompt ? "" : before === after ? before : `${before} → ${after}`;
-    this.now.title = prompt ? say("saysNow", { now: this.now.textContent }) : "";
+    const after = this.isRun(row) ? spell(prompt?.after?.[this.category.name]) : before;
+    const between = row && !row.keep && row.strength > 0 && row.strength < 1 && after !== row.say;
+    const shown = between && this.isRun(row) ? `${before} … ${row.say ?? say("unmentioned")}` : before === after ? before : `${before} → ${after}`;
+    this.now.textContent = prompt ? shown : "";
+    this.now.title = prompt ? say("saysNow", { now: shown }) : "";
+  }
+
+  /** Tell whether the last run was made with the row as it is. */
+  isRun(row) {
+    return JSON.stringify(row) === JSON.stringify(this.mixer.ran[this.category.name]);
   }
 
   tellWarning(row) {
@@ -121,7 +128,7 @@ export class MixerRow {
 
   tellLock(row) {
     const kept = Boolean(row?.keep);
-    const held = kept ? this.mixer.prompt?.held?.[this.category.name] : undefined;
+    const held = kept && this.isRun(row) ? this.mixer.prompt?.held?.[this.category.name] : undefined;
     const state = !kept ? "lockOff" : held === undefined ? "lockOn" : held ? "lockHeld" : "lockLost";
     this.lock.className = `supsae-lock supsae-${state} pi ${kept ? "pi-lock" : "pi-lock-open"}`;
     this.lock.setAttribute("aria-pressed", String(kept));

@@ -4,6 +4,7 @@ import { capturePanel } from "./capture.js";
 import { mixerPanel } from "./mixer.js";
 import { watchConcept } from "./picker.js";
 import { reportPanel } from "./report.js";
+import { savedPanel } from "./saved.js";
 import { tablePanel } from "./table.js";
 import { loaderPanel } from "./upload.js";
 
@@ -15,5 +16,6 @@ export const PANELS = {
   SupSAE_CaptureActivations: { below: [capturePanel] },
   SupSAE_Fit: { below: [reportPanel] },
   SupSAE_EvaluateDictionary: { below: [reportPanel] },
+  SupSAE_SaveDictionary: { below: [savedPanel] },
   SupSAE_LoadDictionary: { below: [loaderPanel] },
 };

@@ -1,7 +1,7 @@
 /** Below Load Dictionary: what the chosen file knows, its report after a run, and buttons to bring in and give away. */
 
 import { conceptsOf, forget } from "./concepts.js";
-import { make } from "./dom.js";
+import { iconButton, make } from "./dom.js";
 import { say } from "./language.js";
 import { watchWidget } from "./measured.js";
 import { ReportPanel } from "./report.js";
@@ -13,8 +13,8 @@ export function loaderPanel(host) {
 class LoaderPanel extends ReportPanel {
   constructor(host) {
     const input = make("input", { type: "file", accept: ".safetensors", hidden: true, onchange: () => this.send() });
-    const button = iconButton("pi-upload", "upload", () => input.click());
-    const share = iconButton("pi-download", "download", () => this.host.save(`download?name=${encodeURIComponent(this.chosen)}`, this.chosen));
+    const button = iconButton("pi-upload", say("upload"), () => input.click());
+    const share = iconButton("pi-download", say("download"), () => this.host.save(`download?name=${encodeURIComponent(this.chosen)}`, this.chosen));
     super(host, "", make("div", { className: "supsae-line supsae-upload" }, button, share, input));
     this.input = input;
     this.button = button;
@@ -84,11 +84,6 @@ class LoaderPanel extends ReportPanel {
     widget.callback?.(name);
     this.host.changed();
   }
-}
-
-function iconButton(icon, key, onclick) {
-  const picture = make("i", { className: `pi ${icon}`, aria: { hidden: "true" } });
-  return make("button", { type: "button", onclick }, picture, ` ${say(key)}`);
 }
 
 function holds(categories) {

@@ -1,0 +1,76 @@
+"""How well concepts are read in prompts full of words that no concept has: ``python benchmarks/other_words.py``; writes
+``benchmarks/results/other_words.json``.
+
+A dictionary of three of Portraits' categories reads prompts that speak of all eight. It learns from prompts without a
+word about the other five, with all of their phrases, and with every other one of them, so that the rest are new to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from supsae.portraits import captions
+from supsae.supsae_core import concepts, prompts, readout
+from supsae.supsae_core.concepts import ConceptTable
+from supsae.supsae_core.dictionary import Dictionary
+from supsae.supsae_core.prompts import Wording
+from supsae.training import capture, fit
+from supsae.training.capture import CaptureConfig
+from supsae.training.host import PortraitsText
+
+HERE = Path(__file__).resolve().parent
+CATEGORIES = ("hair", "hat", "expression")
+CONFIG = CaptureConfig(prompts=300, calibration=64)
+
+
+def learnt(host: PortraitsText, table: ConceptTable, wording: Wording) -> Dictionary:
+    with tempfile.TemporaryDirectory() as folder:
+        return fit.fit(capture.run(host, folder, capture.plan(table, host, CONFIG, wording)))
+
+
+def read(host: PortraitsText, dictionary: Dictionary, count: int) -> dict[str, int]:
+    """Count the concepts of the dictionary that prompts say: read, missed, and read where they are not said."""
+    world, rng = captions.table(), np.random.default_rng(5)
+    found = {"read": 0, "missed": 0, "read wrongly": 0}
+    for _ in range(count):
+        prompt = prompts.draw(world, rng, wording=captions.WORDING, mention=0.8)
+        said = {str(world.concepts[one]) for one in prompt.support(world)}
+        said &= {str(concept) for concept in dictionary.table.concepts}
+        reading = readout.read(dictionary, host.encode([prompt.text])[0][0])
+        seen = {str(dictionary.table.concepts[one]) for one in reading.concepts(dictionary)}
+        found["read"] += len(said & seen)
+        found["missed"] += len(said - seen)
+        found["read wrongly"] += len(seen - said)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--prompts", type=int, default=300, help="prompts to read")
+    count = parser.parse_args().prompts
+    host, known = PortraitsText(), captions.table().to_json()
+    table = concepts.from_mapping({name: known[name] for name in CATEGORIES})
+    others = prompts.others_of(table, captions.WORDING)
+    wordings = {"none": (), "half": others[::2], "all": others}
+    result = {
+        "prompts": count,
+        "phrases about other things": len(others),
+        "learnt with": {
+            name: read(host, learnt(host, table, replace(captions.WORDING, others=some)), count)
+            for name, some in wordings.items()
+        },
+    }
+    out = HERE / "results" / "other_words.json"
+    out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1))
+    print(f"written to {out}")
+
+
+if __name__ == "__main__":
+    main()
