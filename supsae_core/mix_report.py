@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from .concept_list import concept_list
 from .concepts import ConceptTable
 from .dictionary import Dictionary
 from .edits import Keep, aim
-from .mix import Lock, Mix
+from .mix import Lock, Mix, dump
 
 VERSION = 1
 """Of the JSON."""
@@ -27,9 +28,10 @@ class Prompt(NamedTuple):
 
 
 def mix_report(dictionary: Dictionary, mix: Mix, prompts: Sequence[Prompt], report: str) -> dict[str, Any]:
-    """Describe a run: the concepts to choose from, what was said, and the report as text."""
+    """Describe a run: the concepts to choose from, the mix, what was said, and the report as text."""
     shown = [_shown(dictionary.table, mix, prompt) for prompt in prompts]
-    return {"version": VERSION, **concept_list(dictionary), "prompts": shown, "report": report}
+    rows = json.loads(dump(mix)).get("mix", {})
+    return {"version": VERSION, **concept_list(dictionary), "mix": rows, "prompts": shown, "report": report}
 
 
 def lost(dictionary: Dictionary, mix: Mix, prompts: Sequence[Prompt]) -> list[str]:

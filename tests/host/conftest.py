@@ -248,6 +248,7 @@ def comfy_page(browser, frontend, opened_pages):
             opened_pages[key].open()
         used.append(opened_pages[key])
         used[-1].said.clear()
+        used[-1].expected.clear()
         return used[-1]
 
     yield open_page

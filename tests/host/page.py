@@ -17,6 +17,8 @@ ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--font-render-hinting=none",
 )  # fmt: skip
+RENDERERS = {"classic": False, "vue": True}
+"""Name → value of Comfy.VueNodes.Enabled."""
 READY = (
     "!!(window.app?.extensionManager && window.app.canvas && window.LiteGraph?.registered_node_types['SupSAE_Edit'])"
 )
@@ -24,9 +26,10 @@ SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": False, "C
 """What a page starts with."""
 VIEWPORT = {"width": 1500, "height": 950}
 NOT_OURS = (
-    "net::ERR", "Failed to load resource", "huggingface.co", "graph accessed before initialization",
+    "net::ERR", "huggingface.co", "graph accessed before initialization", "/api/userdata", "/internal/",
+    "/templates/", "/docs/", "/api/experiment",
 )  # fmt: skip
-"""Complaints of the frontend itself, on a machine without network."""
+"""Complaints of the frontend itself, on a machine without network: what it asks other servers for, or did not find."""
 OURS = "ComfyUI-SupSAE"
 """Folder of the pack on the server; messages of its scripts carry it."""
 
@@ -45,6 +48,7 @@ class ComfyPage:
         self.page, self.url = page, url
         page.set_default_timeout(15_000)
         self.said: list[str] = []
+        self.expected: list[str] = []
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
 
@@ -54,8 +58,8 @@ class ComfyPage:
             self.said.append(f"{message.type}: {message.text} ({where})")
 
     def complaints(self) -> list[str]:
-        """Return errors of any script, and warnings of ours."""
-        return [one for one in self.said if not any(known in one for known in NOT_OURS)]
+        """Return errors of any script, warnings of ours, and what the server refused us."""
+        return [one for one in self.said if not any(known in one for known in (*NOT_OURS, *self.expected))]
 
     def open(self) -> None:
         self.page.goto(self.url, wait_until="domcontentloaded")
@@ -113,9 +117,9 @@ class ComfyPage:
         self.page.evaluate("() => window.dispatchEvent(new MouseEvent('mouseup'))")
         self.frames()
 
-    def panel(self, index: int = 0) -> Locator:
-        """Return a panel of ours, in the order of the page."""
-        return self.page.locator(".supsae").nth(index)
+    def row(self, category: str) -> Locator:
+        """Return a row of a Concept Mixer."""
+        return self.page.get_by_role("group", name=category, exact=True)
 
     def run(self, timeout: float = 120) -> dict:
         """Press Run and wait; return the outputs by node."""

@@ -2,9 +2,18 @@
 
 const known = new Map(); // file name → promise of {categories, safe}
 
+const PATIENCE = 5000; // milliseconds before a file that could not be read is asked for again
+let times = 0;
+
 /** Forget what was read: a file may have been written anew. */
 export function forget() {
   known.clear();
+  times += 1;
+}
+
+/** Return how often it was forgotten: what was made of it is as old as that. */
+export function forgotten() {
+  return times;
 }
 
 /**
@@ -26,7 +35,7 @@ export async function conceptsOf(host, source) {
 function read(host, name) {
   if (!known.has(name)) {
     const asked = host.ask(`dictionary?name=${encodeURIComponent(name)}`);
-    asked.catch(() => known.delete(name));
+    asked.catch(() => setTimeout(() => known.delete(name), PATIENCE));
     known.set(name, asked);
   }
   return known.get(name);

@@ -128,7 +128,12 @@ export async function extend(panels) {
   }
   app.registerExtension({
     name: "SupSAE",
-    setup: addStyle,
+    setup() {
+      addStyle();
+      api.addEventListener("graphChanged", () => {
+        for (const node of nodesOf(rootGraph())) if (node.subgraph) showOutside(node, panels); // promoted just now
+      });
+    },
     getCustomWidgets: () => types,
     beforeRegisterNodeDef(nodeType, nodeData) {
       const own = panels[nodeData.name];
@@ -159,7 +164,7 @@ export async function extend(panels) {
 }
 
 const hosts = new WeakMap(); // node → its Host
-const guests = new WeakMap(); // node of a subgraph → Hosts of panels that speak for nodes inside
+const guests = new WeakMap(); // node of a subgraph → input → Host of a panel that speaks for a node inside
 
 function hostOf(node) {
   if (!hosts.has(node)) hosts.set(node, new Host(node));
@@ -177,7 +182,7 @@ function hear(event) {
   if (hears.has(event)) return;
   hears.add(event);
   api.addEventListener(event, (found) => {
-    const there = nodesOf(rootGraph()).flatMap((node) => [hosts.get(node), ...(guests.get(node) ?? [])]);
+    const there = nodesOf(rootGraph()).flatMap((node) => [hosts.get(node), ...(guests.get(node)?.values() ?? [])]);
     for (const host of there) for (const callback of host?.heard.get(event) ?? []) callback(found);
   });
 }
@@ -256,11 +261,13 @@ function dress(node, name, panel, options) {
  * is the promoted widget's.
  */
 function showOutside(node, panels) {
+  if (!guests.has(node)) guests.set(node, new Map());
   for (const input of node.inputs ?? []) {
+    if (guests.get(node).has(input.name)) continue;
     const promoted = input.widget && node.widgets?.find((widget) => widget.name === input.name);
     const inner = promoted && !promoted.element && insideOf(node, input);
     const make = inner && panels[inner.node.comfyClass]?.replace?.[inner.input];
-    if (make) addOutside(node, promoted, inner.node, make);
+    if (make) guests.get(node).set(input.name, addOutside(node, promoted, inner.node, make));
   }
 }
 
@@ -273,11 +280,11 @@ function addOutside(node, promoted, inner, make) {
   promoted.hidden = promoted.options.hidden = true;
   dress(node, newName(), panel, NOTHING).serialize = false;
   hostOf(inner).panels.push(panel); // told what the node inside is told
-  guests.set(node, [...(guests.get(node) ?? []), host]);
   const kept = app.nodeOutputs?.[`${node.id}:${inner.id}`];
   if (kept) panel.output?.(kept);
   panel.connected?.();
   host.resize();
+  return host;
 }
 
 /** The middle button pans the canvas everywhere; all else stays with the panel. */

@@ -3,7 +3,8 @@
  *
  *   {"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null, "strength": 1}, "eyes": {"keep": true}}}
  *
- * `say: null` says nothing of the category. Names that no dictionary knows are kept as they are.
+ * `say: null` says nothing of the category. Names are compared as the server does, whatever their case and blanks; those
+ * that no dictionary knows are kept as they are.
  */
 
 export const VERSION = 1;
@@ -13,9 +14,10 @@ export function parse(text) {
   if (!text?.trim()) return {};
   try {
     const value = JSON.parse(text);
-    const empty = value && typeof value === "object" && !Object.keys(value).length;
-    if (empty) return {};
-    return value.version === VERSION && value.mix && typeof value.mix === "object" ? value.mix : null;
+    if (!isObject(value)) return null;
+    if (!Object.keys(value).length) return {};
+    const rows = value.mix ?? {};
+    return value.version === VERSION && isObject(rows) && Object.values(rows).every(isObject) ? rows : null;
   } catch {
     return null;
   }
@@ -26,8 +28,36 @@ export function dump(rows) {
   return Object.keys(rows).length ? JSON.stringify({ version: VERSION, mix: rows }) : "{}";
 }
 
-/** Return rows with one category's set, or taken out with `null`; the others keep their order. */
+/** Return rows with one category's set, spelled as given, or taken out with `null`; the others keep their order. */
 export function withRow(rows, category, row) {
-  const { [category]: _, ...others } = rows;
-  return row === null ? others : { ...rows, [category]: row };
+  const key = keyOf(Object.keys(rows), category);
+  if (row === null) return Object.fromEntries(Object.entries(rows).filter(([name]) => name !== key));
+  if (key === undefined) return { ...rows, [category]: row };
+  return Object.fromEntries(Object.entries(rows).map(([name, old]) => (name === key ? [category, row] : [name, old])));
 }
+
+/** Return the row of a category, undefined if there is none. */
+export function rowOf(rows, category) {
+  const key = keyOf(Object.keys(rows), category);
+  return key === undefined ? undefined : rows[key];
+}
+
+/** Tell whether two rows ask for the same. */
+export function alike(one, other) {
+  if (!one || !other) return !one && !other;
+  if (one.keep || other.keep) return Boolean(one.keep) === Boolean(other.keep);
+  return normal(one.say) === normal(other.say) && (one.strength ?? 1) === (other.strength ?? 1);
+}
+
+/** Return the one of some names that means the same as another, undefined if there is none. */
+export function keyOf(names, wanted) {
+  return names.find((one) => normal(one) === normal(wanted));
+}
+
+/** Return a member of an object that may have a name like "constructor". */
+export function own(object, name) {
+  return object && Object.hasOwn(object, name) ? object[name] : undefined;
+}
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+const normal = (name) => name?.toLowerCase().split(/\s+/).filter(Boolean).join(" ");

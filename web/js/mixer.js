@@ -3,7 +3,7 @@
 import { conceptsBehind } from "./concepts.js";
 import { make } from "./dom.js";
 import { say } from "./language.js";
-import { dump, parse, withRow } from "./mix.js";
+import { dump, keyOf, own, parse, withRow } from "./mix.js";
 import { MixerRow } from "./mixer_row.js";
 
 const SEARCH_FROM = 13; // categories from which on there is a search box
@@ -22,8 +22,8 @@ class Mixer {
     this.text = "{}";
     this.rows = {};
     this.known = null; // {categories, safe}, null before the dictionary is known
-    this.prompt = null; // what the last run read
-    this.ran = {}; // the rows it was run with
+    this.prompts = []; // what the last run read
+    this.ran = {}; // the rows that it was run with
     this.views = new Map(); // category → MixerRow
     this.search = make("input", {
       type: "search", placeholder: say("search"), className: "supsae-search", hidden: true,
@@ -63,33 +63,41 @@ class Mixer {
     return Math.min(MOST, [...this.views.values()].reduce((sum, view) => sum + view.height(), 0));
   }
 
-  /** Take what a run says of the prompt. */
+  /** Take what a run says of the prompt; of a model it says so later, while that samples. */
   output(data) {
     const found = data?.supsae_mixer?.[0];
     if (!found) return;
-    this.prompt = found.prompts?.[0] ?? this.prompt; // on a model it comes later, while that samples
-    this.ran = this.rows;
+    if (found.prompts?.length || !this.host.source("model")) {
+      this.prompts = found.prompts ?? [];
+      this.ran = found.mix ?? {};
+    }
     this.know({ categories: found.categories, safe: found.safe });
   }
 
-  /** Ask anew which concepts there are. */
+  /** Ask anew which concepts there are; those of another dictionary are forgotten. */
   async connected() {
     const asked = (this.asked = {});
+    const source = this.host.source("dictionary");
+    let found = null;
+    this.wrong = "";
     try {
-      const found = await conceptsBehind(this.host);
-      if (this.asked === asked && found) this.know(found);
-      this.wrong = "";
+      found = await conceptsBehind(this.host);
     } catch (error) {
-      if (this.asked === asked) this.wrong = error.message;
+      this.wrong = error.message;
     }
-    if (this.asked === asked) this.tell();
+    if (this.asked !== asked) return;
+    const other = this.source !== undefined && this.source !== source;
+    this.source = source;
+    if (found) this.know({ categories: found.categories, safe: found.safe });
+    else if (other || !source) this.know(null);
+    this.tell();
   }
 
   know(known) {
-    const same = this.known && JSON.stringify(this.known) === JSON.stringify(known);
+    if (!known) this.prompts = [];
+    if (JSON.stringify(this.known) === JSON.stringify(known)) return this.update();
     this.known = known;
-    if (same) this.update();
-    else this.draw();
+    this.draw();
   }
 
   /** Change rows and tell the frontend. */
@@ -104,16 +112,19 @@ class Mixer {
     this.edit(withRow(this.rows, category, row));
   }
 
-  /** Build the rows anew: of the dictionary's categories, then of those that it does not have. */
+  /** Show a row for each of the dictionary's categories, then those that it lacks; rows that stay keep the focus. */
   draw() {
     const categories = this.known?.categories ?? [];
-    const there = new Set(categories.map((one) => one.name));
-    const missing = Object.keys(this.rows).filter((name) => !there.has(name));
+    const there = categories.map((one) => one.name);
+    const missing = Object.keys(this.rows).filter((name) => keyOf(there, name) === undefined);
     const all = [...categories, ...missing.map((name) => ({ name, concepts: [], missing: Boolean(this.known) }))];
-    this.views = new Map(all.map((one) => [one.name, new MixerRow(this, one)]));
-    this.list.replaceChildren(...[...this.views.values()].map((view) => view.element));
+    this.views = new Map(all.map((one) => [one.name, this.views.get(one.name)?.learn(one) ?? new MixerRow(this, one)]));
+    const elements = [...this.views.values()].map((view) => view.element);
+    const same = elements.length === this.list.children.length && elements.every((one, i) => one === this.list.children[i]);
+    if (!same) this.list.replaceChildren(...elements);
     this.search.hidden = all.length < SEARCH_FROM;
     this.list.style.flexBasis = `${this.rowsHeight()}px`;
+    this.filter();
     this.update();
     this.host.resize();
   }
@@ -127,14 +138,14 @@ class Mixer {
   tell() {
     const unreadable = parse(this.text) === null;
     const first = this.known ? "" : say("connectDictionary");
-    const read = this.prompt ? "" : say("runOnce");
+    const read = this.prompts.length ? "" : say("runOnce");
     this.note.textContent = this.wrong || (unreadable ? say("unreadableMix") : first || read);
     this.note.title = this.note.textContent;
     this.note.classList.toggle("supsae-wrong", Boolean(this.wrong || unreadable));
   }
 
   filter() {
-    const wanted = this.search.value.trim().toLowerCase();
+    const wanted = this.search.hidden ? "" : this.search.value.trim().toLowerCase();
     for (const view of this.views.values()) view.element.hidden = !view.matches(wanted);
   }
 
@@ -152,5 +163,17 @@ class Mixer {
 
   get safe() {
     return this.known?.safe ?? LEGAL;
+  }
+
+  /** Return what the last run read of a category in the first prompt: {before, after}, undefined before a run. */
+  read(category) {
+    const [prompt] = this.prompts;
+    return prompt && { before: own(prompt.before, category), after: own(prompt.after, category) };
+  }
+
+  /** Tell whether a kept category read the same in every prompt of the last run; undefined if it did not say. */
+  held(category) {
+    const said = this.prompts.map((one) => own(one.held, category)).filter((one) => one !== undefined);
+    return said.length ? said.every(Boolean) : undefined;
   }
 }

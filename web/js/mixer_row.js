@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { say } from "./language.js";
+import { alike, keyOf, rowOf } from "./mix.js";
 import { slider } from "./slider.js";
 
 const OPEN = 52; // pixels, as supsae.css lays a row out
@@ -14,7 +15,6 @@ export class MixerRow {
     this.mixer = mixer;
     this.category = category;
     this.open = true;
-    this.warnings = new Map(category.concepts.map((one) => [one.name, one.warning]));
     this.caret = make("button", {
       type: "button", className: "supsae-caret", onclick: () => this.toggle(), aria: { expanded: "true" },
     }, category.name);
@@ -31,11 +31,24 @@ export class MixerRow {
       make("div", { className: "supsae-head" }, this.caret, this.now, this.warning, this.lock),
       make("div", { className: "supsae-body" }, this.picker, this.slider.element),
     );
-    this.fill();
+    this.learn(category);
+  }
+
+  /** Take what a dictionary says of the category; return the row. */
+  learn(category) {
+    if (JSON.stringify(category) !== this.learnt) this.fill(category);
+    this.learnt = JSON.stringify(category);
+    return this;
   }
 
   get row() {
-    return this.mixer.rows[this.category.name];
+    return rowOf(this.mixer.rows, this.category.name);
+  }
+
+  /** Return the name of the row's concept as the dictionary spells it, or as it is where that has none. */
+  get said() {
+    const say = this.row?.say;
+    return typeof say === "string" ? (keyOf([...this.warnings.keys()], say) ?? say) : null;
   }
 
   height() {
@@ -70,57 +83,64 @@ export class MixerRow {
   }
 
   /** Offer the concepts; "none" only where it was learnt what saying nothing is. */
-  fill() {
-    const concepts = this.category.concepts.map((one) => option(`say:${one.name}`, one.warning ? `${one.name} ⚠` : one.name));
+  fill(category) {
+    this.category = category;
+    this.warnings = new Map(category.concepts.map((one) => [one.name, one.warning]));
+    const concepts = category.concepts.map((one) => option(`say:${one.name}`, one.warning ? `${one.name} ⚠` : one.name));
     this.picker.replaceChildren(
       option(LEAVE, say("leave")),
       ...concepts,
-      ...(this.category.identified === false ? [] : [option(NONE, say("none"))]),
+      ...(category.identified === false ? [] : [option(NONE, say("none"))]),
     );
   }
 
   /** Show the row as it is in the mixer's value. */
   update() {
-    const row = this.row;
-    const chosen = !row || row.keep ? LEAVE : row.say == null ? NONE : `say:${row.say}`;
+    const { row, said } = this;
+    const idle = !row || Boolean(row.keep);
+    const chosen = idle ? LEAVE : said === null ? NONE : `say:${said}`;
     if (![...this.picker.options].some((one) => one.value === chosen)) {
-      const name = row?.say ?? say("none");
-      const text = this.mixer.known ? say("missing", { name }) : name;
-      this.picker.append(Object.assign(option(chosen, text), { className: "supsae-wrong" }));
+      const name = said ?? say("none");
+      this.picker.append(option(chosen, this.mixer.known ? say("missing", { name }) : name));
     }
     this.picker.value = chosen;
-    const idle = !row || Boolean(row.keep);
     this.picker.disabled = Boolean(row?.keep);
     this.slider.show(row?.strength ?? 1, this.mixer.safe, idle);
     this.element.classList.toggle("supsae-active", !idle);
-    this.caret.textContent = idle ? this.category.name : `${this.category.name}: ${row.say ?? say("none")}`;
+    this.caret.textContent = idle ? this.category.name : `${this.category.name}: ${said ?? say("none")}`;
     this.caret.setAttribute("aria-label", this.caret.textContent); // without the triangle
     this.tellNow(row);
-    this.tellWarning(row);
+    this.tellWarning();
     this.tellLock(row);
   }
 
   /** What the prompt says, and after a run with this very row what it says then. */
   tellNow(row) {
-    const prompt = this.mixer.prompt;
-    const before = spell(prompt?.before?.[this.category.name]);
-    const after = this.isRun(row) ? spell(prompt?.after?.[this.category.name]) : before;
-    const between = row && !row.keep && row.strength > 0 && row.strength < 1 && after !== row.say;
-    const shown = between && this.isRun(row) ? `${before} … ${row.say ?? say("unmentioned")}` : before === after ? before : `${before} → ${after}`;
-    this.now.textContent = prompt ? shown : "";
-    this.now.title = prompt ? say("saysNow", { now: shown }) : "";
+    const read = this.mixer.read(this.category.name);
+    const shown = read ? this.change(row, spell(read.before), spell(read.after)) : "";
+    this.now.textContent = shown;
+    this.now.title = read ? say("saysNow", { now: shown }) : "";
+  }
+
+  change(row, before, after) {
+    if (!this.isRun(row)) return before;
+    const wanted = this.said ?? say("unmentioned");
+    const between = row && !row.keep && row.strength > 0 && row.strength < 1 && after !== wanted;
+    if (between) return `${before} … ${wanted}`;
+    return before === after ? before : `${before} → ${after}`;
   }
 
   /** Tell whether the last run was made with the row as it is. */
   isRun(row) {
-    return JSON.stringify(row) === JSON.stringify(this.mixer.ran[this.category.name]);
+    return alike(row, rowOf(this.mixer.ran, this.category.name));
   }
 
-  tellWarning(row) {
-    const unknown = this.category.missing || (row?.say && this.mixer.known && !this.warnings.has(row.say));
+  tellWarning() {
+    const { said } = this;
+    const unknown = this.category.missing || (said !== null && this.mixer.known && !this.warnings.has(said));
     const reason = unknown
-      ? say("missingReason", { name: row?.say ?? this.category.name })
-      : (row?.say && this.warnings.get(row.say)) || "";
+      ? say("missingReason", { name: said ?? this.category.name })
+      : (said !== null && this.warnings.get(said)) || "";
     this.warning.hidden = !reason;
     this.warning.title = reason;
     this.warning.setAttribute("aria-label", reason);
@@ -128,7 +148,7 @@ export class MixerRow {
 
   tellLock(row) {
     const kept = Boolean(row?.keep);
-    const held = kept && this.isRun(row) ? this.mixer.prompt?.held?.[this.category.name] : undefined;
+    const held = kept && this.isRun(row) ? this.mixer.held(this.category.name) : undefined;
     const state = !kept ? "lockOff" : held === undefined ? "lockOn" : held ? "lockHeld" : "lockLost";
     this.lock.className = `supsae-lock supsae-${state} pi ${kept ? "pi-lock" : "pi-lock-open"}`;
     this.lock.setAttribute("aria-pressed", String(kept));

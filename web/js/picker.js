@@ -1,6 +1,6 @@
 /** Concept Edit's concept: ComfyUI's own list where the concepts are known, its own text box where they are not. */
 
-import { conceptsOf } from "./concepts.js";
+import { conceptsOf, forgotten } from "./concepts.js";
 import { sourceOf, targetsOf } from "./graph.js";
 import { say } from "./language.js";
 
@@ -25,11 +25,12 @@ class ConceptPicker {
     if (!this.host.node.graph) return; // a copy that is not placed yet
     const source = dictionaryBehind(this.host.node);
     const file = source?.widgets?.find((one) => one.name === "name")?.value;
-    const known = source && `${source.id} ${file}`;
+    const known = source && `${source.id} ${file} ${forgotten()}`;
     if (this.source === known) return this.refresh();
     this.source = known;
     const found = source ? await conceptsOf(this.host, source).catch(() => null) : null;
     if (this.source !== known || !this.host.node.graph) return;
+    if (!found) this.source = undefined; // asked again when the graph changes
     this.names = found ? spelled(found.categories) : [];
     this.refresh();
   }

@@ -127,7 +127,9 @@ class TablePanel {
 
   async add() {
     try {
-      const made = await this.host.ask("table/import", { text: this.pasted.value, table: this.text });
+      const { text } = this;
+      const made = await this.host.ask("table/import", { text: this.pasted.value, table: text });
+      if (text !== this.text) return this.add(); // typed meanwhile
       if (!made.ok) throw new Error(made.error);
       if (made.added) this.write(made.text);
       this.unfold(false);

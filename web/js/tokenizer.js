@@ -4,7 +4,7 @@ import { sourceOf } from "./graph.js";
 
 const KNOWN = [
   [/^SupSAE_PortraitsCLIPLoader$/, "portraits"],
-  [/CLIPLoader|CheckpointLoader/, "sd3"],
+  [/^TripleCLIPLoader|CheckpointLoader/, "sd3"], // one or two encoders alone are refused by Capture
 ];
 
 /** Return "portraits", "sd3", or null where no capture or no loader is connected. */

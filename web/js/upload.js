@@ -1,6 +1,6 @@
 /** Below Load Dictionary: what the chosen file knows, its report after a run, and buttons to bring in and give away. */
 
-import { conceptsOf, forget } from "./concepts.js";
+import { conceptsOf, forget, forgotten } from "./concepts.js";
 import { iconButton, make } from "./dom.js";
 import { say } from "./language.js";
 import { watchWidget } from "./measured.js";
@@ -26,9 +26,9 @@ class LoaderPanel extends ReportPanel {
 
   /** Say what the chosen file holds, before anything runs. */
   async connected() {
-    if (this.told === this.chosen) return; // or a run's report, or a file's refusal, would be lost
+    if (this.told === this.question) return; // or a run's report, or a file's refusal, would be lost
     const asked = (this.asked = {});
-    this.told = this.chosen;
+    this.told = this.question;
     try {
       const found = await conceptsOf(this.host, this.host.node);
       if (this.asked === asked && found) this.empty(holds(found.categories));
@@ -40,12 +40,16 @@ class LoaderPanel extends ReportPanel {
   output(data) {
     if (!data?.supsae_report) return;
     this.asked = null;
-    this.told = this.chosen;
+    this.told = this.question;
     super.output(data);
   }
 
   get chosen() {
     return this.host.widget("name")?.value;
+  }
+
+  get question() {
+    return `${this.chosen} ${forgotten()}`;
   }
 
   drop(event) {
