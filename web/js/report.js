@@ -31,12 +31,20 @@ export class ReportPanel {
     const found = data?.supsae_report?.[0];
     if (!found) return;
     const level = found.level in ICONS ? found.level : "fair";
+    const parts = [
+      ...found.sections.map(section),
+      make("details", {}, make("summary", {}, say("wholeReport")), make("pre", {}, found.text)),
+    ];
     this.report.replaceChildren(
       make("div", { className: `supsae-verdict supsae-${level}`, role: "status" },
         make("i", { className: `pi ${ICONS[level]}`, aria: { hidden: "true" } }), make("div", {}, ...found.verdict.split("\n").map((one) => make("p", {}, one)))),
-      ...found.sections.map(section),
-      make("details", {}, make("summary", {}, say("wholeReport")), make("pre", {}, found.text)),
+      ...(this.brief ? [make("details", {}, make("summary", {}, say("report")), ...parts)] : parts),
     );
+  }
+
+  /** Whether all but the verdict is folded away: on a node that is only passed through. */
+  get brief() {
+    return false;
   }
 }
 

@@ -44,6 +44,10 @@ class LoaderPanel extends ReportPanel {
     super.output(data);
   }
 
+  get brief() {
+    return true;
+  }
+
   get chosen() {
     return this.host.widget("name")?.value;
   }
