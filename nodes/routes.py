@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ MOST_HEADER = 8 * 1024 * 1024
 """Bytes of a header that is read: tables of thousands of concepts have one of less than a megabyte."""
 MOST_LISTED = 32 * 1024 * 1024
 """Bytes of a capture's index that is read only to tell how far it is."""
+
+_ENDINGS = re.compile(r"(?i)(?:\.safetensors|[._-])+$")
 
 Handler = Callable[[web.Request], Awaitable[dict[str, Any] | web.FileResponse]]
 """Request → JSON or a file; raises ValueError with a sentence."""
@@ -138,15 +140,20 @@ def keep(part: Path, name: str) -> str:
         dictionaries.load(part)
     except ValueError as error:
         raise ValueError(str(error).replace(part.name, name)) from error
-    stem = re.sub(r"[^\w.-]+", "_", name[: -len(".safetensors")]).strip(" ._-")[:70] or "dictionary"
     while True:
-        file = comfy_host.free_dictionary_file(stem)
+        file = comfy_host.free_dictionary_file(stem(name))
         try:
             file.touch(exist_ok=False)  # two uploads of one name may race
         except FileExistsError:
             continue
         part.replace(file)
         return file.name
+
+
+def stem(name: str) -> str:
+    """Return what a file is to be called: harmless characters, at most 70, and no ending."""
+    tidy = _ENDINGS.sub("", re.sub(r"[^\w.-]+", "_", name)).lstrip("._-")
+    return _ENDINGS.sub("", tidy[:70]) or "dictionary"
 
 
 # --- tables --------------------------------------------------------------------------------------------------------
@@ -178,7 +185,7 @@ async def _texts(request: web.Request, *names: str) -> list[str]:
     """Return members of a JSON object that are texts, null and missing ones as nothing."""
     try:
         body = await request.json()
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError, LookupError) as error:  # no JSON, too deep, in no encoding that there is
         raise ValueError(f"The request is not JSON: {error}.") from error
     found = [body.get(name) or "" for name in names] if isinstance(body, dict) else [None]
     if not all(isinstance(one, str) for one in found):
@@ -195,16 +202,15 @@ async def show_capture(request: web.Request) -> dict[str, Any]:
 
 
 def how_far(name: str) -> dict[str, Any]:
-    """Return prompts done, of how many, and bytes of a capture's folder.
+    """Return prompts done, of how many, and bytes of a capture's folder; none of none if there is no capture yet.
 
     Raises:
-        Missing: if there is none of the name.
         ValueError: if the name cannot be one, or the capture is damaged.
     """
     folder = comfy_host.capture_folder(name)
     index = folder / "capture.json"
     if not index.is_file() or index.stat().st_size > MOST_LISTED:
-        raise Missing(f"There is no capture {name!r} yet.")
+        return {"done": 0, "total": 0, "bytes": 0, "folder": folder.name}
     capture = captures.load(folder)
     total = len(capture.plan.entries)
     left = sum(len(capture.entries(shard)) for shard in capture.missing())
@@ -218,8 +224,15 @@ def _sampled(folder: Path) -> int:
     for file in (folder / activations.SUMS, *folder.glob(activations.BATCHES)):
         if file.is_file():
             with safe_open(file, "pt") as opened:
-                found.update(json.loads((opened.metadata() or {})["prompts"]))
+                found.update(_prompts(file.name, opened.metadata() or {}))
     return len(found)
+
+
+def _prompts(name: str, metadata: Mapping[str, str]) -> list[int]:
+    try:
+        return [int(one) for one in json.loads(metadata["prompts"])]
+    except (KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
+        raise ValueError(f"{name!r} of this capture does not say which prompts it holds. Delete it.") from error
 
 
 # --- the server ----------------------------------------------------------------------------------------------------

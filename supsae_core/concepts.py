@@ -16,6 +16,8 @@ import yaml
 
 PHRASE_WORDS = 8
 """Longest phrase in whitespace words: longer ones cost prompt room and are rarely written again word for word."""
+MOST_PHRASES = 20_000
+"""Phrases of a table that is read: YAML's aliases make millions of them out of a few lines."""
 MARKS = ",.;:!?"
 """Punctuation that may stand behind a word without belonging to it."""
 
@@ -85,6 +87,11 @@ class ConceptTable:
         return tuple(Phrase(index, text) for index, concept in enumerate(self.concepts) for text in concept.phrases)
 
     @cached_property
+    def words(self) -> frozenset[str]:
+        """All words of all phrases, case folded."""
+        return frozenset(trim(word.casefold()) for phrase in self.phrases for word in phrase.words)
+
+    @cached_property
     def first_phrase(self) -> tuple[int, ...]:
         """Index into ``phrases`` of the phrase an edit writes, per concept."""
         first: dict[int, int] = {}
@@ -132,20 +139,39 @@ class ConceptTable:
         }
 
 
+def trim(word: str) -> str:
+    """Cut the punctuation behind a whitespace word."""
+    return word.rstrip(MARKS) or word
+
+
 def normal(text: str) -> str:
     """Fold case and blanks, so that spellings compare as a person reads them."""
     return ": ".join(" ".join(part.split()) for part in text.casefold().split(":"))
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """A safe loader that reads every scalar as text and refuses a key written twice."""
+    """A safe loader that reads every scalar as text and refuses tags, and a key that is no text or written twice."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}
+    plain = {
+        yaml.ScalarNode: yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG,
+        yaml.SequenceNode: yaml.resolver.BaseResolver.DEFAULT_SEQUENCE_TAG,
+        yaml.MappingNode: yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG,
+    }
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if node.tag != self.plain[type(node)]:
+            raise yaml.MarkedYAMLError(
+                problem=f"the tag {node.tag!r} is not read, remove it", problem_mark=node.start_mark
+            )
+        return super().construct_object(node, deep)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[str, int] = {}
         for key, _ in node.value:
-            text, line = str(key.value), key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode) or key.tag != self.plain[yaml.ScalarNode]:
+                raise yaml.MarkedYAMLError(problem="a name must be a text without tags", problem_mark=key.start_mark)
+            text, line = key.value, key.start_mark.line + 1
             if text in seen:
                 raise TableError(
                     f"Concept table, line {line}: {text!r} is written twice (first in line {seen[text]}).",
@@ -232,7 +258,17 @@ def _concepts(data: object) -> tuple[Concept, ...]:
             "The concept table is empty or not a mapping. Write one category a line, e.g. "
             "'hair: [blond hair, red hair]'."
         )
-    return tuple(concept for category, values in data.items() for concept in _category(str(category), values))
+    found: list[Concept] = []
+    count = 0
+    for concept in (one for category, values in data.items() for one in _category(str(category), values)):
+        count += max(1, len(concept.phrases))
+        if count > MOST_PHRASES:
+            raise TableError(
+                f"The concept table has more than {MOST_PHRASES} phrases; up to so many are read. Divide it.",
+                (concept.category,),
+            )
+        found.append(concept)
+    return tuple(found)
 
 
 def load(path: str | Path) -> ConceptTable:
@@ -254,9 +290,9 @@ def _category(category: str, values: object) -> Iterable[Concept]:
     if isinstance(values, str):
         values = [part.strip() for part in values.split(",")]
     if isinstance(values, Mapping) and values:
-        return [Concept(category, str(name), _phrases(category, name, value)) for name, value in values.items()]
+        return (Concept(category, str(name), _phrases(category, name, value)) for name, value in values.items())
     if isinstance(values, (list, tuple)) and values and all(isinstance(name, str) for name in values):
-        return [Concept(category, name, (name,)) for name in values]
+        return (Concept(category, name, (name,)) for name in values)
     raise TableError(
         f"The concepts of category {category!r} must be a list of texts or a mapping from name to phrases, e.g. "
         f"'{category}: [one, other]', not {reprlib.repr(values)}.",

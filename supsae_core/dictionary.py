@@ -21,6 +21,7 @@ from torch import Tensor
 
 from . import concepts
 from .concepts import ConceptTable
+from .report_shapes import readable
 from .slots import FORMATS, ROLES, TextFormat
 from .streams import slots_of
 
@@ -101,7 +102,7 @@ class Dictionary:
     provenance: Mapping[str, Any]
     """JSON: fingerprint, prompts, held-out pairs, dtype, version, licence."""
     report: Mapping[str, Any]
-    """JSON: what fitting measured."""
+    """JSON: what fitting measured; of a file, what is readable of it."""
     streams: Mapping[str, tuple[Codes, ...]] = field(default_factory=dict)
     """Part of a stream inside the model (``streams.py``), e.g. ``txt@3/other`` → its codes at every noise level."""
     centres: tuple[float, ...] = ()
@@ -228,7 +229,7 @@ def _read(path: Path, *, whole: bool) -> tuple[Header, dict[str, Tensor]]:
         ) from error
     try:
         return _parsed(found), tensors
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise _lacking(path, error) from error
 
 
@@ -243,7 +244,7 @@ def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
         )
     try:
         version, header = int(metadata["format_version"]), json.loads(metadata["header"])
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"The dictionary {path.name!r} has a damaged header: {error}. Download it again.") from error
     if not isinstance(header, dict):
         raise ValueError(f"The dictionary {path.name!r} has a damaged header: no JSON object. Download it again.")
@@ -252,7 +253,7 @@ def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
             f"The dictionary {path.name!r} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. "
             "Update SupSAE."
         )
-    if header.get("format") not in FORMATS:
+    if str(header.get("format")) not in FORMATS:
         raise ValueError(
             f"The dictionary {path.name!r} is for text of the format {header.get('format')!r}; this SupSAE knows "
             f"{', '.join(FORMATS)}. Update SupSAE."
@@ -273,7 +274,7 @@ def _parsed(header: Mapping[str, Any]) -> Header:
         identified=tuple(bool(one) for one in header["identified"]),
         slider=tuple((float(s), float(a)) for s, a in header["slider"]),
         provenance=header["provenance"],
-        report=header["report"],
+        report=readable(header["report"]),
         streams=tuple(header.get("streams", ())),
         centres=tuple(float(one) for one in header.get("centres", ())),
     )

@@ -78,6 +78,12 @@ AnyEdit = Edit | Clear | Keep
 """What a stack may hold."""
 
 
+VERBS: dict[type, str] = {
+    Swap: "swap", Turn: "swap", Add: "add", Remove: "remove", Scale: "scale", Clear: "clear", Keep: "keep",
+}  # fmt: skip
+"""How a person says what an edit does."""
+
+
 class Aim(NamedTuple):
     """What an edit is about."""
 
@@ -127,7 +133,7 @@ def name(edit: AnyEdit) -> str:
 def spelled(edit: AnyEdit) -> str:
     """Return an edit as a person says it, e.g. ``swap hair: red (strength 1)``."""
     strength = "" if isinstance(edit, Keep) else f" (strength {edit.strength:g})"
-    return f"{type(edit).__name__.lower()} {name(edit)}{strength}"
+    return f"{VERBS[type(edit)]} {name(edit)}{strength}"
 
 
 def changes(dictionary: Dictionary, edits: Sequence[AnyEdit], said: Sequence[int]) -> list[Change]:

@@ -51,7 +51,7 @@ def parse(text: str) -> Mix:
     if not text.strip():
         return Mix()
     try:
-        data = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+        data = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number, parse_int=_whole)
     except json.JSONDecodeError as error:
         raise ValueError(
             f"The mix is not readable JSON (line {error.lineno}, column {error.colno}: {error.msg}). {_REMEDY}"
@@ -89,11 +89,17 @@ def check(dictionary: Dictionary, mix: Mix) -> None:
     """Refuse what a dictionary does not know, in any row, whatever its strength.
 
     Raises:
-        ValueError: naming the nearest concepts or the categories there are; or if a concept was never captured.
+        ValueError: naming the nearest concepts or the categories there are; or if a concept was never captured, or a
+            category has two rows, spelled differently.
     """
+    spellings: dict[str, str] = {}
     for category, row in mix.rows.items():
-        edit = _edit(category, row)
-        index = aim(dictionary.table, edit).index
+        index, meant, _ = aim(dictionary.table, _edit(category, row))
+        if meant in spellings:
+            raise ValueError(
+                f"The mix has two rows for the category {meant!r}: {spellings[meant]!r} and {category!r}. Keep one."
+            )
+        spellings[meant] = category
         if index is not None and isinstance(row, Say) and row.strength:
             dictionary.phrase(index)
 
@@ -170,6 +176,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number that a mix can hold. Write a strength such as 0.8.")
+
+
+def _whole(digits: str) -> int:
+    return int(digits) if len(digits) <= 20 else int(_no_number(f"{digits[:20]}…"))  # int refuses thousands of digits
 
 
 def _shown(value: object) -> str:

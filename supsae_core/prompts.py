@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .concepts import MARKS, ConceptTable
+from .concepts import ConceptTable, trim
 
 Pair = frozenset[int]
 """Two concepts of different categories."""
@@ -141,11 +141,6 @@ def delete(table: ConceptTable, prompt: Prompt, old: int) -> Prompt:
     return _splice(prompt, _mention_of(table, prompt, old), None, [])
 
 
-def trim(word: str) -> str:
-    """Cut the punctuation behind a whitespace word."""
-    return word.rstrip(MARKS) or word
-
-
 def length(text: str) -> int:
     """Count the words and punctuation marks of a text."""
     return len(re.findall(r"\w+|[^\w\s]", text))
@@ -227,8 +222,8 @@ def _write(table: ConceptTable, phrases: Sequence[int], rng: np.random.Generator
 
 def others_of(table: ConceptTable, wording: Wording) -> tuple[str, ...]:
     """Return the phrases about other things that share no word with any phrase of the table."""
-    own = {trim(word.casefold()) for phrase in table.phrases for word in phrase.words} - SMALL
-    return tuple(one for one in wording.others if not own & set(one.casefold().split()))
+    own = table.words - SMALL if wording.others else frozenset[str]()
+    return tuple(one for one in wording.others if own.isdisjoint(one.casefold().split()))
 
 
 def _join(words: list[str], joiner: str) -> None:

@@ -72,7 +72,7 @@ def merge(table: str, pasted: str) -> Imported:
     if not added:
         return Imported(table, 0)
     text = _kept(table) * (not there) + "".join(_part(name, own, there.get(name)) for name, own in merged.items())
-    if _members(text) != merged:  # lines that lean on others, such as YAML's anchors, cannot be kept one by one
+    if not _says(text, merged):  # lines that lean on others, such as YAML's anchors, cannot be kept one by one
         text = _kept(table) + "".join(_category(name, own) for name, own in merged.items())
     return Imported(text, added)
 
@@ -200,7 +200,7 @@ def _as_lines(text: str) -> list[Row]:
 
 def _values(text: str) -> list[str]:
     """Divide at commas, semicolons or bars outside quotes; brackets around all are taken off."""
-    inside = text.strip()
+    inside = " ".join(text.split())
     inside = inside[1:-1] if inside[:1] + inside[-1:] == "[]" else inside
     mark = next((mark for mark in ";|" if mark in inside), ",")
     cells = next(csv.reader([inside], delimiter=mark, skipinitialspace=True), [])
@@ -233,6 +233,13 @@ def _members(text: str) -> dict[str, Members]:
     for concept in concepts.read(text):
         found.setdefault(concept.category, {})[concept.name] = concept.phrases
     return found
+
+
+def _says(text: str, members: dict[str, Members]) -> bool:
+    try:
+        return _members(text) == members
+    except TableError:  # such as what stands behind the end that '...' marks
+        return False
 
 
 def _above(lines: Sequence[str], line: int) -> int:

@@ -71,6 +71,43 @@ def made(original, tmp_path):
     return captures.load(tmp_path / "capture")
 
 
+@pytest.fixture
+def cutting(host):
+    """The real encoders where 46 tokens fit and longer prompts are cut off."""
+    made = Counting(host)
+    made.format = replace(host.format, cut=True, least=47)
+    return made
+
+
+LONG = prompts.Wording(others=("very " * 60 + "old",), other_rate=1.0)
+"""Prompts of more than 60 words each, and of few without what is about other things."""
+
+
+def test_what_has_no_room_is_drawn_anew_and_counted_once(cutting):
+    table = parse("hair: {red: [red hair, ginger hair], black: black hair}\nhat: [no hat, top hat]")
+    used, rng = [0] * 5, np.random.default_rng(0)
+
+    def make(wording):
+        return [capture._entry(cutting, prompts.draw(table, rng, wording=wording, mention=1.0, used=used), "fit")]
+
+    entries = [one for _ in range(9) for one in capture._with_room(cutting, make, LONG, used)]
+    written = [mention.phrase for entry in entries for mention in entry.prompt.mentions]
+    assert used == [written.count(phrase) for phrase in range(5)] and sum(used) == 18  # two categories in nine prompts
+    assert all("old" not in entry.prompt.words for entry in entries)
+
+
+def test_what_fails_otherwise_is_not_tried_again(cutting):
+    tried = []
+
+    def make(wording):
+        tried.append(wording)
+        raise ValueError("The table is wrong.")
+
+    with pytest.raises(ValueError, match="The table is wrong"):
+        capture._with_room(cutting, make, LONG, [])
+    assert tried == [LONG]
+
+
 def test_plan_is_reproducible(host, plan):
     assert plan == capture.plan(TABLE, host, CONFIG, captions.WORDING)
     assert [entry.set for entry in plan.entries] == ["fit"] * 12 + ["calibration", "rewrite"] * 4

@@ -105,6 +105,12 @@ REFUSED = {
     "a: {x: 'red hair,', y: q}": "must have letters and end without",
     "a: {x: '-', y: q}": "must have letters",
     "!!python/object:os.system {}": "not readable YAML",
+    "hair: [!!timestamp foo, x]": "line 1, column 8: the tag .*timestamp' is not read, remove it",
+    "hair: !!map [x, y]": "the tag .*map' is not read",
+    "hair: [!!bool maybe, x]": "the tag .*bool' is not read",
+    "hair: [!!int '', x]": "the tag .*int' is not read",
+    "a: &a {x: y, z: w}\nb: {!!merge x: *a, p: q}": "line 2, column 5: a name must be a text without tags",
+    "? [x, y]\n: [z, w]": "line 1, column 3: a name must be a text without tags",
 }
 
 

@@ -9,6 +9,7 @@ from supsae.supsae_core.edits import (
     ACTIONS,
     EDITS,
     STRENGTHS,
+    VERBS,
     Add,
     Change,
     Clear,
@@ -94,7 +95,7 @@ RESOLVED = {
 
 
 def test_every_edit_is_resolved_somewhere():
-    assert {type(one) for asked, _, _ in RESOLVED.values() for one in asked} == {*EDITS, Keep}
+    assert {type(one) for asked, _, _ in RESOLVED.values() for one in asked} == {*EDITS, Keep} == set(VERBS)
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -112,6 +113,7 @@ def test_what_is_kept_stands_in_every_change(dictionary, place):
     ("edit", "about", "text"),
     [
         (Swap(RED, 0.5), ("hair: red", "hair"), "swap hair: red (strength 0.5)"),
+        (Turn(RED), ("hair: red", "hair"), "swap hair: red (strength 1)"),  # what an artist knows it as
         (Add(RED), ("hair: red", "hair"), "add hair: red (strength 1)"),
         (Remove(RED), ("hair: red", "hair"), "remove hair: red (strength 1)"),
         (Scale(RED), ("hair: red", "hair"), "scale hair: red (strength 1)"),

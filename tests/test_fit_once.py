@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from supsae.portraits import captions
 from supsae.training import capture, fit_once
@@ -38,9 +39,12 @@ def test_the_second_time_is_the_same_and_computes_nothing(made):
 
 def test_a_capture_that_changed_is_fitted_anew(made):
     fitted(made)
+    (before,) = (made.folder / FOLDER).iterdir()
     file = next(made.folder.glob("*.safetensors"))
     file.write_bytes(file.read_bytes())  # as a capture that was made again
     assert fitted(made)[1]
+    (after,) = (made.folder / FOLDER).iterdir()  # what no capture is any more is not kept
+    assert after != before
 
 
 def test_a_damaged_fit_is_made_anew(made):
@@ -53,3 +57,13 @@ def test_a_damaged_fit_is_made_anew(made):
 def test_a_fit_that_cannot_be_kept_is_still_a_fit(made):
     (made.folder / FOLDER).write_text("a file stands where the folder would be")
     assert fitted(made)[1]
+
+
+def test_a_fit_that_a_full_disk_cuts_off_is_still_a_fit(made, monkeypatch):
+    def full(made, file):
+        file.parent.mkdir()
+        file.with_name(f"{file.name}.part").write_bytes(b"as far as it went")
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(fit_once.dictionaries, "save", full)
+    assert fitted(made)[1] and list((made.folder / FOLDER).iterdir()) == []

@@ -72,6 +72,8 @@ REFUSED = {
     "strength high": (row('{"say": "red", "strength": 3.1}'), "must be a number from -2 to 3, not 3.1. 1 is writing"),
     "strength huge": (row('{"say": "red", "strength": 1e999}'), "must be a number from -2 to 3, not inf"),
     "NaN": (row('{"say": "red", "strength": NaN}'), "NaN is no number that a mix can hold"),
+    "5000 digits": (row('{"say": "red", "strength": ' + "1" * 5000 + "}"), "1{20}… is no number that a mix can hold"),
+    "version of 5000 digits": ('{"version": ' + "1" * 5000 + "}", "1{20}… is no number that a mix can hold"),
     "infinity": (row('{"say": "red", "strength": -Infinity}'), "-Infinity is no number"),
 }
 
@@ -111,6 +113,12 @@ def test_edits(name):
 def test_unknown_names_are_refused_in_every_row(learnt, category, one, sentence):
     with pytest.raises(ValueError, match=sentence):
         check(learnt.dictionary, Mix({category: one}))
+
+
+@pytest.mark.parametrize("other", [Say("blond"), Say(None, 0.0), Lock()])
+def test_one_category_has_one_row(learnt, other):
+    with pytest.raises(ValueError, match="two rows for the category 'hair': 'Hair' and 'hair'. Keep one"):
+        check(learnt.dictionary, Mix({"Hair": Say("red"), "hair": other}))
 
 
 def test_what_was_never_captured_is_refused_where_it_is_to_be_said(learnt):

@@ -4,8 +4,9 @@ import pytest
 
 from supsae.portraits import captions
 from supsae.supsae_core import table_check
-from supsae.supsae_core.concepts import dump, parse
+from supsae.supsae_core.concepts import dump, parse, read
 from supsae.supsae_core.table_check import check, prompts, spelled
+from supsae.supsae_core.table_import import rows_of
 
 PLACES = {
     # text: (line, column, what the sentence says), counted by hand from 1
@@ -43,11 +44,10 @@ def test_a_table_is_counted():
 
 
 def test_the_example_is_good():
-    # phrases of the categories: 8, 7, 6, 3, 5, 7, 6 and 6 are what concepts.yaml lists
-    table, count = captions.table(), 1
-    for members in table.categories.values():
-        count *= 1 + sum(len(table.concepts[index].phrases) for index in members)
-    assert prompts(table) == count
+    # phrases of the categories: 8, 7, 6, 3, 6, 8, 6 and 6 are what concepts.yaml lists; with none of each,
+    # 9 · 8 · 7 · 4 · 7 · 9 · 7 · 7 = 6,223,392
+    table = captions.table()
+    assert prompts(table) == 6_223_392
     assert check(dump(table))["ok"]
 
 
@@ -74,12 +74,23 @@ def test_what_cannot_be_spelled_is_listed():
     ]
 
 
+ALIASES = (
+    "a: &m {p: &p [" + ", ".join(f"x{i}" for i in range(28)) + "], " + ", ".join(f"n{i}: *p" for i in range(39)) + "}\n"
+    + "".join(f"c{i}: *m\n" for i in range(39))
+)  # fmt: skip
 HOSTILE = {
     "nested": "[" * 5000,
     "long": "a" * (table_check.LONGEST + 1),
     "aliases": "a: &a [x, x]\nb: &b [" + "*a, " * 9 + "*a]\nc: &c [" + "*b, " * 9 + "*b]\nd: [" + "*c, " * 9 + "*c]",
+    # 28 phrases under each of 40 names under each of 40 categories: 44,800
+    "aliases of names": ALIASES,
+    "aliases of nothing": "a: &m {"
+    + ", ".join(f"n{i}: []" for i in range(200))
+    + "}\n"
+    + "".join(f"c{i}: *m\n" for i in range(200)),
     "control": "a: [x, \x00y]",
     "python": "!!python/object/apply:os.system ['true']",
+    "name of lists": "a: &a [x, x]\nb: &b [" + "*a, " * 9 + "*a]\n? [*b, *b]\n: [x, y]",
 }
 
 
@@ -87,6 +98,12 @@ HOSTILE = {
 def test_hostile_texts_get_a_short_sentence(text):
     found = check(text)
     assert not found["ok"] and 20 < len(found["error"]["message"]) < 600
+
+
+def test_what_aliases_make_is_counted_while_it_is_read():
+    with pytest.raises(ValueError, match=r"more than 20000 phrases; up to so many are read\. Divide it"):
+        read(ALIASES)  # which holds nothing against each other
+    assert len(rows_of(ALIASES)) < 200  # read as a list: cells of its 40 lines
 
 
 def test_a_bad_table_still_raises_for_whoever_reads_it():

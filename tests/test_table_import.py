@@ -88,6 +88,11 @@ def test_a_category_that_grows_is_written_anew_and_keeps_its_comments():
     assert merge(made.text, "Hat:\ntop hat\n") == (made.text, 0)
 
 
+def test_a_phrase_of_two_lines_is_one_line():
+    found = rows_of('hair: {red: ["a\\nb", c], x: y}')
+    assert found == [row("hair", "red", "a b", "c"), row("hair", "x", "y")]
+
+
 def test_duplicates_are_left_out_wherever_they_stand():
     made = merge(TABLE, "hair: Red Hair, red hair, blond hair, Blond hair, cap")
     assert made.added == 1  # blond hair; cap is said by a hat
@@ -109,6 +114,7 @@ STARTS = {
     "indented": ("  hair: [red, black]\n", ""),
     "no line end": ("hair: [red, black]", "hair: [red, black]\n"),
     "anchors": ("hair: &x [red, black]\n", "hair: &x"),
+    "ended": ("hair: [red, black]\n...\n", "hair:\n"),
     "windows": ("hair: [red, black]\r\n", "hair: [red, black]\r\n"),
 }
 

@@ -69,7 +69,7 @@ def plan(
     def to_fit(worded: Wording) -> list[Entry]:
         return [_entry(host, draw(wording=worded), "fit")]
 
-    entries = [one for _ in range(config.prompts) for one in _with_room(to_fit, wording)]
+    entries = [one for _ in range(config.prompts) for one in _with_room(host, to_fit, wording, used)]
     rng = np.random.default_rng((config.seed, 2))
     for index in range(config.calibration):
 
@@ -77,23 +77,39 @@ def plan(
             prompt, changed = calibration_pair(table, rng, new, worded, config.mention, held_out)
             return [_entry(host, prompt, "calibration"), _entry(host, changed, "rewrite")]
 
-        entries += _with_room(to_calibrate, wording)
+        entries += _with_room(host, to_calibrate, wording, used)
     pairs = sorted((min(pair), max(pair)) for pair in held_out)
     return Plan(table, host.format, tuple(entries), tuple(pairs), fingerprint(host), config.seed)
 
 
-def _with_room(make: Callable[[Wording], list[Entry]], wording: Wording) -> list[Entry]:
-    """Make entries; where the host would cut them off, without phrases about other things.
+def _with_room(
+    host: TextHost, make: Callable[[Wording], list[Entry]], wording: Wording, used: list[int]
+) -> list[Entry]:
+    """Make entries; where the host would cut them off, anew without phrases about other things.
 
     Raises:
         ValueError: if they do not fit even so.
     """
+    before = list(used)
+    made = make(wording)
+    if wording.others and not all(_fits(host, one) for one in made):
+        used[:] = before  # nobody writes what was drawn first
+        made = make(replace(wording, others=()))
+    for one in made:
+        _require_room(host, one)
+    return made
+
+
+def _fits(host: TextHost, entry: Entry) -> bool:
     try:
-        return make(wording)
+        _require_room(host, entry)
     except ValueError:
-        if not wording.others:
-            raise
-        return make(replace(wording, others=()))
+        return False
+    return True
+
+
+def _require_room(host: TextHost, entry: Entry) -> None:
+    host.format.require_room({encoder: sum(some) for encoder, some in entry.counts.items()}, entry.prompt.text)
 
 
 def calibration_pair(
@@ -135,9 +151,7 @@ def run(
 
 
 def _entry(host: TextHost, prompt: Prompt, name: str) -> Entry:
-    counts = host.counts(prompt.words)
-    host.format.require_room({encoder: sum(some) for encoder, some in counts.items()}, prompt.text)
-    return Entry(prompt, name, counts)
+    return Entry(prompt, name, host.counts(prompt.words))
 
 
 def unmentioned(table: ConceptTable, supports: Sequence[Sequence[int]]) -> tuple[bool, ...]:

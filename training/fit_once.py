@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from .. import __version__
 from ..supsae_core import dictionary as dictionaries
 from ..supsae_core.captures import Capture
@@ -34,7 +36,9 @@ def fit_once(capture: Capture, *, progress: Callable[[int, int], None] | None = 
     made = fit(capture, progress=progress)
     try:
         dictionaries.save(made, file)
-    except OSError:  # a full or read-only disk costs the next run its time, and this one nothing
+        for other in set(file.parent.iterdir()) - {file}:  # of this capture as it was before
+            other.unlink()
+    except (OSError, SafetensorError):  # a full or read-only disk costs the next run its time, and this one nothing
         with contextlib.suppress(OSError):
             Path(f"{file}.part").unlink()
     return made

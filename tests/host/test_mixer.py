@@ -227,7 +227,7 @@ def test_schema_is_permanent(comfy_server):
 def test_run_shows_the_panel(comfy_server):
     outputs = comfy_server.run(workflow(one({"hair": {"say": "red"}, "eyes": {"keep": True}}), "conditioning"))
     (panel,) = outputs["mixer"]["supsae_mixer"]
-    assert list(panel) == ["version", "categories", "safe", "prompts", "report"]
+    assert list(panel) == ["version", "categories", "safe", "mix", "prompts", "report"]
     assert panel["version"] == 1 and panel["safe"] == [0, 1]
     hair = panel["categories"][1]
     assert hair["name"] == "hair" and hair["identified"] is True

@@ -10,6 +10,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from supsae.supsae_core import dictionary as dictionaries
 from supsae.supsae_core.concept_list import concept_list
@@ -138,6 +141,8 @@ SAVED = {
     "C:\\fake path\\my hair (1).SAFETENSORS": "my_hair_1.safetensors",
     ".safetensors": "dictionary.safetensors",
     "x" * 200 + ".safetensors": "x" * 70 + ".safetensors",
+    "portraits.safetensors.safetensors": "portraits_2.safetensors",  # one ending, so that it hides nothing
+    "x" * 69 + ".abc.safetensors": "x" * 69 + ".safetensors",  # cut behind the dot
 }
 
 
@@ -219,18 +224,62 @@ def test_lists_are_imported(comfy_server):
 
 @pytest.mark.parametrize("path", ["table/check", "table/import"])
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'"text"', b"\xff", {"text": 5}, {"text": TABLE, "tokenizer": "x", "table": [1]}]
-)
+    "body",
+    [
+        b"", b"{", b"[]", b'"text"', b"\xff", b"[" * 200_000, {"text": 5},
+        {"text": TABLE, "tokenizer": "x", "table": [1]},
+    ],
+    ids=lambda body: str(body)[:20],
+)  # fmt: skip
 def test_what_is_no_request_gets_a_sentence(comfy_server, path, body):
     status, found = ask(comfy_server, path, body)
     assert status == 400 and len(found["error"]) > 20
+
+
+def test_an_encoding_that_there_is_not_gets_a_sentence(comfy_server):
+    headers = {"Content-Type": "application/json; charset=nonsense"}
+    status, found = ask(comfy_server, "table/check", {"text": TABLE}, headers)
+    assert status == 400 and "is not JSON: unknown encoding: nonsense" in found["error"]
+
+
+@pytest.mark.parametrize("text", ["hair: [!!timestamp foo, x]", "hair: [!!bool maybe, x]", "hair: [!!int '', x]"])
+def test_tags_in_a_table_get_a_sentence(comfy_server, text):
+    status, found = ask(comfy_server, "table/check", {"text": text})
+    assert status == 200 and "is not read, remove it" in found["error"]["message"]
+
+
+def test_a_phrase_of_two_lines_is_imported(comfy_server):
+    status, found = ask(comfy_server, "table/import", {"text": 'hair: {red: ["a\\nb", c], x: y}', "table": ""})
+    assert (status, found["ok"], found["added"]) == (200, True, 3)
+
+
+ODD_HEADERS = {
+    "deep": ("[" * 200_000, "damaged header"),
+    "format": ({"format": []}, "text of the format []"),
+    "slider": ({"slider": [[10**400, 1]]}, "lacks something it should hold"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_HEADERS)
+def test_odd_headers_get_a_sentence(comfy_server, folder, kind):
+    header, sentence = ODD_HEADERS[kind]
+    with safe_open(SHIPPED, "pt") as opened:
+        metadata = opened.metadata()
+    if isinstance(header, dict):
+        header = json.dumps(json.loads(metadata["header"]) | header)
+    file = folder / "odd.safetensors"
+    save_file({"x": torch.zeros(1)}, file, metadata | {"header": header})
+    status, found = ask(comfy_server, "dictionary?name=odd.safetensors")
+    assert status == 400 and sentence in found["error"]
+    assert send(comfy_server, file.read_bytes())[0] == 400
 
 
 # --- captures ------------------------------------------------------------------------------------------------------
 
 
 def test_a_capture_says_how_far_it_is_and_tells_while_it_runs(comfy_server):
-    assert ask(comfy_server, "capture?name=routes")[0] == 404
+    none = {"version": 1, "done": 0, "total": 0, "bytes": 0, "folder": "routes"}
+    assert ask(comfy_server, "capture?name=routes") == (200, none)
     for name in ("", "..", "a/b", "/etc"):
         assert ask(comfy_server, f"capture?name={quote(name)}")[0] == 400
     prompt = {

@@ -53,7 +53,7 @@ class CapturePanel {
     this.running = false;
     try {
       const found = await this.host.ask(`capture?name=${encodeURIComponent(name)}`);
-      this.show({ ...found, finished: found.done === found.total, stopped: found.done < found.total });
+      this.show(found.total ? { ...found, finished: found.done === found.total, stopped: found.done < found.total } : null);
     } catch {
       this.show(null);
     }
