@@ -38,7 +38,7 @@ class CaptureActivations(io.ComfyNode):
                     "name",
                     default="activations",
                     tooltip="Folder in output/supsae/captures. With the same name and settings a capture is "
-                    "continued or used again; with other settings it is refused and nothing is lost.",
+                    "continued or used again; with another table or other settings a number is put behind the name.",
                 ),
                 io.String.Input(
                     "sites",
@@ -104,11 +104,12 @@ class CaptureActivations(io.ComfyNode):
         cls, model, clip, table, name, sites, prompts, calibration, steps, cfg, width, height, image, mention, held_out,
         seed,
     ) -> io.NodeOutput:  # fmt: skip
-        host, folder = comfy_host.ComfyText(clip), comfy_host.capture_folder(name)
+        host = comfy_host.ComfyText(clip)
         pictures = ComfyPictures(model, host)
         how = SamplingConfig(parse(sites), steps, cfg, width, height, image)
         drawn = CaptureConfig(prompts, calibration, mention, held_out, seed)
         plan = recording.plan(table, host, pictures, drawn, how, host.wording)
+        folder = comfy_host.free_capture_folder(name, lambda one: captures.takes(one, plan))
         need = (captures.size(plan) + activations.size(plan)) / 1e6
         comfy_host.log(f"{len(plan.entries)} pictures of {steps} steps, at most {need:.0f} MB in {folder}")
         watch = Watch(folder, plan)

@@ -35,7 +35,7 @@ class CaptureNode(io.ComfyNode):
                     "name",
                     default="portraits",
                     tooltip="Folder in output/supsae/captures. With the same name and settings a capture is "
-                    "continued or used again; with other settings it is refused and nothing is lost.",
+                    "continued or used again; with another table or other settings a number is put behind the name.",
                 ),
                 io.Int.Input(
                     "prompts",
@@ -89,9 +89,10 @@ class CaptureNode(io.ComfyNode):
 
     @classmethod
     def execute(cls, clip, table, name, prompts, calibration, mention, held_out, seed) -> io.NodeOutput:
-        host, folder = comfy_host.ComfyText(clip), comfy_host.capture_folder(name)
+        host = comfy_host.ComfyText(clip)
         config = CaptureConfig(prompts, calibration, mention, held_out, seed)
         to_do = plan(table, host, config, host.wording)
+        folder = comfy_host.free_capture_folder(name, lambda one: captures.takes(one, to_do))
         comfy_host.log(f"{len(to_do.entries)} prompts, {captures.size(to_do) / 1e6:.0f} MB in {folder}")
         watch = Watch(folder, to_do)
         made = run(host, folder, to_do, progress=encoding(watch), batch=BATCH)

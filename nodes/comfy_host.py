@@ -91,6 +91,12 @@ def capture_folder(name: str) -> Path:
     return Path(folder_paths.get_output_directory()) / "supsae" / "captures" / file_name(name, "the capture")
 
 
+def free_capture_folder(name: str, is_free: Callable[[Path], bool]) -> Path:
+    """Return the first of <name>, <name>_2, <name>_3 … that is free for a capture, or holds it already."""
+    numbered = (name if number == 1 else f"{name}_{number}" for number in itertools.count(1))
+    return next(folder for folder in map(capture_folder, numbered) if is_free(folder))
+
+
 def bytes_in(folder: Path) -> int:
     """Return the size of a capture's tensors."""
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))

@@ -83,13 +83,13 @@ class ConceptMixer(io.ComfyNode):
     @classmethod
     def execute(cls, dictionary, mix, conditioning=None, model=None) -> io.NodeOutput:
         require_one(conditioning, model)
-        wanted = mixes.parse(mix)
-        mixes.check(dictionary, wanted)
+        wanted, tell = mixes.parse(mix), teller(cls.hidden.unique_id)
+        check(dictionary, wanted, tell)
         if model is None:
             made = mix_conditioning(conditioning, dictionary, wanted)
             outputs = made.output, comfy_host.blocked(ONE_ONLY.format(has="conditioning", lacks="model"))
         else:
-            made = mix_model(model, dictionary, wanted, teller(cls.hidden.unique_id))
+            made = mix_model(model, dictionary, wanted, tell)
             outputs = comfy_host.blocked(ONE_ONLY.format(has="model", lacks="conditioning")), made.output
         return io.NodeOutput(*outputs, made.report, ui={PANEL: [made.panel]})
 
@@ -118,6 +118,15 @@ def require_one(conditioning: object, model: object) -> None:
         raise ValueError(
             "Concept Mixer has nothing to change. Connect a conditioning (from CLIP Text Encode) or a model."
         )
+
+
+def check(dictionary: Dictionary, mix: Mix, tell: Callable[[dict[str, Any]], None]) -> None:
+    """Refuse what a dictionary does not know; the panel is told what it does know, so that it can be mended there."""
+    try:
+        mixes.check(dictionary, mix)
+    except ValueError as error:
+        tell(panel_of(dictionary, mix, (), str(error)))
+        raise
 
 
 def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, mix: Mix) -> Mixed:

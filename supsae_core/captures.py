@@ -231,6 +231,13 @@ def start(folder: str | Path, plan: Plan, *, limit: int | None = None, beside: i
     return Capture(folder, plan)
 
 
+def takes(folder: Path, plan: Plan) -> bool:
+    """Tell whether a folder is empty or holds this very capture, so that it can be begun or gone on with there."""
+    if not (folder / "capture.json").exists():
+        return not folder.exists() or next(folder.glob(_SHARDS), None) is None
+    return not difference(load(folder).plan, plan)
+
+
 def load(folder: str | Path) -> Capture:
     """Open a capture folder.
 

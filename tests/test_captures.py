@@ -218,6 +218,13 @@ def test_a_folder_of_another_plan_is_refused_and_kept(plan, made, what):
     assert before == sorted((file.name, file.stat().st_mtime_ns) for file in made.folder.iterdir())
 
 
+def test_a_folder_takes_its_own_capture_and_no_other(plan, made, tmp_path):
+    assert captures.takes(tmp_path / "new", plan) and captures.takes(made.folder, plan)
+    assert not captures.takes(made.folder, other(plan, "seed"))
+    (made.folder / "capture.json").unlink()  # parts of nobody knows what
+    assert not captures.takes(made.folder, plan)
+
+
 def test_the_same_encoder_in_another_rounding_goes_on(plan, made):
     shaken = {site: tuple(v + 1e-5 for v in values) for site, values in plan.fingerprint.items()}
     assert captures.start(made.folder, replace(plan, fingerprint=shaken)) == made

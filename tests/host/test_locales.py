@@ -153,5 +153,5 @@ def test_a_tooltip_with_message_syntax_is_shown_as_it_is(page_in, translated):
 def test_a_panel_speaks_the_language(page_in, language):
     messages = json.loads((LOCALES / language / "main.json").read_text(encoding="utf-8"))["supsae"]
     place(page_in, "SupSAE_ConceptMixer")
-    page_in.panel().get_by_text(messages["connectDictionary"]).wait_for()
+    page_in.page.locator(".supsae").first.get_by_text(messages["connectDictionary"]).wait_for()
     assert page_in.panel().get_by_role("button", name=messages["resetAll"]).count() == 1

@@ -86,7 +86,7 @@ def test_a_mix_is_names_and_numbers_and_leave_takes_its_row_out(open_mixer):
     found = open_mixer()
     pick(found, "hair", "say:red")
     strength(found, "hair").fill("0.8")
-    pick(found, "hat", "unsaid")  # "none" is a concept of this table: what a prompt says of a bare head
+    pick(found, "hat", "unmentioned")  # "none" is a concept of this table: what a prompt says of a bare head
     found.row("eyes").get_by_role("button", name="Keep").click()
     assert found.mix(MIXER) == {
         "hair": {"say": "red", "strength": 0.8},
@@ -149,6 +149,15 @@ def test_a_run_takes_away_neither_the_focus_nor_what_was_folded(open_mixer):
     assert not found.row("background").get_by_role("combobox").is_visible()
 
 
+def test_an_open_padlock_gives_back_what_it_took(open_mixer):
+    rows = {"hair": {"say": "red", "strength": 0.8}}
+    found = open_mixer(rows)
+    found.row("hair").get_by_role("button", name="Keep").click()
+    assert found.mix(MIXER) == {"hair": {"keep": True}}
+    found.row("hair").get_by_role("button", name="Kept").click()
+    assert found.mix(MIXER) == rows
+
+
 def test_names_are_compared_as_the_server_does(open_mixer):
     found = open_mixer({"Hair": {"say": "RED", "strength": 0.8}})
     assert found.row("hair").get_by_role("combobox").input_value() == "say:red"
@@ -187,6 +196,8 @@ def test_a_value_survives_save_reload_copy_and_undo(open_mixer):
     assert found.mix(MIXER) == rows
     found.command("Comfy.Redo")
     assert found.mix(MIXER)["hair"]["say"] == "blue"
+    pick(found, "hair", "say:black")  # the panel that is shown is the one of the node that undo made anew
+    assert found.mix(MIXER)["hair"]["say"] == "black"
 
 
 def test_two_mixers_keep_their_own(open_mixer):

@@ -246,12 +246,16 @@ function dress(node, name, panel, options) {
   for (const press of PRESSES) panel.element.addEventListener(press, leaveToPanel);
   panel.element.addEventListener("keydown", leaveKeysToPanel);
   panel.element.addEventListener("wheel", leaveWheelToCanvas, { passive: false });
-  return node.addDOMWidget(name, "supsae", panel.element, {
+  // A type of its own: Vue nodes keep showing the old element of a node that undo made anew with the same names.
+  const widget = node.addDOMWidget(name, `supsae_${(made += 1)}`, panel.element, {
     ...options,
     getMinHeight: () => panel.height() + 2 * MARGIN,
     margin: MARGIN,
     hideOnZoom: false,
   });
+  // The properties panel of the classic canvas writes its own width here, and the panel would stay that narrow.
+  Object.defineProperty(widget, "width", { get: () => undefined, set: () => {}, configurable: true });
+  return widget;
 }
 
 /**

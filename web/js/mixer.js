@@ -9,6 +9,7 @@ import { MixerRow } from "./mixer_row.js";
 const SEARCH_FROM = 13; // categories from which on there is a search box
 const MOST = 468; // pixels of rows that are shown without scrolling
 const HEADER = 32;
+const WIDTH = 440;
 const LEGAL = [0, 1.5];
 
 /** Make the panel of one node. */
@@ -25,6 +26,8 @@ class Mixer {
     this.prompts = []; // what the last run read
     this.ran = {}; // the rows that it was run with
     this.views = new Map(); // category → MixerRow
+    const { size } = host.shown ?? {}; // of a new node; a saved one gets its own back
+    if (size) host.shown.size = [Math.max(size[0], WIDTH), size[1]];
     this.search = make("input", {
       type: "search", placeholder: say("search"), className: "supsae-search", hidden: true,
       aria: { label: say("search") }, oninput: () => this.filter(),
@@ -137,7 +140,7 @@ class Mixer {
 
   tell() {
     const unreadable = parse(this.text) === null;
-    const first = this.known ? "" : say("connectDictionary");
+    const first = this.known ? "" : say(this.host.source("dictionary") ? "runToLearn" : "connectDictionary");
     const read = this.prompts.length ? "" : say("runOnce");
     this.note.textContent = this.wrong || (unreadable ? say("unreadableMix") : first || read);
     this.note.title = this.note.textContent;

@@ -72,8 +72,11 @@ export class MixerRow {
     this.caret.setAttribute("aria-expanded", String(open));
   }
 
+  /** Keep the category, or go back to what was wanted of it before. */
   toggleLock() {
-    this.mixer.set(this.category.name, this.row?.keep ? null : { keep: true });
+    const { row } = this;
+    this.mixer.set(this.category.name, row?.keep ? (this.before ?? null) : { keep: true });
+    this.before = row?.keep ? null : row;
   }
 
   pick(chosen) {
