@@ -154,4 +154,4 @@ def test_a_panel_speaks_the_language(page_in, language):
     messages = json.loads((LOCALES / language / "main.json").read_text(encoding="utf-8"))["supsae"]
     place(page_in, "SupSAE_ConceptMixer")
     page_in.page.locator(".supsae").first.get_by_text(messages["connectDictionary"]).wait_for()
-    assert page_in.panel().get_by_role("button", name=messages["resetAll"]).count() == 1
+    assert page_in.page.locator(".supsae").first.get_by_role("button", name=messages["resetAll"]).count() == 1
