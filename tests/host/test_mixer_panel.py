@@ -149,6 +149,17 @@ def test_a_run_takes_away_neither_the_focus_nor_what_was_folded(open_mixer):
     assert not found.row("background").get_by_role("combobox").is_visible()
 
 
+def test_what_a_run_read_is_still_shown_after_undo(open_mixer):
+    found = open_mixer({"hair": {"say": "red", "strength": 1}})
+    found.run()
+    pick(found, "eyes", "say:blue")
+    found.command("Comfy.Undo")
+    assert found.row("hair").locator(".supsae-now").inner_text() == "blond → red"
+    found.load(workflow())  # another workflow, with a node of the same number
+    found.row("hair").wait_for()
+    assert found.row("hair").locator(".supsae-now").inner_text() == ""
+
+
 def test_an_open_padlock_gives_back_what_it_took(open_mixer):
     rows = {"hair": {"say": "red", "strength": 0.8}}
     found = open_mixer(rows)

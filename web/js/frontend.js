@@ -150,8 +150,6 @@ export async function extend(panels) {
       if (!own) return;
       for (const make of own.below ?? []) addPanel(node, make);
       own.watch?.(hostOf(node));
-      const kept = app.nodeOutputs?.[node.id];
-      if (kept) tell(node, "output", kept);
     },
     /** Outputs of another workflow tab come back, or those of the history. */
     onNodeOutputsUpdated(outputs) {
@@ -196,7 +194,11 @@ function follow(nodeType) {
     setTimeout(() => tell(this, "connected"));
   });
   chain(nodeType.prototype, "onConfigure", function () {
-    setTimeout(() => tell(this, "connected"));
+    setTimeout(() => {
+      const kept = app.nodeOutputs?.[this.id]; // a node that undo made anew ran before
+      if (kept) tell(this, "output", kept);
+      tell(this, "connected");
+    });
   });
   chain(nodeType.prototype, "onRemoved", function () {
     hosts.get(this)?.dispose();
