@@ -188,10 +188,13 @@ def test_saving_loses_nothing(comfy_server):
 def test_other_settings_do_not_spoil_a_capture(comfy_server):
     comfy_server.run(learn("settings"))
     folder = comfy_server.base / "output/supsae/captures/settings"
-    before = {file.name: file.read_bytes() for file in folder.iterdir()}
-    with pytest.raises(RuntimeError, match="holds a capture of another seed"):
-        comfy_server.run(learn("settings", seed=3))
-    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    before = {file: file.read_bytes() for file in folder.rglob("*.*")}
+    comfy_server.run(learn("settings", seed=3))
+    assert {file: file.read_bytes() for file in folder.rglob("*.*")} == before
+    beside = folder.with_name("settings_2")
+    assert json.loads((beside / "capture.json").read_text(encoding="utf-8"))["seed"] == 3
+    comfy_server.run(learn("settings", seed=3))  # found again by its name and settings
+    assert not folder.with_name("settings_3").exists()
 
 
 def test_interrupted_capture_goes_on_where_it_stopped(comfy_server):
