@@ -25,7 +25,7 @@ from server import PromptServer
 from torch import Tensor, nn
 
 from ..portraits import captions, text
-from ..supsae_core.prompts import EVERYDAY, Wording
+from ..supsae_core.prompts import PLAIN, Wording
 from ..supsae_core.slots import FORMATS, TextFormat, rows_of
 
 WEIGHTS = Path(text.WEIGHTS).parent
@@ -213,7 +213,7 @@ class Family(NamedTuple):
 
 FAMILIES: dict[str, Family] = {
     "portraits": Family({"clip": "clip", "t5": "t5"}, captions.WORDING),
-    "sd3": Family({"clip_l": "l", "clip_g": "g", "t5xxl": "t5xxl"}, EVERYDAY),
+    "sd3": Family({"clip_l": "l", "clip_g": "g", "t5xxl": "t5xxl"}, PLAIN),
 }
 """Name of the text format → family."""
 

@@ -56,21 +56,6 @@ class Wording:
 
 
 PLAIN = Wording()
-EVERYDAY = Wording(
-    others=(
-        "an old man", "a young woman", "two children", "a small dog", "a sleeping cat", "a white horse",
-        "in a garden", "on a mountain road", "by a lake", "in the kitchen", "at a market", "in a library",
-        "on a rooftop", "under a bridge", "in an empty street", "inside a train", "a wooden table", "a vase of flowers",
-        "a bowl of fruit", "an open window", "a brick wall", "a stone tower", "an old castle", "a modern building",
-        "heavy rain", "thick fog", "falling snow", "a clear sky", "at night", "at sunset", "morning light",
-        "candle light", "neon signs", "long shadows", "freckles", "a beard", "curly locks", "sunglasses", "a straw hat",
-        "a leather jacket", "a summer dress", "a woollen scarf", "bare feet", "a serious look", "laughing out loud",
-        "holding a book", "riding a bicycle", "sitting on a bench", "walking away", "looking down", "from above",
-        "from behind", "full body", "close-up", "wide angle", "oil painting", "watercolour", "pencil sketch",
-        "film photograph", "black and white", "pastel colours", "in the style of a poster",
-    ),
-)  # fmt: skip
-"""For models that know the world: what people write beside the concepts of a table."""
 SMALL = frozenset(
     ("a", "an", "and", "at", "by", "for", "from", "in", "inside", "of", "on", "or", "out", "the", "to", "two", "with")
 )

@@ -17,7 +17,7 @@ from ..supsae_core.apply import Edited, apply
 from ..supsae_core.concepts import ConceptTable
 from ..supsae_core.dictionary import Dictionary
 from ..supsae_core.edits import Change, Edit
-from ..supsae_core.prompts import EVERYDAY, Prompt, Wording
+from ..supsae_core.prompts import PLAIN, Prompt, Wording
 from . import capture as capturing
 from . import fit as fitting
 from . import hosts
@@ -160,7 +160,7 @@ def _with_slider(learnt: Dictionary, found: captures.Capture) -> Dictionary:
 
 def _table(path: Path | None) -> tuple[ConceptTable, Wording]:
     """Return a table and how its prompts are worded; Portraits' own unless a file is given."""
-    return (captions.table(), captions.WORDING) if path is None else (concepts.load(path), EVERYDAY)
+    return (captions.table(), captions.WORDING) if path is None else (concepts.load(path), PLAIN)
 
 
 def _onto(bar: tqdm) -> Callable[[int, int], None]:
