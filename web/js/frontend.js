@@ -229,7 +229,6 @@ function addPanel(node, make, name, value) {
   host.panels.push(panel);
   // A file chosen in a loader far away comes as no event of this node, only as a change of the graph.
   if (panel.connected) host.listen("graphChanged", () => panel.connected());
-  if (!panel.element) return panel.widget;
   if (name === undefined) {
     const widget = dress(node, newName(), panel, NOTHING);
     widget.serialize = false;
