@@ -2,8 +2,6 @@
 
 import logging
 
-__version__ = "0.1.0"
-
 WEB_DIRECTORY = "./web"
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import supsae
-
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ("supsae_core", "training", "portraits", "nodes", "web", "example_workflows", "subgraphs", "locales")
 
@@ -75,7 +73,7 @@ def test_wheel_is_the_tree(wheel, files):
 def test_wheel_metadata(wheel):
     (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
     metadata = HeaderParser().parsestr(wheel.read(name).decode())
-    assert metadata["Version"] == supsae.__version__
+    assert metadata["Version"] == __version__
     assert all("extra ==" in requirement for requirement in metadata.get_all("Requires-Dist"))
     assert (ROOT / "requirements.txt").read_text(encoding="utf-8") == ""  # ComfyUI has everything; see pyproject.toml
 

@@ -24,6 +24,7 @@ from . import hosts
 from .capture import CaptureConfig
 from .describe import describe
 from .host import PortraitsText
+from .picture_size import picture_size
 from .pictures import cosine_picture
 from .reading import check_encoder, describe_capture, read_prompt
 
@@ -110,14 +111,6 @@ def _capture_activations(
         told = _onto(bar)
         made = recording.run(host, pictures, args.out, plan, sampled=lambda done, total, _: told(done, total))
     print(f"Wrote the capture {made.folder}. Next: supsae fit {made.folder} --out blocks.safetensors")
-
-
-def picture_size(text: str) -> tuple[int, int]:
-    """Return width and height of a size such as 128x128."""
-    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
-    if not match:
-        raise ValueError(f"The size {text!r} cannot be read. Write width x height in pixels, such as 128x128.")
-    return int(match[1]), int(match[2])
 
 
 def merge(args: argparse.Namespace) -> None:

@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from ..supsae_core import dictionary as dictionaries
 from ..supsae_core.dictionary import Dictionary
-from .commands import picture_size
 from .host import PortraitsText
+from .picture_size import picture_size
 from .scoreboard import text_report, text_run
 from .scoreboard.parts import PARTS, SIZES
 from .scoreboard.pictures_of import PictureConfig

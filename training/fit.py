@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from .. import __version__
 from ..supsae_core.captures import Capture, Plan
 from ..supsae_core.dictionary import POOLED, Dictionary, Part
 from ..supsae_core.statistics import Statistics
+from ..supsae_core.version import __version__
 from . import paper, streams
 from .calibration import calibrate
 from .capture import unmentioned

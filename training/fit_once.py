@@ -9,10 +9,10 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from .. import __version__
 from ..supsae_core import dictionary as dictionaries
 from ..supsae_core.captures import Capture
 from ..supsae_core.dictionary import Dictionary
+from ..supsae_core.version import __version__
 from .fit import fit
 
 FOLDER = "fits"

@@ -7,7 +7,7 @@ from html import escape
 
 from PIL import Image
 
-from .. import __version__
+from ..supsae_core.version import __version__
 from .describe import describe
 from .evaluate import Interval
 from .images import inlined

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import __version__
 from ..supsae_core.dictionary import Dictionary
 from ..supsae_core.edits import ACTIONS
+from ..supsae_core.version import __version__
 from .cases import Case
 from .evaluate import Interval, Outcome, Read, Score, paired_interval, score, share
 

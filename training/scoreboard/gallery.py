@@ -16,8 +16,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from ... import __version__
 from ...supsae_core.lock import LockConfig
+from ...supsae_core.version import __version__
 from .. import locked
 from ..locked import Draw, Reference
 

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ... import __version__
 from ...portraits import artifacts, captions, reader, scene, second_reader
 from ...supsae_core.captures import Capture, Plan
 from ...supsae_core.dictionary import Dictionary
 from ...supsae_core.lock import LockConfig
+from ...supsae_core.version import __version__
 from .. import capture as capturing
 from ..capture import CaptureConfig
 from ..host import PortraitsText, TextHost

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ... import __version__
 from ...supsae_core.dictionary import POOLED, Dictionary
+from ...supsae_core.version import __version__
 from ..calibration import GAIN_RANGE
 from ..evaluate import Interval, share
 from ..host import TextHost

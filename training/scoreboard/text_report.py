@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from ... import __version__
+from ...supsae_core.version import __version__
 from ..calibration import GAIN_RANGE
 from ..describe import describe
 from ..evaluate import Interval
