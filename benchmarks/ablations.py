@@ -24,15 +24,18 @@ from text_measures import Task, Variant
 from torch import Tensor
 from variants import ALL, FAMILIES, Family, Fit
 
+from supsae.evaluation import cases
+from supsae.evaluation.pictures import figures
+from supsae.evaluation.report import files
+from supsae.hosts.diffusers import studio
 from supsae.portraits import captions
-from supsae.supsae_core import prompts
-from supsae.supsae_core.captures import Capture, Encoded, Entry
-from supsae.supsae_core.dictionary import Dictionary
-from supsae.supsae_core.prompts import Mention, Prompt
-from supsae.supsae_core.slots import ROLES
-from supsae.training import calibration, cases, studio
-from supsae.training.host import TextHost
-from supsae.training.scoreboard import figures, files
+from supsae.supsae_core.capture.captures import Capture, Encoded, Entry
+from supsae.supsae_core.dictionary.model import Dictionary
+from supsae.supsae_core.encoders.slots import ROLES
+from supsae.supsae_core.host import TextHost
+from supsae.supsae_core.table import prompts
+from supsae.supsae_core.table.prompts import Mention, Prompt
+from supsae.training import calibration
 
 SEED = 90210
 READ = 128

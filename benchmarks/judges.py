@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from supsae.portraits import artifacts, captions, corpus, damage, reader, scene, second_reader
+from supsae.evaluation.outcomes import wilson
+from supsae.hosts.diffusers import studio
+from supsae.portraits import artifacts, captions, reader, scene, second_reader
+from supsae.portraits.make import corpus, damage
 from supsae.portraits.reader import UNREADABLE
 from supsae.portraits.vae import AutoEncoder
-from supsae.training import studio
-from supsae.training.evaluate import wilson
 
 SEED = 40404
 READERS = {"first": reader.load, "second": second_reader.load}

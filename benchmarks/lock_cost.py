@@ -19,17 +19,17 @@ SCRIPT = """
 import json, statistics, sys, time
 import torch
 import comfy.sd
-from supsae.nodes import comfy_host, comfy_model, conditioning, locking
-from supsae.nodes.comfy_model import Sampling
-from supsae.supsae_core import dictionary
-from supsae.supsae_core.edits import Swap
+from supsae.hosts.comfyui import comfy_host, comfy_model, conditionings as conditioning, locking
+from supsae.hosts.comfyui.comfy_model import Sampling
+from supsae.supsae_core.dictionary.file import load_dictionary
+from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.lock import LockConfig
 
 rounds, how = int(sys.argv[1]), Sampling(16, 3.0)
 torch.inference_mode().__enter__()
 torch.set_num_threads(1)
 weights = comfy_host.WEIGHTS
-learnt = dictionary.load(weights / "supsae" / "portraits.safetensors")
+learnt = load_dictionary(weights / "supsae" / "portraits.safetensors")
 clip = comfy_host.portraits_clip()
 model = comfy.sd.load_diffusion_model(str(weights / "diffusion_models" / "supsae_portraits_mmdit.safetensors"))
 encode = lambda prompt: clip.encode_from_tokens_scheduled(clip.tokenize(prompt))
@@ -68,7 +68,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "script.py")
         script.write_text(SCRIPT, encoding="utf-8")
-        launcher = HERE.parent / "tests" / "host" / "in_comfyui.py"
+        launcher = HERE.parent / "tests" / "hosts" / "comfyui" / "in_comfyui.py"
         command = [comfy / ".venv" / "bin" / "python", launcher, folder, script, str(args.rounds)]
         done = subprocess.run(command, cwd=comfy, check=True, capture_output=True, text=True)
     found = json.loads(done.stdout.splitlines()[-1])

@@ -15,14 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
+from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
-from supsae.supsae_core import concepts, prompts, readout
-from supsae.supsae_core.concepts import ConceptTable
-from supsae.supsae_core.dictionary import Dictionary
-from supsae.supsae_core.prompts import Wording
+from supsae.supsae_core.dictionary.model import Dictionary
+from supsae.supsae_core.reading import readout
+from supsae.supsae_core.table import concepts, prompts
+from supsae.supsae_core.table.concepts import ConceptTable
+from supsae.supsae_core.table.prompts import Wording
 from supsae.training import capture, fit
 from supsae.training.capture import CaptureConfig
-from supsae.training.host import PortraitsText
 
 HERE = Path(__file__).resolve().parent
 CATEGORIES = ("hair", "hat", "expression")

@@ -15,11 +15,12 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from supsae.portraits import captions, corpus, reader, scene
+from supsae.evaluation.outcomes import wilson
+from supsae.hosts.diffusers import studio
+from supsae.portraits import captions, reader, scene
+from supsae.portraits.make import corpus
 from supsae.portraits.reader import UNREADABLE
 from supsae.portraits.vae import AutoEncoder
-from supsae.training import studio
-from supsae.training.evaluate import wilson
 
 SEED = 20260
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-HOST = Path(__file__).resolve().parents[1] / "tests" / "host"
+HOST = Path(__file__).resolve().parents[1] / "tests" / "hosts" / "comfyui"
 OUT = Path(__file__).with_name("results") / "sd35_sizes.json"
 TABLE = {"hair": ["blond", "red", "black"], "weather": ["rain", "snow", "fog"], "dress": ["suit", "robe", "armour"]}
 PROMPT = "a photo of a person, blond hair, in heavy snow, wearing a suit"
@@ -79,11 +79,11 @@ def inside(args: argparse.Namespace) -> None:
     import sd35_shapes
     import torch
 
-    from supsae.nodes import comfy_host, comfy_model, conditioning, recording, steering
-    from supsae.supsae_core import concepts
-    from supsae.supsae_core.edits import Swap
-    from supsae.supsae_core.sites import parse
-    from supsae.supsae_core.steer import Where
+    from supsae.hosts.comfyui import comfy_host, comfy_model, conditionings, recording, steering
+    from supsae.supsae_core.editing.edits import Swap
+    from supsae.supsae_core.editing.steer import Where
+    from supsae.supsae_core.encoders.sites import parse
+    from supsae.supsae_core.table import concepts
     from supsae.training import capture, fit
     from supsae.training import recording as recorder
     from supsae.training.capture import CaptureConfig
@@ -106,7 +106,7 @@ def inside(args: argparse.Namespace) -> None:
         device = model.load_device
         encode = lambda text: clip.encode_from_tokens_scheduled(clip.tokenize(text))  # noqa: E731
         positive, negative = encode(PROMPT), encode("")
-        assert conditioning.edit(positive, learnt, [Swap("hair: red")])[0][0][0] is not positive[0][0]
+        assert conditionings.edit(positive, learnt, [Swap("hair: red")])[0][0][0] is not positive[0][0]
         noise = comfy_model.noise_of(comfy_model.empty_latent(args.pixels, args.pixels), 0)
         how = comfy_model.Sampling(args.steps, 4.5)
 

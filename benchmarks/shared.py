@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from supsae.evaluation import cases
+from supsae.evaluation.cases import Case
+from supsae.hosts.diffusers import studio
+from supsae.hosts.diffusers.studio import Studio
 from supsae.portraits import captions
-from supsae.supsae_core.captures import Capture
-from supsae.supsae_core.edits import Swap
-from supsae.training import capture, cases, studio
-from supsae.training.cases import Case
-from supsae.training.studio import Studio
+from supsae.supsae_core.capture.captures import Capture
+from supsae.supsae_core.editing.edits import Swap
+from supsae.training import capture
 
 SEED = 4711
 PROMPTS, CALIBRATION, HELD_OUT = 1500, 256, 0.12

@@ -17,17 +17,20 @@ import shared
 import torch
 from tqdm import tqdm
 
+from supsae.evaluation import outcomes
+from supsae.evaluation.cases import Case
+from supsae.hosts.diffusers import studio
+from supsae.hosts.diffusers.recording import DiffusersPictures
+from supsae.hosts.diffusers.steering import steered
+from supsae.hosts.diffusers.studio import Studio
 from supsae.portraits import captions
-from supsae.supsae_core import edits, readout, steer
-from supsae.supsae_core.dictionary import Dictionary
-from supsae.supsae_core.sites import parse
-from supsae.supsae_core.steer import Moves, Where
-from supsae.training import capture, evaluate, fit, recording, studio
-from supsae.training.cases import Case
-from supsae.training.diffusers_recording import DiffusersPictures
-from supsae.training.diffusers_steering import steered
+from supsae.supsae_core.dictionary.model import Dictionary
+from supsae.supsae_core.editing import edits, steer
+from supsae.supsae_core.editing.steer import Moves, Where
+from supsae.supsae_core.encoders.sites import parse
+from supsae.supsae_core.reading import readout
+from supsae.training import capture, fit, recording
 from supsae.training.recording import SamplingConfig
-from supsae.training.studio import Studio
 
 BASE = "cond, pooled"
 PROMPT_SITES = (BASE, "txt@0, pooled")
@@ -68,10 +71,10 @@ def read(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], sites: s
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def row(found: Sequence[evaluate.Outcome], base: Sequence[evaluate.Outcome]) -> dict[str, object]:
+def row(found: Sequence[outcomes.Outcome], base: Sequence[outcomes.Outcome]) -> dict[str, object]:
     """Return the scores, and success minus the base's, paired."""
-    scored = evaluate.score(found)
-    paired = evaluate.paired_interval([one.success for one in found], [one.success for one in base])
+    scored = outcomes.score(found)
+    paired = outcomes.paired_interval([one.success for one in found], [one.success for one in base])
     both = {name: getattr(scored, name)._asdict() for name in ("success", "kept", "both")}
     return {**both, "success_minus_base": paired._asdict(), "cases": len(found)}
 
@@ -125,9 +128,9 @@ def read_plain(models: Studio, drawn: Sequence[Case], work: Path) -> list[dict[s
 
 def judged(
     drawn: Sequence[Case], before: Sequence[dict[str, str]], after: Sequence[dict[str, str]]
-) -> list[evaluate.Outcome]:
+) -> list[outcomes.Outcome]:
     """Judge swaps, for which the rewrite's picture does not matter."""
-    return evaluate.judge_all(drawn, before[: len(drawn)], after, after)
+    return outcomes.judge_all(drawn, before[: len(drawn)], after, after)
 
 
 def recorded(models: Studio, folder: Path) -> Dictionary:

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from supsae.supsae_core import edits, readout
-from supsae.supsae_core.apply import pooled_step, text_step
-from supsae.supsae_core.captures import Encoded
-from supsae.supsae_core.dictionary import POOLED, Codes, Dictionary
-from supsae.supsae_core.edits import Edit, Swap
-from supsae.supsae_core.readout import Reading
-from supsae.supsae_core.slots import ROLES, Layout, Roles, Span, company, pooled_spans
+from supsae.supsae_core.capture.captures import Encoded
+from supsae.supsae_core.dictionary.model import POOLED, Codes, Dictionary
+from supsae.supsae_core.editing import edits
+from supsae.supsae_core.editing.apply import pooled_step, text_step
+from supsae.supsae_core.editing.edits import Edit, Swap
+from supsae.supsae_core.encoders.slots import ROLES, Layout, Roles, Span, company, pooled_spans
+from supsae.supsae_core.reading import readout
+from supsae.supsae_core.reading.readout import Reading
 from supsae.training.calibration import known_reading, paired_rows, shrunk_gain
 
 KINDS = ("phrase", "others", *ROLES)

@@ -18,12 +18,23 @@ import torch
 from text_measures import Pairwise, Variant
 from torch import Tensor
 
-from supsae.supsae_core.captures import Capture, Encoded
-from supsae.supsae_core.dictionary import POOLED, Dictionary, Part
-from supsae.supsae_core.slots import ROLES
-from supsae.supsae_core.statistics import FOLDS, Statistics, fold_of
-from supsae.training import calibration, capture, fit, gather, solvers
-from supsae.training.solvers import EXACT, NEVER, Effects, ExactConfig, Ridges, Solution
+from supsae.supsae_core.capture.captures import Capture, Encoded
+from supsae.supsae_core.capture.statistics import FOLDS, Statistics, fold_of
+from supsae.supsae_core.dictionary.model import POOLED, Dictionary, Part
+from supsae.supsae_core.encoders.slots import ROLES
+from supsae.training import calibration, capture, fit, gather
+from supsae.training.solvers.exact import (
+    EXACT,
+    NEVER,
+    Effects,
+    ExactConfig,
+    Ridges,
+    Solution,
+    choose,
+    effects,
+    exact,
+    to_codes,
+)
 
 ALL = shared.PROMPTS
 SIZES = (50, 300, ALL)
@@ -53,7 +64,7 @@ class Fit:
 
     @cached_property
     def solved(self) -> dict[str, Solution]:
-        return {name: solvers.exact(sums, *self.slots(name)) for name, sums in self.statistics.items()}
+        return {name: exact(sums, *self.slots(name)) for name, sums in self.statistics.items()}
 
     def slots(self, name: str) -> tuple[Tensor, int]:
         """Return the groups of a part's slots, and how many of the slots are phrases."""
@@ -90,7 +101,7 @@ def refitted(
 
     def change(name: str, _: Part) -> Part:
         own, phrases = group(made), len(made.plan.table.phrases)
-        return made.part(name, solvers.exact(made.statistics[name], own, phrases, config), own)
+        return made.part(name, exact(made.statistics[name], own, phrases, config), own)
 
     return made.gained(made.changed(change))
 
@@ -160,8 +171,8 @@ def phrases_apart(made: Fit) -> Variant:
 def _fitted(sums: Statistics, group: Tensor, config: ExactConfig, factor: float = 1.0) -> Effects:
     """Fit effects with ridges chosen by their held-out error, times a factor."""
     folds = [(sums.total(without=one), sums.fold(one)) for one in range(FOLDS)]
-    chosen = solvers.choose(folds, group, config)
-    return solvers.effects(sums.total(), group, Ridges(*(torch.where(x < NEVER, x * factor, x) for x in chosen)))
+    chosen = choose(folds, group, config)
+    return effects(sums.total(), group, Ridges(*(torch.where(x < NEVER, x * factor, x) for x in chosen)))
 
 
 def accompanied(made: Fit, encoder: str, rows: int | None) -> Variant:
@@ -180,7 +191,7 @@ def accompanied(made: Fit, encoder: str, rows: int | None) -> Variant:
             some = laid.slots == slot
             if bool(some.any()):
                 sums.add(fold, slot, laid.labels[some], laid.x[some][:, None])
-    codes = solvers.to_codes(solvers.exact(sums, made.group, phrases), sums.lengths, made.group)
+    codes = to_codes(exact(sums, made.group, phrases), sums.lengths, made.group)
     parts = {**variant.dictionary.parts, encoder: replace(variant.dictionary.parts[encoder], **vars(codes))}
     return made.gained(replace(variant, dictionary=replace(variant.dictionary, parts=parts)))
 

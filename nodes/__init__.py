@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from ..hosts.comfyui import comfy_host
 from . import (
     activations,
     capture,
-    comfy_host,
     concepts,
     dictionaries,
     edit,

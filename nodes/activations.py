@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..supsae_core import activations, captures
-from ..supsae_core.sites import parse
-from ..supsae_core.streams import IMAGE
+from ..hosts.comfyui import comfy_host
+from ..hosts.comfyui.capturing import Watch, encoding, sampling
+from ..hosts.comfyui.recording import ComfyPictures
+from ..supsae_core.capture import activations, captures
+from ..supsae_core.encoders.sites import parse
+from ..supsae_core.encoders.streams import IMAGE
 from ..training import recording
 from ..training.capture import CaptureConfig
 from ..training.recording import SamplingConfig
-from . import comfy_host
-from .capturing import Watch, encoding, sampling
-from .recording import ComfyPictures
 from .sockets import CATEGORY, Capture, Table
 
 

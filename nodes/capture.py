@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..supsae_core import captures
+from ..hosts.comfyui import comfy_host
+from ..hosts.comfyui.capturing import Watch, encoding
+from ..supsae_core.capture import captures
 from ..training.capture import CaptureConfig, plan, run
-from . import comfy_host
-from .capturing import Watch, encoding
 from .sockets import CATEGORY, Capture, Table
 
 BATCH = 8

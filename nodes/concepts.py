@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from comfy_api.latest import io
 
-from ..portraits import captions
-from ..supsae_core import concepts
-from ..supsae_core.concepts import ConceptTable
-from . import comfy_host
+from ..hosts.comfyui import comfy_host
+from ..portraits import paths
+from ..supsae_core.table import concepts
+from ..supsae_core.table.concepts import ConceptTable
 from .sockets import CATEGORY, Table
 
-EXAMPLE = Path(captions.__file__).with_name("concepts.yaml").read_text(encoding="utf-8")
+EXAMPLE = paths.TABLE.read_text(encoding="utf-8")
 """The table of the embedded model: it works as it stands."""
 ENDINGS = (".yaml", ".yml", ".json")
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 from comfy_api.latest import io, ui
 
-from ..supsae_core import dictionary as dictionaries
-from ..training.describe import describe
+from ..drawing.codes import cosine_picture
+from ..evaluation.report.describe import describe
+from ..evaluation.report.panel import dictionary_panel
+from ..hosts.comfyui import comfy_host
+from ..supsae_core.dictionary.file import load_dictionary, save_dictionary
 from ..training.fit_once import fit_once
-from ..training.panel import dictionary_panel
-from ..training.pictures import cosine_picture
-from . import comfy_host
 from .reports import shown
 from .sockets import CATEGORY, SHOWN_AGAIN, Capture, Dictionary
 
@@ -83,7 +83,7 @@ class SaveDictionary(io.ComfyNode):
     @classmethod
     def execute(cls, dictionary, name, overwrite) -> io.NodeOutput:
         file = comfy_host.new_dictionary_file(name, lambda there: overwrite or holds(there, dictionary))
-        dictionaries.save(dictionary, file)
+        save_dictionary(dictionary, file)
         comfy_host.log(f"saved {file}")
         return io.NodeOutput(str(file), ui={SAVED: [{"name": file.name, "bytes": file.stat().st_size}]})
 
@@ -119,22 +119,22 @@ class LoadDictionary(io.ComfyNode):
 
     @classmethod
     def execute(cls, name) -> io.NodeOutput:
-        dictionary = dictionaries.load(comfy_host.dictionary_file(name))
+        dictionary = load_dictionary(comfy_host.dictionary_file(name))
         report = f"{concepts_of(dictionary)}\n\n{describe(dictionary)}"
         return io.NodeOutput(dictionary, report, ui=shown(dictionary_panel(dictionary, report)))
 
 
-def holds(file: Path, dictionary: dictionaries.Dictionary) -> bool:
+def holds(file: Path, dictionary: Dictionary) -> bool:
     """Tell whether a file holds this very dictionary: a capture that is fitted again gives the same one."""
     try:
-        there = dictionaries.load(file)
+        there = load_dictionary(file)
     except ValueError:
         return False
     same = there.table == dictionary.table and there.provenance == dict(dictionary.provenance)
     return same and torch.equal(there.codes, dictionary.codes)
 
 
-def concepts_of(dictionary: dictionaries.Dictionary) -> str:
+def concepts_of(dictionary: Dictionary) -> str:
     """List every concept, spelled as Concept Edit wants it."""
     table = dictionary.table
     return "\n".join(", ".join(str(table.concepts[i]) for i in members) for members in table.categories.values())

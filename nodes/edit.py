@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..supsae_core import edits as core
-from . import comfy_host
-from . import conditioning as conditionings
+from ..hosts.comfyui import comfy_host, conditionings
+from ..supsae_core.editing import edits as core
 from .sockets import CATEGORY, Dictionary, Edits
 
 

@@ -11,15 +11,16 @@ from comfy_api.latest import io, ui
 from PIL import Image
 from torch import Tensor
 
-from ..supsae_core.dictionary import Dictionary
-from ..training.reading import check_encoder
-from ..training.scoreboard import files, panels, text_report, text_run
-from ..training.scoreboard.methods import content_hash, rivals
-from ..training.scoreboard.parts import PARTS, SIZES, Size
-from ..training.scoreboard.run import EvalConfig, Hooks, run
-from ..training.scoreboard.swaps import TextConfig
-from . import comfy_host, comfy_model
-from .comfy_painter import Models, comfy_painter, require_portraits
+from ..evaluation.pictures.methods import content_hash, rivals
+from ..evaluation.pictures.parts import PARTS, SIZES, Size
+from ..evaluation.pictures.run import EvalConfig, Hooks, run
+from ..evaluation.reading import check_encoder
+from ..evaluation.report import files, panels, text_report
+from ..evaluation.text import text_run
+from ..evaluation.text.swaps import TextConfig
+from ..hosts.comfyui import comfy_host, comfy_model
+from ..hosts.comfyui.comfy_painter import Models, comfy_painter, require_portraits
+from ..supsae_core.dictionary.model import Dictionary
 from .reports import shown
 from .sockets import CATEGORY
 from .sockets import Dictionary as DictionarySocket

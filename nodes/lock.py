@@ -7,9 +7,9 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..hosts.comfyui import comfy_host, locking
 from ..supsae_core import lock as core
 from ..supsae_core.lock import LockConfig
-from . import comfy_host, locking
 from .sockets import CATEGORY
 from .sockets import Lock as LockSocket
 

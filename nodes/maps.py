@@ -9,14 +9,15 @@ from comfy_api.latest import io, ui
 from PIL import Image
 from torch import Tensor
 
-from ..supsae_core.blocks import parse
-from ..supsae_core.windows import Window
-from ..training.grid import grid
-from ..training.overlay import overlay
-from ..training.plot import Line, plot
-from . import comfy_host, comfy_model, drawing, mapping, patching
-from .mapping import METHODS, Mapped, Wanted
-from .patching import SIDES, BlockMap
+from ..drawing.grid import grid
+from ..drawing.overlay import overlay
+from ..drawing.plot import Line, plot
+from ..hosts.comfyui import comfy_host, comfy_model, drawing, mapping, patching
+from ..hosts.comfyui.mapping import METHODS, Mapped, Wanted
+from ..hosts.comfyui.patching import SIDES, BlockMap
+from ..supsae_core.editing.blocks import parse
+from ..supsae_core.editing.windows import Window
+from .drawing_inputs import drawing_inputs
 from .sockets import CATEGORY, Edits
 from .sockets import Dictionary as DictionarySocket
 
@@ -36,7 +37,7 @@ class ConceptMap(io.ComfyNode):
             "over the picture. The picture is the one that KSampler draws.",
             search_aliases=["supsae attention", "heatmap", "where", "localise", "mask from prompt"],
             inputs=[
-                *drawing.inputs(),
+                *drawing_inputs(),
                 DictionarySocket.Input("dictionary", tooltip="A dictionary of the same text encoders."),
                 io.String.Input(
                     "concept", default="hair: blond",
@@ -91,7 +92,7 @@ class BlockMapNode(io.ComfyNode):
             "before it, and plot how much of the edit is left: which blocks matter.",
             search_aliases=["supsae blocks", "activation patching", "which blocks", "layers", "causal trace"],
             inputs=[
-                *drawing.inputs(),
+                *drawing_inputs(),
                 DictionarySocket.Input("dictionary", tooltip="A dictionary of the same text encoders."),
                 Edits.Input("edits", tooltip="From Concept Edit."),
                 io.String.Input(

@@ -7,15 +7,14 @@ from typing import Any, NamedTuple
 
 from comfy_api.latest import io
 
-from ..supsae_core import edits as core
-from ..supsae_core import mix as mixes
-from ..supsae_core.dictionary import Dictionary
-from ..supsae_core.mix import Mix
-from ..supsae_core.mix_report import Prompt, lost, mix_report
-from ..supsae_core.steer import Where
-from . import comfy_host, comfy_model, steering
-from . import conditioning as conditionings
-from .conditioning import Conditioning
+from ..hosts.comfyui import comfy_host, comfy_model, conditionings, steering
+from ..hosts.comfyui.conditionings import Conditioning
+from ..supsae_core.dictionary.model import Dictionary
+from ..supsae_core.editing import edits as core
+from ..supsae_core.editing import mix as mixes
+from ..supsae_core.editing.mix import Mix
+from ..supsae_core.editing.mix_report import Prompt, lost, mix_report
+from ..supsae_core.editing.steer import Where
 from .sockets import CATEGORY, SHOWN_AGAIN
 from .sockets import Dictionary as DictionarySocket
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from . import comfy_host
+from ..hosts.comfyui import comfy_host
 from .sockets import CATEGORY
 
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from comfy_api.latest import io, ui
 
-from ..supsae_core import prompt_report
-from ..supsae_core.dictionary import Dictionary
-from ..supsae_core.prompt_report import PromptReport
-from ..training.bars import Panel, prompt_picture
-from . import comfy_host, conditioning
-from .conditioning import Conditioning
+from ..drawing.bars import Panel, prompt_picture
+from ..hosts.comfyui import comfy_host, conditionings
+from ..hosts.comfyui.conditionings import Conditioning
+from ..supsae_core.dictionary.model import Dictionary
+from ..supsae_core.reading import prompt_report
+from ..supsae_core.reading.prompt_report import PromptReport
 from .sockets import CATEGORY
 from .sockets import Dictionary as DictionarySocket
 
@@ -49,7 +49,7 @@ class ReadPrompt(io.ComfyNode):
 
     @classmethod
     def execute(cls, conditioning, dictionary) -> io.NodeOutput:
-        found = read(conditioning, dictionary)
+        found = read(conditionings, dictionary)
         bars = comfy_host.to_image(prompt_picture([Panel(one.title, one.report) for one in found]))
         return io.NodeOutput(as_text(found), as_json(found), bars, ui=ui.PreviewImage(bars, cls=cls))
 
@@ -73,7 +73,7 @@ def read(conditioning_list: Conditioning, dictionary: Dictionary) -> list[Read]:
         ValueError: if there is none, or one cannot be read.
     """
     entries = enumerate(conditioning_list)
-    places = [(place, entry) for i, entry in entries for place in conditioning.read(dictionary, entry, i)]
+    places = [(place, entry) for i, entry in entries for place in conditionings.read(dictionary, entry, i)]
     if not places:
         raise ValueError("This conditioning is empty. Connect CLIP Text Encode (Prompt).")
     found = []

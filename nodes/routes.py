@@ -13,11 +13,12 @@ from typing import Any
 from aiohttp import BodyPartReader, web
 from safetensors import SafetensorError, safe_open
 
-from ..supsae_core import activations, captures, table_check, table_import
-from ..supsae_core import dictionary as dictionaries
-from ..supsae_core.concept_list import concept_list
-from ..supsae_core.concepts import TableError
-from . import comfy_host, spelling
+from ..hosts.comfyui import comfy_host, spelling
+from ..supsae_core.capture import activations, captures
+from ..supsae_core.dictionary.concept_list import concept_list
+from ..supsae_core.dictionary.file import load_dictionary, read_header
+from ..supsae_core.table import check, paste
+from ..supsae_core.table.concepts import TableError
 
 VERSION = 1
 """Of what the routes answer; panels that know another say so."""
@@ -59,7 +60,7 @@ def described(name: str) -> dict[str, Any]:
         ValueError: as ``offered``, or if it is no dictionary.
     """
     file = offered(name)
-    return {"version": VERSION, "name": name, **concept_list(dictionaries.header(file))}
+    return {"version": VERSION, "name": name, **concept_list(read_header(file))}
 
 
 async def download(request: web.Request) -> web.FileResponse:
@@ -137,7 +138,7 @@ def keep(part: Path, name: str) -> str:
     """
     try:
         require_small_header(part, name)
-        dictionaries.load(part)
+        load_dictionary(part)
     except ValueError as error:
         raise ValueError(str(error).replace(part.name, name)) from error
     while True:
@@ -166,7 +167,7 @@ async def check_table(request: web.Request) -> dict[str, Any]:
         raise ValueError(f"There is no tokenizer {tokenizer!r}. There are: {', '.join(spelling.SPELLERS)}.")
 
     def checked() -> dict[str, Any]:
-        return table_check.check(text, spelling.SPELLERS[tokenizer]()) if tokenizer else table_check.check(text)
+        return check.check(text, spelling.SPELLERS[tokenizer]()) if tokenizer else check.check(text)
 
     return {"version": VERSION, **await asyncio.to_thread(checked)}
 
@@ -175,7 +176,7 @@ async def import_table(request: web.Request) -> dict[str, Any]:
     """Merge a pasted list into a table's text."""
     pasted, table = await _texts(request, "text", "table")
     try:
-        made = await asyncio.to_thread(table_import.merge, table, pasted)
+        made = await asyncio.to_thread(paste.merge, table, pasted)
     except TableError as error:
         return {"version": VERSION, "ok": False, "text": table, "added": 0, "error": str(error)}
     return {"version": VERSION, "ok": True, **made._asdict(), "error": None}

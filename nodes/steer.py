@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..supsae_core import sites as core_sites
-from ..supsae_core import steer
-from ..supsae_core.steer import Where
-from ..supsae_core.windows import Window
-from . import comfy_model, steering
+from ..hosts.comfyui import comfy_model, steering
+from ..supsae_core.editing import steer
+from ..supsae_core.editing.steer import Where
+from ..supsae_core.editing.windows import Window
+from ..supsae_core.encoders import sites as core_sites
 from .sockets import CATEGORY, Dictionary, Edits
 
 PROMPTS = {"positive": False, "positive and negative": True}

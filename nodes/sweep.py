@@ -10,12 +10,13 @@ from comfy_api.latest import io, ui
 from PIL import Image
 from torch import Tensor
 
-from ..supsae_core import factors
-from ..supsae_core.dictionary import Dictionary
-from ..supsae_core.edits import AnyEdit, spelled
-from ..training.grid import grid
-from . import comfy_host, conditioning, drawing
-from .drawing import Drawing
+from ..drawing.grid import grid
+from ..hosts.comfyui import comfy_host, conditionings, drawing
+from ..hosts.comfyui.drawing import Drawing
+from ..supsae_core.dictionary.model import Dictionary
+from ..supsae_core.editing import factors
+from ..supsae_core.editing.edits import AnyEdit, spelled
+from .drawing_inputs import drawing_inputs
 from .sockets import CATEGORY, Edits
 from .sockets import Dictionary as DictionarySocket
 
@@ -34,7 +35,7 @@ class StrengthSweep(io.ComfyNode):
             "beside one another.",
             search_aliases=["supsae grid", "xy plot", "compare strengths", "slider"],
             inputs=[
-                *drawing.inputs(),
+                *drawing_inputs(),
                 DictionarySocket.Input("dictionary", tooltip="A dictionary of the same text encoders."),
                 Edits.Input("edits", tooltip="From Concept Edit. Their strengths are multiplied by each number."),
                 io.String.Input(
@@ -77,7 +78,7 @@ def sweep(one: Drawing, dictionary: Dictionary, edits: Sequence[AnyEdit], number
         ValueError: if a strength leaves its range, or an edit finds nothing to change; before anything is drawn.
     """
     some = [factors.multiplied(edits, number) for number in numbers]
-    made = [conditioning.edit(one.positive, dictionary, own) for own in some]
+    made = [conditionings.edit(one.positive, dictionary, own) for own in some]
     told = drawing.progress(one, len(numbers))
     pictures = [drawing.draw(one._replace(positive=made[i][0]), told(i)) for i in range(len(numbers))]
     cells = [comfy_host.to_bytes(own) for own in pictures]

@@ -18,9 +18,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from . import paths
 from .second_reader import CELL, LEVELS, histograms
 
-WEIGHTS = Path(__file__).with_name("weights") / "artifacts.safetensors"
+WEIGHTS = paths.WEIGHTS / "artifacts.safetensors"
 FACE = (slice(40, 104), slice(32, 96))
 """Rows and columns of pixels from the fringe to the collar; backgrounds and hair may look like much."""
 SQUARES = 64 // CELL

@@ -6,19 +6,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
-from ..supsae_core import concepts, prompts
-from ..supsae_core.concepts import ConceptTable
-from ..supsae_core.prompts import Prompt, Wording
+from ..supsae_core.table import concepts, prompts
+from ..supsae_core.table.concepts import ConceptTable
+from ..supsae_core.table.prompts import Prompt, Wording
+from . import paths
 
 
 @cache
 def table() -> ConceptTable:
     """Return the concept table of Portraits."""
-    return concepts.load(Path(__file__).with_name("concepts.yaml"))
+    return concepts.load(paths.TABLE)
 
 
 WORDING = Wording(

@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from . import paths
 from .captions import table
 
-WEIGHTS = Path(__file__).with_name("weights") / "reader.safetensors"
+WEIGHTS = paths.WEIGHTS / "reader.safetensors"
 UNREADABLE = "unreadable"
 CONFIDENCE = 0.8
 """Least probability of a value; a half-and-half blend of two values reads 0.5 each."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import yaml
 from PIL import Image, ImageFilter
 
+from . import paths
 from .accessories import EYEWEAR, HATS
 from .backdrops import BACKGROUNDS
 from .clothing import CLOTHING
@@ -25,7 +25,7 @@ EDGE = 5  # odd filter width in pixels: the sticker edge is (EDGE - 1) / 2 wide
 
 
 def _read_factors() -> dict[str, tuple[str, ...]]:
-    table = yaml.safe_load(Path(__file__).with_name("concepts.yaml").read_text(encoding="utf-8"))
+    table = yaml.safe_load(paths.TABLE.read_text(encoding="utf-8"))
     return {str(category): tuple(str(value) for value in values) for category, values in table.items()}
 
 

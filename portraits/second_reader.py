@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from . import reader
+from . import paths, reader
 
-WEIGHTS = Path(__file__).with_name("weights") / "second_reader.safetensors"
+WEIGHTS = paths.WEIGHTS / "second_reader.safetensors"
 CELL = 8
 """Side of a square, pixels."""
 LEVELS = 3

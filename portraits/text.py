@@ -14,7 +14,9 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WEIGHTS = Path(__file__).with_name("weights") / "text_encoders.safetensors"
+from . import paths
+
+WEIGHTS = paths.WEIGHTS / "text_encoders.safetensors"
 CHUNK = 48
 """Rows of one causal chunk, and the least number of rows of the bidirectional part."""
 CAUSAL_WIDTH = 128

@@ -31,7 +31,7 @@ class Learnt(NamedTuple):
 
     def encoded(self, prompt):
         """Encode a prompt as a capture would hold it, in full precision."""
-        from supsae.supsae_core.captures import Encoded, Entry
+        from supsae.supsae_core.capture.captures import Encoded, Entry
 
         conds, pooled = self.host.encode([prompt.text])
         return Encoded(Entry(prompt, "test", self.host.counts(prompt.words)), conds[0].clone(), pooled[0].clone())
@@ -40,9 +40,9 @@ class Learnt(NamedTuple):
 @pytest.fixture(scope="session")
 def learnt(tmp_path_factory):
     """200 prompts and 32 to calibrate with, 12 % of the pairs of concepts held out: about six seconds."""
+    from supsae.hosts.embedded import PortraitsText
     from supsae.portraits import captions
     from supsae.training import capture, fit
-    from supsae.training.host import PortraitsText
 
     table, host = captions.table(), PortraitsText()
     config = capture.CaptureConfig(prompts=200, calibration=32, held_out=0.12)
@@ -125,7 +125,7 @@ def sd3(tmp_path_factory):
 @pytest.fixture(scope="session")
 def sd3_learnt(sd3, tmp_path_factory):
     """What a person types: the capture of that folder's encoders, and the fit; returns the folder of both."""
-    from supsae.training import cli
+    from supsae.cli import parser
 
     made = tmp_path_factory.mktemp("sd3-learnt")
     (made / "table.yaml").write_text("hair: [red hair, blond hair]\neyes: [green eyes, blue eyes]\n")
@@ -134,7 +134,7 @@ def sd3_learnt(sd3, tmp_path_factory):
         ["capture", "--out", made / "capture", *options],
         ["fit", made / "capture", "--out", made / "d.safetensors"],
     ):
-        assert cli.main([str(word) for word in command]) == 0
+        assert parser.main([str(word) for word in command]) == 0
     return made
 
 

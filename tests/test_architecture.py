@@ -23,33 +23,57 @@ PICTURES = {"PIL", "tqdm"}
 
 
 class Room(NamedTuple):
-    rooms: set[str]  # of this package, itself included
+    below: set[str]  # rooms it may import from, besides itself
     libraries: set[str]  # third-party; the standard library is free
 
 
-# A room that is absent here may not hold modules. "" is the root's own __init__.py.
-ROOMS = {
-    "": Room({"nodes"}, set()),
-    "supsae_core": Room({"supsae_core"}, NUMERIC),
-    "portraits": Room({"supsae_core", "portraits"}, NUMERIC | PICTURES),
-    "training": Room({"supsae_core", "portraits", "training"}, NUMERIC | PICTURES),
-    "nodes": Room({"supsae_core", "portraits", "training", "nodes"}, NUMERIC | PICTURES | {"comfy_api"}),
+CORE = {"supsae_core"} | {
+    f"supsae_core/{room}" for room in ("table", "encoders", "capture", "dictionary", "reading", "editing")
 }
+HOSTS = {"hosts", "hosts/comfyui", "hosts/diffusers"}
 
-# The only doors to a host. Nobody else may import these.
+# A folder that is absent here may not hold modules. "" is the root's own __init__.py and __main__.py. What lies in the
+# folder supsae_core itself (files, lock, version …) is below every room of the core, but for host.py, which is above.
+ROOMS = {
+    "": Room({"nodes", "cli"}, set()),
+    "supsae_core": Room(set(), NUMERIC),
+    "supsae_core/table": Room({"supsae_core"}, NUMERIC),
+    "supsae_core/encoders": Room({"supsae_core", "supsae_core/table"}, NUMERIC),
+    "supsae_core/capture": Room({"supsae_core", "supsae_core/table", "supsae_core/encoders"}, NUMERIC),
+    "supsae_core/dictionary": Room({"supsae_core", "supsae_core/table", "supsae_core/encoders"}, NUMERIC),
+    "supsae_core/reading": Room(CORE - {"supsae_core/capture", "supsae_core/editing"}, NUMERIC),
+    "supsae_core/editing": Room(CORE - {"supsae_core/capture"}, NUMERIC),
+    "drawing": Room(CORE, NUMERIC | PICTURES),
+    "portraits": Room(CORE, NUMERIC | PICTURES),
+    "portraits/make": Room(CORE | {"portraits"}, NUMERIC | PICTURES),
+    "training": Room(CORE | {"training/solvers"}, NUMERIC),
+    "training/solvers": Room(CORE, NUMERIC),
+    "hosts": Room(CORE | {"portraits", "training", "drawing", "hosts/diffusers"}, NUMERIC | PICTURES),
+    "hosts/diffusers": Room(CORE | {"portraits", "training", "drawing", "hosts"}, NUMERIC | PICTURES),
+    "hosts/comfyui": Room(CORE | {"portraits", "training", "drawing", "hosts"}, NUMERIC | PICTURES),
+}
+BELOW_EVALUATION = CORE | HOSTS - {"hosts/comfyui"} | {"portraits", "training", "training/solvers", "drawing"}
+EVALUATION = {"evaluation", *(f"evaluation/{room}" for room in ("pictures", "text", "baselines", "report"))}
+ROOMS |= {room: Room(BELOW_EVALUATION | EVALUATION, NUMERIC | PICTURES) for room in EVALUATION}
+ROOMS |= {
+    "cli": Room(BELOW_EVALUATION | EVALUATION, NUMERIC | PICTURES),
+    "nodes": Room(BELOW_EVALUATION | EVALUATION | {"hosts/comfyui"}, NUMERIC | PICTURES),
+}
+ABOVE = {"supsae_core/host.py": CORE}
+"""Modules that stand above the folder they lie in."""
+
+# The only doors to a host, a folder each. Nobody else may import these.
+COMFY = {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_preview", "server"}
 DOORS = {
-    "training/diffusers_host.py": {"diffusers", "transformers", "accelerate"},
-    "training/diffusers_text.py": {"diffusers", "transformers"},
-    "training/clip_host.py": {"transformers"},
-    "nodes/comfy_host.py": {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_preview", "server"},
-    "nodes/comfy_model.py": {"comfy", "latent_preview"},
-    "nodes/routes.py": {"aiohttp"},
+    "hosts/diffusers": {"diffusers", "transformers", "accelerate"},
+    "hosts/comfyui": COMFY,
+    "nodes": {"comfy_api", "aiohttp"},
 }
 
 # tests and benchmarks stand outside the package and see it as anybody else does: by the name `supsae`.
 OUTSIDE = {"tests", "benchmarks"}
-HOST_TESTS = "tests/host/"
-COMFYUI = DOORS["nodes/comfy_host.py"] | {"comfy_api", "nodes", "node_helpers", "execution", "comfyui_version"}
+HOST_TESTS = "tests/hosts/comfyui/"
+COMFYUI = COMFY | {"comfy_api", "nodes", "node_helpers", "execution", "comfyui_version"}
 
 PICKLING = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "torch.load", "torch.save", "builtins.eval", "builtins.exec"}
@@ -97,27 +121,40 @@ def calls(tree: ast.AST) -> Iterator[tuple[ast.Call, str]]:
             yield node, names.get(head, head) + dot + rest
 
 
+def folder_of(path: Path) -> str:
+    """Return the room that a module lies in, as a key of ``ROOMS``."""
+    return "" if len(path.parts) == 1 else path.parent.as_posix()
+
+
+def room_of(target: tuple[str, ...]) -> str | None:
+    """Return the deepest room that an imported dotted name points into; None if it is in none."""
+    return next(("/".join(target[:n]) for n in range(len(target), 0, -1) if "/".join(target[:n]) in ROOMS), None)
+
+
 def relative_problem(path: Path, found: Import) -> str | None:
     """Say what is wrong with a relative import in a module of the package, if anything is."""
     up = len(path.parts) - found.level  # how many folders of the module's own path are left; 0 is the root
     if up < 0:
         return "leaves the package"
-    target = (*path.parts[:up], *found.name.split("."))
-    own = path.parts[0] if len(path.parts) > 1 else ""
-    if target[0] not in ROOMS:
+    target, own = (*path.parts[:up], *found.name.split(".")), folder_of(path)
+    room = room_of(target)
+    if room is None:
         return f"imports {target[0]!r}, which is no room of the package"
-    if target[0] not in ROOMS[own].rooms:
-        return f"{own or 'the root'} may not import {target[0]}"
-    return None
+    below = ABOVE.get(path.as_posix(), ROOMS[own].below)
+    if "/".join(target[:2]) + ".py" in ABOVE and not own.startswith("supsae_core"):
+        return None
+    if "/".join(target[:2]) + ".py" in ABOVE:
+        return f"{own} may not import {'.'.join(target[:2])}, which stands above it"
+    return None if room in below | {own} else f"{own or 'the root'} may not import {room}"
 
 
 def absolute_problem(path: Path, found: Import) -> str | None:
     """Say what is wrong with an absolute import in a module of the package, if anything is."""
     top = found.name.split(".")[0]
-    own = path.parts[0] if len(path.parts) > 1 else ""
+    own = folder_of(path)
     if top == "supsae":
         return "inside the package imports are relative: ComfyUI loads it under another name"
-    if top in sys.stdlib_module_names or top in ROOMS[own].libraries | DOORS.get(path.as_posix(), set()):
+    if top in sys.stdlib_module_names or top in ROOMS[own].libraries | DOORS.get(own, set()):
         return None
     doors = [door for door, libraries in DOORS.items() if top in libraries]
     return f"may not import {top}" + (f"; only {doors[0]} may" if doors else "")
@@ -128,16 +165,15 @@ def outside_problem(path: Path, found: Import) -> str | None:
     top = found.name.split(".")[0]
     if path.as_posix().startswith(HOST_TESTS):
         return None
-    if found.level or top in (set(ROOMS) | OUTSIDE):
+    if found.level or top in {room.split("/")[0] for room in ROOMS} | OUTSIDE:
         return "outside the package it is spelled supsae.…"
     return f"may not import {top}; only {HOST_TESTS} may" if top in COMFYUI else None
 
 
 def problems_of(path: Path, tree: ast.AST) -> Iterator[str]:
     """Yield one line for every broken rule in one module."""
-    room = path.parts[0] if len(path.parts) > 1 else ""
-    outside = room in OUTSIDE
-    if not outside and (room not in ROOMS or (room == "" and path.name != "__init__.py")):
+    room, outside = folder_of(path), path.parts[0] in OUTSIDE
+    if not outside and (room not in ROOMS or (room == "" and path.name not in ("__init__.py", "__main__.py"))):
         yield f"{path.as_posix()}: lies in no room of the table"
         return
     for found in imports(tree):
@@ -170,27 +206,47 @@ def test_tree_keeps_the_directions():
 
 
 PLANTED = {
-    "core looks up": ("supsae_core/a.py", "from ..training import solvers", "supsae_core may not import training"),
+    "core looks up": ("supsae_core/a.py", "from ..training import fit", "supsae_core may not import training"),
+    "core's ground looks up": ("supsae_core/a.py", "from .table import x", "may not import supsae_core/table"),
+    "table looks up": ("supsae_core/table/a.py", "from ..encoders import x", "may not import supsae_core/encoders"),
+    "capture looks aside": (
+        "supsae_core/capture/a.py",
+        "from ..dictionary.a import x",
+        "import supsae_core/dictionary",
+    ),
+    "dictionary looks aside": ("supsae_core/dictionary/a.py", "from ..capture import x", "import supsae_core/capture"),
+    "reading looks up": ("supsae_core/reading/a.py", "from ..editing.a import x", "import supsae_core/editing"),
+    "core looks at hosts": ("supsae_core/editing/a.py", "from ..host import TextHost", "which stands above it"),
     "through the root": ("supsae_core/a.py", "from .. import portraits", "supsae_core may not import portraits"),
-    "through two roots": ("supsae_core/deep/a.py", "from ...nodes import x", "supsae_core may not import nodes"),
+    "through two roots": ("supsae_core/table/a.py", "from ...nodes import x", "may not import nodes"),
     "portraits look up": ("portraits/a.py", "from ..training.fit import fit", "portraits may not import training"),
-    "training looks up": ("training/a.py", "from ..nodes.sockets import S", "training may not import nodes"),
+    "portraits make themselves": ("portraits/a.py", "from .make import x", "portraits may not import portraits/make"),
+    "drawing looks aside": ("drawing/a.py", "from ..training import x", "drawing may not import training"),
+    "training looks at pictures": ("training/a.py", "from ..drawing import x", "training may not import drawing"),
+    "training looks at a world": ("training/a.py", "from ..portraits import x", "training may not import portraits"),
+    "training looks up": ("training/a.py", "from ..evaluation import x", "training may not import evaluation"),
+    "one host at the other": ("hosts/comfyui/a.py", "from ..diffusers import x", "may not import hosts/diffusers"),
+    "hosts look up": ("hosts/a.py", "from ..evaluation.report import x", "hosts may not import evaluation/report"),
+    "evaluation in a host": ("evaluation/a.py", "from ..hosts.comfyui import x", "may not import hosts/comfyui"),
+    "evaluation looks up": ("evaluation/text/a.py", "from ...cli import x", "evaluation/text may not import cli"),
+    "the command line in nodes": ("cli/a.py", "from ..nodes import x", "cli may not import nodes"),
+    "nodes in the command line": ("nodes/a.py", "from ..cli import x", "nodes may not import cli"),
     "in a function": ("supsae_core/a.py", "def f():\n    from ..nodes import x", "supsae_core may not import nodes"),
     "while type checking": ("portraits/a.py", "if T:\n    from ..nodes import x", "portraits may not import nodes"),
-    "root looks at core": ("__init__.py", "from .supsae_core import edits", "the root may not import supsae_core"),
+    "root looks at core": ("__init__.py", "from .supsae_core import lock", "the root may not import supsae_core"),
     "tests from inside": ("training/a.py", "from ..tests import x", "'tests', which is no room"),
     "root's other names": ("training/a.py", "from .. import WEB_DIRECTORY", "'WEB_DIRECTORY', which is no room"),
     "out of the package": ("supsae_core/a.py", "from ...other import x", "leaves the package"),
     "own name": ("training/a.py", "import supsae.supsae_core", "imports are relative"),
     "undeclared library": ("supsae_core/a.py", "import scipy.linalg", "may not import scipy"),
     "pictures in core": ("supsae_core/a.py", "from PIL import Image", "may not import PIL"),
-    "diffusers elsewhere": ("training/fit.py", "import diffusers", "only training/diffusers_host.py may"),
+    "diffusers elsewhere": ("training/fit.py", "import diffusers", "only hosts/diffusers may"),
     "diffusers in portraits": ("portraits/a.py", "def f():\n    import diffusers.models", "may not import diffusers"),
-    "comfy elsewhere": ("nodes/edit.py", "import comfy.utils", "only nodes/comfy_host.py may"),
-    "folders elsewhere": ("nodes/edit.py", "def f():\n    import folder_paths", "only nodes/comfy_host.py may"),
-    "requests elsewhere": ("nodes/edit.py", "from aiohttp import web", "only nodes/routes.py may"),
-    "comfy in training": ("training/host.py", "from comfy_api.latest import io", "may not import comfy_api"),
-    "comfy in the other door": ("training/diffusers_host.py", "import comfy", "may not import comfy"),
+    "comfy elsewhere": ("nodes/edit.py", "import comfy.utils", "only hosts/comfyui may"),
+    "folders elsewhere": ("nodes/edit.py", "def f():\n    import folder_paths", "only hosts/comfyui may"),
+    "requests elsewhere": ("hosts/comfyui/a.py", "from aiohttp import web", "only nodes may"),
+    "schemas elsewhere": ("hosts/comfyui/a.py", "from comfy_api.latest import io", "only nodes may"),
+    "comfy in the other door": ("hosts/diffusers/a.py", "import comfy", "may not import comfy"),
     "hidden import": ("training/a.py", "import importlib as i\ni.import_module('comfy')", "hides an import"),
     "builtin import": ("training/a.py", "__import__('comfy')", "hides an import"),
     "pickle": ("training/a.py", "def f():\n    import pickle", "not pickle"),
@@ -200,25 +256,29 @@ PLANTED = {
     "numpy pickle": ("portraits/a.py", "import numpy\nnumpy.load('x', allow_pickle=True)", "allow_pickle"),
     "eval": ("supsae_core/a.py", "eval('1')", "eval is not used here"),
     "exec": ("tests/test_a.py", "exec('1')", "exec is not used here"),
-    "test of a second copy": ("tests/test_a.py", "from supsae_core import edits", "spelled supsae.…"),
+    "test of a second copy": ("tests/test_a.py", "from supsae_core import lock", "spelled supsae.…"),
     "relative test": ("tests/training/test_a.py", "from ...training import fit", "spelled supsae.…"),
     "relative benchmark": ("benchmarks/a.py", "from . import b", "spelled supsae.…"),
-    "host in a plain test": ("tests/test_a.py", "import comfy.sd", "only tests/host/ may"),
+    "host in a plain test": ("tests/test_a.py", "import comfy.sd", "only tests/hosts/comfyui/ may"),
     "new room": ("utils/a.py", "", "lies in no room"),
+    "new room in the core": ("supsae_core/utils/a.py", "", "lies in no room"),
     "loose module": ("helpers.py", "", "lies in no room"),
 }
 
 ALLOWED = {
-    "own room": ("supsae_core/a.py", "from . import edits\nfrom .sites import Site"),
-    "downwards": ("nodes/a.py", "from ..supsae_core import x\nfrom ..training.fit import y\nfrom .sockets import z"),
+    "own room": ("supsae_core/table/a.py", "from . import prompts\nfrom .concepts import x"),
+    "ground of the core": ("supsae_core/reading/a.py", "from ..lock import x\nfrom .. import version"),
+    "downwards": ("nodes/a.py", "from ..supsae_core.editing import x\nfrom ..training.fit import y"),
+    "hosts from above": ("evaluation/text/a.py", "from ...supsae_core.host import TextHost"),
+    "host protocols": ("supsae_core/host.py", "from .encoders.slots import TextFormat"),
     "core's libraries": ("supsae_core/a.py", "import json\nimport torch.nn.functional as F\nimport yaml"),
     "method named eval": ("training/a.py", "model.eval()\nmodel.load(1)"),
-    "the doors": ("training/diffusers_host.py", "def f():\n    from diffusers import StableDiffusion3Pipeline"),
-    "the other door": ("nodes/comfy_host.py", "import comfy.model_management\nimport folder_paths"),
+    "the doors": ("hosts/diffusers/a.py", "def f():\n    from diffusers import StableDiffusion3Pipeline"),
+    "the other door": ("hosts/comfyui/a.py", "import comfy.model_management\nimport folder_paths"),
     "a node's schema": ("nodes/edit.py", "from comfy_api.latest import io"),
     "entrypoint": ("__init__.py", "async def f():\n    from .nodes import X"),
     "tests": ("tests/training/test_a.py", "import pytest\nfrom supsae.training import fit"),
-    "host tests": ("tests/host/test_a.py", "import comfy.sd\nimport nodes"),
+    "host tests": ("tests/hosts/comfyui/test_a.py", "import comfy.sd\nimport nodes"),
     "not ours": (".venv/lib/a.py", "import pickle"),
 }
 
@@ -246,7 +306,11 @@ def dotted(path: Path) -> str:
     return ".".join(("supsae", *path.with_suffix("").parts)).removesuffix(".__init__")
 
 
-IMPORTABLE = [dotted(path) for path in modules(ROOT) if path.parts[0] not in {*OUTSIDE, "nodes"}]
+IMPORTABLE = [
+    dotted(path)
+    for path in modules(ROOT)
+    if path.parts[0] not in {*OUTSIDE, "nodes", "__main__.py"} and path.parts[:2] != ("hosts", "comfyui")
+]
 
 # Each module is imported as the first of the package, so that an import cycle cannot hide behind a luckier order;
 # libraries stay loaded, because loading torch once per module would take a minute.
@@ -298,5 +362,5 @@ def test_root_leaves_the_nodes_to_the_entrypoint():
 
 def test_these_tests_test_this_checkout():
     assert Path(supsae.__file__).resolve() == ROOT / "__init__.py"
-    copies = {m for m in sys.modules if m.split(".")[0] in {"supsae_core", "portraits", "training", ROOT.name}}
+    copies = {m for m in sys.modules if m.split(".")[0] in {*(room.split("/")[0] for room in ROOMS if room), ROOT.name}}
     assert copies == set()

@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from supsae.supsae_core.version import __version__
+
 ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = ("supsae_core", "training", "portraits", "nodes", "web", "example_workflows", "subgraphs", "locales")
+SHIPPED = (
+    "supsae_core", "training", "portraits", "drawing", "hosts", "evaluation", "cli", "nodes",
+    "web", "example_workflows", "subgraphs", "locales",
+)  # fmt: skip
 
 
 def tree_files() -> list[str]:
@@ -26,7 +31,9 @@ def tree_files() -> list[str]:
 
 
 def should_ship(files: list[str]) -> set[str]:
-    return {f"supsae/{name}" for name in files if name == "__init__.py" or name.split("/")[0] in SHIPPED}
+    roots = ("__init__.py", "__main__.py")
+    made = {name for name in files if name in roots or name.split("/")[0] in SHIPPED}
+    return {f"supsae/{name}" for name in made if not name.startswith("portraits/make/")}
 
 
 def copy_tree(files: list[str], target: Path) -> Path:

@@ -1,1 +1,1 @@
-"""Fit dictionaries from captures, evaluate them, and the `supsae` command line."""
+"""From pairs of prompts to a fitted, calibrated dictionary."""

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..supsae_core import readout
-from ..supsae_core.apply import apply
-from ..supsae_core.captures import Encoded
-from ..supsae_core.dictionary import POOLED, Dictionary
-from ..supsae_core.edits import Swap
-from ..supsae_core.slots import Layout, layout_of, rows_of
+from ..supsae_core.capture.captures import Encoded
+from ..supsae_core.dictionary.model import POOLED, Dictionary
+from ..supsae_core.editing.apply import apply
+from ..supsae_core.editing.edits import Swap
+from ..supsae_core.encoders.slots import Layout, layout_of, rows_of
+from ..supsae_core.reading import readout
 
 GAIN_RANGE = (0.8, 1.25)
 """A calibration outside means that the concept was poorly learnt (science.md, item 8)."""

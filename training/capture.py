@@ -9,14 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..supsae_core import captures, prompts
-from ..supsae_core.captures import Capture, Entry, Plan
-from ..supsae_core.concepts import ConceptTable
-from ..supsae_core.prompts import PLAIN, Prompt, Wording
-from .host import TextHost, fingerprint
-
-Progress = Callable[[int, int], None]
-"""(done, total); may raise to interrupt."""
+from ..supsae_core.capture import captures
+from ..supsae_core.capture.captures import Capture, Entry, Plan
+from ..supsae_core.host import Progress, TextHost, text_fingerprint
+from ..supsae_core.table import prompts
+from ..supsae_core.table.concepts import ConceptTable
+from ..supsae_core.table.prompts import PLAIN, Prompt, Wording
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def plan(
 
         entries += _with_room(host, to_calibrate, wording, used)
     pairs = sorted((min(pair), max(pair)) for pair in held_out)
-    return Plan(table, host.format, tuple(entries), tuple(pairs), fingerprint(host), config.seed)
+    return Plan(table, host.format, tuple(entries), tuple(pairs), text_fingerprint(host), config.seed)
 
 
 def _with_room(

@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..supsae_core.captures import Capture, Plan
-from ..supsae_core.dictionary import POOLED, Dictionary, Part
-from ..supsae_core.statistics import Statistics
+from ..supsae_core.capture.captures import Capture, Plan
+from ..supsae_core.capture.statistics import Statistics
+from ..supsae_core.dictionary.model import POOLED, Dictionary, Part
+from ..supsae_core.host import Progress
 from ..supsae_core.version import __version__
-from . import paper, streams
+from . import streams
 from .calibration import calibrate
 from .capture import unmentioned
 from .gather import gather, groups
-from .solvers import EXACT, ExactConfig, Solution, exact, to_codes
+from .solvers.exact import EXACT, ExactConfig, Solution, exact, to_codes
 
 SHRINK = 1e-3
 """Share of the mean variance added to token covariances before they are inverted."""
@@ -35,9 +36,7 @@ class Moments(NamedTuple):
     """(d,) their mean"""
 
 
-def fit(
-    capture: Capture, config: ExactConfig = EXACT, *, progress: Callable[[int, int], None] | None = None
-) -> Dictionary:
+def fit(capture: Capture, config: ExactConfig = EXACT, *, progress: Progress | None = None) -> Dictionary:
     """Fit, calibrate and describe a dictionary.
 
     Args:
@@ -140,8 +139,8 @@ def _whitener(covariance: Tensor) -> Tensor:
     return torch.linalg.solve_triangular(lower, torch.eye(len(lower), dtype=lower.dtype), upper=False).T.float()
 
 
-SOLVERS: dict[str, Callable[..., Dictionary | paper.Flattened]] = {"exact": fit, "paper": paper.fit}
-"""Solver → (capture, config, progress=…) → what it makes. ``exact`` makes dictionaries; ``paper`` is for comparison."""
+SOLVERS: dict[str, Callable[..., Dictionary]] = {"exact": fit}
+"""Solver → (capture, config, progress=…) → dictionary."""
 
 
 # --- description ---------------------------------------------------------------------------------------------------
@@ -167,7 +166,7 @@ def _never(dictionary: Dictionary) -> list[str]:
     return [str(concept) for index, concept in enumerate(dictionary.table.concepts) if dictionary.writes[index] is None]
 
 
-def _ticker(progress: Callable[[int, int], None] | None, total: int) -> Callable[[], None]:
+def _ticker(progress: Progress | None, total: int) -> Callable[[], None]:
     done = iter(range(1, total + 1))
 
     def tick() -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 from safetensors import SafetensorError
 
-from ..supsae_core import dictionary as dictionaries
-from ..supsae_core.captures import Capture
-from ..supsae_core.dictionary import Dictionary
+from ..supsae_core.capture.captures import Capture
+from ..supsae_core.dictionary.file import load_dictionary, save_dictionary
+from ..supsae_core.dictionary.model import Dictionary
+from ..supsae_core.host import Progress
 from ..supsae_core.version import __version__
 from .fit import fit
 
@@ -21,7 +21,7 @@ VERSION = 1
 """Raised whenever fitting the same capture gives another dictionary."""
 
 
-def fit_once(capture: Capture, *, progress: Callable[[int, int], None] | None = None) -> Dictionary:
+def fit_once(capture: Capture, *, progress: Progress | None = None) -> Dictionary:
     """Return the fit of a capture with the default solver, without the minutes that it takes if it is known.
 
     Raises:
@@ -30,12 +30,12 @@ def fit_once(capture: Capture, *, progress: Callable[[int, int], None] | None = 
     file = capture.folder / FOLDER / f"{key(capture)}.safetensors"
     if file.is_file():
         try:
-            return dictionaries.load(file)
+            return load_dictionary(file)
         except ValueError:  # damaged: fitted anew
             file.unlink()
     made = fit(capture, progress=progress)
     try:
-        dictionaries.save(made, file)
+        save_dictionary(made, file)
         for other in set(file.parent.iterdir()) - {file}:  # of this capture as it was before
             other.unlink()
     except (OSError, SafetensorError):  # a full or read-only disk costs the next run its time, and this one nothing

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..supsae_core.captures import SHARD, Capture, Encoded, Plan
-from ..supsae_core.dictionary import POOLED
-from ..supsae_core.slots import ROLES, Layout, company, layout_of, pooled_spans, rows_of
-from ..supsae_core.statistics import Statistics, fold_of
+from ..supsae_core.capture.captures import SHARD, Capture, Encoded, Plan
+from ..supsae_core.capture.statistics import Statistics, fold_of
+from ..supsae_core.dictionary.model import POOLED
+from ..supsae_core.encoders.slots import ROLES, Layout, company, layout_of, pooled_spans, rows_of
 
 PADS = 16
 """Pads of a prompt that the moment is taken of."""

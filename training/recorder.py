@@ -7,41 +7,18 @@ and an addition per site, on the device.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ..supsae_core.activations import Recorded
-from ..supsae_core.captures import Encoded, Plan
-from ..supsae_core.samples import Picked, attended, picked, recorded_rows
-from ..supsae_core.sites import Site
-from ..supsae_core.streams import parse
+from ..supsae_core.capture.activations import Recorded
+from ..supsae_core.capture.captures import Encoded, Plan
+from ..supsae_core.capture.samples import Picked, attended, picked, recorded_rows
+from ..supsae_core.encoders.sites import Site
+from ..supsae_core.encoders.streams import parse
 
 
-class Listener(Protocol):
-    """What a host tells while it samples: of the main pass on the prompts alone, never of guidance or the negative."""
-
-    @property
-    def sites(self) -> tuple[Site, ...]:
-        """The streams it wants to hear."""
-        ...
-
-    @property
-    def attended(self) -> Sequence[Sequence[tuple[int, ...]]] | None:
-        """Per prompt, groups of text rows whose attention it wants with the image streams; None if it does not."""
-        ...
-
-    def hear(self, site: Site, rows: Tensor, attention: Tensor | None = None) -> None:
-        """Take a stream (B, rows, d), and for an image stream the attention (B, rows, groups) where it is wanted."""
-        ...
-
-    def step(self) -> None:
-        """Note that a step of sampling is made; what was heard last was its."""
-        ...
-
-
-class Recorder:
+class BatchRecorder:
     """What is heard of one batch; a ``Listener``."""
 
     def __init__(self, plan: Plan, prompts: Sequence[Encoded]) -> None:

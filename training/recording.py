@@ -7,23 +7,22 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..supsae_core import activations
-from ..supsae_core.captures import Capture, Plan
-from ..supsae_core.concepts import ConceptTable
-from ..supsae_core.fingerprints import project
-from ..supsae_core.prompts import PLAIN, Wording
-from ..supsae_core.sampling import Sampling
-from ..supsae_core.sites import Site, check
+from ..supsae_core.capture import activations
+from ..supsae_core.capture.captures import Capture, Plan
+from ..supsae_core.capture.sampling import Sampling
+from ..supsae_core.encoders.fingerprints import project
+from ..supsae_core.encoders.sites import Site, check
+from ..supsae_core.host import PROBES, PictureHost, Progress, TextHost
+from ..supsae_core.table.concepts import ConceptTable
+from ..supsae_core.table.prompts import PLAIN, Wording
 from . import capture as capturing
-from .capture import CaptureConfig, Progress
-from .host import PROBES, TextHost
-from .recorder import Listener, Recorder
+from .capture import CaptureConfig
+from .recorder import BatchRecorder
 
 BUCKETS = 4
 BATCH, BATCH_PIXELS = 16, 4 * 1024 * 1024
@@ -31,47 +30,8 @@ BATCH, BATCH_PIXELS = 16, 4 * 1024 * 1024
 PROBE_SIDE = 128
 """Pixels: the size of the pictures that fingerprints are taken of, whatever the capture's."""
 
-Told = Callable[[int, Tensor | None], None]
-"""Called after every step of sampling with (steps done, denoised latents or None); may raise to interrupt."""
 Sampled = Callable[[int, int, Tensor | None], None]
 """(done, total, denoised latents or None); may raise to interrupt."""
-
-
-class PictureHost(Protocol):
-    """A diffusion model that can be listened to."""
-
-    @property
-    def depth(self) -> int:
-        """Number of blocks."""
-        ...
-
-    @property
-    def hidden(self) -> int:
-        """Width of its streams."""
-        ...
-
-    def sigmas(self, steps: int) -> tuple[float, ...]:
-        """Return the noise level of every step."""
-        ...
-
-    def sample(
-        self,
-        prompts: Sequence[tuple[Tensor, Tensor]],
-        seeds: Sequence[int],
-        how: Sampling,
-        listener: Listener,
-        told: Told | None = None,
-    ) -> None:
-        """Sample pictures by Euler steps.
-
-        Args:
-            prompts: conditionings (L, width), of equal length, and pooled vectors (P,).
-            seeds: of the noise, one a picture; noise depends on it alone.
-            how: steps and the rest.
-            listener: hears the sites it wants in every step.
-            told: called after every step; may raise to interrupt.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -119,7 +79,7 @@ def fingerprint(text: TextHost, model: PictureHost, how: Sampling) -> dict[str, 
 
 
 class _Probe:
-    """A listener that keeps the mean row of every call."""
+    """A recorder that keeps the mean row of every call."""
 
     attended = None
 
@@ -168,7 +128,7 @@ def run(
     done = total - len(missing) * steps
     for batch in batches(capture, missing):
         prompts = capture.pick(batch)
-        recorder = Recorder(plan, prompts)
+        recorder = BatchRecorder(plan, prompts)
         told = partial(_tell, sampled, done, total, len(batch)) if sampled else None
         rows = [(row.cond, row.pooled) for row in prompts]
         model.sample(rows, [seeds[index] for index in batch], plan.sampling, recorder, told)

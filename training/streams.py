@@ -9,18 +9,19 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..supsae_core import activations, edits
-from ..supsae_core.activations import Activations
-from ..supsae_core.captures import Capture, Plan
-from ..supsae_core.dictionary import Codes, Dictionary
-from ..supsae_core.edits import Change, Swap
-from ..supsae_core.readout import Reading
-from ..supsae_core.sampling import Sampling
-from ..supsae_core.statistics import Statistics
-from ..supsae_core.steer import STEPS
-from ..supsae_core.streams import TEXT, groups_of, layout_of_rows, parse
+from ..supsae_core.capture import activations
+from ..supsae_core.capture.activations import Activations
+from ..supsae_core.capture.captures import Capture, Plan
+from ..supsae_core.capture.sampling import Sampling
+from ..supsae_core.capture.statistics import Statistics
+from ..supsae_core.dictionary.model import Codes, Dictionary
+from ..supsae_core.editing import edits
+from ..supsae_core.editing.edits import Change, Swap
+from ..supsae_core.editing.steer import STEPS
+from ..supsae_core.encoders.streams import TEXT, groups_of, layout_of_rows, parse
+from ..supsae_core.reading.readout import Reading
 from .calibration import known_reading, paired_rows, shrunk_gain, swapped
-from .solvers import ExactConfig, exact, to_codes
+from .solvers.exact import ExactConfig, exact, to_codes
 
 STREAMS = ExactConfig(widths=(8, 16, 32, 64))
 """There are many parts: a limited code width keeps files small; behind the first block more gains under one percent."""

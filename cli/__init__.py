@@ -1,0 +1,1 @@
+"""The `supsae` command line."""

@@ -1,0 +1,243 @@
+"""The command line: ``supsae demo | prompts | capture | merge | fit | edit | eval | inspect``; see ``commands.py``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """How a command is spelled."""
+
+    help: str
+    example: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out", type=Path, default=Path("supsae-demo"), metavar="FOLDER", help="default: ./supsae-demo"
+    )
+    parser.add_argument("--prompts", type=int, default=300, metavar="N", help="prompts to learn from (default: 300)")
+    parser.add_argument("--cases", type=int, default=64, metavar="N", help="edits to draw and judge (default: 64)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of every choice (default: 0)")
+
+
+def _table(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--table", type=Path, metavar="FILE", help="concept table, YAML or JSON (default: Portraits')")
+    parser.add_argument(
+        "--mention", type=float, default=0.75, metavar="P", help="chance that a category is mentioned (default: 0.75)"
+    )
+    parser.add_argument(
+        "--held-out", type=float, default=0.0, metavar="SHARE",
+        help="share of the pairs of concepts never to write together, to test on them (default: 0)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of every choice (default: 0)")
+
+
+def _prompts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--count", type=int, default=10, metavar="N", help="default: 10")
+    parser.add_argument("--json", action="store_true", help="print a JSON list instead of text")
+    _table(parser)
+
+
+def _capture(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the capture goes, or goes on")
+    parser.add_argument(
+        "--model", type=Path, metavar="FOLDER",
+        help="an SD3 or SD3.5 model in diffusers' layout, the folder of its model_index.json (default: Portraits)",
+    )  # fmt: skip
+    parser.add_argument("--prompts", type=int, default=300, metavar="N", help="prompts to fit on (default: 300)")
+    parser.add_argument(
+        "--calibration", type=int, default=64, metavar="N",
+        help="prompts kept for calibration, each with a rewrite (default: 64)",
+    )  # fmt: skip
+    _table(parser)
+    _sampling(parser)
+
+
+def _sampling(parser: argparse.ArgumentParser) -> None:
+    own = parser.add_argument_group("activations", "sample a picture of every prompt, and record the model's blocks")
+    own.add_argument(
+        "--sites", metavar="SITES", help="what to record: txt@1-2, img@3; without it no picture is sampled"
+    )
+    own.add_argument("--steps", type=int, default=16, metavar="N", help="of the sampler, Euler (default: 16)")
+    own.add_argument("--cfg", type=float, default=3.0, metavar="X", help="guidance (default: 3)")
+    own.add_argument("--size", default="128x128", metavar="WxH", help="of the pictures, in pixels (default: 128x128)")
+    own.add_argument(
+        "--image", default="mean", metavar="HOW",
+        help="what becomes of the picture's tokens: mean (the default), attention: one mean a phrase, of the tokens "
+        "that attend to it, or positions: each for itself",
+    )  # fmt: skip
+
+
+def _merge(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("captures", type=Path, nargs=2, metavar="CAPTURE", help="two finished captures of one set-up")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of the merged capture, new")
+
+
+def _fit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("capture", type=Path, metavar="CAPTURE", help="folder made by 'supsae capture'")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the dictionary, a .safetensors file")
+    parser.add_argument(
+        "--solver", default="exact", metavar="NAME",
+        help="default: exact",
+    )  # fmt: skip
+    parser.add_argument(
+        "--slider", action="store_true",
+        help="draw Portraits pictures over strengths (2 minutes) and scale the slider so that they change evenly",
+    )  # fmt: skip
+
+
+def _edit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--prompt", required=True, metavar="TEXT", help="the prompt, which stays as it is")
+    parser.add_argument(
+        "--edit", action="append", required=True, metavar="EDIT", dest="edits",
+        help="'ACTION CATEGORY: VALUE', if wanted with '@ STRENGTH' behind it (1, the default, is the effect of "
+        "writing the word); actions are swap, add, remove and scale; give --edit several times for several edits",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png or .jpg")
+    parser.add_argument("--dictionary", type=Path, metavar="FILE", help="default: the Portraits dictionary that ships")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the picture (default: 0)")
+    parser.add_argument("--steps", type=int, default=16, metavar="N", help="of the sampler (default: 16)")
+    parser.add_argument("--cfg", type=float, default=3.0, metavar="X", help="guidance (default: 3)")
+
+
+def _eval(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "dictionary", type=Path, nargs="?", metavar="DICTIONARY", help="default: the Portraits dictionary that ships"
+    )
+    parser.add_argument(
+        "--size", default="full", metavar="SIZE", help="quick, medium or full (the default): how much is asked"
+    )
+    parser.add_argument("--quick", action="store_const", dest="size", const="quick", help="short for --size quick")
+    parser.add_argument(
+        "--out", type=Path, default=Path("supsae-eval"), metavar="FOLDER",
+        help="of the report, the figures and the pictures; a run goes on with what is there (default: ./supsae-eval)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=4711, metavar="N", help="of every choice (default: 4711)")
+    parser.add_argument("--parts", nargs="+", metavar="PART", help="ask these parts only, such as headline removal")
+    parser.add_argument(
+        "--no-pictures", action="store_true", help="judge how the dictionary decodes and reads prompts, nothing else"
+    )
+    parser.add_argument(
+        "--mention", type=float, default=0.75, metavar="P",
+        help="without pictures: chance that a category is mentioned; lower it where prompts grow too long "
+        "(default: 0.75)",
+    )  # fmt: skip
+    other = parser.add_argument_group(
+        "another model", "real SD3.5 has no exact truth: no reader, but proxies on request"
+    )
+    other.add_argument("--model", type=Path, metavar="FOLDER", help="SD3 or SD3.5 in diffusers' layout")
+    other.add_argument(
+        "--clip", type=Path, metavar="FOLDER", help="CLIP in transformers' layout, to compare pictures by"
+    )
+    other.add_argument("--lpips", type=Path, metavar="FILE", help="LPIPS weights, .safetensors, to compare pictures by")
+    other.add_argument("--pictures", type=int, default=16, metavar="N", help="edits to draw for --clip (default: 16)")
+    other.add_argument("--picture-size", default="1024x1024", metavar="WxH", help="in pixels (default: 1024x1024)")
+    other.add_argument("--steps", type=int, default=28, metavar="N", help="of the sampler (default: 28)")
+    other.add_argument("--cfg", type=float, default=4.5, metavar="X", help="guidance (default: 4.5)")
+
+
+def _inspect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, metavar="FILE|CAPTURE", help="a dictionary file or a capture folder")
+    parser.add_argument("--prompt", metavar="TEXT", help="read this prompt's conditioning with the dictionary")
+
+
+COMMANDS: dict[str, Command] = {
+    "demo": Command(
+        "learn, edit and judge on the embedded Portraits world, in about two minutes; writes a page with pictures",
+        "supsae demo --out my-demo --seed 1",
+        _demo,
+    ),
+    "prompts": Command(
+        "draw prompts from a concept table and print them with what they mention",
+        "supsae prompts --table my_concepts.yaml --count 5",
+        _prompts,
+    ),
+    "capture": Command(
+        "encode prompts with the text encoders of Portraits or of SD3.5, and record the model's blocks if asked, to "
+        "fit a dictionary on; goes on where it stopped",
+        "supsae capture --out captures/portraits --prompts 1500 --held-out 0.1",
+        _capture,
+    ),
+    "merge": Command(
+        "join two captures of the same set-up, drawn with other seeds, into one",
+        "supsae merge captures/one captures/two --out captures/both",
+        _merge,
+    ),
+    "fit": Command(
+        "fit a dictionary on a capture; writes the file and a picture of its cosine matrix beside it",
+        "supsae fit captures/portraits --out portraits.safetensors",
+        _fit,
+    ),
+    "edit": Command(
+        "draw a portrait before and after an edit of its conditioning, side by side",
+        'supsae edit --prompt "a portrait of a person with black hair, no hat" --edit "swap hair: red" '
+        '--edit "swap hat: crown @ 0.8" --out red.png',
+        _edit,
+    ),
+    "eval": Command(
+        "judge a dictionary: on Portraits against exact truth and everything one could use instead; goes on where it "
+        "stopped",
+        "supsae eval my_concepts.safetensors --quick",
+        _eval,
+    ),
+    "inspect": Command(
+        "describe a dictionary or a capture, or read what a prompt says with it",
+        'supsae inspect portraits.safetensors --prompt "someone with golden hair and a top hat"',
+        _inspect,
+    ),
+}
+"""Spelling → command; ``commands.COMMANDS`` holds what each does."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser; it imports nothing heavy, so help comes at once."""
+    made = argparse.ArgumentParser(
+        prog="supsae",
+        description="Learn a dictionary of named concepts from a text encoder, and edit pictures by changing what "
+        "their conditioning says.",
+        epilog="Start with 'supsae demo'. Every command explains itself: supsae COMMAND --help.",
+    )
+    chosen = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        sub = chosen.add_parser(
+            name, help=command.help, description=f"{command.help[0].upper()}{command.help[1:]}.",
+            epilog=f"example:\n  {command.example}", formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        command.arguments(sub)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0, 2 for input that will not do (said in one sentence), or 130 when interrupted."""
+    args = parser().parse_args(argv)
+    try:
+        from . import commands
+
+        commands.COMMANDS[args.command](args)
+    except (ValueError, OSError) as error:
+        print(f"supsae: {_sentence(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "supsae: stopped. A capture or an evaluation goes on where it stopped when you run the same command again.",
+            file=sys.stderr,
+        )
+        return 130
+    return 0
+
+
+def _sentence(error: ValueError | OSError) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        place = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{place}."
+    return str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Pictures of numbers and sheets of pictures, with Pillow alone: ComfyUI ships no plotting library."""

@@ -1,0 +1,1 @@
+"""What a dictionary is worth; nobody needs it to edit."""

@@ -1,0 +1,77 @@
+"""The paper's model solved exactly: ridge regression of the flattened embedding on the concepts said.
+
+With codes shared by all prompts, x̂ = W σ(M ⊙ Y) + b gives every concept one constant vector, so its optimum is linear
+in M. All dimensions are modelled; the ridge strength is the best of five folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...supsae_core.capture.captures import Capture
+from ...supsae_core.host import Progress, TextHost
+from .additive import Additive
+from .paper import flattened
+
+FOLDS = 5
+STRENGTHS = (1e-3, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+"""Candidates, in prompts: added to the diagonal of MᵀM."""
+
+
+class Normal(NamedTuple):
+    """The normal equations of some prompts: A = [M, 1]."""
+
+    gram: Tensor
+    """AᵀA (K + 1, K + 1)"""
+    cross: Tensor
+    """AᵀX (K + 1, N)"""
+    square: float
+    """‖X‖²"""
+
+
+def fit(capture: Capture, host: TextHost, *, progress: Progress | None = None) -> Additive:
+    """Fit to a capture's fit prompts."""
+    prompts = flattened(capture, "fit")
+    effects, _, _ = regress(prompts.labels, prompts.x)
+    if progress:
+        progress(1, 1)
+    cond = prompts.shape[0] * prompts.shape[1]
+    return Additive(effects[:, :cond].unflatten(1, prompts.shape), effects[:, cond:])
+
+
+def regress(labels: Tensor, x: Tensor) -> tuple[Tensor, Tensor, float]:
+    """Regress x (n, N) on labels (n, K); return effects (K, N), bias (N,) and the ridge strength the folds chose."""
+    folds = [_normal(labels[fold::FOLDS], x[fold::FOLDS]) for fold in range(FOLDS)]
+    best = min(STRENGTHS, key=lambda strength: _held_out(folds, strength))
+    solved = solve(_sum(folds), best).to(x.dtype)
+    return solved[:-1], solved[-1], best
+
+
+def solve(normal: Normal, strength: float) -> Tensor:
+    """Return the coefficients (K + 1, N); the last row, the bias, is not shrunk."""
+    ridge = torch.full((len(normal.gram),), strength, dtype=normal.gram.dtype)
+    ridge[-1] = 0
+    return torch.linalg.solve(normal.gram + ridge.diag(), normal.cross)
+
+
+def _normal(labels: Tensor, x: Tensor) -> Normal:
+    a, x = torch.cat([labels, torch.ones(len(labels), 1)], 1).double(), x.double()
+    return Normal(a.T @ a, a.T @ x, float(x.square().sum()))
+
+
+def _sum(folds: Sequence[Normal]) -> Normal:
+    gram, cross = (torch.stack([getattr(fold, name) for fold in folds]).sum(0) for name in ("gram", "cross"))
+    return Normal(gram, cross, sum(fold.square for fold in folds))
+
+
+def _held_out(folds: Sequence[Normal], strength: float) -> float:
+    """Return the squared error of every fold under the solution of the others, summed."""
+    error = 0.0
+    for left_out, fold in enumerate(folds):
+        b = solve(_sum([*folds[:left_out], *folds[left_out + 1 :]]), strength)
+        error += fold.square - 2 * float((b * fold.cross).sum()) + float((b * (fold.gram @ b)).sum())
+    return error

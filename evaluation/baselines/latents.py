@@ -1,0 +1,157 @@
+"""Edit by the latents of unsupervised auto-encoders: those that tell a concept best are set to 0, another's turned on.
+
+One auto-encoder per text encoder on all its tokens, one on the pooled vectors. A concept's latents are those whose
+strongest activation in a prompt best separates the prompts that say it from the others (area under the curve).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import torch
+from torch import Tensor
+
+from ...supsae_core.capture.captures import Capture, Encoded
+from ...supsae_core.dictionary.model import POOLED
+from ...supsae_core.encoders.slots import TextFormat, rows_of
+from ...supsae_core.host import Progress, TextHost
+from .paper import label_matrix
+from .topk import TOPK, Coder, TopKConfig, train
+
+COUNTS = (1, 2, 4, 8, 16)
+"""Latents of a concept; each part takes the number that explains most of what the calibration rewrites change."""
+Change = tuple[int | None, int | None]
+"""(concept that goes, concept that comes); None for none"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One auto-encoder and what its latents say."""
+
+    coder: Coder
+    latents: Tensor
+    """(K, count)"""
+    typical: Tensor
+    """(K, count) mean activation on tokens where one of the concept's latents speaks, in prompts that say it"""
+
+    def move(self, x: Tensor, changes: Sequence[Change]) -> Tensor:
+        """Return the change of vectors (T, d): a concept comes where the one that goes spoke, or everywhere."""
+        z, moved = self.coder.encode(x), torch.zeros_like(x)
+        for went, came in changes:
+            here = torch.ones(len(x), 1)
+            if went is not None:
+                spoken = z[:, self.latents[went]]
+                moved -= spoken @ self.coder.decoder[self.latents[went]]
+                here = spoken.any(1, keepdim=True).float()
+            if came is not None:
+                moved += here * (self.typical[came] @ self.coder.decoder[self.latents[came]])
+        return moved
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Auto-encoders of a conditioning's parts."""
+
+    format: TextFormat
+    parts: Mapping[str, Part]
+    """encoder name or ``pooled`` → part"""
+
+    def edit(
+        self, cond: Tensor, pooled: Tensor, old: Sequence[int], new: Sequence[int], strength: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """Silence the latents of what is no longer written and turn those of what is new on in their place."""
+        if not strength:
+            return cond, pooled
+        went, came = [one for one in old if one not in new], [one for one in new if one not in old]
+        changes, made = list(zip_longest(went, came)), cond.clone()
+        for name, rows, columns in _places(self.format, cond):
+            made[rows, columns] += strength * self.parts[name].move(cond[rows, columns], changes)
+        return made, pooled + strength * self.parts[POOLED].move(pooled[None], changes)[0]
+
+
+def fit(
+    capture: Capture,
+    host: TextHost,
+    config: TopKConfig = TOPK,
+    *,
+    progress: Progress | None = None,
+) -> Latents:
+    """Train on a capture's fit prompts; choose the number of latents on its calibration prompts and their rewrites."""
+    rows = list(capture.read())
+    prompts, before, after = ([row for row in rows if row.entry.set == s] for s in ("fit", "calibration", "rewrite"))
+    table, text_format = capture.plan.table, capture.plan.format
+    labels = label_matrix([row.entry.prompt.support(table) for row in prompts], len(table))
+    supports = [[row.entry.prompt.support(table) for row in pair] for pair in zip(before, after, strict=True)]
+    changes = [next((a, b) for a, b in zip(*pair, strict=True) if a != b) for pair in supports]
+    names = [*(encoder.name for encoder in text_format.encoders), POOLED]
+    tick = _ticker(progress, len(names) * config.steps)
+    parts = {}
+    for name in names:
+        x, old, new = ([_vectors(text_format, row, name) for row in some] for some in (prompts, before, after))
+        coder = train(torch.cat(x), config, tick)
+        pairs = list(zip(old, new, changes, strict=True))
+        parts[name] = best([matched(coder, x, labels, count) for count in COUNTS], pairs)
+    return Latents(text_format, parts)
+
+
+def matched(coder: Coder, x: Sequence[Tensor], labels: Tensor, count: int) -> Part:
+    """Find the latents of every concept in prompts of vectors (T, d) each, with labels (n, K)."""
+    z = [coder.encode(one) for one in x]
+    latents = auc(torch.stack([one.amax(0) for one in z]), labels).topk(count, 1).indices
+    typical = torch.zeros(latents.shape)
+    for concept, own in enumerate(latents):
+        said = [one[:, own] for one, says in zip(z, labels[:, concept].bool().tolist(), strict=True) if says]
+        spoken = torch.cat([one[one.any(1)] for one in said] or [torch.zeros(0, count)])
+        typical[concept] = spoken.sum(0) / max(len(spoken), 1)
+    return Part(coder, latents, typical)
+
+
+def auc(activations: Tensor, labels: Tensor) -> Tensor:
+    """Return (K, m): how often a prompt that says the concept has more of the latent than one that does not.
+
+    Activations (n, m) are at least 0; between two zeros a coin is tossed. A concept that is never or always said is
+    told by no latent: 0.5.
+    """
+    ranks = activations.argsort(0).argsort(0).double() + 1
+    silent = activations == 0
+    ranks = torch.where(silent, (silent.sum(0).double() + 1) / 2, ranks)
+    said = labels.double().sum(0)[:, None]
+    pairs = said * (len(labels) - said)
+    wins = labels.double().T @ ranks - said * (said + 1) / 2
+    return torch.where(pairs > 0, wins / pairs.clamp(min=1), 0.5)
+
+
+def best(parts: Sequence[Part], pairs: Sequence[tuple[Tensor, Tensor, Change]]) -> Part:
+    """Return the part whose moves come closest to (before, after, change) pairs of equally many vectors."""
+
+    def error(part: Part) -> float:
+        same = [pair for pair in pairs if pair[0].shape == pair[1].shape]
+        return sum(float((part.move(old, [change]) - new + old).square().sum()) for old, new, change in same)
+
+    return min(parts, key=error)
+
+
+def _places(text_format: TextFormat, cond: Tensor) -> Iterator[tuple[str, slice, slice]]:
+    rows = rows_of(cond, text_format)
+    for encoder in text_format.encoders:
+        own = rows.of(encoder)
+        yield encoder.name, slice(own.start, own.stop), slice(encoder.first, encoder.last)
+
+
+def _vectors(text_format: TextFormat, row: Encoded, name: str) -> Tensor:
+    if name == POOLED:
+        return row.pooled[None]
+    return next(row.cond[rows, columns] for one, rows, columns in _places(text_format, row.cond) if one == name)
+
+
+def _ticker(progress: Progress | None, total: int) -> Callable[[], None]:
+    done = iter(range(1, total + 1))
+
+    def tick() -> None:
+        at = next(done)
+        if progress:
+            progress(at, total)
+
+    return tick

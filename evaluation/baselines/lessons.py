@@ -1,0 +1,97 @@
+"""What a low-rank adapter learns from: every step of guided runs of prompts that were rewritten to say its concept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ...hosts.diffusers.studio import Studio, negative
+from ...hosts.diffusers.transformer import initial_noise, noise_levels
+from ...supsae_core.table import prompts as texts
+from ...supsae_core.table.concepts import ConceptTable
+from ...supsae_core.table.prompts import Pair, Prompt
+
+STEPS, CFG, BATCH = 16, 3.0, 16
+"""Steps and guidance of a run, as ``studio.draw`` has them; runs sampled together."""
+
+
+class Lessons(NamedTuple):
+    """Steps of n guided runs at t noise levels."""
+
+    levels: Tensor
+    """(t,)"""
+    x: Tensor
+    """(n, t, C, h, w)"""
+    cond: Tensor
+    """(n, L, width) of the prompts as they are"""
+    pooled: Tensor
+    """(n, P)"""
+    empty: tuple[Tensor, Tensor]
+    """(1, L, width) and (1, P) of the empty prompt"""
+    target: Tensor
+    """(2, n, t, C, h, w) velocities of the rewrite and of the empty prompt"""
+
+
+def swapped(
+    table: ConceptTable, new: int, prompts: Sequence[Prompt], held_out: Collection[Pair] = ()
+) -> list[tuple[Prompt, Prompt]]:
+    """Return the prompts that say another value of the concept's category, each with its rewrite.
+
+    Raises:
+        ValueError: if there is none whose rewrite is free of held-out pairs.
+    """
+    members = table.categories[table.concepts[new].category]
+    found = []
+    for prompt in prompts:
+        for old in set(prompt.support(table)) & set(members) - {new}:
+            rewrite = texts.rewrite(table, prompt, old, new)
+            if not texts.has_pair(rewrite.support(table), held_out):
+                found.append((prompt, rewrite))
+    if not found:
+        raise ValueError(f"No prompt says another value in place of {str(table.concepts[new])!r}.")
+    return found
+
+
+def taught(
+    studio: Studio,
+    swaps: Sequence[tuple[Prompt, Prompt]],
+    count: int,
+    seed: int,
+    tick: Callable[[int], None] = lambda done: None,
+) -> Lessons:
+    """Sample ``count`` rewrites and keep every step; ``tick`` is told how many are done."""
+    chosen = [swaps[index % len(swaps)] for index in range(count)]
+    (cond, pooled), (new_cond, new_pooled) = (
+        map(torch.stack, studio.host.encode([pair[side].text for pair in chosen])) for side in (0, 1)
+    )
+    empty = negative(studio, cond[0])
+    noise = initial_noise([seed * count + index for index in range(count)])
+    runs = []
+    for some in torch.arange(count).split(BATCH):
+        context = torch.cat([new_cond[some], empty[0].expand(len(some), -1, -1)])
+        vector = torch.cat([new_pooled[some], empty[1].expand(len(some), -1)])
+        runs.append(_run(studio.transformer, noise[some], context, vector))
+        tick(int(some[-1]) + 1)
+    x, target = (torch.cat(parts, -5) for parts in zip(*runs, strict=True))
+    return Lessons(torch.tensor(noise_levels(STEPS)), x, cond, pooled, empty, target)
+
+
+@torch.no_grad()
+def _run(transformer: nn.Module, x: Tensor, context: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
+    """Sample by Euler steps; return x (n, t, …) and the velocities (2, n, t, …) with text and without."""
+    levels, steps, targets = [*noise_levels(STEPS), 0.0], [], []
+    for level, lower in zip(levels, levels[1:], strict=False):
+        both = velocity(transformer, torch.cat([x, x]), context, vector, torch.full((2 * len(x),), level))
+        said, unsaid = both.chunk(2)
+        steps.append(x)
+        targets.append(torch.stack([said, unsaid]))
+        x = x + (lower - level) * (unsaid + CFG * (said - unsaid))
+    return torch.stack(steps, 1), torch.stack(targets, 2)
+
+
+def velocity(transformer: nn.Module, x: Tensor, context: Tensor, vector: Tensor, level: Tensor) -> Tensor:
+    """Return the velocity of x (n, C, h, w) at noise levels (n,) between 0 and 1."""
+    return transformer(x, context, vector, 1000 * level, return_dict=False)[0]

@@ -1,0 +1,131 @@
+"""The paper's own model, for comparison: features flattened by position, codes shared by all prompts, fitted by Adam.
+
+El Harzli et al., arXiv 2602.00924. Letters (science.md): M (n, K) labels, Y (K, d) codes, W decoder, b bias;
+x̂_i = W σ(M_i ⊙ Y) + b with σ a leaky ReLU and x the dimensions of the flattened embedding that vary most.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ...supsae_core.capture.captures import Capture
+from ...supsae_core.host import Progress
+
+
+@dataclass(frozen=True)
+class PaperConfig:
+    """The paper's settings; epochs and rate are where the loss no longer falls on Portraits."""
+
+    width: int = 10
+    """d, code width of a concept"""
+    keep: int = 1000
+    """dimensions of the flattened embedding to model: those of the largest range"""
+    epochs: int = 60
+    batch: int = 64
+    rate: float = 1e-2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Flattened:
+    """A fitted model of the paper. It holds for prompts of the captured length only."""
+
+    kept: Tensor
+    """(keep,) indices into rows flattened, the pooled vector behind them"""
+    codes: Tensor
+    """(K, d)"""
+    decoder: Tensor
+    """(K · d, keep)"""
+    bias: Tensor
+    """(keep,)"""
+    shape: tuple[int, int]
+    """rows and width of a conditioning"""
+
+    def decode(self, support: Sequence[int]) -> Tensor:
+        """Return the modelled features (keep,) of a set of concepts."""
+        return decode(label_matrix([support], len(self.codes)), self.codes, self.decoder, self.bias)[0]
+
+    def edit(
+        self, cond: Tensor, pooled: Tensor, old: Sequence[int], new: Sequence[int], strength: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """Flip the mask from ``old`` to ``new`` and add the decoded difference to the kept dimensions.
+
+        Raises:
+            ValueError: if the conditioning has another shape than the captured ones.
+        """
+        if not strength:
+            return cond, pooled
+        if tuple(cond.shape) != self.shape:
+            raise ValueError(f"A flattened model of {self.shape} rows and columns cannot edit {tuple(cond.shape)}.")
+        x = torch.cat([cond.flatten(), pooled])
+        x[self.kept] += strength * (self.decode(new) - self.decode(old)).to(x.dtype)
+        return x[: cond.numel()].view_as(cond), x[cond.numel() :]
+
+
+def decode(labels: Tensor, codes: Tensor, decoder: Tensor, bias: Tensor) -> Tensor:
+    """x̂ = W σ(M ⊙ Y) + b for labels (n, K)."""
+    hidden = F.leaky_relu(labels[:, :, None] * codes).flatten(1)
+    return hidden @ decoder + bias
+
+
+@torch.inference_mode(False)  # ComfyUI runs nodes without gradients
+def fit(capture: Capture, config: PaperConfig = PaperConfig(), *, progress: Progress | None = None) -> Flattened:
+    """Fit the paper's model to a capture's fit prompts by Adam; prompts of another length than most are left out."""
+    x, labels, shape = flattened(capture, "fit")
+    spread = x.amax(0) - x.amin(0)
+    kept = (
+        spread.topk(min(config.keep, int((spread > 0).sum()))).indices.sort().values
+    )  # zeros tell rows apart: leave them
+    x = x[:, kept]
+    generator = torch.Generator().manual_seed(config.seed)
+    size = labels.shape[1]
+    codes = torch.randn(size, config.width, generator=generator).requires_grad_()
+    decoder = (0.1 * torch.randn(size * config.width, len(kept), generator=generator)).requires_grad_()
+    bias = x.mean(0).clone().requires_grad_()
+    optimiser = torch.optim.Adam([codes, decoder, bias], config.rate)
+    for epoch in range(config.epochs):
+        for batch in torch.randperm(len(x), generator=generator).split(config.batch):
+            loss = F.mse_loss(decode(labels[batch], codes, decoder, bias), x[batch])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        if progress:
+            progress(epoch + 1, config.epochs)
+    return Flattened(kept, codes.detach(), decoder.detach(), bias.detach(), shape)
+
+
+class Prompts(NamedTuple):
+    """One set of a capture's prompts, flattened by position; prompts of another length than most are left out."""
+
+    x: Tensor
+    """(n, N) rows flattened, the pooled vector behind them"""
+    labels: Tensor
+    """M (n, K)"""
+    shape: tuple[int, int]
+    """rows and width of a conditioning"""
+
+
+def flattened(capture: Capture, name: str) -> Prompts:
+    """Read the prompts of the set ``name``: ``fit``, ``calibration`` or ``rewrite``."""
+    rows = [row for row in capture.read() if row.entry.set == name]
+    (length, width), _ = Counter((row.cond.shape[0], row.cond.shape[1]) for row in rows).most_common(1)[0]
+    rows = [row for row in rows if len(row.cond) == length]
+    x = torch.stack([torch.cat([row.cond.flatten(), row.pooled]) for row in rows])
+    table = capture.plan.table
+    supports = [row.entry.prompt.support(table) for row in rows]
+    return Prompts(x, label_matrix(supports, len(table)), (length, width))
+
+
+def label_matrix(supports: Sequence[Sequence[int]], size: int) -> Tensor:
+    """Return the labels (n, K) of the concepts that prompts say."""
+    labels = torch.zeros(len(supports), size)
+    for row, support in zip(labels, supports, strict=True):
+        row[list(support)] = 1
+    return labels

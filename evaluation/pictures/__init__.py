@@ -1,0 +1,1 @@
+"""Edits judged on drawn pictures."""

@@ -1,0 +1,32 @@
+"""Low-rank adapters of the Portraits transformer, trained once in a run's folder, as the gallery draws with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from ...hosts.diffusers.studio import Studio
+from ...supsae_core.capture.captures import Plan
+from ..baselines import low_rank
+from .gallery import Adapter
+from .parts import CONCEPTS
+from .run import Hooks
+
+
+def trained(models: Studio, folder: Path, plan: Plan, hooks: Hooks) -> Mapping[str, Adapter]:
+    """Train an adapter of every one of ``CONCEPTS`` on the fitted prompts; those in the folder are taken over."""
+    folder.mkdir(parents=True, exist_ok=True)
+    known = {str(concept) for concept in plan.table.concepts}
+    prompts = [entry.prompt for entry in plan.entries if entry.set == "fit"]
+    held_out = [frozenset(pair) for pair in plan.held_out]
+    made = {}
+    for concept in (one for one in CONCEPTS if one in known):
+        file = folder / f"{concept.replace(': ', ' ')}.safetensors"
+        if not file.exists():
+            hooks.say(f"Training a low-rank adapter for {concept}.")
+            low_rank.train(models, plan.table, concept, prompts, held_out=held_out).save(file)
+        name = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        made[concept] = Adapter(name, partial(low_rank.adapted, models.transformer, low_rank.load(file)))
+    return made

@@ -1,0 +1,175 @@
+"""Pictures drawn once and kept on disk, named by what they were drawn from, so that a run goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+from ...hosts import locked
+from ...hosts.locked import Reference
+from ...supsae_core.host import Painter
+from ...supsae_core.lock import LockConfig
+from ...supsae_core.version import __version__
+
+CHUNK = 48
+"""Pictures between two writes: what an interrupt costs at most."""
+LET_THROUGH = "let_through"
+"""Key in a picture's file: the share of it that the lock let the edit change."""
+Progress = Callable[[int], None]
+"""Called with the number of pictures drawn since the last call; may raise to interrupt."""
+
+
+class Adapter(NamedTuple):
+    """A change of the model itself, such as a low-rank adapter."""
+
+    name: str
+    """what tells it from others: a hash of its weights"""
+    on: Callable[[float], AbstractContextManager[None]]
+    """(strength) → holds the model changed for a while"""
+
+
+class Rows(NamedTuple):
+    """A conditioning that is made when it is needed."""
+
+    name: str
+    """everything that decides it, in words"""
+    make: Callable[[], tuple[Tensor, Tensor]]
+    """returns cond (L, width) and pooled (P,)"""
+
+
+class Shot(NamedTuple):
+    """All that decides a picture."""
+
+    rows: Rows
+    seed: int
+    held_to: Rows | None = None
+    """the unedited conditioning, if drawn under the lock"""
+    adapter: tuple[Adapter, float] | None = None
+    """and its strength"""
+
+
+class Picture(NamedTuple):
+    """One picture."""
+
+    pixels: np.ndarray
+    """(128, 128, 3) bytes"""
+    let_through: float
+    """share of it that the lock let the edit change; 1 without a lock"""
+
+
+class Gallery:
+    """A folder of pictures, and the host that draws what is missing."""
+
+    def __init__(self, painter: Painter, folder: Path, lock: LockConfig) -> None:
+        self._painter, self._folder, self._lock = painter, folder, lock
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def key(self, shot: Shot) -> str:
+        """Return the name of a shot's picture: a hash of everything that decides it."""
+        said = [__version__, self._painter.name, shot.seed, shot.rows.name, *_adapter(shot)]
+        if shot.held_to:
+            said += [shot.held_to.name, self._lock]
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
+
+    def draw(self, shots: Sequence[Shot], told: Progress | None = None) -> list[Picture]:
+        """Return the shots' pictures, drawing those that are not there yet."""
+        keys = [self.key(shot) for shot in shots]
+        wanted = dict(zip(keys, shots, strict=True))
+        missing = {key: shot for key, shot in wanted.items() if not self._file(key).exists()}
+        told = told or (lambda count: None)
+        told(len(wanted) - len(missing))
+        held = {key: shot for key, shot in missing.items() if shot.held_to}
+        for count in self._draw_held(held):
+            told(count)
+        free = [(key, shot) for key, shot in missing.items() if not shot.held_to and not self._file(key).exists()]
+        told(len(missing) - len(held) - len(free))
+        for count in self._draw_free(free):
+            told(count)
+        return [self._load(key) for key in keys]
+
+    def _draw_free(self, shots: list[tuple[str, Shot]]) -> Iterator[int]:
+        for _, alike in groupby(sorted(shots, key=lambda one: _adapter(one[1])), key=lambda one: _adapter(one[1])):
+            for some in _chunks(list(alike)):
+                with _adapted(some[0][1]):
+                    pictures = self._painter.draw(*_columns([shot for _, shot in some]))
+                for (key, _), pixels in zip(some, pictures, strict=True):
+                    self._save(key, pixels)
+                yield len(some)
+
+    def _draw_held(self, shots: dict[str, Shot]) -> Iterator[int]:
+        """Draw the references of a chunk once, and hold to them whatever asks for it."""
+        by_reference: dict[str, tuple[Shot, list[tuple[str, Shot]]]] = {}
+        for key, shot in shots.items():
+            assert shot.held_to
+            reference = Shot(shot.held_to, shot.seed)
+            by_reference.setdefault(self.key(reference), (reference, []))[1].append((key, shot))
+        for some in _chunks(list(by_reference.items())):
+            references = locked.reference(self._painter.draw, *_columns([shot for _, (shot, _) in some]))
+            for (key, _), pixels in zip(some, references.pictures, strict=True):
+                if not self._file(key).exists():
+                    self._save(key, pixels)
+            asked = [(index, key, shot) for index, (_, (_, own)) in enumerate(some) for key, shot in own]
+            for _, alike in groupby(sorted(asked, key=lambda one: _adapter(one[2])), key=lambda one: _adapter(one[2])):
+                for these in _chunks(list(alike)):
+                    self._hold(these, references)
+                    yield len(these)
+
+    def _hold(self, asked: Sequence[tuple[int, str, Shot]], references: Reference) -> None:
+        """Draw shots (index of the reference, key, shot) of one adapter, held to their references."""
+        conds, pooled, _ = _columns([shot for _, _, shot in asked])
+        with _adapted(asked[0][2]):
+            own = references.at([index for index, _, _ in asked])
+            drawn = locked.hold(self._painter.draw, conds, pooled, own, self._lock)
+        areas = drawn.masks.float().mean((1, 2)).tolist()
+        for (_, key, _), pixels, area in zip(asked, drawn.pictures, areas, strict=True):
+            self._save(key, pixels, area)
+
+    def _file(self, key: str) -> Path:
+        return self._folder / key[:2] / f"{key}.png"
+
+    def _save(self, key: str, pixels: np.ndarray, let_through: float | None = None) -> None:
+        file, notes = self._file(key), PngInfo()
+        file.parent.mkdir(exist_ok=True)
+        if let_through is not None:
+            notes.add_text(LET_THROUGH, json.dumps(let_through))
+        half = file.with_suffix(".part")
+        Image.fromarray(pixels).save(half, "png", compress_level=1, pnginfo=notes)
+        half.replace(file)
+
+    def _load(self, key: str) -> Picture:
+        with Image.open(self._file(key)) as picture:
+            return Picture(np.asarray(picture), json.loads(picture.info.get(LET_THROUGH, "1")))
+
+
+def _adapter(shot: Shot) -> tuple[str, float]:
+    return (shot.adapter[0].name, shot.adapter[1]) if shot.adapter else ("", 0.0)
+
+
+def _adapted(shot: Shot) -> AbstractContextManager[None]:
+    return shot.adapter[0].on(shot.adapter[1]) if shot.adapter else nullcontext()
+
+
+def _chunks(items: Sequence) -> Iterator[list]:
+    for start in range(0, len(items), CHUNK):
+        yield list(items[start : start + CHUNK])
+
+
+def _columns(shots: Iterable[Shot]) -> tuple[list[Tensor], list[Tensor], list[int]]:
+    made = [(*shot.rows.make(), shot.seed) for shot in shots]
+    return [cond for cond, _, _ in made], [pooled for _, pooled, _ in made], [seed for _, _, seed in made]
+
+
+def stacked(pictures: Sequence[Picture]) -> Tensor:
+    """Return pictures (n, 3, 128, 128) in 0 … 1."""
+    return torch.from_numpy(np.stack([one.pixels for one in pictures])).permute(0, 3, 1, 2).float() / 255

@@ -1,0 +1,96 @@
+"""What a capture holds and what a prompt's conditioning says, in lines; and whether a dictionary fits an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ..hosts.embedded import PortraitsText
+from ..portraits.text import Tokenizer, load_encoders
+from ..supsae_core.capture import activations, captures
+from ..supsae_core.dictionary.model import Dictionary
+from ..supsae_core.encoders.fingerprints import PRECISION, SAME, distance
+from ..supsae_core.host import TextHost, text_fingerprint
+from ..supsae_core.reading import prompt_report, readout
+
+
+def check_encoder(learnt: Dictionary, host: TextHost) -> None:
+    """Refuse a dictionary that was made for another text encoder; say so when it is only another precision.
+
+    Raises:
+        ValueError: if format or fingerprint do not fit.
+    """
+    if learnt.format != host.format:
+        raise ValueError(
+            f"This dictionary is for the format {learnt.format.name!r}, not for {host.format.name!r}. Use it with the "
+            "model and the program that it was captured in, or capture and fit anew here."
+        )
+    off = distance(text_fingerprint(host), learnt.provenance.get("fingerprint", {}))
+    if off >= PRECISION:
+        raise ValueError(
+            f"This dictionary was made for another text encoder (outputs differ by {off:.0%}). Capture and fit anew."
+        )
+    if off >= SAME:
+        print(f"Note: the dictionary was made for these encoders in another precision ({off:.1%} apart).")
+
+
+def describe_capture(found: captures.Capture) -> str:
+    """Return what a capture holds, in lines."""
+    plan, missing = found.plan, len(found.missing())
+    sets = ", ".join(f"{sum(entry.set == name for entry in plan.entries)} {name}" for name in captures.SETS)
+    state = "finished" if not missing else f"{missing} of {found.shards} parts missing: run 'supsae capture' again"
+    sizes = ", ".join(f"{name} ({len(members)})" for name, members in plan.table.categories.items())
+    held_out = (
+        f"{len(plan.held_out)} pairs of concepts never written together" if plan.held_out else "no pairs held out"
+    )
+    examples = [f"  {entry.prompt.text}" for entry in plan.entries[:3]]
+    recorded = [] if plan.sampling is None or missing else [_describe_activations(found)]
+    return "\n".join(
+        [
+            f"Capture {found.folder}, {captures.size(plan) / 1e6:.1f} MB: {state}",
+            f"prompts: {sets}; seed {plan.seed}; {held_out}",
+            f"format {plan.format.name!r}; {len(plan.table)} concepts: {sizes}",
+            *recorded,
+            "the first prompts:",
+            *examples,
+        ]
+    )
+
+
+def _describe_activations(found: captures.Capture) -> str:
+    how, missing = found.plan.sampling, len(activations.load(found).missing)
+    assert how is not None
+    state = "finished" if not missing else f"{missing} of {len(found.plan.entries)} pictures missing: capture again"
+    places = ", ".join(map(str, how.sites))
+    return f"activations at {places}, {how.steps} steps, cfg {how.cfg:g}, {how.width} × {how.height}: {state}"
+
+
+def read_prompt(learnt: Dictionary, text: str) -> str:
+    """Return what a dictionary reads in the conditioning of a prompt, in lines, beside the words that stand there."""
+    encoders = load_encoders()
+    host = PortraitsText(encoders)
+    check_encoder(learnt, host)
+    (cond,), _ = host.encode([text])
+    with torch.inference_mode():
+        reading = readout.read(learnt, cond)
+        left = prompt_report.left(prompt_report.report(learnt, cond, reading))
+    if not reading.found:
+        return "The conditioning says none of the dictionary's concepts."
+    lines = [("concept", "words in the prompt", "score", "rows")]
+    first = reading.rows.causal
+    for found in reading.found:
+        rows = f"{found.rows[0]}-{found.rows[-1]}"
+        words = _words(encoders.tokenizer, text, [row - first for row in found.rows])
+        concept = learnt.table.concepts[learnt.table.phrases[found.phrase].concept]
+        lines.append((str(concept), words, f"{found.score:.2f}", rows))
+    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    told = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join([*told, *left])
+
+
+def _words(tokenizer: Tokenizer, text: str, tokens: Sequence[int]) -> str:
+    """Return the whitespace words that tokens of a prompt belong to."""
+    words = text.split()
+    owner = [index for index, word in enumerate(words) for _ in tokenizer.ids(word)]
+    return " ".join(words[index] for index in dict.fromkeys(owner[t] for t in tokens if 0 <= t < len(owner)))

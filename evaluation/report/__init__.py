@@ -1,0 +1,1 @@
+"""Results as one page, as tables and as panels."""

@@ -1,0 +1,92 @@
+"""What a fitted dictionary is worth, in sentences: the report of the Fit node and of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...supsae_core.dictionary.model import Dictionary
+from ...training.calibration import GAIN_RANGE
+
+
+def describe(dictionary: Dictionary) -> str:
+    """Return the report of a dictionary, a few lines of plain text; what its file does not say is left out."""
+    blocks = (
+        _origin(dictionary), _errors(dictionary), _streams(dictionary), _reading(dictionary), _limits(dictionary),
+    )  # fmt: skip
+    return "\n\n".join("\n".join(lines) for lines in map(list, blocks) if lines)
+
+
+def _origin(dictionary: Dictionary) -> Iterator[str]:
+    table, known = dictionary.table, dictionary.provenance
+    yield f"{len(table)} concepts in {len(table.categories)} categories, format {dictionary.format.name!r}"
+    if "prompts" in known:
+        pairs = len(known.get("held_out", ()))
+        kept = f", {pairs} pairs of concepts never written together" if pairs else ""
+        yield f"learnt from {known['prompts']} prompts (seed {known.get('seed', 0)}{kept})"
+    if "fit_seconds" in dictionary.report:
+        yield f"fitted in {dictionary.report['fit_seconds']:.1f} s"
+
+
+def _errors(dictionary: Dictionary) -> Iterator[str]:
+    parts = dictionary.report.get("parts", {})
+    if not parts:
+        return
+    yield "Held-out error, fvu: 0 is perfect, 1 knows nothing"
+    names = max(len(name) for name in parts)
+    for name, measured in parts.items():
+        yield f"  {name:<{names}}  " + ", ".join(_part(measured))
+
+
+def _streams(dictionary: Dictionary) -> Iterator[str]:
+    report = dictionary.report.get("streams", {})
+    if not report:
+        return
+    yield f"Inside the model, at noise levels {', '.join(f'{one:.2f}' for one in dictionary.centres)}:"
+    names = max(len(name) for name in report)
+    for name, levels in report.items():
+        left = ", ".join(f"{level['fvu_slot']:.2f}" for level in levels)
+        alike = ", ".join(f"{level['agreement']:.2f}" for level in levels)
+        yield f"  {name:<{names}}  company leaves {left}; a swap and its word agree by {alike}"
+
+
+def _part(measured: Mapping[str, Any]) -> Iterator[str]:
+    if "fvu_token" in measured:
+        constant = measured.get("fvu_token_constant")
+        aside = "" if constant is None else f" (one constant a phrase: {constant:.3f})"
+        yield f"{measured['fvu_token']:.3f} of a token{aside}"
+    if "fvu_slot" in measured:
+        yield f"{measured['fvu_slot']:.3f} of what its company does to it"
+    if "rank" in measured:
+        yield f"rank {measured['rank']:.0f}"
+
+
+def _reading(dictionary: Dictionary) -> Iterator[str]:
+    report = dictionary.report
+    if "locate" in report:
+        yield f"Found again in prompts kept aside, concept and exact words: {report['locate']:.1%}"
+    if report.get("calibration"):
+        gains = ", ".join(
+            f"{name} {one['mean']:.2f} ± {one['spread']:.2f}" for name, one in report["calibration"].items()
+        )
+        yield f"Calibration, what strength 1 is multiplied by to equal writing the word: {gains}"
+    if "poorly_learnt" in report:
+        low, high = GAIN_RANGE
+        poorly = ", ".join(report["poorly_learnt"])
+        yield f"Poorly learnt (calibration outside {low:g} … {high:g}): {poorly or 'none'}"
+
+
+def _limits(dictionary: Dictionary) -> Iterator[str]:
+    categories = zip(dictionary.table.categories, dictionary.identified, strict=True)
+    unknown = [name for name, identified in categories if not identified]
+    never = dictionary.report.get("never_captured", ())
+    if unknown:
+        yield (
+            f"Not identified: adding and removing in {', '.join(unknown)}. Every captured prompt mentions these "
+            "categories, so what leaving them out does was never seen. Swapping works; for the rest capture again with "
+            "a lower mention rate."
+        )
+    if never:
+        yield f"Not identified: {', '.join(never)}. No captured prompt wrote the first phrase. Capture more prompts."
+    if not unknown and not never:
+        yield "Everything is identified: every concept can be swapped, added, removed and scaled."

@@ -1,0 +1,169 @@
+"""What a panel shows of a dictionary: a verdict in plain words, and what was measured as small tables; plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ...supsae_core.dictionary.model import Dictionary
+from .describe import describe
+from .page_parts import percent
+
+VERSION = 1
+LEVELS = ("good", "fair", "poor")
+"""Best first; a report has the worst of what was measured."""
+LOCATE = (0.98, 0.9)
+"""Share of concepts found again, with their exact words, in prompts kept aside: from which it is good, and fair."""
+POORLY = (0.0, 0.15)
+"""Share of concepts poorly learnt or never captured: up to which it is good, and fair."""
+NAMED = 6
+"""Concepts that a verdict names; the table has all."""
+
+Verdict = tuple[str, str]
+"""Level, and a sentence that says what to do; empty if nothing is to be said."""
+
+
+def panel(text: str, verdicts: Iterable[Verdict], praise: str, sections: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Put a report together.
+
+    Args:
+        text: the whole report.
+        verdicts: what was judged, each by itself.
+        praise: said if nothing is wrong.
+        sections: made by ``section``; one without rows is left out.
+    """
+    judged = list(verdicts)
+    level = max((one for one, _ in judged), key=LEVELS.index, default=LEVELS[1])
+    said = "\n".join(sentence for _, sentence in judged if sentence)
+    return {
+        "version": VERSION,
+        "level": level,
+        "verdict": said or praise,
+        "sections": [one for one in sections if one["rows"]],
+        "text": text,
+    }
+
+
+def section(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> dict[str, Any]:
+    """Return a small table; ``head`` may be empty."""
+    return {"title": title, "head": list(head), "rows": [list(row) for row in rows]}
+
+
+def at_least(value: float, steps: tuple[float, float]) -> str:
+    """Return the level of a value that should be large: at least the first step is good, the second fair."""
+    return next((level for level, step in zip(LEVELS, steps, strict=False) if value >= step), LEVELS[-1])
+
+
+def at_most(value: float, steps: tuple[float, float]) -> str:
+    """Return the level of a value that should be small."""
+    return next((level for level, step in zip(LEVELS, steps, strict=False) if value <= step), LEVELS[-1])
+
+
+def dictionary_panel(dictionary: Dictionary, text: str = "") -> dict[str, Any]:
+    """Return what Fit Dictionary and Load Dictionary show."""
+    count = len(dictionary.table)
+    praise = f"Learnt well: all {count} concepts can be swapped, added, removed and made stronger or weaker."
+    sections = (
+        _measured(dictionary),
+        _calibration(dictionary),
+        _errors(dictionary),
+        _known(dictionary),
+        _origin(dictionary),
+    )
+    return panel(text or describe(dictionary), _verdicts(dictionary), praise, sections)
+
+
+def names(found: Sequence[str]) -> str:
+    """List names, as many as one reads."""
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return ", ".join(found[:NAMED]) + more
+
+
+def _verdicts(dictionary: Dictionary) -> Iterator[Verdict]:
+    count = len(dictionary.table)
+    poorly, never, unknown = (
+        _listed(dictionary, "poorly_learnt"),
+        _listed(dictionary, "never_captured"),
+        _open(dictionary),
+    )
+    if "locate" not in dictionary.report:
+        yield LEVELS[1], "This file does not say how well it was learnt. Try it out, or use Evaluate Dictionary."
+        return
+    level = at_most(len({*poorly, *never}) / count, POORLY)
+    many = f"{len(poorly)} of {count} concepts {'is' if len(poorly) == 1 else 'are'} poorly learnt"
+    wrong = (
+        f"{many}: {names(poorly)}. Try other strengths with them, or capture more prompts and fit again."
+        if poorly
+        else ""
+    )
+    yield level, wrong
+    if never:
+        yield level, f"Never seen in a captured prompt: {names(never)}. Capture more prompts."
+    found = float(dictionary.report["locate"])
+    level = at_least(found, LOCATE)
+    yield (
+        level,
+        "" if level == LEVELS[0] else f"Only {percent(found)} is found again in fresh prompts. Capture more prompts.",
+    )
+    if unknown:
+        done = f"What leaving out {names(unknown)} does was not learnt: swap there, do not add or remove."
+        yield LEVELS[1], f"{done} Capture again with mention below 1."
+
+
+def _measured(dictionary: Dictionary) -> dict[str, Any]:
+    report, rows = dictionary.report, []
+    if "locate" in report:
+        rows = [
+            ["Found again in fresh prompts", percent(float(report["locate"]))],
+            ["Poorly learnt", ", ".join(_listed(dictionary, "poorly_learnt")) or "none"],
+            ["Never captured", ", ".join(_listed(dictionary, "never_captured")) or "none"],
+            ["Cannot be added or removed", ", ".join(_open(dictionary)) or "none"],
+        ]
+    return section("How well", (), rows)
+
+
+def _calibration(dictionary: Dictionary) -> dict[str, Any]:
+    gains = dictionary.report.get("calibration", {})
+    rows = [[name, f"{one['mean']:.2f} ± {one['spread']:.2f}"] for name, one in gains.items()]
+    return section("Strength 1 beside the written word, 1 is equal", (), rows)
+
+
+def _errors(dictionary: Dictionary) -> dict[str, Any]:
+    parts = dictionary.report.get("parts", {})
+    rows = [[name, *(_number(one.get(key)) for key in ("fvu_slot", "fvu_token"))] for name, one in parts.items()]
+    return section("What is left unexplained, 0 is perfect", ("Encoder", "of its company", "of a token"), rows)
+
+
+def _known(dictionary: Dictionary) -> dict[str, Any]:
+    table = dictionary.table
+    rows = [[name, ", ".join(table.concepts[i].name for i in members)] for name, members in table.categories.items()]
+    return section("What it knows", (), rows)
+
+
+def _origin(dictionary: Dictionary) -> dict[str, Any]:
+    known = dictionary.provenance
+    rows = [["Text encoders", dictionary.format.name]]
+    if "prompts" in known:
+        rows.append(["Prompts", f"{known['prompts']} (seed {known.get('seed', 0)})"])
+    if known.get("held_out"):
+        rows.append(["Pairs never written together", str(len(known["held_out"]))])
+    if dictionary.streams:
+        rows.append(["Inside the model", ", ".join(dict.fromkeys(name.split("/")[0] for name in dictionary.streams))])
+    if "fit_seconds" in dictionary.report:
+        rows.append(["Fitted in", f"{dictionary.report['fit_seconds']:.1f} s"])
+    return section("Where it comes from", (), rows)
+
+
+def _listed(dictionary: Dictionary, key: str) -> list[str]:
+    found = dictionary.report.get(key)
+    return [str(one) for one in found] if isinstance(found, list | tuple) else []
+
+
+def _open(dictionary: Dictionary) -> list[str]:
+    """Categories whose absence was never seen."""
+    known = zip(dictionary.table.categories, dictionary.identified, strict=True)
+    return [name for name, identified in known if not identified]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""A dictionary judged on its text encoders alone, and pictures by proxies."""

@@ -1,0 +1,96 @@
+"""Judge one swap on the text encoders alone: how its rewrite is decoded and read, and how far the edit goes.
+
+Letters (science.md): x a row, x̂ its decode in its true company, Δ the change of an edit, Δ_word that of the rewrite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...supsae_core.capture.captures import Encoded
+from ...supsae_core.dictionary.model import POOLED, Dictionary, Part
+from ...supsae_core.encoders.slots import Layout, company, pooled_spans
+from ...supsae_core.table.prompts import Pair
+from ...training.calibration import Located, known_reading, located, moves, swapped
+from ..cases import Case, untouched
+
+
+class Judged(NamedTuple):
+    """What one swap adds to the sums, squares in float64."""
+
+    split: str
+    concept: int
+    """the one swapped in"""
+    decoded: Mapping[str, Tensor]
+    """part → (3,) squares of its rewrite's rows about their decode, the slot's mean, and the mean of all tokens"""
+    moved: Mapping[str, Tensor]
+    """part → (4,) ⟨Δ, Δ_word⟩, ‖Δ‖², ‖Δ_word‖², ‖Δ_word − Δ‖²; empty if the swap was refused"""
+    refused: str
+    """why, or empty"""
+    located: list[Located]
+    """of the rewrite's categories"""
+    unchanged: bool
+    """strength 0 returns the very same tensors"""
+
+
+def judge(
+    dictionary: Dictionary, held_out: frozenset[Pair], split: str, case: Case, before: Encoded, after: Encoded
+) -> Judged:
+    """Judge a case's edit and its rewrite; of the split ``unseen``, only the words that hear their held-out half."""
+    new, moved, refused = swapped(dictionary, before, after), {}, ""
+    try:
+        made, word = moves(dictionary, before, after, new)
+        moved = {name: _products(made[name].double(), word[name].double()) for name in made}
+    except ValueError as error:
+        refused = str(error)
+    return Judged(
+        split,
+        new,
+        _decoded(dictionary, after, held_out if split == "unseen" else None),
+        moved,
+        refused,
+        located(dictionary, after),
+        untouched(dictionary, case, before.cond, before.pooled),
+    )
+
+
+def _products(made: Tensor, word: Tensor) -> Tensor:
+    return torch.stack([(made * word).sum(), made.square().sum(), word.square().sum(), (word - made).square().sum()])
+
+
+def _decoded(dictionary: Dictionary, row: Encoded, pairs: frozenset[Pair] | None) -> dict[str, Tensor]:
+    layouts, text_format = known_reading(dictionary, row).layouts, dictionary.format
+    said = torch.zeros(len(dictionary.table))
+    said[[dictionary.table.phrases[span.phrase].concept for span in pooled_spans(text_format, layouts)]] = 1
+    found = {POOLED: _squares(dictionary.parts[POOLED], 0, row.pooled[None], said)}
+    for encoder in text_format.encoders:
+        x, chunk = row.cond[:, encoder.first : encoder.last], text_format.chunk if encoder.causal else None
+        found[encoder.name] = _phrases(
+            dictionary, dictionary.parts[encoder.name], layouts[encoder.name], x, chunk, pairs
+        )
+    return found
+
+
+def _phrases(
+    dictionary: Dictionary, part: Part, layout: Layout, x: Tensor, chunk: int | None, pairs: frozenset[Pair] | None
+) -> Tensor:
+    total = torch.zeros(3, dtype=torch.float64)
+    concepts = [dictionary.table.phrases[span.phrase].concept for span in layout.spans]
+    labels = company(layout.spans, concepts, len(dictionary.table), len(x), chunk)
+    for span, concept in zip(layout.spans, concepts, strict=True):
+        around = labels[span.rows[0]]
+        judged = pairs is None or any(frozenset((concept, one)) in pairs for one in around.nonzero().flatten().tolist())
+        if judged and int(part.lengths[span.phrase]) == len(span.rows):  # else it was never captured
+            total += _squares(part, span.phrase, x[list(span.rows)], around)
+    return total
+
+
+def _squares(part: Part, slot: int, x: Tensor, around: Tensor) -> Tensor:
+    """Return (3,) squares of a slot's rows x (T, d) about their decode, the slot's mean and the mean of all tokens."""
+    decoded = part.decode(torch.stack([part.code(slot, token, around) for token in range(len(x))]))
+    means = part.decode(part.constant[slot, : len(x)])
+    return torch.stack([(x - centre).double().square().sum() for centre in (decoded, means, part.origin)])

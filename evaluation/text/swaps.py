@@ -1,0 +1,105 @@
+"""Swaps to judge a dictionary by, in fresh prompts of its own table that its text encoders have room for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from ...portraits import captions
+from ...supsae_core.capture.captures import Encoded
+from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.editing.edits import Swap
+from ...supsae_core.host import TextHost
+from ...supsae_core.table.prompts import PLAIN, Pair, Wording
+from ..cases import Case, draw_cases, encoded
+
+STREAM = 11
+"""Part of the seed, so that no draw of capturing (1, 2) or of the demo (3) is repeated."""
+TRIES = 200
+"""Swaps drawn for one that the encoders have room for."""
+SPLITS = {
+    "seen": "swaps into pairs of concepts that fitting saw together",
+    "unseen": "swaps into pairs of concepts that fitting never saw together",
+}
+"""Split → what it asks."""
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """What is drawn to judge a dictionary by."""
+
+    prompts: int = 256
+    """swaps, one a prompt; half of them into pairs that fitting never saw together, if it held any out"""
+    seed: int = 0
+    """of every choice; in a very small table texts may still be those that were fitted on"""
+    mention: float = 0.75
+    """chance that a category is mentioned; lower it for a table of many categories"""
+    wording: Wording | None = None
+    """of the prompts; what capturing the table draws with, unless given"""
+
+    def __post_init__(self) -> None:
+        if self.prompts < 2 or not 0 < self.mention <= 1:
+            raise ValueError(
+                "At least 2 prompts and a mention rate above 0 and at most 1 are needed, not "
+                f"{self.prompts} and {self.mention:g}."
+            )
+
+
+def held_out_pairs(dictionary: Dictionary) -> frozenset[Pair]:
+    """Return the pairs of concepts that fitting never saw together on purpose."""
+    return frozenset(frozenset(pair) for pair in dictionary.provenance.get("held_out", ()))
+
+
+def draw_swaps(dictionary: Dictionary, host: TextHost, config: TextConfig) -> tuple[dict[str, list[Case]], list[str]]:
+    """Draw the swaps of every split, all concepts about equally often; and say why a split is left out.
+
+    Raises:
+        ValueError: if the prompts drawn have no room in the encoders.
+    """
+    held_out, own = held_out_pairs(dictionary), dictionary.table == captions.table()
+    draw = partial(
+        draw_cases,
+        Swap,
+        dictionary.table,
+        1,
+        np.random.default_rng((config.seed, STREAM)),
+        held_out=held_out,
+        wording=config.wording or (captions.WORDING if own else PLAIN),
+        mention=config.mention,
+        used=[0] * len(dictionary.table),
+    )
+
+    def roomy(pairs: str) -> Case:
+        case = next((case for (case,) in (draw(pairs=pairs) for _ in range(TRIES)) if _has_room(host, case)), None)
+        if case is None:
+            raise ValueError(
+                f"Of {TRIES} prompts drawn with a mention rate of {config.mention:g} none has room in the text "
+                "encoders. Choose a lower rate."
+            )
+        return case
+
+    half = config.prompts // 2 if held_out else 0
+    seen = [roomy("seen") for _ in range(config.prompts - half)]
+    if not half:
+        return {"seen": seen}, [
+            "Unseen pairs could not be measured: fitting held none out. Capture with a held-out share, such as 0.1."
+        ]
+    try:
+        return {"seen": seen, "unseen": [roomy("unseen") for _ in range(half)]}, []
+    except ValueError as error:
+        return {"seen": seen}, [f"Unseen pairs could not be measured: {error}"]
+
+
+def _has_room(host: TextHost, case: Case) -> bool:
+    counts = [host.counts(prompt.words) for prompt in (case.prompt, case.rewrite)]
+    return all(sum(one[e.name]) <= host.format.room(e) for one in counts for e in host.format.encoders)
+
+
+def encoded_pairs(host: TextHost, cases: Sequence[Case]) -> Iterator[tuple[Encoded, Encoded]]:
+    """Encode the prompts of cases and their rewrites."""
+    both = [*cases, *(replace(case, prompt=case.rewrite) for case in cases)]
+    rows = encoded(host, both, *host.encode([case.prompt.text for case in both]))
+    return zip(rows[: len(cases)], rows[len(cases) :], strict=True)

@@ -1,0 +1,230 @@
+"""What a dictionary is worth to its text encoders, without a picture: fresh prompts, decoded, edited and read.
+
+Letters (science.md): x a row, x̂ its decode in its true company, Δ the change of an edit, Δ_word that of the rewrite.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...drawing.codes import cosine_matrix
+from ...supsae_core.dictionary.model import POOLED, Dictionary
+from ...supsae_core.host import Progress, TextHost
+from ...supsae_core.version import __version__
+from ...training.calibration import GAIN_RANGE
+from ..outcomes import Interval, share
+from ..reading import check_encoder
+from .swap_judge import Judged, judge
+from .swaps import TextConfig, draw_swaps, encoded_pairs, held_out_pairs
+
+BATCH = 8
+"""Swaps encoded together: two prompts each, of up to 5 MB in SD3's layout."""
+ALIKE = 0.8
+"""Cosine between Δ and Δ_word below which a poor calibration is one of direction, not of size."""
+
+
+class PartScore(NamedTuple):
+    """How well one encoder (or the pooled vector) is decoded and edited, in shares of squares; None: none judged."""
+
+    fvu_slot: float | None
+    """‖x − x̂‖² of ‖x − the slot's training mean‖²: what decoding leaves of the effect of company"""
+    fvu_token: float | None
+    """‖x − x̂‖² of ‖x − the mean of all tokens‖²; None for the pooled vector, which is one slot"""
+    undone: float | None
+    """‖Δ_word − Δ‖² of ‖Δ_word‖²: what a swap leaves of the change that rewriting the prompt makes"""
+
+
+class SplitScore(NamedTuple):
+    """What the swaps of one split came to."""
+
+    swaps: int
+    parts: Mapping[str, PartScore]
+    located: Interval
+    """categories of the rewritten prompts whose concept and exact span are read, or that are unmentioned and so read"""
+    named: Interval
+    """the same for the concept alone, wherever it was found"""
+
+
+class Calibration(NamedTuple):
+    """How a concept's swaps compare with writing its word, in one part."""
+
+    mean: float
+    """⟨Δ, Δ_word⟩ / ‖Δ‖² over all swaps, Δ as strength 1 applies it: 1 is as much as the word"""
+    spread: float
+    """standard deviation of the same of single swaps"""
+    cosine: float
+    """between Δ and Δ_word"""
+    undone: float
+    """‖Δ_word − Δ‖² of ‖Δ_word‖²"""
+    gain: float
+    """what the dictionary multiplies its own change by at strength 1"""
+
+
+class ConceptScore(NamedTuple):
+    """How well one concept can be written."""
+
+    swaps: int
+    """that could be made"""
+    parts: Mapping[str, Calibration]
+    """empty if none could"""
+    poor: str
+    """why it is poorly learnt, a sentence, or empty"""
+
+
+class TextMetrics(NamedTuple):
+    """All that is measured on the text encoders alone."""
+
+    dictionary: Dictionary
+    config: TextConfig
+    splits: Mapping[str, SplitScore]
+    concepts: Mapping[str, ConceptScore]
+    unchanged: Interval
+    """edits at strength 0 that return the very same tensors"""
+    cosines: Tensor
+    """(K, K) between the concepts' codes"""
+    notes: list[str]
+    """what could not be measured and why, sentences"""
+
+    def json(self) -> dict[str, Any]:
+        """Return every number, and what it was measured on."""
+        made, asked = self.dictionary, self.config
+        return {
+            "tool": f"supsae {__version__}",
+            "settings": {name: getattr(asked, name) for name in ("prompts", "seed", "mention")},
+            "dictionary": {
+                "format": made.format.name,
+                **{name: made.provenance.get(name) for name in ("tool", "prompts", "seed", "length_policy")},
+                "held_out_pairs": len(held_out_pairs(made)),
+                "fitted": made.report.get("parts", {}),
+            },
+            "splits": plain(self.splits),
+            "concepts": plain(self.concepts),
+            "strength_0_unchanged": plain(self.unchanged),
+            "identified": dict(zip(made.table.categories, made.identified, strict=True)),
+            "never_captured": never_captured(made),
+            "cosines": [[round(value, 4) for value in row] for row in self.cosines.tolist()],
+            "notes": self.notes,
+        }
+
+
+def plain(value: Any) -> Any:
+    """Return named tuples and mappings, however deep, as JSON."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    return {name: plain(one) for name, one in value.items()} if isinstance(value, Mapping) else value
+
+
+def never_captured(dictionary: Dictionary) -> list[str]:
+    """Return the concepts that no captured prompt wrote."""
+    return [str(dictionary.table.concepts[index]) for index, slot in enumerate(dictionary.writes) if slot is None]
+
+
+def text_metrics(
+    dictionary: Dictionary,
+    host: TextHost,
+    config: TextConfig,
+    *,
+    progress: Progress | None = None,
+) -> TextMetrics:
+    """Measure a dictionary on swaps in fresh prompts of its own table; memory does not grow with them.
+
+    Args:
+        dictionary: fitted to the host's encoders.
+        host: of the encoders; two prompts a swap are encoded.
+        config: what to draw.
+        progress: called with (swaps done, swaps); may raise to interrupt.
+
+    Raises:
+        ValueError: if the dictionary is of another encoder, or the prompts drawn have no room in it.
+    """
+    check_encoder(dictionary, host)
+    drawn, notes = draw_swaps(dictionary, host, config)
+    todo, judged = [(name, case) for name, cases in drawn.items() for case in cases], list[Judged]()
+    held_out = held_out_pairs(dictionary)
+    for start in range(0, len(todo), BATCH):
+        if progress:
+            progress(start, len(todo))
+        some = todo[start : start + BATCH]
+        pairs = encoded_pairs(host, [case for _, case in some])
+        judged += [judge(dictionary, held_out, *one, *rows) for one, rows in zip(some, pairs, strict=True)]
+    if progress:
+        progress(len(todo), len(todo))
+    concepts = list(enumerate(dictionary.table.concepts))
+    left = [str(name) for i, name in concepts if all(one.concept != i for one in judged)]
+    if left:
+        notes.append(f"No prompt drawn asked for {', '.join(left)}, so nothing is said of them. Draw more prompts.")
+    return TextMetrics(
+        dictionary,
+        config,
+        {name: _split_score(dictionary, [one for one in judged if one.split == name]) for name in drawn},
+        {str(name): _concept_score(dictionary, i, [one for one in judged if one.concept == i]) for i, name in concepts},
+        share([one.unchanged for one in judged]),
+        cosine_matrix(dictionary.codes),
+        notes,
+    )
+
+
+def _split_score(dictionary: Dictionary, judged: Sequence[Judged]) -> SplitScore:
+    found = [one for some in judged for one in some.located]
+    return SplitScore(
+        len(judged),
+        {name: _part_score(name, judged) for name in dictionary.parts},
+        share([one.exact for one in found]),
+        share([one.named for one in found]),
+    )
+
+
+def _part_score(name: str, judged: Sequence[Judged]) -> PartScore:
+    error, slot, token = _summed([one.decoded[name] for one in judged], 3)
+    _, _, word, left = _summed([one.moved[name] for one in judged if one.moved], 4)
+    return PartScore(_ratio(error, slot), None if name == POOLED else _ratio(error, token), _ratio(left, word))
+
+
+def _summed(rows: Sequence[Tensor], width: int) -> list[float]:
+    return torch.stack(list(rows)).sum(0).tolist() if rows else [0.0] * width
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def _concept_score(dictionary: Dictionary, index: int, judged: Sequence[Judged]) -> ConceptScore:
+    made = [one.moved for one in judged if one.moved]
+    parts = {
+        name: _calibration([one[name] for one in made], float(part.gain[index]))
+        for name, part in dictionary.parts.items()
+        if made
+    }
+    return ConceptScore(len(made), parts, _why_poor(dictionary, index, parts, judged))
+
+
+def _calibration(rows: Sequence[Tensor], gain: float) -> Calibration:
+    dot, norm, word, left = _summed(rows, 4)
+    tiny = torch.finfo(torch.float64).tiny
+    single = [float(row[0] / row[1].clamp(min=tiny)) for row in rows]
+    cosine = dot / max(norm * word, tiny) ** 0.5
+    return Calibration(dot / max(norm, tiny), float(np.std(single)), cosine, left / max(word, tiny), gain)
+
+
+def _why_poor(dictionary: Dictionary, index: int, parts: Mapping[str, Calibration], judged: Sequence[Judged]) -> str:
+    """Say why a concept cannot be trusted, or nothing."""
+    if dictionary.writes[index] is None:
+        return "No captured prompt wrote it. Capture more prompts."
+    if not parts:
+        return Counter(one.refused for one in judged).most_common(1)[0][0] if judged else ""
+    low, high = GAIN_RANGE
+    applied = float(np.mean([one.mean for one in parts.values()]))
+    own = float(np.mean([one.mean * one.gain for one in parts.values()]))
+    off = next((value for value in (own, applied) if not low <= value <= high), None)
+    if off is None:
+        return ""
+    name, worst = min(parts.items(), key=lambda one: one[1].cosine)
+    if worst.cosine < ALIKE:
+        return f"Its change points elsewhere than the word's, most so in {name} (cosine {worst.cosine:.2f})."
+    return f"Its change is too {'small' if off > high else 'large'}: writing the word is {off:.2f} times as much."

@@ -1,0 +1,1 @@
+"""Who can encode and draw: ComfyUI, diffusers, and the embedded Portraits encoders."""

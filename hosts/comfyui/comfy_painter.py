@@ -1,0 +1,142 @@
+"""Portraits in ComfyUI as a painter of the scoreboard; training/scoreboard/painter is the one in diffusers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...portraits.text import WIDTH
+from ...supsae_core.host import Painter, Progress, Step
+from ..batches import alike
+from . import comfy_host, comfy_model
+from .comfy_model import Sampling
+
+SIDE = 128
+"""Pixels of a portrait."""
+BATCH = 16
+"""Pictures sampled together."""
+
+
+class Models(NamedTuple):
+    """What is on the sockets."""
+
+    model: Any
+    clip: Any
+    vae: Any
+
+
+Told = Callable[[Tensor], None]
+"""Called after every step with denoised latents; may raise to interrupt."""
+
+
+def comfy_painter(models: Models, told: Told | None = None, *, steps: int = 16, cfg: float = 3.0) -> Painter:
+    """Return a painter that draws as KSampler and VAE Decode do.
+
+    Args:
+        models: Portraits'.
+        told: called after every step with denoised latents; may raise to interrupt.
+        steps: of the sampler, Euler.
+        cfg: guidance.
+
+    Raises:
+        ValueError: if a model is missing, of another kind, or changed by other nodes.
+    """
+    require_portraits(models)
+    name = f"comfy {weights_hash(models)} {steps} {cfg}"
+    return Painter(name, partial(draw, models, Sampling(steps, cfg), told))
+
+
+@torch.inference_mode()
+def draw(
+    models: Models,
+    sampling: Sampling,
+    told: Told | None,
+    conds: Sequence[Tensor],
+    pooled: Sequence[Tensor],
+    seeds: Sequence[int],
+    *,
+    progress: Progress | None = None,
+    step: Callable[[list[int]], Step] | None = None,
+) -> np.ndarray:
+    """Draw one picture per conditioning; with what comes first filled in a ``training.locked.Draw``."""
+    made: dict[int, np.ndarray] = {}
+    for some in alike(conds, BATCH):
+        own = models._replace(model=stepped(models.model, step(some))) if step else models
+        cond, vector = torch.stack([conds[i] for i in some]), torch.stack([pooled[i] for i in some])
+        pictures = _draw_alike(own, sampling, told, cond, vector, [seeds[i] for i in some])
+        made.update(zip(some, pictures, strict=True))
+        if progress:
+            progress(len(made), len(conds))
+    return np.stack([made[index] for index in range(len(conds))])
+
+
+def _draw_alike(
+    models: Models, sampling: Sampling, told: Told | None, cond: Tensor, pooled: Tensor, seeds: Sequence[int]
+) -> np.ndarray:
+    latent = comfy_model.empty_latent(SIDE, SIDE)
+    noise = torch.cat([comfy_model.noise_of(latent, seed) for seed in seeds])
+    empty, vector = comfy_host.portraits_empty(models.clip, cond[0])
+    positive, negative = [[cond, {"pooled_output": pooled}]], [[empty[None], {"pooled_output": vector[None]}]]
+    after_step = (lambda _, denoised: told(denoised)) if told else None
+    latents = comfy_model.sample(models.model, positive, negative, noise, sampling, seeds[0], after_step)
+    # diffusers' painter rounds; ComfyUI's own nodes cut off.
+    return comfy_host.to_bytes(models.vae.decode(latents)[..., :3] + 0.5 / 255)
+
+
+def stepped(model: Any, step: Step) -> Any:
+    """Return a clone of a MODEL, for one sampling, whose guided velocity a step may change.
+
+    What the step leaves as it is stays to the bit.
+    """
+
+    def changed(args: dict[str, Any]) -> Tensor:
+        x, denoised, sigma = args["input"], args["denoised"], args["sigma"][:1, None, None, None]
+        velocity = (x - denoised) / sigma
+        with comfy_model.long_lived():
+            made = step(float(sigma), x.cpu(), velocity.cpu()).to(x)
+        return torch.where(made == velocity, denoised, x - sigma * made)
+
+    made = model.clone()
+    made.set_model_sampler_post_cfg_function(changed)
+    return made
+
+
+def require_portraits(models: Models) -> None:
+    """Check that models draw portraits, and nothing was done to them.
+
+    Raises:
+        ValueError: if one is missing or of another model, or other nodes changed the model.
+    """
+    model, _, vae = models
+    if model is None or vae is None:
+        raise ValueError(
+            f"The {'model' if model is None else 'VAE'} is missing. Connect both, or none to judge no picture."
+        )
+    width = comfy_model.require_sd3(model).context_embedder.in_features
+    if width != WIDTH:
+        raise ValueError(
+            f"This model reads prompts {width} numbers wide, Portraits' text encoders write {WIDTH}. Connect Load "
+            "Diffusion Model with supsae_portraits_mmdit."
+        )
+    if not hasattr(vae.first_stage_model, "taesd_decoder"):
+        raise ValueError("This VAE is not Portraits'. Connect Load VAE with supsae_portraits_vae.")
+    if comfy_model.is_changed(model):
+        raise ValueError(
+            "This model comes from a node that changes it (a LoRA, a sampling setting, Apply to Model, Lock). The "
+            "pictures to judge by are drawn with Portraits as it is: connect Load Diffusion Model."
+        )
+
+
+def weights_hash(models: Models) -> str:
+    """Return what tells these weights from others; sockets carry no file."""
+    made = hashlib.sha256()
+    for module in (models.model.model.diffusion_model, models.vae.first_stage_model):
+        for name, tensor in sorted(module.state_dict().items()):
+            made.update(name.encode() + tensor.float().cpu().contiguous().numpy().tobytes())
+    return made.hexdigest()[:16]

@@ -1,0 +1,243 @@
+"""Edits of a CONDITIONING: a list of [rows, dict], each entry and each batch row read and edited on its own.
+
+Nothing that came in is written to: ComfyUI caches and shares it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.editing import edits as core
+from ...supsae_core.editing.apply import apply, in_order
+from ...supsae_core.editing.edits import Add, AnyEdit, Change, Clear, Keep, Remove, Scale, Swap, Turn
+from ...supsae_core.reading import readout
+from ...supsae_core.reading.readout import Reading
+
+Conditioning = list[list[Any]]
+PARTIAL = ("area", "mask", "default")
+"""Keys of an entry that speaks of a part of the picture only: nothing is said anew there."""
+REFERENCE = "supsae_reference"
+"""In an edited entry's dict: its tensors as they were before the first edit, by key; the rows are ``cross_attn``."""
+EDITED = "supsae_edited"
+"""In an edited entry's dict: its edited rows, to see whether another node changed them since."""
+COMPANIONS = {"cross_attn_controlnet": "pooled_output_controlnet"}
+"""Rows that an entry keeps for ControlNets → their pooled vector."""
+
+
+class Place(NamedTuple):
+    """One batch row of one entry, and what it says."""
+
+    entry: int
+    row: int
+    partial: bool
+    reading: Reading
+    said: tuple[int, ...]
+
+
+class Edited(NamedTuple):
+    """A conditioning after the edits."""
+
+    conditioning: Conditioning
+    report: str
+    places: list[Place]
+    """what was said before"""
+    changes: list[list[Change]]
+    """of every place"""
+
+
+def edit(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit]) -> tuple[Conditioning, str]:
+    """Return the edited list and a report, as ``edit_places`` makes them."""
+    made = edit_places(conditioning, dictionary, edits)
+    return made.conditioning, made.report
+
+
+def edit_places(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit]) -> Edited:
+    """Edit a list and keep what was read; an entry in which nothing changes is passed on as it is.
+
+    Raises:
+        ValueError: if rows cannot be read, or an edit finds nothing to change anywhere.
+    """
+    places = [place for index, entry in enumerate(conditioning) for place in read(dictionary, entry, index)]
+    if not places and edits:
+        raise ValueError(
+            "This conditioning is empty, or all zeros (Conditioning Zero Out?): no concept can be read or edited. "
+            "Connect CLIP Text Encode (Prompt)."
+        )
+    chosen = choose(dictionary, edits, places)
+    made, found_all, lines = [], [], []
+    for index, entry in enumerate(conditioning):
+        own = [(place, some) for place, some in zip(places, chosen, strict=True) if place.entry == index]
+        edited, changes = edit_entry(entry, dictionary, own)
+        made.append(edited)
+        found_all += changes
+        lines += [line(dictionary, *one, found, len(places)) for one, found in zip(own, changes, strict=True)]
+    return Edited(made, "\n".join(lines), places, found_all)
+
+
+def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place]:
+    """Read every batch row of an entry; one that was zeroed out says nothing and has no places."""
+    if not bool(entry[0].any()):
+        return []
+    partial = any(entry[1].get(key) is not None and entry[1].get(key) is not False for key in PARTIAL)
+    readings = [readout.read(dictionary, row) for row in entry[0].float().cpu()]
+    return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
+
+
+def said_after(dictionary: Dictionary, cond: Tensor, place: Place, changes: Sequence[Change]) -> tuple[int, ...] | None:
+    """Return the concepts that the edited rows (L, width) of a place say; None if they cannot be read any more."""
+    if not changes:
+        return place.said
+    try:
+        rows = in_order(dictionary, cond.float().cpu(), place.reading, changes)
+        return readout.read(dictionary, rows).concepts(dictionary)
+    except ValueError:
+        return None
+
+
+def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Place]) -> list[list[AnyEdit]]:
+    """Return the edits of every place.
+
+    Raises:
+        ValueError: if an edit has no place at all, in the words of the core for the first place.
+    """
+    chosen: list[list[AnyEdit]] = [[] for _ in places]
+    for one in edits:
+        index, _, members = core.aim(dictionary.table, one)
+        where = WHERE[type(one)](index, set(members), places)
+        if not where and core.changes(dictionary, [one], places[0].said):
+            raise ValueError(
+                f"Nowhere to say {core.name(one)!r}: the conditioning has parts for areas or masks only, and none of "
+                "them mentions its category. Edit the part before it is given its area or mask."
+            )
+        for place in where:
+            chosen[place].append(one)
+    return chosen
+
+
+def _where_any(index: None, members: set[int], places: Sequence[Place]) -> list[int]:
+    return list(range(len(places)))
+
+
+def _where_named(index: None, members: set[int], places: Sequence[Place]) -> list[int]:
+    return [i for i, place in enumerate(places) if members & set(place.said)]
+
+
+def _where_said(index: int, members: set[int], places: Sequence[Place]) -> list[int]:
+    return [i for i, place in enumerate(places) if index in place.said]
+
+
+def _where_unmentioned(index: int, members: set[int], places: Sequence[Place]) -> list[int]:
+    return [i for i, place in enumerate(places) if not place.partial and not members & set(place.said)]
+
+
+def _where_mentioned(index: int, members: set[int], places: Sequence[Place]) -> list[int]:
+    return _where_named(None, members, places) or _where_unmentioned(index, members, places)
+
+
+WHERE: dict[type, Callable[[Any, set[int], Sequence[Place]], list[int]]] = {
+    Swap: _where_mentioned,
+    Turn: _where_mentioned,
+    Add: _where_unmentioned,
+    Remove: _where_said,
+    Scale: _where_said,
+    Clear: _where_named,
+    Keep: _where_any,
+}
+"""Edit → (concept or None, its category's concepts, places) → the places it applies to."""
+
+
+def edit_entry(
+    entry: list[Any], dictionary: Dictionary, own: Sequence[tuple[Place, Sequence[AnyEdit]]]
+) -> tuple[list[Any], list[list[Change]]]:
+    """Edit one entry: rows, pooled vector and what it keeps for ControlNets; return it and the changes of every row."""
+    cond, extra = entry
+    planned = [core.changes(dictionary, some, place.said) for place, some in own]
+    if not any(planned):
+        return entry, planned
+    if not isinstance(extra.get("pooled_output"), Tensor):
+        raise ValueError(
+            "This conditioning has no pooled_output, which SD3 models need and an edit changes too. Encode the "
+            "prompt with CLIP Text Encode (Prompt)."
+        )
+    edits, readings = [some for _, some in own], [place.reading for place, _ in own]
+    rows, pooled = _edit_rows(dictionary, cond, extra["pooled_output"], edits, readings)
+    new = {**extra, "pooled_output": pooled}
+    for key, companion in COMPANIONS.items():
+        if isinstance(extra.get(key), Tensor):
+            new |= _edit_companion(dictionary, extra, key, companion, [one for some in edits for one in some])
+    return [rows, new | _remembered(extra, cond, rows, new)], planned
+
+
+def _remembered(extra: dict[str, Any], cond: Tensor, rows: Tensor, new: dict[str, Any]) -> dict[str, Any]:
+    """Return what the Lock needs to draw without the edits; nothing, if another node stood between two edits."""
+    if extra.get(EDITED, cond) is not cond:
+        return {}
+    changed = {key: extra[key] for key in extra if new[key] is not extra[key]}
+    return {REFERENCE: {"cross_attn": cond, **changed, **extra.get(REFERENCE, {})}, EDITED: rows}
+
+
+def _edit_rows(
+    dictionary: Dictionary,
+    cond: Tensor,
+    pooled: Tensor,
+    edits: Sequence[Sequence[AnyEdit]],
+    readings: Sequence[Reading | None],
+) -> tuple[Tensor, Tensor]:
+    """Edit (B, L, width) and (P, ·); ComfyUI repeats both to the batch, so unequal numbers are repeated here first."""
+    batch = math.lcm(len(cond), len(pooled))
+    rows, vectors = list(cond.repeat(batch // len(cond), 1, 1)), list(pooled.repeat(batch // len(pooled), 1))
+    for i in range(batch):
+        one = i % len(cond)
+        made = apply(dictionary, rows[i].cpu(), vectors[i].cpu(), edits[one], readings[one])
+        assert made.pooled is not None
+        rows[i], vectors[i] = made.cond.to(cond.device), made.pooled.to(pooled.device)
+    return torch.stack(rows), torch.stack(vectors)
+
+
+def _edit_companion(
+    dictionary: Dictionary, extra: dict[str, Any], key: str, companion: str, edits: Sequence[AnyEdit]
+) -> dict[str, Tensor]:
+    """Edit the rows meant for ControlNets by what they say themselves; a text that is not about it stays."""
+    cond, pooled = extra[key], extra.get(companion)
+    places = read(dictionary, [cond, {}], 0)
+    own: list[list[AnyEdit]] = [[] for _ in places]
+    for one in dict.fromkeys(edits):
+        index, _, members = core.aim(dictionary.table, one)
+        for place in WHERE[type(one)](index, set(members), places):
+            own[place].append(one)
+    vector = pooled if isinstance(pooled, Tensor) else cond.new_zeros(len(cond), dictionary.format.pooled)
+    rows, vectors = _edit_rows(dictionary, cond, vector, own, [place.reading for place in places])
+    return {key: rows, companion: vectors} if isinstance(pooled, Tensor) else {key: rows}
+
+
+def title(place: Place) -> str:
+    """Name a place among several."""
+    return f"part {place.entry + 1}, row {place.row + 1}"
+
+
+def line(dictionary: Dictionary, place: Place, edits: Sequence[AnyEdit], changes: Sequence[Change], total: int) -> str:
+    """Say what was found at a place and what was changed there."""
+    where = f"{title(place)}: " if total > 1 else ""
+    kept = [f"kept {core.name(one)}" for one in edits if isinstance(one, Keep)] if changes else []
+    done = ", ".join([*(_spell(dictionary, edits, change) for change in changes), *kept])
+    return f"{where}found {readout.describe(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"
+
+
+def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> str:
+    table = dictionary.table
+    old, new = ("" if index is None else str(table.concepts[index]) for index in (change.old, change.new))
+    touched = change.new if change.old is None else change.old
+    said = next(one for one in edits if touched in core.aim(table, one).members)
+    done = f"changed {old} to {new}" if old and new else f"added {new}" if new else f"{GONE[type(said)]} {old}"
+    strength = "" if isinstance(said, Keep) else f" (strength {said.strength:g})"
+    return f"{done}{strength}"
+
+
+GONE: dict[type, str] = {Remove: "removed", Scale: "scaled", Turn: "scaled", Clear: "removed"}
+"""Edit that writes nothing new → what the report calls it."""

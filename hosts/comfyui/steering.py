@@ -1,0 +1,359 @@
+"""Edits on a MODEL: read where each prompt of a run says what, once, then add the edits in every call of the model.
+
+Wrappers alone, no patch: an OUTER_SAMPLE wrapper prepares what each conditioning entry (known by its uuid) gets, an
+APPLY_MODEL wrapper adds it to the entry's rows and puts taps on the blocks of that very call.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.editing import edits as core
+from ...supsae_core.editing import steer
+from ...supsae_core.editing.apply import added
+from ...supsae_core.editing.edits import AnyEdit, Change, Keep
+from ...supsae_core.editing.mix_report import Prompt
+from ...supsae_core.editing.steer import COND, EMBEDDED, POOLED, Moves, Stretch, Where
+from ...supsae_core.encoders.sites import Site
+from . import comfy_host, conditionings
+from .comfy_model import Tap, Taps, tapped
+
+KEY = "supsae"
+"""Of our wrappers, of the MODEL's attachment that lists the edits, and of a run in ``transformer_options``."""
+REFERENCE = "supsae_reference"
+"""Set in ``transformer_options`` while the unedited picture is sampled beside."""
+
+
+@dataclass(frozen=True, eq=False)
+class Steering:
+    """Edits of one Apply to Model node."""
+
+    dictionary: Dictionary
+    edits: tuple[AnyEdit, ...]
+    where: Where
+    mask: Tensor | None = None
+    """(H, W) in 0 … 1: where in the picture the image stream may change"""
+    told: tuple[Callable[[Sequence[Prompt], str], None], ...] = ()
+    """called once a run with what every positive prompt says before and after, and the report; may be all there is"""
+
+
+class Rows(NamedTuple):
+    """What one conditioning entry gets; B rows are repeated to the batch as ComfyUI repeats the entry's own."""
+
+    cond: Tensor | None
+    """(B, L, width)"""
+    pooled: Tensor | None
+    """(B, P)"""
+    streams: Mapping[Site, Tensor]
+    """(noise levels, B, rows, d)"""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Edits that act at the same place and time, for every entry they concern."""
+
+    steering: Steering
+    rows: Mapping[Any, Rows]
+    """uuid of an entry → what it gets"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One sampling; made when it starts and dropped when it ends."""
+
+    groups: tuple[Group, ...]
+    to_sigma: Callable[[float], float]
+    report: str
+    lists: Mapping[Any, str]
+    """uuid of an entry → "positive", "negative" or another list that it stands in"""
+    moved: dict[Any, Tensor] = field(default_factory=dict)
+    """steps that were brought to the model's device or through its embedder once"""
+
+
+def apply_to_model(model: Any, steering: Steering) -> Any:
+    """Return a clone of a MODEL that makes the edits; several of them at one place and time are one change."""
+    made = model.clone()
+    made.set_attachments(KEY, (*(model.get_attachment(KEY) or ()), steering))
+    for kind, wrapper in WRAPPERS.items():
+        if not made.get_wrappers(kind, KEY):
+            made.add_wrapper_with_key(kind, KEY, wrapper)
+    return made
+
+
+def mask_of(mask: Tensor | None) -> Tensor | None:
+    """Return a MASK as (H, W).
+
+    Raises:
+        ValueError: if it holds several pictures or has another shape.
+    """
+    if mask is None or mask.ndim == 2:
+        return mask
+    if mask.ndim != 3 or len(mask) != 1:
+        raise ValueError(
+            f"The mask has the shape {tuple(mask.shape)}; one mask of (1, height, width) is needed. Choose one of them."
+        )
+    return mask[0]
+
+
+# --- once a run ----------------------------------------------------------------------------------------------------
+
+
+def prepare(conds: Mapping[str, list[dict]], steerings: Sequence[Steering], to_sigma: Callable[[float], float]) -> Run:
+    """Find out what every entry gets.
+
+    Args:
+        conds: the guider's: "positive", "negative" and others → entries.
+        steerings: of the MODEL.
+        to_sigma: percentage of sampling → noise level.
+
+    Raises:
+        ValueError: if rows cannot be read, or an edit finds nothing to change anywhere.
+    """
+    groups, lines = [], []
+    for steering in merged(steerings):
+        rows: dict[Any, Rows] = {}
+        for negative in (False, True) if steering.where.everywhere else (False,):
+            lists = [entries for name, entries in conds.items() if ("negative" in name) == negative]
+            entries = [entry for some in lists for entry in some or () if entry.get("cross_attn") is not None]
+            lines += _prepare_entries(steering, entries, negative, rows)
+        groups.append(Group(steering, rows))
+    lists = {entry["uuid"]: name for name, entries in conds.items() for entry in entries or ()}
+    return Run(tuple(groups), to_sigma, "\n".join(lines), lists)
+
+
+def merged(steerings: Sequence[Steering]) -> list[Steering]:
+    """Join edits of the same dictionary, place, time and mask: together they are one change of support."""
+    found: dict[tuple, Steering] = {}
+    for one in steerings:
+        key = (id(one.dictionary), one.where, id(one.mask))
+        both = found.get(key, one)
+        found[key] = one if both is one else replace(both, edits=both.edits + one.edits, told=both.told + one.told)
+    return list(found.values())
+
+
+def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool, rows: dict[Any, Rows]) -> list[str]:
+    """Add what the entries get to ``rows``; return what to report."""
+    dictionary, lines = steering.dictionary, []
+    pairs = [[entry["cross_attn"], entry] for entry in entries]
+    places = [place for index, pair in enumerate(pairs) for place in conditionings.read(dictionary, pair, index)]
+    if not places and not negative and steering.edits:
+        raise ValueError("The positive conditioning holds no text (Conditioning Zero Out?): there is nothing to edit.")
+    edits = [one for one in steering.edits if not negative or _mentioned(dictionary, one, places)]
+    chosen = conditionings.choose(dictionary, edits, places) if places else []
+    prompts: list[Prompt] = []
+    for index, entry in enumerate(entries):
+        own = [
+            (place, some, core.changes(dictionary, some, place.said))
+            for place, some in zip(places, chosen, strict=True)
+            if place.entry == index
+        ]
+        lines += [conditionings.line(dictionary, *one, len(places)) for one in own]
+        moves: list[Moves] = []
+        if any(found for _, _, found in own):
+            _require(steering, entry)
+            moves = [steer.moves(dictionary, place.reading, found, steering.where) for place, _, found in own]
+            rows[entry["uuid"]] = _stacked(moves)
+        if steering.told:
+            parts = [(place, found) for place, _, found in own]
+            prompts += _prompts(dictionary, entry["cross_attn"], parts, moves, len(places))
+    if not negative:
+        for tell in steering.told:
+            tell(prompts, "\n".join(lines))
+    return lines
+
+
+def _prompts(
+    dictionary: Dictionary,
+    cond: Tensor,
+    parts: Sequence[tuple[conditionings.Place, Sequence[Change]]],
+    moves: Sequence[Moves],
+    total: int,
+) -> list[Prompt]:
+    """Return what the batch rows of one entry say, as they are and with what moves them."""
+    found = []
+    for index, (place, changes) in enumerate(parts):
+        step, rows = moves[index].cond if moves else None, cond[place.row].cpu()
+        after = conditionings.said_after(dictionary, rows if step is None else added(rows, step), place, changes)
+        found.append(Prompt(conditionings.title(place) if total > 1 else "", place.said, after))
+    return found
+
+
+def _mentioned(dictionary: Dictionary, edit: AnyEdit, places: Sequence[conditionings.Place]) -> bool:
+    members = set(core.aim(dictionary.table, edit).members)
+    return isinstance(edit, Keep) or any(members & set(place.said) for place in places)
+
+
+def _require(steering: Steering, entry: Mapping[str, Any]) -> None:
+    if steering.mask is not None and entry.get("area") is not None:
+        raise ValueError(
+            "A mask of the whole picture cannot be laid over a conditioning that has an area of its own. Remove the "
+            "mask from Apply to Model, or the area from the conditioning."
+        )
+
+
+def _stacked(moves: Sequence[Moves]) -> Rows:
+    """Join the batch rows of an entry; a row that nothing changes has zeros."""
+    first = moves[0]
+    stack = lambda tensors: None if tensors[0] is None else torch.stack(tensors)  # noqa: E731
+    return Rows(
+        stack([one.cond for one in moves]),
+        stack([one.pooled for one in moves]),
+        {site: torch.stack([one.streams[site] for one in moves], 1) for site in first.streams},
+    )
+
+
+def _outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
+    guider = executor.class_obj
+    options = guider.model_options.setdefault("transformer_options", {})
+    steerings = guider.model_patcher.get_attachment(KEY)
+    if not steerings or options.get(REFERENCE):
+        return executor(*args, **kwargs)
+    to_sigma = guider.model_patcher.get_model_object("model_sampling").percent_to_sigma
+    run = prepare(guider.conds, steerings, to_sigma)
+    if any(group.rows for group in run.groups):  # else nothing is to be done in any call
+        options[KEY] = run
+    comfy_host.say(run.report)
+    try:
+        return executor(*args, **kwargs)
+    finally:
+        options.pop(KEY, None)
+
+
+def _sampler_sample(executor: Any, guider: Any, *args: Any, **kwargs: Any) -> Any:
+    """For every entry with an area ComfyUI copies one to the other prompt, uuid and all: give the copy its own."""
+    run: Run | None = guider.model_options["transformer_options"].get(KEY)
+    if run is not None:
+        for name, entries in guider.conds.items():
+            for entry in entries or ():
+                if run.lists.get(entry["uuid"], name) != name:
+                    entry["uuid"] = uuid.uuid4()
+    return executor(guider, *args, **kwargs)
+
+
+# --- once a call of the model ---------------------------------------------------------------------------------------
+
+
+def _apply_model(
+    executor: Any, x: Tensor, t: Tensor, c_concat: Any = None, c_crossattn: Any = None, control: Any = None,
+    transformer_options: Mapping[str, Any] | None = None, **kwargs: Any,
+) -> Tensor:  # fmt: skip
+    options = transformer_options or {}
+    run: Run | None = options.get(KEY)
+    sigma = float(t.max()) if run else 0.0
+    active = [(group, group.steering.where.window.weight(sigma, run.to_sigma)) for group in run.groups] if run else []
+    if options.get(REFERENCE) or not any(weight for _, weight in active):
+        return executor(x, t, c_concat, c_crossattn, control, transformer_options, **kwargs)
+    assert run is not None
+    call = _Call(run, executor.class_obj, options, x, c_crossattn, kwargs.get("y"))
+    for group, weight in active:
+        if weight:
+            call.steer(group, weight, sigma)
+    extra = kwargs if call.pooled is None else {**kwargs, "y": call.pooled}
+    return executor(x, t, c_concat, call.context, control, tapped(options, call.taps()), **extra)
+
+
+WRAPPERS = {"outer_sample": _outer_sample, "sampler_sample": _sampler_sample, "apply_model": _apply_model}
+"""Kind of ComfyUI's wrappers → ours."""
+
+
+class _Call:
+    """One call of the model: its context and pooled vectors as they shall be, and the taps to put on its blocks."""
+
+    def __init__(
+        self, run: Run, model: Any, options: Mapping[str, Any], x: Tensor, context: Tensor, pooled: Tensor | None
+    ) -> None:
+        self.context, self.pooled = context, pooled
+        self._run, self._network = run, model.diffusion_model
+        self._dtype, self._device = model.get_dtype_inference(), x.device
+        self._uuids, self._size = options["uuids"], len(x) // len(options["uuids"])
+        patch = self._network.patch_size
+        self._grid = (-(-x.shape[-2] // patch), -(-x.shape[-1] // patch))
+        self._enter: dict[int, list[Tap]] = defaultdict(list)
+        self._leave: dict[int, list[Tap]] = defaultdict(list)
+
+    def steer(self, group: Group, weight: float, sigma: float) -> None:
+        """Make one group's edits."""
+        own = [(index, group.rows[entry]) for index, entry in enumerate(self._uuids) if entry in group.rows]
+        where = group.steering.where
+        if COND in where.sites:
+            steps = {index: weight * self._once(rows.cond, lambda step: step) for index, rows in own}
+            self.context = self._moved(self.context, steps)
+        if POOLED in where.sites and self.pooled is not None:
+            steps = {index: weight * self._once(rows.pooled, lambda step: step) for index, rows in own}
+            self.pooled = self._moved(self.pooled, steps)
+        for stretch in steer.stretches(where):
+            self._tap(stretch, where.inside, {i: weight * self._stream(group, rows, stretch, sigma) for i, rows in own})
+
+    def taps(self) -> Taps:
+        """Return what goes on the blocks."""
+        return Taps(*({block: _in_turn(taps) for block, taps in side.items()} for side in (self._enter, self._leave)))
+
+    def _tap(self, stretch: Stretch, inside: bool, steps: Mapping[int, Tensor]) -> None:
+        last = len(self._network.joint_blocks) - 1
+        put_in = self._enter[stretch.first] if stretch.first <= last else self._leave[last]
+        put_in.append(partial(self._with_stream, stretch.kind, steps))
+        if inside and stretch.last <= last:
+            taken = {index: -step for index, step in steps.items()}
+            self._leave[stretch.last].append(partial(self._with_stream, stretch.kind, taken))
+
+    def _with_stream(self, kind: str, steps: Mapping[int, Tensor], values: dict[str, Any]) -> dict[str, Any]:
+        stream = values[kind]
+        return values if stream is None else {**values, kind: self._moved(stream, steps)}
+
+    def _stream(self, group: Group, rows: Rows, stretch: Stretch, sigma: float) -> Tensor:
+        """Return (B, rows, d) for one entry; the text stream's first block takes the prompt embedding's own step."""
+        site, steering = Site(stretch.kind, stretch.first), group.steering
+        if site == EMBEDDED:
+            return self._once(rows.cond, self._embedded)
+        levels = self._once(rows.streams[site], lambda step: step)
+        step = steer.at_level(levels, steering.dictionary.centres, sigma)
+        if stretch.kind == "txt":
+            return step
+        learnt = steer.grid_of(steering.dictionary)
+        return torch.stack([steer.on_grid(one, learnt, self._grid, steering.mask) for one in step])
+
+    def _embedded(self, step: Tensor) -> Tensor:
+        """What the context embedder, which is linear, makes of a step."""
+        both = torch.stack([step, torch.zeros_like(step)]).to(self._dtype)
+        made, nothing = self._network.context_embedder(both.flatten(0, 1)).chunk(2)
+        return made - nothing
+
+    def _once(self, step: Tensor | None, make: Callable[[Tensor], Tensor]) -> Tensor:
+        """Bring a step to the model's device once a run, not once a call."""
+        key = (id(step), self._device, getattr(make, "__name__", ""))
+        assert step is not None
+        if key not in self._run.moved:
+            self._run.moved[key] = make(step.to(self._device))
+        return self._run.moved[key]
+
+    def _moved(self, tensor: Tensor, steps: Mapping[int, Tensor]) -> Tensor:
+        """Return the tensor with the rows of some entries moved; (B, rows, d) are repeated to the batch and length."""
+        made = tensor.clone()
+        for index, step in steps.items():
+            own = slice(index * self._size, (index + 1) * self._size)
+            repeats = (-(-self._size // len(step)), *(1 for _ in step.shape[1:]))
+            whole = step.repeat(repeats)[: self._size]
+            if whole.ndim == 3 and whole.shape[1] not in (1, tensor.shape[1]):  # ComfyUI tiles unequal prompts
+                whole = whole.repeat(1, tensor.shape[1] // whole.shape[1], 1)
+            made[own] = added(tensor[own], whole)
+        return made
+
+
+def _in_turn(taps: Sequence[Tap]) -> Tap:
+    """Make one tap of several."""
+
+    def tap(values: dict[str, Any]) -> dict[str, Any]:
+        for one in taps:
+            values = one(values)
+        return values
+
+    return tap

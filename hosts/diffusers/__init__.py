@@ -1,0 +1,1 @@
+"""diffusers and transformers as hosts; the only room that imports them."""

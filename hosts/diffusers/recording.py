@@ -1,0 +1,127 @@
+"""Listen to a transformer of diffusers while it is sampled: forward hooks on its blocks, removed when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...supsae_core.capture.sampling import Sampling
+from ...supsae_core.encoders.sites import Site
+from ...supsae_core.host import Recorder, Told
+from . import transformer as diffusers_host
+
+Negative = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Conditioning (L, width) → the empty prompt's (1, L, width) and (1, P), in as many rows."""
+
+
+class DiffusersPictures:
+    """A transformer with ``transformer_blocks`` (SD3's, so Portraits') as a ``recording.PictureHost``."""
+
+    def __init__(self, transformer: diffusers_host.SD3Transformer2DModel, negative: Negative) -> None:
+        self._transformer, self._negative = transformer, negative
+        self.depth, self.hidden = len(transformer.transformer_blocks), int(transformer.inner_dim)
+
+    def sigmas(self, steps: int) -> tuple[float, ...]:
+        return diffusers_host.noise_levels(steps)
+
+    def sample(
+        self,
+        prompts: Sequence[tuple[Tensor, Tensor]],
+        seeds: Sequence[int],
+        how: Sampling,
+        recorder: Recorder,
+        told: Told | None = None,
+    ) -> None:
+        device = self._transformer.device
+        cond, pooled = (torch.stack(rows).to(device) for rows in zip(*prompts, strict=True))
+        empty, nothing = (one.to(device) for one in self._negative(prompts[0][0]))
+        noise = diffusers_host.initial_noise(seeds, how.height // 8, width=how.width // 8).to(device)
+
+        def step(done: int, _: int) -> None:
+            recorder.step()
+            if told:
+                told(done, None)
+
+        with listening(self._transformer, recorder, len(prompts)):
+            diffusers_host.sample(
+                self._transformer, cond, pooled, (empty, nothing), noise, steps=how.steps, cfg=how.cfg, progress=step
+            )
+
+
+@contextmanager
+def listening(transformer: nn.Module, recorder: Recorder, prompts: int) -> Iterator[None]:
+    """Let a recorder hear the first ``prompts`` rows of every call of the model; those behind are the negative's."""
+    blocks = transformer.transformer_blocks
+    assert isinstance(blocks, nn.ModuleList)
+    ears = [_Ear(recorder, number, number == len(blocks) - 1, prompts) for number in range(len(blocks))]
+    handles = []
+    try:
+        for block, ear in zip(blocks, ears, strict=True):
+            handles += [
+                block.register_forward_pre_hook(ear.enter, with_kwargs=True),
+                block.attn.register_forward_pre_hook(ear.attend, with_kwargs=True),  # type: ignore[union-attr]
+                block.register_forward_hook(ear.leave),
+            ]
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _Ear:
+    """What listens at one block, for one sampling."""
+
+    def __init__(self, recorder: Recorder, block: int, last: bool, prompts: int) -> None:
+        self._recorder, self._prompts = recorder, prompts
+        self._text, self._image = (Site(kind, block) in recorder.sites for kind in ("txt", "img"))
+        self._out = last and Site("img", block + 1) in recorder.sites
+        self._block, self._tokens, self._attention = block, None, None
+
+    def enter(self, _: nn.Module, args: tuple, named: dict[str, Any]) -> None:
+        if self._text:
+            self._recorder.hear(Site("txt", self._block), named["encoder_hidden_states"][: self._prompts])
+        if self._image:
+            self._tokens = named["hidden_states"][: self._prompts]
+
+    def attend(self, attn: nn.Module, args: tuple, named: dict[str, Any]) -> None:
+        groups = self._recorder.attended
+        if groups is not None and (self._image or self._out):
+            image, text = (named[name][: self._prompts] for name in ("hidden_states", "encoder_hidden_states"))
+            self._attention = attention_to(attn, image, text, groups)
+
+    def leave(self, _: nn.Module, args: tuple, made: tuple[Tensor | None, Tensor]) -> None:
+        if self._tokens is not None:
+            self._recorder.hear(Site("img", self._block), self._tokens, self._attention)
+        if self._out:
+            self._recorder.hear(Site("img", self._block + 1), made[1][: self._prompts], self._attention)
+        self._tokens = self._attention = None
+
+
+def attention_to(attn: Any, image: Tensor, text: Tensor, groups: Sequence[Sequence[Sequence[int]]]) -> Tensor:
+    """Return how much of each image token's attention goes to each group of text rows.
+
+    Args:
+        attn: a joint attention of diffusers.
+        image: (B, N, d) as the attention gets it.
+        text: (B, L, d)
+        groups: per prompt, groups of text rows.
+
+    Returns:
+        (B, N, most groups) float32 in 0 … 1, averaged over the heads; 0 behind a prompt's last group.
+    """
+    heads = partial(torch.unflatten, dim=-1, sizes=(attn.heads, -1))
+    norm = lambda name, x: x if getattr(attn, name) is None else getattr(attn, name)(x)  # noqa: E731
+    q = norm("norm_q", heads(attn.to_q(image)).transpose(1, 2))
+    own, other = heads(attn.to_k(image)).transpose(1, 2), heads(attn.add_k_proj(text)).transpose(1, 2)
+    k = torch.cat([norm("norm_added_k", other), norm("norm_k", own)], 2)
+    marks = q.new_zeros(len(q), 1, k.shape[2], max(map(len, groups), default=0))
+    for prompt, some in enumerate(groups):
+        for column, rows in enumerate(some):
+            marks[prompt, 0, list(rows), column] = 1
+    return F.scaled_dot_product_attention(q, k, marks.expand(-1, attn.heads, -1, -1)).float().mean(1)

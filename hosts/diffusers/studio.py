@@ -1,0 +1,132 @@
+"""The Portraits models behind one handle: conditionings to pictures through diffusers, pictures to values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from ...portraits import reader
+from ...portraits.paths import WEIGHTS
+from ...portraits.text import TextEncoders, bidirectional_row, causal_chunks, load_encoders
+from ...supsae_core.encoders.slots import rows_of
+from ...supsae_core.host import Progress
+from ..batches import alike
+from ..embedded import PortraitsText
+from . import transformer as diffusers_host
+
+TRANSFORMER = "diffusion_models/supsae_portraits_mmdit.safetensors"
+VAE = "vae/supsae_portraits_vae.safetensors"
+FILES = ("text_encoders.safetensors", TRANSFORMER, VAE, "reader.safetensors")
+
+
+class Studio(NamedTuple):
+    """All that it takes to draw and to read a portrait."""
+
+    host: PortraitsText
+    encoders: TextEncoders
+    transformer: diffusers_host.SD3Transformer2DModel
+    vae: diffusers_host.AutoencoderTiny
+    reader: reader.Reader
+
+
+def load(weights: Path | None = None) -> Studio:
+    """Load the Portraits models from a folder laid out as ``portraits/weights``, which is the default.
+
+    Raises:
+        ValueError: if a file is missing or damaged, naming it.
+    """
+    files = [(weights or WEIGHTS) / name for name in FILES]
+    for file in files:
+        if not file.is_file():
+            raise ValueError(
+                f"The Portraits weights {file} are missing. Install SupSAE again, or make them with "
+                "'python -m supsae.portraits.make.train all'."
+            )
+    try:
+        encoders = load_encoders(files[0])
+        return Studio(
+            PortraitsText(encoders),
+            encoders,
+            diffusers_host.load_transformer(files[1]),
+            diffusers_host.load_vae(files[2]),
+            reader.load(files[3]),
+        )
+    except SafetensorError as error:
+        raise ValueError(
+            f"A file in {files[0].parent} is not a whole safetensors file ({error}). Install again."
+        ) from error
+
+
+def draw(
+    studio: Studio,
+    conds: Sequence[Tensor],
+    pooled: Sequence[Tensor],
+    seeds: Sequence[int],
+    *,
+    steps: int = 16,
+    cfg: float = 3.0,
+    batch: int = 16,
+    progress: Progress | None = None,
+    step: Callable[[list[int]], diffusers_host.Step] | None = None,
+) -> np.ndarray:
+    """Draw one picture per conditioning.
+
+    Args:
+        studio: the models.
+        conds: (L, width) each; L may differ.
+        pooled: (P,) each.
+        seeds: of the noise; equal seeds start from equal noise, whatever the batch.
+        steps: of the sampler.
+        cfg: guidance against the empty prompt.
+        batch: pictures sampled together.
+        progress: called with (pictures done, pictures).
+        step: called with the indices of the pictures sampled together; what it returns may change their steps.
+
+    Returns:
+        (n, 128, 128, 3) bytes, in the order given.
+    """
+    made: dict[int, np.ndarray] = {}
+    for some in alike(conds, batch):
+        rows, vectors, own = [conds[i] for i in some], [pooled[i] for i in some], [seeds[i] for i in some]
+        pictures = _draw_alike(studio, rows, vectors, own, steps, cfg, step and step(some))
+        made.update(zip(some, pictures, strict=True))
+        if progress:
+            progress(len(made), len(conds))
+    return np.stack([made[index] for index in range(len(conds))])
+
+
+def _draw_alike(
+    studio: Studio,
+    conds: list[Tensor],
+    pooled: list[Tensor],
+    seeds: list[int],
+    steps: int,
+    cfg: float,
+    step: diffusers_host.Step | None,
+) -> np.ndarray:
+    empty = negative(studio, conds[0])
+    noise = diffusers_host.initial_noise(seeds)
+    latents = diffusers_host.sample(
+        studio.transformer, torch.stack(conds), torch.stack(pooled), empty, noise, steps=steps, cfg=cfg, step=step
+    )
+    return diffusers_host.decode(studio.vae, latents)
+
+
+def negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:
+    """Encode the empty prompt to as many rows as a conditioning has: both go through the model together."""
+    rows = rows_of(cond, studio.host.format)
+    chunks = causal_chunks([]) * (rows.causal // studio.host.format.chunk)
+    with torch.inference_mode():
+        return studio.encoders.encode_ids([chunks], [bidirectional_row([], rows.total - rows.causal)])
+
+
+def read(studio: Studio, pictures: np.ndarray) -> list[dict[str, str]]:
+    """Return, per picture (n, 128, 128, 3), category → value or ``unreadable``."""
+    pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    return [values for some in pixels.split(64) for values in studio.reader.read(some)]

@@ -1,0 +1,106 @@
+"""The door to SD3 and SD3.5 in diffusers' folder layout: their text encoders as a text host, and whole pipelines."""
+
+# diffusers' lazy package marks no name as exported, and declares its own components as unknown.
+# pyright: reportPrivateImportUsage=false
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import StableDiffusion3Pipeline
+from torch import Tensor
+
+from ...supsae_core.encoders.slots import FORMATS
+
+PARTS = {"clip_l": "", "clip_g": "_2", "t5xxl": "_3"}
+"""Encoder name of the text format → how its ``text_encoder`` and ``tokenizer`` end in a pipeline."""
+
+
+def load_pipeline(folder: Path | str, *, text_only: bool = False) -> StableDiffusion3Pipeline:
+    """Load a pipeline from a folder on this machine, onto its GPU (bfloat16) if it has one, else in float32.
+
+    Args:
+        folder: as ``save_pretrained`` writes it, with safetensors files; nothing is downloaded.
+        text_only: without transformer and auto-encoder, which are most of the memory.
+
+    Raises:
+        ValueError: if the folder holds no such pipeline.
+    """
+    kind = _kind(Path(folder))
+    if kind != "StableDiffusion3Pipeline":
+        raise ValueError(
+            f"{folder} holds {kind or 'no diffusers pipeline'}; expected a StableDiffusion3Pipeline, the folder that "
+            "model_index.json lies in."
+        )
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
+    left_out: dict[str, Any] = {"transformer": None, "vae": None} if text_only else {}
+    try:
+        pipeline = StableDiffusion3Pipeline.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, use_safetensors=True, **left_out
+        )
+    except (OSError, ValueError) as error:
+        raise ValueError(f"The pipeline in {folder} cannot be loaded: {error}") from error
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline.to(device)
+
+
+def _kind(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / "model_index.json").read_text(encoding="utf-8"))["_class_name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+class DiffusersText:
+    """A pipeline's text encoders as a ``host.TextHost``: 77 rows of CLIP, 256 of T5."""
+
+    format = FORMATS["sd3-diffusers"]
+
+    def __init__(self, pipeline: StableDiffusion3Pipeline) -> None:
+        """Take a loaded pipeline.
+
+        Raises:
+            ValueError: if it lacks one of the three encoders.
+        """
+        self.pipeline = pipeline
+        self._tokenizers = {name: getattr(pipeline, f"tokenizer{end}") for name, end in PARTS.items()}
+        missing = [name for name, end in PARTS.items() if getattr(pipeline, f"text_encoder{end}") is None]
+        if missing:
+            raise ValueError(f"This pipeline lacks the text encoder {', '.join(missing)}. Load all three.")
+
+    def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """Each word is tokenised alone; sd35_text: equal to the whole prompt in all tokenizers."""
+        return {
+            name: tuple(len(ids) for ids in tokenizer(list(words), add_special_tokens=False).input_ids) if words else ()
+            for name, tokenizer in self._tokenizers.items()
+        }
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:
+        """Encode a batch; every text has as many rows, so that none depends on its neighbours.
+
+        Raises:
+            ValueError: if a text is longer than an encoder's rows, where diffusers would cut it.
+        """
+        for text in texts:
+            self.format.require_room({name: sum(counts) for name, counts in self.counts(text.split()).items()}, text)
+        made = self.pipeline.encode_prompt(
+            list(texts),
+            list(texts),
+            list(texts),
+            do_classifier_free_guidance=False,
+            max_sequence_length=self.format.least,
+        )
+        cond, _, pooled, _ = made
+        assert cond is not None and pooled is not None
+        return list(cond.float().cpu()), list(pooled.float().cpu())
+
+    def negative(self, cond: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the empty prompt (1, L, width) and (1, P), which has as many rows as every other."""
+        conds, pooled = self.encode([""])
+        return conds[0][None], pooled[0][None]

@@ -1,0 +1,39 @@
+"""What a host must offer for capture, and the Portraits encoders as one; nodes/comfy_host adds ComfyUI's CLIP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..portraits.text import TextEncoders, load_encoders
+from ..supsae_core.encoders.slots import FORMATS
+
+
+class PortraitsText:
+    """The embedded encoders."""
+
+    format = FORMATS["portraits"]
+
+    def __init__(self, encoders: TextEncoders | None = None) -> None:
+        self._encoders = encoders or load_encoders()
+
+    def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        found = tuple(len(self._encoders.tokenizer.ids(word)) for word in words)
+        return {encoder.name: found for encoder in self.format.encoders}
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:
+        """Each text is laid out alone, so that its rows do not depend on the batch."""
+        made = (
+            [self._encoders.encode([text]) for text in texts]
+            if _uneven(self, texts)
+            else [self._encoders.encode(texts)]
+        )
+        return [row for one in made for row in one.cond], [row for one in made for row in one.pooled]
+
+
+def _uneven(host: PortraitsText, texts: Sequence[str]) -> bool:
+    longest = max((sum(host.counts(text.split())["t5"]) for text in texts), default=0)
+    return longest > host.format.chunk - 2

@@ -1,0 +1,129 @@
+"""Draw under the lock with any host: the unedited pictures once, then any number of edits held to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..supsae_core import lock
+from ..supsae_core.host import Draw, Progress
+from ..supsae_core.lock import LockConfig
+
+
+class Reference(NamedTuple):
+    """Unedited pictures and how they were sampled."""
+
+    pictures: np.ndarray
+    """(n, 128, 128, 3) bytes"""
+    velocity: Tensor
+    """(steps, n, C, h, w), guided"""
+    denoised: Tensor
+    """(steps, n, C, h, w)"""
+    seeds: tuple[int, ...]
+
+    def at(self, indices: Sequence[int]) -> Reference:
+        """Return some of them."""
+        some = list(indices)
+        seeds = tuple(self.seeds[index] for index in some)
+        return Reference(self.pictures[some], self.velocity[:, some], self.denoised[:, some], seeds)
+
+
+class Drawn(NamedTuple):
+    """Pictures under the lock."""
+
+    pictures: np.ndarray
+    """(n, 128, 128, 3) bytes, decoded from the locked latents"""
+    composites: np.ndarray
+    """the same with the reference's own pixels outside the grown masks"""
+    masks: Tensor
+    """(n, h, w)"""
+
+
+class StepKeeper:
+    """A step for ``diffusers_host.sample`` that changes nothing and keeps what the lock needs of it."""
+
+    def __init__(self) -> None:
+        self.velocity: list[Tensor] = []
+        self.denoised: list[Tensor] = []
+
+    def __call__(self, sigma: float, x: Tensor, velocity: Tensor) -> Tensor:
+        self.velocity.append(velocity)
+        self.denoised.append(x - sigma * velocity)
+        return velocity
+
+
+class Holder:
+    """A step for ``diffusers_host.sample`` that holds it to a recorded run outside a growing mask."""
+
+    def __init__(
+        self, config: LockConfig, velocity: Sequence[Tensor] | Tensor, denoised: Sequence[Tensor] | Tensor
+    ) -> None:
+        self._config, self._velocity, self._denoised = config, velocity, denoised
+        self.state = lock.start(velocity[0])
+
+    def __call__(self, sigma: float, x: Tensor, velocity: Tensor) -> Tensor:
+        done = self.state.calls
+        self.state = lock.step(self._config, self.state, x - sigma * velocity, self._denoised[done])
+        return lock.blend(self.state.mask, velocity, self._velocity[done])
+
+
+def reference(
+    draw: Draw,
+    conds: Sequence[Tensor],
+    pooled: Sequence[Tensor],
+    seeds: Sequence[int],
+    progress: Progress | None = None,
+) -> Reference:
+    """Draw unedited pictures as the host does alone, to the bit, and keep their steps."""
+    made: dict[tuple[int, ...], StepKeeper] = {}
+
+    def step(indices: list[int]) -> StepKeeper:
+        return made.setdefault(tuple(indices), StepKeeper())
+
+    pictures = draw(conds, pooled, seeds, progress=progress, step=step)
+    order = torch.tensor([index for indices in made for index in indices]).argsort()
+    velocity, denoised = (
+        torch.cat([torch.stack(getattr(one, name)) for one in made.values()], 1)[:, order]
+        for name in ("velocity", "denoised")
+    )
+    return Reference(pictures, velocity, denoised, tuple(seeds))
+
+
+def hold(
+    draw: Draw,
+    conds: Sequence[Tensor],
+    pooled: Sequence[Tensor],
+    references: Reference,
+    config: LockConfig,
+    *,
+    reach: int = 2,
+    progress: Progress | None = None,
+) -> Drawn:
+    """Draw edited conditionings with the references' seeds, held to them outside their masks.
+
+    Args:
+        draw: the host.
+        conds: (L, width) each.
+        pooled: (P,) each.
+        references: as many, of the unedited conditionings.
+        config: of the lock.
+        reach: of the composites, see ``lock.composite``.
+        progress: called with (pictures done, pictures).
+    """
+    held: dict[tuple[int, ...], Holder] = {}
+
+    def step(indices: list[int]) -> Holder:
+        velocity, denoised = references.velocity[:, indices], references.denoised[:, indices]
+        return held.setdefault(tuple(indices), Holder(config, velocity, denoised))
+
+    pictures = draw(conds, pooled, references.seeds, progress=progress, step=step)
+    masks = torch.zeros(len(conds), *references.velocity.shape[-2:], dtype=torch.bool)
+    for indices, holder in held.items():
+        masks[list(indices)] = holder.state.mask
+    after, before = torch.from_numpy(pictures).float(), torch.from_numpy(references.pictures).float()
+    composites = lock.composite(after, before, masks, reach=reach).round().byte().numpy()
+    return Drawn(pictures, composites, masks)

@@ -1,0 +1,28 @@
+"""What nodes that draw pictures themselves ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..hosts.comfyui import comfy_model
+
+
+def drawing_inputs() -> list[Any]:
+    """Return the inputs, named as the arguments of ``hosts.comfyui.drawing.drawing``."""
+    return [
+        io.Model.Input("model", tooltip="A model of the SD3 family: Stable Diffusion 3, 3.5, or Portraits."),
+        io.Conditioning.Input("positive", tooltip="The encoded prompt, unedited."),
+        io.Conditioning.Input("negative", tooltip="The encoded negative prompt."),
+        io.Vae.Input("vae", tooltip="Decodes the pictures."),
+        io.Latent.Input("latent", tooltip="Gives size and number of the pictures; what it shows is not used."),
+        io.Int.Input(
+            "seed", default=0, min=0, max=2**64 - 1, control_after_generate=False,
+            tooltip="Of the noise that every picture starts from. The same as in KSampler gives the same picture.",
+        ),
+        io.Int.Input("steps", default=16, min=1, max=1000, tooltip="Steps of a picture. 16 suit Portraits."),
+        io.Float.Input("cfg", default=3.0, min=0.0, max=100.0, step=0.1, tooltip="Guidance. 3 suits Portraits."),
+        io.Combo.Input("sampler", options=comfy_model.SAMPLERS, default="euler", tooltip="As in KSampler."),
+        io.Combo.Input("scheduler", options=comfy_model.SCHEDULERS, default="simple", tooltip="As in KSampler."),
+    ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""How the Portraits weights were made; not shipped to ComfyUI."""

@@ -1,0 +1,9 @@
+"""Where the embedded world's files lie."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+TABLE = FOLDER / "concepts.yaml"
+WEIGHTS = FOLDER / "weights"
+DICTIONARY = WEIGHTS / "supsae" / "portraits.safetensors"
+"""The dictionary that the pack ships."""

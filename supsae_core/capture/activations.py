@@ -1,0 +1,283 @@
+"""Activations on disk: samples that are summed up before they outgrow the sums, and raw rows to calibrate on.
+
+Every batch is written to a file of its own as soon as it is sampled. Once the files of the batches to fit on are
+larger than their sums would be, the sums are written and the files go: disk does not grow with the prompts any more.
+Whatever ends a run costs it the batch in flight, and going on adds up in the order in which one run does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ..encoders.sites import Site
+from ..encoders.slots import ROLES
+from ..encoders.streams import TEXT, parse, slots_of
+from . import captures
+from .captures import Capture, Entry, Plan
+from .samples import Picked, picked, recorded_rows, rows_of_part
+from .statistics import Statistics
+
+FORMAT_VERSION = 1
+SUMS = "activations-sums.safetensors"
+BATCHES = "activations-[0-9]*.safetensors"
+
+Recorded = Mapping[str, Tensor]
+"""Of a batch to fit on: part → samples (buckets, R, d). To calibrate on: site → rows (B, buckets, rows, d)."""
+
+
+class Activations:
+    """What a capture holds of the streams so far."""
+
+    def __init__(self, capture: Capture, summed: Iterable[int]) -> None:
+        self.capture, self.plan = capture, capture.plan
+        self._summed, self._fit, self._rows = list(summed), dict[Path, list[int]](), dict[int, tuple[Path, int]]()
+        self._picked = dict[tuple[Path, str], Picked]()
+
+    @property
+    def missing(self) -> list[int]:
+        """Places in the plan of the prompts that are not recorded yet."""
+        done = {*self._summed, *self._rows, *(index for some in self._fit.values() for index in some)}
+        return [index for index in range(len(self.plan.entries)) if index not in done]
+
+    def add(self, indices: Sequence[int], tensors: Recorded) -> None:
+        """Keep a batch: prompts of one set, all to fit on or none.
+
+        Raises:
+            OSError: with a sentence, if the disk is full; what was there is kept.
+        """
+        there = [int(file.stem.split("-")[1]) for file in self.capture.folder.glob(BATCHES)]
+        file = self.capture.folder / f"activations-{max(there, default=-1) + 1:06d}.safetensors"
+        captures.store(file, {name: tensor.contiguous() for name, tensor in tensors.items()}, metadata(indices))
+        self.take(file, indices)
+        if sum(one.stat().st_size for one in self._fit) > self._sums_size:
+            self.fold()
+
+    @cached_property
+    def _sums_size(self) -> int:
+        return sums_size(self.plan)
+
+    def take(self, file: Path, indices: Sequence[int]) -> None:
+        """Count a batch's file as there."""
+        if self.plan.entries[indices[0]].set == "fit":
+            self._fit[file] = list(indices)
+        else:
+            self._rows.update({index: (file, place) for place, index in enumerate(indices)})
+
+    def fold(self) -> None:
+        """Write the sums, and remove the batches that are in them."""
+        assert self.plan.sampling is not None
+        sums = {name: self.sums(name) for name in self.plan.sampling.parts(self.plan.format)}
+        self._summed += [index for some in self._fit.values() for index in some]
+        write_sums(self.capture, sums, self._summed)
+        for file in self._fit:
+            file.unlink()
+        self._fit.clear()
+        self._picked.clear()
+
+    def sums(self, name: str) -> tuple[Statistics, ...]:
+        """Sum up a part, at every noise level.
+
+        Raises:
+            ValueError: if a file is damaged, or an encoder spells a phrase in two ways.
+        """
+        found = read_sums(self.capture, name)
+        for file, indices in self._fit.items():
+            rows, chosen = _tensor(file, name), self._chosen(file, indices, name)
+            _check_lengths(self.plan, found[0], chosen)
+            for statistics, level in zip(found, rows, strict=True):
+                padded = _padded(level, chosen.lengths, statistics.token.shape[2])
+                statistics.scatter(chosen.folds, chosen.slots, chosen.labels, padded, chosen.lengths)
+        return found
+
+    def rows(self, index: int, site: Site) -> Tensor:
+        """Return the raw rows (buckets, rows, d) of a prompt to calibrate on."""
+        file, place = self._rows[index]
+        return _tensor(file, str(site), place).float()
+
+    def batches(self) -> dict[Path, list[int]]:
+        """Return the files of all batches that are not in the sums, and the prompts in them."""
+        kept: dict[Path, list[int]] = {}
+        for index, (file, _) in self._rows.items():
+            kept.setdefault(file, []).append(index)
+        return {**self._fit, **kept}
+
+    @property
+    def summed(self) -> list[int]:
+        """The prompts that are in the sums on disk."""
+        return self._summed
+
+    def _chosen(self, file: Path, indices: Sequence[int], name: str) -> Picked:
+        """Parts of the same rows take the same samples, whatever their site."""
+        key = (file, parse(name)[1])
+        if key not in self._picked:
+            prompts = self.capture.pick(indices)
+            longest = max(recorded_rows(self.plan, name, row) for row in prompts)
+            self._picked[key] = picked(self.plan, name, prompts, longest)
+        return self._picked[key]
+
+
+def _check_lengths(plan: Plan, statistics: Statistics, chosen: Picked) -> None:
+    known = statistics.lengths.clone()
+    for slot, length in zip(chosen.slots.tolist(), chosen.lengths.tolist(), strict=True):
+        if int(known[slot]) not in (0, length):
+            raise ValueError(
+                f"The text encoder spells the phrase {plan.table.phrases[slot].text!r} with {int(known[slot])} tokens "
+                f"in one prompt and {length} in another. Word it without marks or brackets."
+            )
+        known[slot] = length
+
+
+def load(capture: Capture) -> Activations:
+    """Open what a capture recorded so far.
+
+    Raises:
+        ValueError: if it is a capture without activations, a file is damaged, or its format is newer.
+    """
+    if capture.plan.sampling is None:
+        raise ValueError(f"The capture in {capture.folder} holds no activations. Run Capture Activations.")
+    found = Activations(capture, _prompts(capture.folder / SUMS) if (capture.folder / SUMS).exists() else ())
+    for file in sorted(capture.folder.glob(BATCHES)):
+        indices = _prompts(file)
+        if set(indices) <= set(found.summed):  # it is in the sums; only removing it was cut off
+            file.unlink()
+        else:
+            found.take(file, indices)
+    return found
+
+
+def start(folder: str | Path, plan: Plan, *, limit: int | None = None) -> Capture:
+    """Begin a capture of activations, or go on with the one that is there; ``captures.start`` with all it will hold."""
+    return captures.start(folder, plan, limit=limit, beside=size(plan))
+
+
+def size(plan: Plan) -> int:
+    """Return the bytes that activations will take at most, before they are captured."""
+    sampling = plan.sampling
+    assert sampling is not None
+    sites, parts = {site: name for name, site in sampling.parts(plan.format).items()}, sampling.parts(plan.format)
+    samples = sum(_most_samples(plan, name, entry) for entry in plan.entries if entry.set == "fit" for name in parts)
+    rows = sum(
+        rows_of_part(sampling, parse(name)[1], captures.cond_rows(plan.format, entry), entry)
+        for entry in plan.entries
+        if entry.set != "fit"
+        for name in sites.values()
+    )
+    numbers = sampling.buckets * sampling.hidden
+    # While sums are written, the old ones and batches as large as they are there beside them.
+    return min(4 * numbers * samples, 3 * sums_size(plan)) + 2 * numbers * rows
+
+
+def sums_size(plan: Plan) -> int:
+    """Return the bytes of the sums."""
+    assert plan.sampling is not None
+    with torch.device("meta"):
+        some = [one for name in plan.sampling.parts(plan.format) for one in empty_sums(plan, name)]
+    return sum(getattr(one, f.name).nbytes for one in some for f in fields(one))
+
+
+def _most_samples(plan: Plan, name: str, entry: Entry) -> int:
+    """Return how many rows a part keeps of a prompt to fit on, at most."""
+    assert plan.sampling is not None
+    rows, mentions = parse(name)[1], entry.prompt.mentions
+    if rows not in TEXT:
+        return rows_of_part(plan.sampling, rows, 0, entry)
+    counts, chunks = entry.counts[_spelling(plan, rows)[0]], captures.cond_rows(plan.format, entry) // plan.format.chunk
+    tokens = sum(sum(counts[mention.start : mention.stop]) for mention in mentions)
+    return tokens + len(mentions) + len(ROLES) * chunks  # what a role hears changes behind a mention and in a new chunk
+
+
+def _spelling(plan: Plan, rows: str) -> list[str]:
+    """Return the encoders that wrote the causal or the other rows."""
+    return [encoder.name for encoder in plan.format.encoders if encoder.causal == (rows == "causal")]
+
+
+def empty_sums(plan: Plan, name: str) -> tuple[Statistics, ...]:
+    """Return a part's sums over no prompts."""
+    sampling, rows = plan.sampling, parse(name)[1]
+    assert sampling is not None
+    tokens = max(plan.longest(encoder) for encoder in _spelling(plan, rows)) if rows in TEXT else 1
+    slots = slots_of(name, plan.table) or sampling.tokens
+    return tuple(
+        Statistics.zeros(slots, len(plan.table), tokens, sampling.hidden, moment=False) for _ in range(sampling.buckets)
+    )
+
+
+def read_sums(capture: Capture, name: str) -> tuple[Statistics, ...]:
+    """Read a part's sums from the disk; over no prompts if none are there yet."""
+    file, found = capture.folder / SUMS, empty_sums(capture.plan, name)
+    if not file.exists():
+        return found
+    names = [f.name for f in fields(Statistics)]
+    read = tuple(
+        Statistics(**{field: _tensor(file, f"{name}#{bucket}.{field}") for field in names})
+        for bucket in range(len(found))
+    )
+    pairs = [(getattr(a, field), getattr(b, field)) for a, b in zip(read, found, strict=True) for field in names]
+    if any(one.shape != wanted.shape for one, wanted in pairs):
+        raise ValueError(f"{file} does not fit its capture. Delete it and run Capture Activations again.")
+    return read
+
+
+def write_sums(capture: Capture, sums: Mapping[str, tuple[Statistics, ...]], indices: Sequence[int]) -> None:
+    """Write the sums of all parts over some prompts."""
+    tensors = {
+        f"{name}#{bucket}.{f.name}": getattr(one, f.name)
+        for name, some in sums.items()
+        for bucket, one in enumerate(some)
+        for f in fields(one)
+    }
+    captures.store(capture.folder / SUMS, tensors, metadata(sorted(indices)))
+
+
+def _padded(rows: Tensor, lengths: Tensor, tokens: int) -> Tensor:
+    """Return rows (R, d) as samples (n, T, d)."""
+    inside = torch.arange(tokens) < lengths[:, None]
+    made = rows.new_zeros(len(lengths), tokens, rows.shape[1])
+    made[inside] = rows
+    return made
+
+
+def metadata(indices: Sequence[int]) -> dict[str, str]:
+    """Return what is written into a file's header of the prompts in it."""
+    return {"format_version": str(FORMAT_VERSION), "prompts": json.dumps(list(indices))}
+
+
+def _prompts(file: Path) -> list[int]:
+    """Return the prompts in a file.
+
+    Raises:
+        ValueError: if it is damaged, or its format is newer.
+    """
+    with _opened(file) as opened:
+        header = opened.metadata() or {}
+        version, indices = int(header["format_version"]), json.loads(header["prompts"])
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"{file} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. Update SupSAE."
+        )
+    return indices
+
+
+def _tensor(file: Path, name: str, place: int | None = None) -> Tensor:
+    """Return a tensor of a file, or one slice of its first axis."""
+    with _opened(file) as opened:
+        return opened.get_tensor(name) if place is None else opened.get_slice(name)[place]
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    try:
+        with safe_open(file, "pt") as opened:
+            yield opened
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise ValueError(f"{file} is damaged ({error!r}). Delete it and run Capture Activations again.") from error

@@ -1,0 +1,140 @@
+"""What a prompt's recorded rows give the slots of a part: the rows of every phrase and role, and their company."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..encoders.slots import Layout, company, layout_of, rows_of
+from ..encoders.streams import TEXT, layout_of_rows, parse
+from .captures import Encoded, Entry, Plan
+from .sampling import Sampling
+from .statistics import fold_of
+
+
+class Sample(NamedTuple):
+    """What one slot takes from the recorded rows of one prompt."""
+
+    slot: int
+    company: Tensor
+    """(K,)"""
+    rows: tuple[int, ...]
+    tokens: bool
+    """whether every row is a token of the slot; otherwise their mean is the one token"""
+
+
+class Picked(NamedTuple):
+    """The samples of a batch as arrays: n samples of R rows in all, from the recorded rows of B prompts."""
+
+    source: Tensor
+    """(m,) recorded row, those of all prompts counted through"""
+    target: Tensor
+    """(m,) row among R that it is added to"""
+    weight: Tensor
+    """(m,)"""
+    folds: Tensor
+    """(n,)"""
+    slots: Tensor
+    """(n,)"""
+    labels: Tensor
+    """(n, K)"""
+    lengths: Tensor
+    """(n,) tokens, R in all"""
+
+    def reduce(self, rows: Tensor) -> Tensor:
+        """Return the samples (R, d) of recorded rows (B, rows, d), on their device."""
+        flat = rows.flatten(0, 1)
+        source, target, weight = (one.to(flat.device) for one in self[:3])
+        made = flat.new_zeros(int(self.lengths.sum()), flat.shape[1])
+        return made.index_add_(0, target, flat[source] * weight[:, None])
+
+
+def layouts(plan: Plan, row: Encoded) -> dict[str, Layout | None]:
+    """Return who stands where in the causal and in the other rows of a prompt."""
+    found = layout_of(plan.format, plan.table, row.entry.prompt, row.entry.counts, rows_of(row.cond, plan.format))
+    return {rows: layout_of_rows(rows, plan.format, found) for rows in TEXT}
+
+
+def attended(plan: Plan, row: Encoded) -> list[tuple[int, ...]]:
+    """Return the text rows of every mention, those of all encoders together; none of one that was cut off."""
+    both = [one for one in layouts(plan, row).values() if one]
+    return [
+        tuple(row for one in both for span in one.spans[place : place + 1] for row in span.rows)
+        for place in range(len(row.entry.prompt.mentions))
+    ]
+
+
+def samples(plan: Plan, name: str, row: Encoded) -> list[Sample]:
+    """Return what the slots of a part take from the recorded rows of a prompt."""
+    assert plan.sampling is not None
+    _, rows = parse(name)
+    support = row.entry.prompt.support(plan.table)
+    said = torch.zeros(len(plan.table))
+    said[list(support)] = 1
+    if rows == "mean":
+        return [Sample(0, said, (0,), True)]
+    if rows == "positions":
+        return [Sample(token, said, (token,), True) for token in range(plan.sampling.tokens)]
+    if rows == "attention":
+        heard = attended(plan, row)
+        return [
+            Sample(mention.phrase, said.index_fill(0, torch.tensor(concept), 0), (place,), True)
+            for place, (mention, concept) in enumerate(zip(row.entry.prompt.mentions, support, strict=True))
+            if heard[place]
+        ]
+    found = layouts(plan, row)[rows]
+    chunk = plan.format.chunk if rows == "causal" else None
+    return [] if found is None else _text_samples(plan, found, support, len(row.cond), chunk)
+
+
+def _text_samples(plan: Plan, found: Layout, support: Sequence[int], total: int, chunk: int | None) -> list[Sample]:
+    """Rows of a role that have one company are one sample: their mean.
+
+    Inside the model all rows hear one another, and still the causal ones say best what their encoder let them hear:
+    on Portraits the concepts before a row leave 0.14, 0.43 and 0.84 of the variance in blocks 0, 1 and 2, all concepts
+    0.86, 0.80 and 0.99.
+    """
+    labels = company(found.spans, support, len(plan.table), total, chunk)
+    made = [Sample(span.phrase, labels[span.rows[0]], span.rows, True) for span in found.spans]
+    for role, rows in enumerate(found.roles, len(plan.table.phrases)):
+        heard: dict[tuple[float, ...], list[int]] = {}
+        for row in rows:
+            heard.setdefault(tuple(labels[row].tolist()), []).append(row)
+        made += [Sample(role, torch.tensor(one), tuple(some), False) for one, some in heard.items()]
+    return made
+
+
+def picked(plan: Plan, name: str, rows: Sequence[Encoded], length: int) -> Picked:
+    """Return what a batch's prompts give a part, with ``length`` recorded rows for each of them."""
+    found = [(prompt * length, row, one) for prompt, row in enumerate(rows) for one in samples(plan, name, row)]
+    source, target, weight, lengths, total = [], [], [], [], 0
+    for first, _, one in found:
+        count = len(one.rows) if one.tokens else 1
+        source += [first + row for row in one.rows]
+        target += [total + i if one.tokens else total for i in range(len(one.rows))]
+        weight += [count / len(one.rows)] * len(one.rows)
+        lengths.append(count)
+        total += count
+    return Picked(
+        torch.tensor(source, dtype=torch.int64),
+        torch.tensor(target, dtype=torch.int64),
+        torch.tensor(weight),
+        torch.tensor([fold_of(row.entry.prompt.text) for _, row, _ in found], dtype=torch.int64),
+        torch.tensor([one.slot for *_, one in found], dtype=torch.int64),
+        torch.stack([one.company for *_, one in found]) if found else torch.zeros(0, len(plan.table)),
+        torch.tensor(lengths, dtype=torch.int64),
+    )
+
+
+def recorded_rows(plan: Plan, name: str, row: Encoded) -> int:
+    """Return how many rows are recorded of a prompt for a part."""
+    assert plan.sampling is not None
+    return rows_of_part(plan.sampling, parse(name)[1], len(row.cond), row.entry)
+
+
+def rows_of_part(sampling: Sampling, rows: str, text: int, entry: Entry) -> int:
+    image = {"mean": 1, "attention": len(entry.prompt.mentions), "positions": sampling.tokens}
+    return image.get(rows, text)

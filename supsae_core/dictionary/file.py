@@ -1,0 +1,205 @@
+"""The dictionary's file: one ``.safetensors`` whose header rebuilds it; ``load`` is the exact inverse of ``save``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..encoders.slots import FORMATS, ROLES, TextFormat
+from ..encoders.streams import slots_of
+from ..table import concepts
+from ..table.concepts import ConceptTable
+from .model import POOLED, Codes, Dictionary, Part
+from .report_shapes import readable
+
+FORMAT_VERSION = 1
+KIND = "supsae.dictionary"
+_Held = TypeVar("_Held", bound=Codes)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a dictionary file says of itself; fields as in ``Dictionary``."""
+
+    table: ConceptTable
+    format: TextFormat
+    parts: tuple[str, ...]
+    identified: tuple[bool, ...]
+    slider: tuple[tuple[float, float], ...]
+    provenance: Mapping[str, Any]
+    report: Mapping[str, Any]
+    streams: tuple[str, ...]
+    centres: tuple[float, ...]
+
+
+def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
+    """Write one ``.safetensors`` file, whole or not at all; ``load`` is the exact inverse."""
+    held = dict(dictionary.parts) | {
+        f"{name}#{bucket}": codes
+        for name, all_codes in dictionary.streams.items()
+        for bucket, codes in enumerate(all_codes)
+    }
+    tensors = {f"{name}.{f.name}": _packed(getattr(one, f.name)) for name, one in held.items() for f in fields(one)}
+    header = {
+        "table": dictionary.table.to_json(),
+        "format": dictionary.format.name,
+        "parts": list(dictionary.parts),
+        "streams": list(dictionary.streams),
+        "centres": list(dictionary.centres),
+        "identified": list(dictionary.identified),
+        "slider": [list(knot) for knot in dictionary.slider],
+        "provenance": dict(dictionary.provenance),
+        "report": dict(dictionary.report),
+    }
+    metadata = {"kind": KIND, "format_version": str(FORMAT_VERSION), "header": json.dumps(header, ensure_ascii=False)}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    part = Path(f"{path}.part")
+    save_file(tensors, part, metadata=metadata)
+    part.replace(path)
+
+
+def load_dictionary(path: str | Path) -> Dictionary:
+    """Read a dictionary file.
+
+    Raises:
+        ValueError: if the file is missing, truncated, of another kind, or of a newer format; says which.
+    """
+    found, tensors = _read(Path(path), whole=True)
+    try:
+        dictionary = _build(found, tensors)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _lacking(Path(path), error) from error
+    _check_shapes(Path(path), dictionary)
+    return dictionary
+
+
+def read_header(path: str | Path) -> Header:
+    """Read what a dictionary file says of itself, no tensor of it: of a file of any size in milliseconds.
+
+    Raises:
+        ValueError: as ``load``, but for tensors that do not fit.
+    """
+    return _read(Path(path), whole=False)[0]
+
+
+def _read(path: Path, *, whole: bool) -> tuple[Header, dict[str, Tensor]]:
+    if not path.is_file():
+        raise ValueError(f"There is no dictionary file {path.name!r} in {path.parent}.")
+    try:
+        with safe_open(path, "pt") as file:
+            found = _header(path, file.metadata() or {})
+            tensors = {key: file.get_tensor(key) for key in file.keys()} if whole else {}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"{path.name!r} is not a whole safetensors file ({error}). Copy or download it again."
+        ) from error
+    try:
+        return _parsed(found), tensors
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise _lacking(path, error) from error
+
+
+def _lacking(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"The dictionary {path.name!r} lacks something it should hold: {error}.")
+
+
+def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    if metadata.get("kind") != KIND:
+        raise ValueError(
+            f"{path.name!r} is not a SupSAE dictionary. Choose a file made by the Fit node or 'supsae fit'."
+        )
+    try:
+        version, header = int(metadata["format_version"]), json.loads(metadata["header"])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise ValueError(f"The dictionary {path.name!r} has a damaged header: {error}. Download it again.") from error
+    if not isinstance(header, dict):
+        raise ValueError(f"The dictionary {path.name!r} has a damaged header: no JSON object. Download it again.")
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"The dictionary {path.name!r} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. "
+            "Update SupSAE."
+        )
+    if str(header.get("format")) not in FORMATS:
+        raise ValueError(
+            f"The dictionary {path.name!r} is for text of the format {header.get('format')!r}; this SupSAE knows "
+            f"{', '.join(FORMATS)}. Update SupSAE."
+        )
+    return header
+
+
+def _parsed(header: Mapping[str, Any]) -> Header:
+    table = concepts.from_mapping(header["table"])
+    if len(header["identified"]) != len(table.categories):
+        raise TypeError(f"'identified' for each of {len(table.categories)} categories")
+    if not all(isinstance(header[key], dict) for key in ("provenance", "report")):
+        raise TypeError("'provenance' and 'report' as JSON objects")
+    return Header(
+        table=table,
+        format=FORMATS[header["format"]],
+        parts=tuple(header["parts"]),
+        identified=tuple(bool(one) for one in header["identified"]),
+        slider=tuple((float(s), float(a)) for s, a in header["slider"]),
+        provenance=header["provenance"],
+        report=readable(header["report"]),
+        streams=tuple(header.get("streams", ())),
+        centres=tuple(float(one) for one in header.get("centres", ())),
+    )
+
+
+def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
+    def held(kind: type[_Held], name: str) -> _Held:
+        return kind(**{f.name: _unpacked(tensors[f"{name}.{f.name}"]) for f in fields(kind)})
+
+    return Dictionary(
+        table=header.table,
+        format=header.format,
+        parts={name: held(Part, name) for name in header.parts},
+        identified=header.identified,
+        slider=header.slider,
+        provenance=header.provenance,
+        report=header.report,
+        streams={
+            name: tuple(held(Codes, f"{name}#{bucket}") for bucket in range(len(header.centres)))
+            for name in header.streams
+        },
+        centres=header.centres,
+    )
+
+
+def _check_shapes(path: Path, dictionary: Dictionary) -> None:
+    """Refuse tensors that do not fit the header's table and format."""
+    slots = len(dictionary.table.phrases) + len(ROLES)
+    wanted = {one.name: (slots, one.last - one.first) for one in dictionary.format.encoders}
+    wanted[POOLED] = (1, dictionary.format.pooled)
+    found = {name: (*part.lengths.shape, part.decoder.shape[1]) for name, part in dictionary.parts.items()}
+    size = len(dictionary.table)
+    if found != wanted or any(part.shared.shape[1] != size for part in dictionary.parts.values()):
+        raise ValueError(
+            f"The tensors of {path.name!r} do not fit its own table of {size} concepts and the format "
+            f"{dictionary.format.name!r}: slots and widths are {found} instead of {wanted}. Fit or download it again."
+        )
+    for name, some in dictionary.streams.items():
+        expected = slots_of(name, dictionary.table)
+        if any(expected not in (None, len(one.lengths)) or one.shared.shape[1] != size for one in some):
+            raise ValueError(
+                f"The tensors of {name!r} in {path.name!r} do not fit its own table of {size} concepts. Fit or "
+                "download it again."
+            )
+
+
+def _packed(tensor: Tensor) -> Tensor:
+    """Return a copy in half precision where that loses nothing: fitting rounds codes and decoder to it."""
+    half = tensor.half()
+    return (half if tensor.is_floating_point() and torch.equal(half.float(), tensor) else tensor).clone().contiguous()
+
+
+def _unpacked(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor

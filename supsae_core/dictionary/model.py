@@ -1,0 +1,148 @@
+"""The dictionary: sparse concept codes and the decoders that turn a prompt's codes into features.
+
+Letters (science.md): K concepts, S slots (phrases, then roles), T tokens, r code width, d columns, a (K,) company.
+A row of slot s, token j in company a decodes as  x̂ = origin + (constant[s, j] + (a − mean_label[s]) effect[s]) decoder,
+with effect[s] = shared[group of s] + own[s].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..encoders.slots import ROLES, TextFormat
+from ..table.concepts import ConceptTable
+
+POOLED = "pooled"
+"""Name of the part that holds the pooled vector: one slot, whose company is everything written."""
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Codes and decoder of one set of slots: all that decoding and steering need."""
+
+    origin: Tensor
+    """(d,) mean of all slots' tokens"""
+    decoder: Tensor
+    """(r, d) rows are orthonormal up to rounding"""
+    constant: Tensor
+    """(S, T, r) codes of the slots' mean tokens"""
+    shared: Tensor
+    """(groups, K, r) effect of company, shared by the concepts of a category; one group per role"""
+    own: Tensor
+    """(S, K, r) what a slot's effects deviate by"""
+    mean_label: Tensor
+    """(S, K) mean company the constants refer to"""
+    lengths: Tensor
+    """(S,) tokens of a slot, 0 if it never occurred"""
+    group: Tensor
+    """(S,) group of a slot"""
+    gain: Tensor
+    """(K,) calibration: strength 1 times this is the effect of writing the word"""
+
+    def effect(self, slot: int) -> Tensor:
+        """Return (K, r): what each concept of the company adds to the slot's code."""
+        return self.shared[self.group[slot]] + self.own[slot]
+
+    def code(self, slot: int, token: int, company: Tensor) -> Tensor:
+        """Return the code (r,) of one token of a slot in a company (K,)."""
+        return self.constant[slot, token] + (company - self.mean_label[slot]) @ self.effect(slot)
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Return features (…, d) of codes (…, r)."""
+        return self.origin + code @ self.decoder
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Return the codes (…, r) nearest to features (…, d)."""
+        return (rows - self.origin) @ self.decoder.T
+
+
+@dataclass(frozen=True)
+class Part(Codes):
+    """One text encoder's codes (or the pooled vector's), and what reading them back out of rows needs."""
+
+    within: Tensor
+    """(r, r) whitens the tokens of one slot, whatever their company"""
+    rest: Tensor
+    """(r, r) whitens what company leaves unexplained"""
+    around: Tensor
+    """(r, r) whitens all tokens"""
+    middle: Tensor
+    """(r,) mean code of the tokens of concepts"""
+    threshold: Tensor
+    """(2,) least score at which a phrase counts as found, before and after its company is known"""
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """What artists share: the table, one part per encoder and the pooled vector's, and where it all comes from."""
+
+    table: ConceptTable
+    format: TextFormat
+    parts: Mapping[str, Part]
+    identified: tuple[bool, ...]
+    """Per category: whether capture saw prompts without it, so that writing and removing it can be told apart."""
+    slider: tuple[tuple[float, float], ...]
+    """Knots (slider position, strength) of the monotone map from slider units to applied strength."""
+    provenance: Mapping[str, Any]
+    """JSON: fingerprint, prompts, held-out pairs, dtype, version, licence."""
+    report: Mapping[str, Any]
+    """JSON: what fitting measured; of a file, what is readable of it."""
+    streams: Mapping[str, tuple[Codes, ...]] = field(default_factory=dict)
+    """Part of a stream inside the model (``streams.py``), e.g. ``txt@3/other`` → its codes at every noise level."""
+    centres: tuple[float, ...] = ()
+    """Noise levels of the streams' codes, falling; between two of them they are interpolated linearly."""
+
+    @cached_property
+    def codes(self) -> Tensor:
+        """(K, Σ r): the code of every concept, its first phrase's mean token about its category's, all encoders."""
+        parts = [part for name, part in self.parts.items() if name != POOLED]
+        slots = [
+            first if slot is None else slot for slot, first in zip(self.writes, self.table.first_phrase, strict=True)
+        ]
+        return torch.cat([_centred_codes(self.table, part, slots) for part in parts], 1)
+
+    def role(self, name: str) -> int:
+        """Return the slot number of a role."""
+        return len(self.table.phrases) + ROLES.index(name)
+
+    def strength(self, slider: float) -> float:
+        """Map a slider position to the strength to apply: piecewise linear, continued beyond the last knot."""
+        knots = [(0.0, 0.0), *self.slider]
+        pairs = list(zip(knots, knots[1:], strict=False))
+        (s0, a0), (s1, a1) = next((pair for pair in pairs if slider <= pair[1][0]), pairs[-1])
+        return a0 + (slider - s0) * (a1 - a0) / (s1 - s0)
+
+    @cached_property
+    def writes(self) -> tuple[int | None, ...]:
+        """Per concept, the slot an edit writes: its first phrase that was captured in every encoder, or None."""
+        lengths = [part.lengths[: len(self.table.phrases)] for name, part in self.parts.items() if name != POOLED]
+        captured = (torch.stack(lengths) > 0).all(0).tolist()
+        slots = [[i for i, p in enumerate(self.table.phrases) if p.concept == c] for c in range(len(self.table))]
+        return tuple(next((slot for slot in some if captured[slot]), None) for some in slots)
+
+    def phrase(self, concept: int) -> int:
+        """Return the slot that an edit writes for a concept.
+
+        Raises:
+            ValueError: if the concept was never captured.
+        """
+        slot = self.writes[concept]
+        if slot is None:
+            raise ValueError(
+                f"{str(self.table.concepts[concept])!r} was never written in the captured prompts. "
+                "Capture more prompts and fit again."
+            )
+        return slot
+
+
+def _centred_codes(table: ConceptTable, part: Part, slots: Sequence[int]) -> Tensor:
+    means = torch.stack([part.constant[slot, : max(int(part.lengths[slot]), 1)].mean(0) for slot in slots])
+    for members in table.categories.values():
+        means[list(members)] -= means[list(members)].mean(0)
+    return means

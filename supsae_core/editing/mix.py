@@ -1,0 +1,187 @@
+"""The mix: what an artist wants of every category, as one small JSON text that a workflow stores.
+
+``{"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null}, "eyes": {"keep": true}}}``: a
+category that is absent is left alone. Names, not numbers, so a mix outlives a re-fit; they are checked when it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..dictionary.model import Dictionary
+from .edits import STRENGTHS, AnyEdit, Clear, Keep, Turn, aim
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Say:
+    """Say this concept of a category; above strength 1 more of it, also where it is said already."""
+
+    concept: str | None
+    """its name without the category; None is to say nothing of the category"""
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Keep a category as it is."""
+
+
+Row = Say | Lock
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What is wanted, category by category, in the order of writing."""
+
+    rows: Mapping[str, Row] = field(default_factory=dict)
+
+
+def parse(text: str) -> Mix:
+    """Read a mix; nothing at all and ``{}`` change nothing. ``dump`` writes what is read back as the same mix.
+
+    Raises:
+        ValueError: naming the category, what stands there, what may, and the remedy.
+    """
+    if not text.strip():
+        return Mix()
+    try:
+        data = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number, parse_int=_whole)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"The mix is not readable JSON (line {error.lineno}, column {error.colno}: {error.msg}). {_REMEDY}"
+        ) from error
+    except RecursionError as error:
+        raise ValueError(f"The mix is not readable JSON: it is nested too deeply. {_REMEDY}") from error
+    if data == {}:
+        return Mix()
+    if not isinstance(data, dict):
+        raise ValueError(f"The mix must be a JSON object, not {_shown(data)}. {_REMEDY}")
+    _check_version(data)
+    _check_keys(data, {"version", "mix"}, "The mix")
+    rows = data.get("mix", {})
+    if not isinstance(rows, dict):
+        raise ValueError(f"The 'mix' must be a JSON object with a row per category, not {_shown(rows)}. {_REMEDY}")
+    return Mix({category: _row(category, row) for category, row in rows.items()})
+
+
+def dump(mix: Mix) -> str:
+    """Return a mix as text on one line; of nothing, ``{}``."""
+    if not mix.rows:
+        return "{}"
+    rows = {category: _plain(row) for category, row in mix.rows.items()}
+    return json.dumps({"version": VERSION, "mix": rows}, ensure_ascii=False)
+
+
+def edits(mix: Mix) -> tuple[AnyEdit, ...]:
+    """Return the edits that make a mix; a row at strength 0 is none, and nothing is kept where nothing changes."""
+    rows = {category: row for category, row in mix.rows.items() if isinstance(row, Lock) or row.strength}
+    changing = any(isinstance(row, Say) for row in rows.values())
+    return tuple(_edit(category, row) for category, row in rows.items()) if changing else ()
+
+
+def check(dictionary: Dictionary, mix: Mix) -> None:
+    """Refuse what a dictionary does not know, in any row, whatever its strength.
+
+    Raises:
+        ValueError: naming the nearest concepts or the categories there are; or if a concept was never captured, or a
+            category has two rows, spelled differently.
+    """
+    spellings: dict[str, str] = {}
+    for category, row in mix.rows.items():
+        index, meant, _ = aim(dictionary.table, _edit(category, row))
+        if meant in spellings:
+            raise ValueError(
+                f"The mix has two rows for the category {meant!r}: {spellings[meant]!r} and {category!r}. Keep one."
+            )
+        spellings[meant] = category
+        if index is not None and isinstance(row, Say) and row.strength:
+            dictionary.phrase(index)
+
+
+_REMEDY = 'Write for example {"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}}}, or {} to change nothing.'
+
+
+def _edit(category: str, row: Row) -> AnyEdit:
+    if isinstance(row, Lock):
+        return Keep(category)
+    return Clear(category, row.strength) if row.concept is None else Turn(f"{category}: {row.concept}", row.strength)
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return {"keep": True} if isinstance(row, Lock) else {"say": row.concept, "strength": row.strength}
+
+
+def _row(category: str, row: object) -> Row:
+    what = f"The row {category!r} of the mix"
+    if not isinstance(row, dict) or not row:
+        raise ValueError(
+            f'{what} must be {{"say": …, "strength": …}} or {{"keep": true}}, not {_shown(row)}. Leave the category '
+            "out to leave it alone."
+        )
+    _check_keys(row, {"say", "strength", "keep"}, what)
+    if "keep" in row:
+        if len(row) > 1:
+            raise ValueError(f"{what} says both to keep the category and to change it. Remove 'keep', or the rest.")
+        if row["keep"] is not True:
+            raise ValueError(f"'keep' of {category!r} must be true, not {_shown(row['keep'])}. Or leave it out.")
+        return Lock()
+    if "say" not in row:
+        raise ValueError(f'{what} has a strength and nothing to say. Add "say" with a concept, or null for nothing.')
+    if row["say"] is not None and not (isinstance(row["say"], str) and row["say"].strip()):
+        raise ValueError(
+            f"'say' of {category!r} must be the name of one of its concepts, or null for nothing, not "
+            f"{_shown(row['say'])}."
+        )
+    return Say(row["say"], _strength(category, row.get("strength", 1.0)))
+
+
+def _strength(category: str, value: object) -> float:
+    low, high = STRENGTHS
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(
+            f"The strength of {category!r} must be a number from {low:g} to {high:g}, not {_shown(value)}. 1 is "
+            "writing the word, 0 changes nothing."
+        )
+    return float(value)
+
+
+def _check_version(data: Mapping[str, Any]) -> None:
+    version = data.get("version")
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        said = f"not {_shown(version)}" if "version" in data else "and it is missing"
+        raise ValueError(f"The 'version' of the mix must be {VERSION}, {said}. {_REMEDY}")
+    if version > VERSION:
+        raise ValueError(f"The mix has version {version}; this SupSAE reads up to {VERSION}. Update SupSAE.")
+
+
+def _check_keys(data: Mapping[str, Any], legal: set[str], what: str) -> None:
+    if unknown := [key for key in data if key not in legal]:
+        raise ValueError(f"{what} has an unknown key {unknown[0]!r}. Keys are: {', '.join(sorted(legal))}.")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{key!r} stands twice in the mix. Write it once.")
+        found[key] = value
+    return found
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number that a mix can hold. Write a strength such as 0.8.")
+
+
+def _whole(digits: str) -> int:
+    return int(digits) if len(digits) <= 20 else int(_no_number(f"{digits[:20]}…"))  # int refuses thousands of digits
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if isinstance(value, float) and not math.isfinite(value) else json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"

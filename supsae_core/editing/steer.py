@@ -1,0 +1,208 @@
+"""An edit inside the model: what it adds at which site, and at which blocks it is put in and taken out again.
+
+``txt@0`` is the conditioning behind the context embedder, so an edit of it follows from the conditioning's own; other
+blocks need codes captured there. One edit is put into one stream once: at the first chosen block it is added, and the
+residual stream carries it on to the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..dictionary.model import Codes, Dictionary
+from ..encoders.sites import Site
+from ..encoders.streams import IMAGE, TEXT, layout_of_rows, name_of
+from ..reading.readout import Reading
+from . import protect
+from .apply import additive_step, cond_step, off_of, pooled_step, text_step
+from .edits import Change
+from .windows import Window
+
+COND, POOLED, EMBEDDED = Site("cond"), Site("pooled"), Site("txt", 0)
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where and when edits act."""
+
+    sites: tuple[Site, ...] = (COND, POOLED)
+    window: Window = Window()
+    everywhere: bool = False
+    """in the negative prompt too, where it says something of the category"""
+    inside: bool = False
+    """taken out again behind the chosen blocks; otherwise it stays to the end"""
+
+    def __post_init__(self) -> None:
+        texts = [site for site in self.sites if site.kind == "txt"]
+        if COND in self.sites and texts:
+            raise ValueError(
+                f"cond reaches every block already, so {texts[0]} would make the edit twice. Choose cond or txt@…."
+            )
+        if not self.sites:
+            raise ValueError("No site is chosen. Write cond, pooled is the usual choice.")
+
+
+class Stretch(NamedTuple):
+    """Neighbouring chosen blocks of one stream, both included."""
+
+    kind: str
+    first: int
+    last: int
+
+
+class Moves(NamedTuple):
+    """What edits add for one prompt, in full; float32 on the CPU."""
+
+    cond: Tensor | None
+    """(L, width), for ``cond`` and ``txt@0``"""
+    pooled: Tensor | None
+    """(P,)"""
+    streams: Mapping[Site, Tensor]
+    """first block of a stretch → (noise levels, rows, d); one row is for every image token"""
+
+
+def stretches(where: Where) -> list[Stretch]:
+    """Return what is chosen of the streams; an edit that stays to the end is put in at the first chosen block only."""
+    found: list[Stretch] = []
+    for kind in ("txt", "img"):
+        for block in sorted(site.block for site in where.sites if site.kind == kind and site.block is not None):
+            if found and found[-1].kind == kind and (found[-1].last == block - 1 or not where.inside):
+                found[-1] = found[-1]._replace(last=block)
+            else:
+                found.append(Stretch(kind, block, block))
+    return found
+
+
+def check(dictionary: Dictionary, where: Where, masked: bool) -> None:
+    """Refuse sites that a dictionary has nothing for, before anything is sampled.
+
+    Raises:
+        ValueError: naming the site and those there are; or if a part needs a mask to say where, and there is none.
+    """
+    for stretch in stretches(where):
+        site = Site(stretch.kind, stretch.first)
+        if site != EMBEDDED and not _parts(dictionary, site):
+            learnt = (name.split("/")[0] for name in dictionary.streams)
+            have = ", ".join(dict.fromkeys(["cond", "pooled", "txt@0", *learnt]))
+            raise ValueError(
+                f"This dictionary has nothing for {site}; it has {have}. Choose one of these, or run Capture "
+                f"Activations at {site} and fit again."
+            )
+        if name_of(site, "attention") in dictionary.streams and not masked:
+            raise ValueError(
+                f"What was learnt at {site} is about the places that attend to the words. Connect a mask that says "
+                "where they are, from Concept Map for example."
+            )
+
+
+def moves(dictionary: Dictionary, reading: Reading, found: Sequence[Change], where: Where) -> Moves:
+    """Return what the changes of one prompt add at the chosen sites."""
+    firsts = [Site(stretch.kind, stretch.first) for stretch in stretches(where)]
+    text = COND in where.sites or EMBEDDED in firsts
+    return Moves(
+        cond_step(dictionary, reading, found) if text else None,
+        pooled_step(dictionary, reading, found) if POOLED in where.sites else None,
+        {site: _stream_step(dictionary, site, reading, found) for site in firsts if site != EMBEDDED},
+    )
+
+
+def at_level(steps: Tensor, centres: Sequence[float], sigma: float) -> Tensor:
+    """Interpolate (noise levels, …) linearly between falling centres; beyond them the nearest counts."""
+    after = next((i for i, centre in enumerate(centres) if centre <= sigma), len(centres) - 1)
+    if after == 0 or centres[after] >= sigma:
+        return steps[after]
+    share = (centres[after - 1] - sigma) / (centres[after - 1] - centres[after])
+    return torch.lerp(steps[after - 1], steps[after], share)
+
+
+def grid_of(dictionary: Dictionary) -> tuple[int, int]:
+    """Return rows and columns of the image tokens that a dictionary's streams were learnt on; a token is 16 pixels."""
+    sampling = dictionary.provenance.get("sampling") or {}
+    return int(sampling.get("height", 16)) // 16, int(sampling.get("width", 16)) // 16
+
+
+def on_grid(step: Tensor, learnt: tuple[int, int], grid: tuple[int, int], mask: Tensor | None) -> Tensor:
+    """Fit a step (rows, d) of the image stream to a picture of another size, and confine it.
+
+    Args:
+        step: one row for every token, or one row for all.
+        learnt: rows and columns of tokens that it was learnt on.
+        grid: rows and columns of tokens of the picture.
+        mask: (H, W) in 0 … 1 of any size, or None.
+
+    Returns:
+        (tokens or 1, d)
+    """
+    if len(step) > 1 and learnt != grid:
+        table = step.unflatten(0, learnt).movedim(-1, 0)[None]
+        step = F.interpolate(table, grid, mode="bilinear", antialias=True)[0].flatten(1).T
+    if mask is None:
+        return step
+    return step * F.interpolate(mask[None, None].to(step), grid, mode="area").flatten()[:, None]
+
+
+def _parts(dictionary: Dictionary, site: Site) -> dict[str, tuple[Codes, ...]]:
+    """Return what a dictionary has at a site: kind of rows → codes at every noise level."""
+    names = {rows: name_of(site, rows) for rows in (TEXT if site.kind == "txt" else IMAGE)}
+    return {rows: dictionary.streams[name] for rows, name in names.items() if name in dictionary.streams}
+
+
+def _stream_step(dictionary: Dictionary, site: Site, reading: Reading, found: Sequence[Change]) -> Tensor:
+    """Return (noise levels, rows, d)."""
+    steps: list[Tensor] = []
+    for rows, levels in _parts(dictionary, site).items():
+        steps.append(torch.stack([STEPS[rows](dictionary, codes, rows, reading, found) for codes in levels]))
+    return torch.stack(steps).sum(0)
+
+
+def _text_step(dictionary: Dictionary, codes: Codes, rows: str, reading: Reading, found: Sequence[Change]) -> Tensor:
+    """The rows of one kind of encoder."""
+    layout = layout_of_rows(rows, dictionary.format, reading.layouts)
+    if layout is None:
+        return torch.zeros(reading.rows.total, codes.decoder.shape[1])
+    chunk = dictionary.format.chunk if rows == "causal" else None
+    return text_step(dictionary, codes, layout, reading.rows.total, found, chunk=chunk)
+
+
+def _additive_step(
+    dictionary: Dictionary, codes: Codes, rows: str, reading: Reading, found: Sequence[Change]
+) -> Tensor:
+    return additive_step(dictionary, codes, reading, found)
+
+
+def _attended_step(
+    dictionary: Dictionary, codes: Codes, rows: str, reading: Reading, found: Sequence[Change]
+) -> Tensor:
+    """What the places that attend to an old phrase become when they attend to the new one, in its company."""
+    said = set(reading.concepts(dictionary))
+    step = torch.zeros(codes.decoder.shape[0])
+    for change in found:
+        if change.old is None or change.new is None:
+            raise ValueError(
+                "What was learnt about places that attend to words can only swap one word for another. Swap, or choose "
+                "another site."
+            )
+        company = torch.zeros(len(dictionary.table))
+        company[[one for one in said if one != change.old]] = 1
+        old, new = (codes.code(dictionary.phrase(one), 0, company) for one in (change.old, change.new))
+        moved = change.strength * float(codes.gain[change.new]) * (new - old)
+        off = off_of(found)
+        step = step + (
+            protect.projected(moved, protect.basis(codes, dictionary.phrase(change.old), off)) if off else moved
+        )
+    return (step @ codes.decoder)[None]
+
+
+STEPS: dict[str, Callable[[Dictionary, Codes, str, Reading, Sequence[Change]], Tensor]] = {
+    **dict.fromkeys(TEXT, _text_step),
+    "mean": _additive_step,
+    "positions": _additive_step,
+    "attention": _attended_step,
+}
+"""Rows of a part (``streams.py``) → (dictionary, codes, rows, reading, changes) → (rows, d)."""

@@ -1,0 +1,73 @@
+"""The parts that a stream inside the model is learnt in: their names, slots and groups.
+
+A part is spelled site/rows. Of the text stream there are ``txt@3/causal`` and ``txt@3/other``, the rows of the causal
+encoders and the others; both have the slots of the prompt embedding. Of the image stream there is one, named after what
+its rows were reduced to: ``img@3/mean``, ``img@3/attention`` or ``img@3/positions``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ..table.concepts import ConceptTable
+from . import sites
+from .sites import Site
+from .slots import ROLES, Layout, TextFormat
+
+TEXT = ("causal", "other")
+"""Rows of the text stream: by the encoder that wrote them."""
+IMAGE = ("mean", "attention", "positions")
+"""Reductions of the image stream: one slot; one a phrase, tokens weighted by its attention; one a token."""
+
+
+def name_of(site: Site, rows: str) -> str:
+    """Return a part's name."""
+    return f"{site}/{rows}"
+
+
+def parse(name: str) -> tuple[Site, str]:
+    """Return site and rows of a part's name.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    spelled, _, rows = name.partition("/")
+    (site,) = sites.parse(spelled)
+    if rows not in {"txt": TEXT, "img": IMAGE}.get(site.kind, ()):
+        raise ValueError(f"There is no part {name!r}. Parts are such as txt@3/causal, txt@3/other and img@3/mean.")
+    return site, rows
+
+
+def slots_of(name: str, table: ConceptTable) -> int | None:
+    """Return the number of slots of a part, or None if it has one for every image token, however many there are.
+
+    Raises:
+        ValueError: if there is no such part.
+    """
+    _, rows = parse(name)
+    phrases = len(table.phrases)
+    every: dict[str, int | None] = {"mean": 1, "attention": phrases, "positions": None}
+    return every.get(rows, phrases + len(ROLES))
+
+
+def groups_of(name: str, table: ConceptTable, slots: int) -> Tensor:
+    """Return (slots,) the group of every slot: a phrase's category, one of its own for a role; else one for all."""
+    if parse(name)[1] in ("mean", "positions"):
+        return torch.zeros(slots, dtype=torch.int64)
+    phrases = [table.category_of[phrase.concept] for phrase in table.phrases]
+    return torch.tensor(phrases + [len(table.categories) + role for role in range(slots - len(phrases))])
+
+
+def layout_of_rows(rows: str, text_format: TextFormat, layouts: Mapping[str, Layout]) -> Layout | None:
+    """Return who stands where in the causal or the other rows, if there are any; encoders that share rows spell alike.
+
+    Args:
+        rows: one of ``TEXT``.
+        text_format: whose encoders wrote the rows.
+        layouts: encoder name → layout.
+    """
+    wrote = [one.name for one in text_format.encoders if one.causal == (rows == "causal") and one.name in layouts]
+    return layouts[wrote[0]] if wrote else None

@@ -1,0 +1,1 @@
+"""Which concepts a conditioning says, how surely, how weighted, and what of it nothing explains."""

@@ -1,0 +1,188 @@
+"""What a conditioning says in full: concepts, where they stand, how they are weighted, and what nothing explains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..dictionary.model import Dictionary
+from ..encoders.slots import ROLES, Encoder, Layout, Rows, Span, company
+from . import weights
+from .readout import Reading, read
+
+
+class Said(NamedTuple):
+    """One mention of a concept."""
+
+    concept: str
+    """category: name"""
+    phrase: str
+    """the wording of the table that was found"""
+    score: float
+    """log-likelihood ratio per code that these words stand here"""
+    rows: Mapping[str, tuple[int, ...]]
+    """encoder → its rows of the conditioning"""
+    weight: float
+    """prompt weight, as in ``(phrase:1.3)``; 1 without one"""
+
+
+class Unexplained(NamedTuple):
+    """Shares of the variation of one encoder's rows that decoding what is said leaves over."""
+
+    phrases: float | None
+    """in the rows of the phrases that were found; None if there are none"""
+    rows: float
+    """in all rows but the starts, which are the same in every prompt: fillers, ends and pads included"""
+
+
+class PromptReport(NamedTuple):
+    """What one conditioning says."""
+
+    said: tuple[Said, ...]
+    """in order of writing"""
+    unmentioned: tuple[str, ...]
+    """categories"""
+    unexplained: Mapping[str, Unexplained]
+    """by encoder"""
+    least: float
+    """score from which on a phrase counts as found"""
+
+
+def report(dictionary: Dictionary, cond: Tensor, reading: Reading | None = None) -> PromptReport:
+    """Read one conditioning (L, width).
+
+    Raises:
+        ValueError: if the rows cannot be read (see ``readout.read``).
+    """
+    reading = reading or read(dictionary, cond)
+    said = tuple(_mentions(dictionary, reading))
+    mentioned = {dictionary.table.concepts[concept].category for concept in reading.concepts(dictionary)}
+    unmentioned = tuple(name for name in dictionary.table.categories if name not in mentioned)
+    here = [encoder for encoder in dictionary.format.encoders if encoder.name in reading.layouts]
+    unexplained = {
+        encoder.name: _unexplained(dictionary, encoder, cond, reading.rows, reading.layouts[encoder.name])
+        for encoder in here
+    }
+    lead = dictionary.parts[here[-1].name]  # as in readout.read: what it finds is said
+    return PromptReport(said, unmentioned, unexplained, float(lead.threshold[-1]))
+
+
+def to_json(found: PromptReport) -> dict[str, Any]:
+    """Return what JSON can hold; concepts, phrases and encoders by their names."""
+    said = [
+        {
+            "concept": one.concept,
+            "phrase": one.phrase,
+            "score": round(one.score, 3),
+            "weight": round(one.weight, 2),
+            "rows": {encoder: list(rows) for encoder, rows in one.rows.items()},
+        }
+        for one in found.said
+    ]
+    unexplained = {
+        encoder: {name: share if share is None else round(share, 4) for name, share in shares._asdict().items()}
+        for encoder, shares in found.unexplained.items()
+    }
+    return {
+        "concepts": said,
+        "unmentioned": list(found.unmentioned),
+        "unexplained": unexplained,
+        "least_score": round(found.least, 3),
+    }
+
+
+def lines(found: PromptReport) -> list[str]:
+    """Return the report as lines of text."""
+    cells = [
+        (
+            one.concept,
+            one.phrase,
+            f"{one.score:.1f}",
+            "" if one.weight == 1 else f"weight {one.weight:.2f}",
+            ", ".join(f"{encoder} {_spelled(rows)}" for encoder, rows in one.rows.items()),
+        )
+        for one in found.said
+    ]
+    widths = [max(len(cell[column]) for cell in cells) for column in range(5)] if cells else []
+    told = [
+        "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=True) if width).rstrip()
+        for cell in cells
+    ]
+    return [*(told or ["none of the dictionary's concepts"]), *left(found)]
+
+
+def left(found: PromptReport) -> list[str]:
+    """Return as lines of text what was not found: categories, and shares of the rows."""
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in shares_of(found))
+    unmentioned = [f"not mentioned: {', '.join(found.unmentioned)}"] if found.unmentioned else []
+    return [*unmentioned, f"not explained: {shares}"]
+
+
+def shares_of(found: PromptReport) -> list[tuple[str, float]]:
+    """Return what is not explained as (what of which encoder, share)."""
+    named = [
+        (f"{encoder} {name}", share)
+        for encoder, some in found.unexplained.items()
+        for name, share in (("phrases", some.phrases), ("all rows", some.rows))
+    ]
+    return [(name, share) for name, share in named if share is not None]
+
+
+def _spelled(rows: Sequence[int]) -> str:
+    """Return rows as ranges, e.g. ``46, 49-50``."""
+    runs: list[list[int]] = []
+    for row in rows:
+        if runs and row == runs[-1][-1] + 1:
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def _mentions(dictionary: Dictionary, reading: Reading) -> list[Said]:
+    """Bring together what the encoders have of one mention: all write the mentions of a phrase in the same order."""
+    seen: dict[int, int] = {}
+    found = []
+    for one in reading.found:
+        phrase, number = dictionary.table.phrases[one.phrase], seen.get(one.phrase, 0)
+        seen[one.phrase] = number + 1
+        spans: dict[str, Span] = {}
+        for encoder, layout in reading.layouts.items():
+            alike = [span for span in layout.spans if span.phrase == one.phrase]
+            if number < len(alike):
+                spans[encoder] = alike[number]
+        rows, weight = {name: span.rows for name, span in spans.items()}, [span.weight for span in spans.values()][-1]
+        found.append(Said(str(dictionary.table.concepts[phrase.concept]), phrase.text, one.score, rows, weight))
+    return found
+
+
+def _unexplained(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, layout: Layout) -> Unexplained:
+    part, codes = dictionary.parts[encoder.name], _codes(dictionary, encoder, rows, layout)
+    phrases = [row for span in layout.spans for row in span.rows]
+    others = [row for some in layout.roles[1:] for row in some]
+
+    def share(own: list[int]) -> float:
+        """Return ‖x − x̂‖² / ‖x − mean‖²."""
+        x = cond[own, encoder.first : encoder.last].float().cpu()
+        return float((x - part.decode(codes[own])).square().sum() / (x - part.origin).square().sum())
+
+    return Unexplained(share(phrases) if phrases else None, share(phrases + others))
+
+
+def _codes(dictionary: Dictionary, encoder: Encoder, rows: Rows, layout: Layout) -> Tensor:
+    """Return the codes (L, r) of what stands in an encoder's rows, each token in its company and with its weight."""
+    table, part, spans = dictionary.table, dictionary.parts[encoder.name], layout.spans
+    chunk = dictionary.format.chunk if encoder.causal else None
+    around = company(spans, [table.phrases[one.phrase].concept for one in spans], len(table), rows.total, chunk)
+    made = torch.zeros(rows.total, part.decoder.shape[0])
+    for role, some in zip(ROLES, layout.roles, strict=True):
+        if some:
+            made[list(some)] = part.code(dictionary.role(role), 0, around[list(some)])
+    for span in spans:
+        plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
+        empty = weights.empty(dictionary, part, span.rows, first=rows.of(encoder).start, chunk=chunk)
+        made[list(span.rows)] = plain if span.weight == 1 else empty + span.weight * (plain - empty)
+    return made

@@ -1,0 +1,98 @@
+"""Prompt weights, as in ``(phrase:1.3)``: what they do to rows, and reading them off.
+
+Letters: x a row, z the row that stood there without a weight, e the empty prompt's row at the same place, x̂ what the
+dictionary decodes. ComfyUI makes x = e + w (z − e), in the weighted rows only, so w is the multiple of x̂ − e nearest to
+x − e, in units of what company leaves unexplained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from ..dictionary.model import Codes, Dictionary
+from ..encoders.slots import Encoder, Layout, Rows, Span, company
+
+WEIGHTS = (0.4, 2.0)
+"""Weights at which phrases are looked for; beyond, too little or too much is left of the text."""
+PLAIN = 0.06
+"""A weight that is read nearer to 1 than this is 1: unweighted phrases scatter by 0.02 (Portraits, all encoders)."""
+
+
+def empty(dictionary: Dictionary, part: Codes, places: Sequence[int], *, first: int, chunk: int | None) -> Tensor:
+    """Return the codes (places, r) of the empty prompt in these rows: an end behind the start, and pads.
+
+    Args:
+        dictionary: what was learnt.
+        part: of one encoder.
+        places: rows of the conditioning.
+        first: the encoder's first row.
+        chunk: rows of a causal chunk, or None for a bidirectional encoder.
+    """
+    nothing = torch.zeros(len(dictionary.table))
+    end, pad = (part.code(dictionary.role(role), 0, nothing) for role in ("end", "pad"))
+    number = torch.tensor([row % chunk - 1 if chunk else row - first for row in places])
+    return torch.where(number[:, None] > 0, pad, end)
+
+
+def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[str, Layout]) -> dict[str, Layout]:
+    """Return the layouts of a conditioning (L, width) with every span's weight, one for all encoders of a mention."""
+    sums: dict[tuple[int, int], Tensor] = {}
+    for encoder in dictionary.format.encoders:
+        if encoder.name in layouts:
+            for key, fit in _fits(dictionary, encoder, cond, rows, layouts[encoder.name].spans).items():
+                sums[key] = sums.get(key, 0) + fit
+    read = {key: _rounded(float(along / whole)) if float(whole) else 1.0 for key, (along, whole) in sums.items()}
+    return {
+        name: layout._replace(
+            spans=tuple(
+                span._replace(weight=read[key]) for span, key in zip(layout.spans, _keys(layout.spans), strict=True)
+            )
+        )
+        for name, layout in layouts.items()
+    }
+
+
+def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor) -> Tensor:
+    """Return how far rows are from what is looked for, at the weight that fits best.
+
+    Twice the negative log-likelihood of u = w (t + noise), up to a constant, minimal over w; noise of variance 1.
+
+    Args:
+        uu: ‖u‖², of the rows about the empty prompt's.
+        ut: u · t, with what is looked for.
+        tt: ‖t‖².
+        numbers: how many numbers u holds.
+    """
+    v = (ut + (ut.square() + 4 * uu * numbers).sqrt()) / (2 * uu).clamp(min=1e-12)  # v = 1 / w
+    v = v.clamp(1 / WEIGHTS[1], 1 / WEIGHTS[0])
+    return v.square() * uu - 2 * v * ut + tt - 2 * numbers * v.log()
+
+
+def _fits(
+    dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, spans: Sequence[Span]
+) -> dict[tuple[int, int], Tensor]:
+    """Return, per mention, ⟨x − e, x̂ − e⟩ and ‖x̂ − e‖² in one encoder."""
+    part = dictionary.parts[encoder.name]
+    concepts = [dictionary.table.phrases[span.phrase].concept for span in spans]
+    chunk = dictionary.format.chunk if encoder.causal else None
+    around = company(spans, concepts, len(dictionary.table), len(cond), chunk)
+    found = {}
+    for span, key in zip(spans, _keys(spans), strict=True):
+        codes = part.encode(cond[list(span.rows), encoder.first : encoder.last].float().cpu())
+        base = empty(dictionary, part, span.rows, first=rows.of(encoder).start, chunk=chunk)
+        plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
+        x, decoded = ((one - base) @ part.rest for one in (codes, plain))
+        found[key] = torch.stack([(x * decoded).sum(), decoded.square().sum()])
+    return found
+
+
+def _keys(spans: Sequence[Span]) -> list[tuple[int, int]]:
+    """Number the mentions of every phrase: all encoders write them in the same order."""
+    return [(span.phrase, sum(one.phrase == span.phrase for one in spans[:i])) for i, span in enumerate(spans)]
+
+
+def _rounded(weight: float) -> float:
+    return weight if abs(weight - 1) >= PLAIN else 1.0

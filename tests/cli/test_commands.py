@@ -1,0 +1,347 @@
+"""The commands as a person types them: what they print, what they write, and what they say to bad input."""
+
+import json
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from supsae.cli import commands, demo, parser
+from supsae.cli.demo import DemoConfig
+from supsae.hosts.diffusers import studio
+from supsae.portraits import captions, reader, text
+from supsae.portraits.mmdit import MMDiT
+from supsae.portraits.vae import AutoEncoder
+from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
+from supsae.supsae_core.editing.edits import Add, Remove, Scale, Swap
+from supsae.training import fit
+
+PROMPT = "a portrait of a person with black hair, no hat, sandy beach"
+
+
+def run(capsys, *argv):
+    """Run a command; return its exit code, and what it printed to either stream."""
+    code = parser.main([str(word) for word in argv])
+    return code, *capsys.readouterr()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """The pack's own text encoders, and untrained models of pictures: quick to make, and no fake in the repository."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    for name, module in {
+        studio.TRANSFORMER: MMDiT(),
+        studio.VAE: AutoEncoder(),
+        "reader.safetensors": reader.Reader(),
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        # Gates that are closed at first would hide the text from the picture.
+        noisy = {key: tensor + 0.05 * torch.randn_like(tensor) for key, tensor in module.state_dict().items()}
+        save_file({key: tensor.half().contiguous() for key, tensor in noisy.items()}, folder / name)
+    (folder / "text_encoders.safetensors").write_bytes(text.WEIGHTS.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    """A capture of 90 prompts, and the dictionary fitted on it."""
+    folder = tmp_path_factory.mktemp("learnt")
+    capture = [
+        "capture",
+        "--out",
+        str(folder / "capture"),
+        "--prompts",
+        "80",
+        "--calibration",
+        "10",
+        "--held-out",
+        "0.1",
+    ]
+    assert parser.main(capture) == 0
+    assert parser.main(["fit", str(folder / "capture"), "--out", str(folder / "d")]) == 0
+    return folder
+
+
+# --- help ------------------------------------------------------------------------------------------------------------
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom supsae.cli import parser\nparser.parser().format_help()\n"
+        "print(sorted({'torch', 'numpy', 'diffusers', 'yaml', 'PIL', 'tqdm'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_command_is_spelled_and_done():
+    assert list(parser.COMMANDS) == list(commands.COMMANDS)
+
+
+@pytest.mark.parametrize("name", parser.COMMANDS)
+def test_help_shows_an_example_that_parses(capsys, name):
+    with pytest.raises(SystemExit) as stop:
+        parser.main([name, "--help"])
+    example = parser.COMMANDS[name].example
+    assert stop.value.code == 0 and example in capsys.readouterr().out
+    program, *argv = shlex.split(example)
+    assert program == "supsae" and parser.parser().parse_args(argv).command == name
+
+
+def test_edits_in_the_examples_are_of_the_portraits_table():
+    spelled = parser.parser().parse_args(shlex.split(parser.COMMANDS["edit"].example)[1:]).edits
+    assert len(spelled) == 2
+    for edit in map(commands.parse_edit, spelled):
+        captions.table().index(edit.concept)
+
+
+# --- prompts ---------------------------------------------------------------------------------------------------------
+
+
+def test_prompts_say_what_they_mention(capsys):
+    code, out, _ = run(capsys, "prompts", "--count", 3, "--json")
+    drawn = json.loads(out)
+    assert code == 0 and len(drawn) == 3 and any(one["mentions"] for one in drawn)
+    for one in drawn:
+        for mention in one["mentions"]:
+            start, stop = mention["words"]
+            assert " ".join(one["text"].split()[start:stop]).rstrip(",.") == mention["phrase"]
+    _, plain, _ = run(capsys, "prompts", "--count", 3)
+    assert all(one["text"] in plain for one in drawn)  # the same seed, the same prompts
+    assert run(capsys, "prompts", "--count", 3, "--seed", 1)[1] != plain
+
+
+def test_prompts_of_a_table_file(capsys, tmp_path):
+    (tmp_path / "t.yaml").write_text("fruit: [apple, pear]\nbowl: [blue bowl, red bowl]", encoding="utf-8")
+    _, out, _ = run(capsys, "prompts", "--table", tmp_path / "t.yaml", "--mention", 1, "--held-out", 0.25)
+    assert out.count("fruit: ") == out.count("bowl: ") == 10
+    assert "1 pairs of concepts are never" in out  # a quarter of 2 × 2
+
+
+# --- capture, fit, inspect -------------------------------------------------------------------------------------------
+
+
+def test_capture_says_its_size_and_goes_on(capsys, tmp_path):
+    argv = ["capture", "--out", tmp_path / "c", "--prompts", 60, "--calibration", 4]
+    code, out, _ = run(capsys, *argv)
+    # 68 prompts: two shards. A prompt of one chunk takes (96 · 192 + 128) half floats, 37.1 kB; 68 take 2.5 MB.
+    assert code == 0 and out.startswith("68 prompts") and "2.5 MB" in out
+    first, second = sorted((tmp_path / "c").glob("shard-*"))
+    made = second.read_bytes()
+    second.unlink()
+    _, out, _ = run(capsys, *argv)
+    assert "1 of 2 parts are there already" in out and second.read_bytes() == made
+    code, _, said = run(capsys, *argv, "--seed", 1)
+    assert code == 2 and "Choose another folder" in said
+
+
+def test_fit_reports_and_writes(capsys, learnt):
+    assert load_dictionary(learnt / "d.safetensors").provenance["prompts"] == 80
+    with Image.open(learnt / "d.png") as picture:
+        assert picture.width > 400
+    code, out, _ = run(capsys, "inspect", learnt / "d.safetensors")
+    assert code == 0 and "28 concepts in 8 categories" in out
+
+
+def test_help_names_every_solver(capsys):
+    with pytest.raises(SystemExit):
+        parser.main(["fit", "--help"])
+    said = capsys.readouterr().out
+    assert fit.SOLVERS and all(name in said for name in fit.SOLVERS)
+
+
+def test_inspect_a_capture(capsys, learnt):
+    code, out, _ = run(capsys, "inspect", learnt / "capture")
+    assert code == 0 and "finished" in out and "80 fit, 10 calibration, 10 rewrite" in out
+    # A tenth of the pairs of concepts of different categories.
+    sizes = [len(members) for members in captions.table().categories.values()]
+    pairs = (sum(sizes) ** 2 - sum(size**2 for size in sizes)) // 2
+    assert f"{round(pairs / 10)} pairs of concepts never written together" in out
+
+
+def test_inspect_reads_a_prompt(capsys, learnt):
+    said = "a drawing of someone with golden hair, also smiling, top hat"
+    code, out, _ = run(capsys, "inspect", learnt / "d.safetensors", "--prompt", said)
+    assert code == 0
+    lines = {line.split("  ")[0]: line for line in out.splitlines()[1:-2]}
+    assert list(lines) == ["hair: blond", "expression: smile", "hat: top hat"]
+    assert "\nnot mentioned: background, haircut, eyes, eyewear, clothing\nnot explained: clip phrases " in out
+    # Causal rows fill 0 … 47; of the others "a drawing of someone with" are rows 48 … 52.
+    assert "golden hair, " in lines["hair: blond"] and lines["hair: blond"].endswith("53-54")
+
+
+# --- edit ------------------------------------------------------------------------------------------------------------
+
+SPELLED = {
+    "swap hair: red": Swap("hair: red", 1),
+    "swap hair: red @ 0.5": Swap("hair: red", 0.5),
+    "  ADD hat: top hat@-1 ": Add("hat: top hat", -1),
+    "remove hat: crown": Remove("hat: crown", 1),
+    "scale eyes: blue @ 2": Scale("eyes: blue", 2),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLED)
+def test_an_edit_is_read(spelling):
+    assert commands.parse_edit(spelling) == SPELLED[spelling]
+
+
+@pytest.fixture
+def edit(monkeypatch, capsys, weights, learnt, tmp_path):
+    """Return a function that edits the prompt and gives back what was printed, and the two pictures."""
+    monkeypatch.setattr(studio, "WEIGHTS", weights)
+
+    def go(*edits):
+        argv = [word for one in edits for word in ("--edit", one)]
+        out = tmp_path / "new" / "e.png"
+        d = learnt / "d.safetensors"
+        code, said, _ = run(
+            capsys, "edit", "--dictionary", d, "--prompt", PROMPT, "--out", out, "--steps", 2, "--seed", 7, *argv
+        )
+        assert code == 0
+        with Image.open(out) as picture:
+            made = np.asarray(picture)
+        return said, made[14:270, 14:270], made[14:270, 284:540]
+
+    return go
+
+
+def test_edit_draws_before_and_after(edit):
+    said, before, after = edit("swap hair: red", "swap hat: crown @ 0.5")
+    assert "hair: black, hat: none, background: beach" in said
+    assert "hair: black to hair: red\n" in said and "hat: none to hat: crown, strength 0.5" in said
+    assert (before != after).any()
+
+
+def test_strength_nothing_draws_the_same_picture(edit):
+    said, before, after = edit("swap hair: red @ 0")
+    assert "Nothing to change for" in said and "same values in both" in said
+    assert (before == after).all()
+
+
+# --- activations ----------------------------------------------------------------------------------------------------
+
+
+def test_captured_blocks_are_merged_and_fitted(capsys, weights, tmp_path):
+    """With untrained models: there is nothing to learn, but every command goes through."""
+    for seed in (0, 1):
+        line = f"--out {tmp_path}/{seed} --prompts 20 --calibration 4 --sites img@3,img@0 --steps 4 --seed {seed}"
+        code, out, _ = run(capsys, "capture", *line.split())
+        assert code == 0 and out.startswith("28 pictures of 4 steps (20 to fit on, 4 to calibrate on")
+    assert run(capsys, "merge", tmp_path / "0", tmp_path / "1", "--out", tmp_path / "both")[0] == 0
+    _, out, _ = run(capsys, "inspect", tmp_path / "both")
+    assert "prompts: 40 fit, 8 calibration, 8 rewrite" in out
+    assert "activations at img@3, img@0, 4 steps, cfg 3, 128 × 128: finished" in out
+    code, out, _ = run(capsys, "fit", tmp_path / "both", "--out", tmp_path / "d")
+    assert code == 0 and "Inside the model, at noise levels 1.00, 0.90, 0.75, 0.50:" in out
+    assert [line.split()[0] for line in out.splitlines() if "a swap and its word agree" in line] == [
+        "img@3/mean", "img@0/mean",
+    ]  # fmt: skip
+    code, _, said = run(capsys, "merge", tmp_path / "0", tmp_path / "0", "--out", tmp_path / "twice")
+    assert code == 2 and "hold the same prompts" in said
+
+
+# --- bad input -------------------------------------------------------------------------------------------------------
+
+BAD = {
+    "no table": ("prompts --table {tmp}/none.yaml", "cannot be read"),
+    "count": ("prompts --count 0", "--count of at least 1"),
+    "few prompts": ("capture --out {tmp}/x --prompts 3", "at least 10 prompts"),
+    "site": ("capture --out {tmp}/x --sites text@1", "There is no site 'text@1'"),
+    "size": ("capture --out {tmp}/x --sites txt@1 --size 128", "Write width x height in pixels, such as 128x128"),
+    "merge": ("merge {learnt}/capture {tmp}/nothing --out {tmp}/y", "There is no capture"),
+    "no capture": ("fit {tmp}/nothing --out {tmp}/d", "There is no capture"),
+    "solver": ("fit {learnt}/capture --out {tmp}/d --solver adam", "Solvers are: exact"),
+    "no dictionary": ("inspect {tmp}/nothing.safetensors", "There is no dictionary file"),
+    "prompt with a capture": ("inspect {learnt}/capture --prompt hat", "is read with a dictionary"),
+    "foreign file": ("inspect {weights}/text_encoders.safetensors", "not a SupSAE dictionary"),
+    "edit spelling": ("edit --prompt hat --out {tmp}/a.png --edit red", "Write 'swap hair: red'"),
+    "edit strength": ("edit --prompt hat --out {tmp}/a.png --edit 'swap hair: red @ much'", "Write 'swap hair: red'"),
+    "edit action": ("edit --prompt hat --out {tmp}/a.png --edit 'turn hair: red'", "no action 'turn'"),
+    "picture name": ("edit --prompt hat --out {tmp}/a --edit 'swap hair: red'", "must end in one of .png"),
+    "concept": (
+        "edit --dictionary {learnt}/d.safetensors --prompt hat --out {tmp}/a.png --edit 'swap hair: rde'",
+        "Did you mean 'hair: red'",
+    ),
+    "not said": (
+        "edit --dictionary {learnt}/d.safetensors --prompt 'red hair' --out {tmp}/a.png --edit 'remove hat: crown'",
+        "its category is not mentioned",
+    ),
+    "few cases": ("demo --out {tmp}/x --cases 2", "at least 3 cases"),
+    "folder in the way": ("capture --out {weights}/reader.safetensors --prompts 10", "exists"),
+}
+
+
+@pytest.mark.parametrize(("line", "sentence"), BAD.values(), ids=BAD)
+def test_bad_input_gets_a_sentence(capsys, tmp_path, weights, learnt, line, sentence):
+    code, _, said = run(capsys, *shlex.split(line.format(tmp=tmp_path, weights=weights, learnt=learnt)))
+    assert code == 2
+    assert said.startswith("supsae: ") and sentence in said and "Traceback" not in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_a_dictionary_of_another_encoder_is_refused(capsys, learnt, tmp_path):
+    # Fingerprints 10 % longer are 10 % off: above the 5 % that another precision may make.
+    made = load_dictionary(learnt / "d.safetensors")
+    probes = {site: [1.1 * value for value in values] for site, values in made.provenance["fingerprint"].items()}
+    other = replace(made, provenance={**made.provenance, "fingerprint": probes})
+    save_dictionary(other, tmp_path / "other.safetensors")
+    code, _, said = run(capsys, "inspect", tmp_path / "other.safetensors", "--prompt", PROMPT)
+    assert code == 2 and "made for another text encoder" in said
+
+
+def test_missing_weights_are_named(tmp_path):
+    with pytest.raises(ValueError, match="text_encoders.safetensors are missing.*supsae.portraits.make.train"):
+        studio.load(tmp_path)
+
+
+# --- pictures and the demo -------------------------------------------------------------------------------------------
+
+
+def test_pictures_come_in_the_order_asked_for(weights):
+    models = studio.load(weights)
+    longer = "red hair, " * 20  # more than one chunk, so that it cannot share a batch
+    conds, pooled = models.host.encode(["red hair", longer, "no hat"])
+    made = studio.draw(models, conds, pooled, [1, 2, 1], steps=2)
+    assert made.shape == (3, 128, 128, 3)
+    for index, seed in enumerate([1, 2, 1]):
+        alone = studio.draw(models, conds[index : index + 1], pooled[index : index + 1], [seed], steps=2)[0]
+        # A batch sums in another order: a byte may round to its neighbour.
+        assert np.abs(alone.astype(int) - made[index]).max() <= 1
+    assert (made[0] != made[2]).mean() > 0.1  # equal noise, other words
+
+
+def check_demo(made, folder):
+    actions = [trial.action for trial in made.trials]
+    assert actions == ["swap"] * (len(actions) - 2) + ["remove", "add"]
+    held_out = {frozenset(pair) for pair in made.dictionary.provenance["held_out"]}
+    table = made.dictionary.table
+    for trial in made.trials[:-2]:
+        said = trial.case.rewrite.support(table)
+        assert any(frozenset((one, other)) in held_out for one in said for other in said)
+    assert made.untouched == len(made.trials)
+    assert list(made.seconds) == list(demo.STEPS)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in made.files.values())
+    assert load_dictionary(folder / "portraits.safetensors").table == table
+
+
+def test_demo_on_untrained_pictures(weights, tmp_path):
+    made = demo.run(tmp_path, DemoConfig(prompts=60, cases=4, steps=1), weights=weights, show=False)
+    check_demo(made, tmp_path)
+    assert all((trial.pictures["before"] != trial.pictures["edited"]).any() for trial in made.trials)
+
+
+def test_demo_on_the_models_that_ship(capsys, tmp_path):
+    made = demo.run(tmp_path, DemoConfig(prompts=150, cases=10, steps=12), show=False)
+    check_demo(made, tmp_path)
+    swaps = [trial for trial in made.trials if trial.action == "swap"]
+    # The goal is 97 % and more; with 8 swaps fewer than 6 would be worse than one in a thousand at 95 %.
+    assert sum(trial.outcomes["edited"].success for trial in swaps) >= 6
+    assert made.located > 0.95

@@ -1,0 +1,207 @@
+"""The low-rank adapter: what it adds by hand, that it always lets go, and that training it imitates the rewrite."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from supsae.evaluation.baselines import low_rank
+from supsae.evaluation.baselines.lessons import swapped, taught
+from supsae.evaluation.baselines.low_rank import CONCEPTS, Adapter, LowRankConfig, adapted
+from supsae.hosts.diffusers import studio
+from supsae.portraits import captions
+from supsae.supsae_core.table.prompts import Mention, Prompt
+
+CONFIG = LowRankConfig(rank=2, runs=2, steps=12, batch=2, rate=1e-2)
+TABLE = captions.table()
+
+
+class Toy(nn.Module):
+    """One attention projection, doubling, and one layer beside it."""
+
+    def __init__(self):
+        super().__init__()
+        self.block = nn.ModuleDict({"attn": nn.ModuleDict({"to_q": nn.Linear(2, 2, bias=False)})})
+        self.rest = nn.Linear(2, 2)
+        self.block["attn"]["to_q"].weight.data = 2 * torch.eye(2)
+
+    def forward(self, x):
+        return self.block["attn"]["to_q"](x)
+
+
+NAME = "block.attn.to_q"
+TOY = Adapter("hair: red", {NAME: torch.tensor([[1.0, 1.0]])}, {NAME: torch.tensor([[3.0], [0.0]])})
+X = torch.tensor([[1.0, 2.0]])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("strength", "wanted"), [(1.0, [11, 4]), (0.5, [6.5, 4]), (0.0, [2, 4]), (-1.0, [-7, 4])])
+def test_adapted_by_hand(strength, wanted):
+    # W x = (2, 4); D x = 1 + 2 = 3; U D x = (9, 0)
+    model = Toy()
+    with adapted(model, TOY, strength):
+        assert model(X)[0].tolist() == wanted
+    assert model(X)[0].tolist() == [2, 4]
+
+
+@torch.no_grad()
+def test_adapters_add():
+    model = Toy()
+    with adapted(model, TOY, 1.0), adapted(model, TOY, 0.5):
+        assert model(X)[0].tolist() == [2 + 9 + 4.5, 4]
+
+
+def test_an_adapter_lets_go_after_an_exception():
+    model = Toy()
+    with pytest.raises(KeyError), adapted(model, TOY, 1.0):
+        raise KeyError
+    assert not model.block["attn"]["to_q"]._forward_hooks
+
+
+def test_half_attached_lets_go_too():
+    model, two = Toy(), {NAME: torch.zeros(1, 2), "block.attn.gone": torch.zeros(1, 2)}
+    with (
+        pytest.raises(AttributeError),
+        adapted(model, Adapter("hair: red", two, {n: x.T for n, x in two.items()}), 1.0),
+    ):
+        pass
+    assert not model.block["attn"]["to_q"]._forward_hooks
+
+
+def test_a_blank_adapter_takes_attention_alone():
+    made = low_rank.blank(Toy(), "hair: red", 1, torch.Generator().manual_seed(0))
+    assert list(made.down) == list(made.up) == [NAME] and made.down[NAME].shape == (1, 2)
+    assert made.down[NAME].any() and not made.up[NAME].any()
+
+
+def said(*spellings):
+    """A prompt of one-word mentions; the words do not matter here."""
+    indices = [TABLE.index(one) for one in spellings]
+    return Prompt(
+        tuple(TABLE.phrases[TABLE.first_phrase[i]].text.replace(" ", "-") for i in indices),
+        tuple(Mention(TABLE.first_phrase[i], at, at + 1) for at, i in enumerate(indices)),
+    )
+
+
+def test_what_is_learnt_from():
+    red, crown = TABLE.index("hair: red"), TABLE.index("hat: crown")
+    prompts = [
+        said("hair: blue", "hat: crown"),
+        said("hair: red"),
+        said("hat: crown"),
+        said("eyes: blue", "hair: black"),
+    ]
+    found = swapped(TABLE, red, prompts, ())
+    assert [(one.support(TABLE), other.support(TABLE)) for one, other in found] == [
+        ((TABLE.index("hair: blue"), crown), (red, crown)),
+        ((TABLE.index("eyes: blue"), TABLE.index("hair: black")), (TABLE.index("eyes: blue"), red)),
+    ]
+    assert swapped(TABLE, red, prompts, {frozenset((red, crown))}) == found[1:]
+    with pytest.raises(ValueError, match="No prompt says another value in place of 'hair: red'"):
+        swapped(TABLE, red, prompts[1:3], ())
+
+
+# --- on Portraits --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def models():
+    return studio.load()
+
+
+@pytest.fixture(scope="module")
+def prompts(learnt):
+    return [entry.prompt for entry in learnt.capture.plan.entries if entry.set == "fit"]
+
+
+@pytest.fixture(scope="module")
+def trained(models, prompts):
+    seen = []
+    made = low_rank.train(models, TABLE, CONCEPTS[0], prompts, CONFIG, progress=lambda *at: seen.append(at))
+    return made, seen
+
+
+@pytest.fixture(scope="module")
+def swaps(prompts):
+    return swapped(TABLE, TABLE.index(CONCEPTS[0]), prompts)
+
+
+@pytest.fixture(scope="module")
+def lessons(models, swaps):
+    return taught(models, swaps, CONFIG.runs, CONFIG.seed)
+
+
+def test_the_concepts_are_in_the_table():
+    assert len({TABLE.category_of[TABLE.index(one)] for one in CONCEPTS}) == 3
+
+
+def test_training_imitates_the_rewrite(models, lessons, trained):
+    # iterative: compare residuals, on the very runs that were learnt from
+    config = replace(CONFIG, empty=0.0, batch=16)
+
+    def error(strength):
+        with torch.no_grad(), adapted(models.transformer, trained[0], strength):
+            return float(low_rank.loss(models.transformer, lessons, config, torch.Generator().manual_seed(0)))
+
+    assert error(1.0) < 0.8 * error(0.0)
+
+
+def test_lessons_are_the_rewrites_own_runs(models, swaps, lessons):
+    # the last recorded step of a run, taken once more, must arrive where studio.draw's sampler does
+    conds, pooled = models.host.encode([rewrite.text for _, rewrite in swaps[:2]])
+    wanted = studio.diffusers_host.sample(
+        models.transformer, torch.stack(conds), torch.stack(pooled), lessons.empty,
+        studio.diffusers_host.initial_noise([0, 1]),
+    )  # fmt: skip
+    new, empty = lessons.target[:, :, -1]
+    made = lessons.x[:, -1] - lessons.levels[-1] * (empty + 3 * (new - empty))
+    torch.testing.assert_close(made, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_training_leaves_the_model_as_it_was(models, trained):
+    assert not any(module._forward_hooks for module in models.transformer.modules())
+    assert not any(value.requires_grad for value in models.transformer.parameters())
+    adapter, seen = trained
+    assert seen == [(2, 14), *((2 + step, 14) for step in range(1, 13))]
+    assert len(adapter.down) == 23  # 8 projections in 3 blocks; the last block puts no context out
+
+
+def test_training_again_gives_the_same(models, prompts, trained):
+    short = replace(CONFIG, runs=1, steps=1, batch=1)
+    one = low_rank.train(models, TABLE, CONCEPTS[0], prompts, short)
+    with torch.inference_mode():  # as ComfyUI runs nodes
+        other = low_rank.train(models, TABLE, CONCEPTS[0], prompts, short)
+    assert all(torch.equal(one.up[name], other.up[name]) for name in one.up)
+    assert any(one.up[name].any() for name in one.up)
+
+
+def test_strength_0_draws_the_same_picture(models, prompts, trained):
+    conds, pooled = models.host.encode([prompts[0].text])
+    plain = studio.draw(models, conds, pooled, [3], steps=2)
+    with adapted(models.transformer, trained[0], 0.0):
+        assert (studio.draw(models, conds, pooled, [3], steps=2) == plain).all()
+    with adapted(models.transformer, trained[0], 1.0):
+        assert (studio.draw(models, conds, pooled, [3], steps=2) != plain).any()
+
+
+def test_save_and_load(trained, tmp_path):
+    file = tmp_path / "red.safetensors"
+    trained[0].save(file)
+    loaded = low_rank.load(file)
+    assert loaded.concept == CONCEPTS[0] and loaded.down.keys() == loaded.up.keys() == trained[0].down.keys()
+    for half in ("down", "up"):
+        assert all(torch.equal(getattr(loaded, half)[n], x) for n, x in getattr(trained[0], half).items())
+
+
+@pytest.mark.parametrize("kind", ["foreign", "truncated", "missing"])
+def test_other_files_are_refused(tmp_path, kind):
+    file = tmp_path / "red.safetensors"
+    if kind == "foreign":
+        save_file({"kept": torch.zeros(1)}, file)
+    elif kind == "truncated":
+        TOY.save(file)
+        file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(ValueError, match="'red.safetensors' is not a (low-rank adapter|whole safetensors file)"):
+        low_rank.load(file)

@@ -1,0 +1,125 @@
+"""What the panels of reports show: a verdict that follows from what was measured, and tables that hold it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from supsae.evaluation.report import panel, panels
+from supsae.evaluation.report.panel import LEVELS, LOCATE, POORLY, at_least, at_most, dictionary_panel, names
+from supsae.evaluation.text.swaps import SPLITS, TextConfig
+from supsae.evaluation.text.text import text_metrics
+from supsae.supsae_core.dictionary.model import Dictionary
+
+SCOREBOARD = Path(__file__).resolve().parents[3] / "benchmarks" / "results" / "scoreboard.json"
+
+
+def changed(made: Dictionary, unknown=0, **report) -> Dictionary:
+    """Return a dictionary that reports something else, with a few categories whose absence was never seen."""
+    good = {"locate": 1.0, "poorly_learnt": [], "never_captured": []}
+    known = tuple(i >= unknown for i in range(len(made.identified)))
+    return replace(made, identified=known, report={**made.report, **good, **report})
+
+
+def test_a_good_dictionary_is_praised(learnt):
+    found = dictionary_panel(changed(learnt.dictionary), "all of it")
+    assert (found["level"], found["text"], found["version"]) == ("good", "all of it", 1)
+    assert found["verdict"].startswith("Learnt well: all 28 concepts")
+    assert found["sections"][0]["rows"][0] == ["Found again in fresh prompts", "100%"]
+
+
+# 28 concepts: one is 3.6 %, four are 14.3 %, five 17.9 % of them; the limits are 0 and 15 %
+JUDGED = {
+    "one poor": ({"poorly_learnt": ["hair: red"]}, "fair", "1 of 28 concepts is poorly learnt: hair: red."),
+    "four poor": ({"poorly_learnt": ["a: 1", "a: 2", "a: 3", "a: 4"]}, "fair", "4 of 28 concepts are poorly learnt"),
+    "five poor": ({"poorly_learnt": ["a: 1", "a: 2", "a: 3", "a: 4", "a: 5"]}, "poor", "5 of 28"),
+    "never written": ({"never_captured": ["hat: crown"]}, "fair", "Never seen in a captured prompt: hat: crown."),
+    "twice the same": ({"poorly_learnt": ["a: 1", "a: 2"], "never_captured": ["a: 1", "a: 2"]}, "fair", "2 of 28"),
+    "found mostly": ({"locate": 0.93}, "fair", "Only 93% is found again"),
+    "found rarely": ({"locate": 0.5}, "poor", "Only 50% is found again"),
+    "removal unknown": ({"unknown": 1}, "fair", "What leaving out background does was not learnt"),
+}
+
+
+@pytest.mark.parametrize("case", JUDGED)
+def test_verdicts(learnt, case):
+    changes, level, sentence = JUDGED[case]
+    found = dictionary_panel(changed(learnt.dictionary, **changes))
+    assert found["level"] == level
+    assert sentence in found["verdict"] and "Learnt well" not in found["verdict"]
+
+
+def test_all_that_is_wrong_is_said_line_by_line(learnt):
+    made = changed(learnt.dictionary, unknown=1, locate=0.5, poorly_learnt=["a: 1"], never_captured=["b: 2"])
+    assert len(dictionary_panel(made)["verdict"].splitlines()) == 4
+
+
+def test_a_dictionary_that_says_nothing_of_itself(learnt):
+    found = dictionary_panel(replace(learnt.dictionary, report={}, provenance={}))
+    assert found["level"] == "fair" and "does not say how well it was learnt" in found["verdict"]
+    assert [one["title"] for one in found["sections"]] == ["What it knows", "Where it comes from"]
+    strange = replace(learnt.dictionary, report={"poorly_learnt": "hair: red"})  # files come from strangers
+    assert dictionary_panel(strange)["level"] == "fair"
+
+
+def test_limits():
+    assert [at_least(value, LOCATE) for value in (1, 0.98, 0.979, 0.9, 0.899)] == [
+        "good",
+        "good",
+        "fair",
+        "fair",
+        "poor",
+    ]
+    assert [at_most(value, POORLY) for value in (0, 0.01, 0.15, 0.16)] == ["good", "fair", "fair", "poor"]
+    assert LEVELS == ("good", "fair", "poor")
+    assert names(list("abcdefgh")) == "a, b, c, d, e, f and 2 more"
+
+
+@pytest.fixture(scope="module")
+def metrics(learnt):
+    return text_metrics(learnt.dictionary, learnt.host, TextConfig(prompts=10, seed=1))
+
+
+def test_an_evaluation_without_pictures(metrics):
+    fine = {name: one._replace(poor="") for name, one in metrics.concepts.items()}
+    located = {name: one._replace(located=one.located._replace(estimate=1.0)) for name, one in metrics.splits.items()}
+    good = metrics._replace(concepts=fine, splits=located)
+    found = panels.text_panel(good, "text")
+    assert found["level"] == "good" and found["verdict"].startswith("Good: in 10 fresh prompts")
+    assert [row[0] for row in found["sections"][0]["rows"]] == [panels.SAID[name] for name in metrics.splits]
+    assert set(panels.SAID) == set(SPLITS)
+    first = next(iter(fine))
+    poor = good._replace(concepts={**fine, first: fine[first]._replace(poor="It is too weak.")})
+    found = panels.text_panel(poor, "text")
+    assert found["level"] == "fair" and f"1 of 28 concepts is poorly learnt: {first}" in found["verdict"]
+    assert [first, "It is too weak."] in found["sections"][1]["rows"]
+
+
+PICTURES = {
+    # success of SupSAE and of the rewrite, both without the lock
+    (0.99, 1.0): ("good", "Works well: 99% of the edits show"),
+    (0.92, 1.0): ("fair", "Works for most: 92%"),  # 8 points behind the words
+    (0.85, 0.85): ("fair", "Works for most: 85%"),
+    (0.6, 0.6): ("poor", "Does not work well: 60%"),
+}
+
+
+@pytest.mark.parametrize(("ours", "words"), PICTURES)
+def test_an_evaluation_on_pictures(ours, words):
+    results = json.loads(SCOREBOARD.read_text(encoding="utf-8"))
+    rows = results["sections"]["headline"]["rows"]
+    rows["SupSAE"]["success"]["estimate"], rows["prompt rewrite"]["success"]["estimate"] = ours, words
+    found = panels.picture_panel(results, "text")
+    level, said = PICTURES[ours, words]
+    assert found["level"] == level and found["verdict"].startswith(said)
+    shown = next(one for one in found["sections"] if one["title"] == "Pictures")
+    assert [row[0] for row in shown["rows"]][:2] == ["SupSAE", "SupSAE with the lock"]
+    assert all(len(row) == len(shown["head"]) for row in shown["rows"])
+
+
+def test_an_evaluation_without_edits():
+    results = json.loads(SCOREBOARD.read_text(encoding="utf-8"))
+    del results["sections"]["headline"]
+    assert panels.picture_panel(results, "text")["verdict"].startswith("No edits were judged")
+    assert panel.VERSION == 1

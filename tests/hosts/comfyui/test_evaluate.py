@@ -1,0 +1,285 @@
+"""Evaluate Dictionary in ComfyUI: it draws what diffusers draws, is stopped and goes on, and says what it cannot."""
+
+import json
+import re
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from supsae.hosts import locked
+from supsae.hosts.diffusers import studio
+from supsae.supsae_core.lock import LockConfig
+
+SHIPPED = Path(studio.WEIGHTS) / "supsae" / "portraits.safetensors"
+TEXTS = (
+    "blond hair, green eyes, sandy beach",
+    "red hair, green eyes, sandy beach",
+    "red hair, no hat, smiling, green forest",
+    "black hair, " + "soft light, " * 20 + "woolly beanie",  # two chunks: more rows than the others
+)
+SEEDS = (1, 1, 2, 3)
+EDITED = (1, 1, 2, 3)  # which text is drawn under the lock, held to each of TEXTS: the first is an edit of its own
+
+PREPARE = """
+    import json, sys
+    from pathlib import Path
+    import comfy.model_management, comfy.sd, comfy.utils, folder_paths, nodes as stock
+    import numpy as np
+    import sd35_shapes
+    import torch
+    from supsae.hosts.comfyui import comfy_host, comfy_painter
+    from supsae.nodes import evaluate, lock
+    from supsae.hosts.comfyui.comfy_painter import Models, comfy_painter
+    from supsae.supsae_core.dictionary.file import load_dictionary
+    from supsae.evaluation.pictures import parts, run
+    from supsae.evaluation.pictures.run import EvalConfig
+
+    torch.set_num_threads(1)
+    clip, weights = comfy_host.portraits_clip(), comfy_host.WEIGHTS
+    tensors = comfy.utils.load_torch_file(str(weights / "vae/supsae_portraits_vae.safetensors"))
+    with torch.inference_mode():
+        model = comfy.sd.load_diffusion_model(str(weights / "diffusion_models/supsae_portraits_mmdit.safetensors"))
+        vae = comfy.sd.VAE(sd=dict(tensors))
+    learnt, seen = load_dictionary(sys.argv[1]), {}
+
+    def error(function, *arguments):
+        try:
+            function(*arguments)
+        except ValueError as sentence:
+            return str(sentence)
+
+    parts.SIZES["tiny"] = parts.Size(
+        headline=2, rivals=0, calibration=0, split=0, several=0, curve=1, removal=2, adapter=0, text=4
+    )
+    run.PROBE = 1
+    tiny = EvalConfig("tiny", 7)
+"""
+
+DRAWN = """
+    from supsae.supsae_core.lock import LockConfig
+    from supsae.hosts import locked
+
+    folder, texts, seeds, edited = Path(sys.argv[2]), *map(json.loads, sys.argv[3:])
+    painter = comfy_painter(Models(model, clip, vae))
+    conds, pooled = comfy_host.ComfyText(clip).encode(texts)
+    plain = painter.draw(conds, pooled, seeds)
+    references = locked.reference(painter.draw, conds, pooled, seeds)
+    others = [[some[i] for i in edited] for some in (conds, pooled)]
+    held = locked.hold(painter.draw, *others, references, LockConfig())
+    everywhere = locked.hold(painter.draw, *others, references, LockConfig(threshold=0.0, floor=0.0))
+    seen["recording changes nothing"] = bool((references.pictures == plain).all())
+    seen["let through"] = float(everywhere.masks[0].float().mean())
+    np.savez(folder / "drawn.npz", plain=plain, held=held.pictures, everywhere=everywhere.pictures)
+    told = []
+    telling = comfy_painter(Models(model, clip, vae), lambda denoised: told.append(list(denoised.shape)))
+    telling.draw(conds[:1], pooled[:1], [1])
+    seen["told"] = told
+
+    tensors["taesd_decoder.1.bias"] = tensors["taesd_decoder.1.bias"] + 1e-2
+    with torch.inference_mode():
+        again = comfy.sd.load_diffusion_model(str(weights / "diffusion_models/supsae_portraits_mmdit.safetensors"))
+        retrained = comfy.sd.VAE(sd=tensors)
+    named = [Models(model, clip, vae), Models(again, clip, vae), Models(model, clip, retrained)]
+    seen["name"] = [comfy_painter(some).name for some in named]
+"""
+
+REFUSED = """
+    lora = model.clone()
+    lora.add_patches({"diffusion_model.x_embedder.proj.weight": (torch.ones(1),)})
+    wide = sd35_shapes.build(1, 64, False)
+    pixels = comfy.sd.VAE(sd={"pixel_space_vae": torch.tensor(1.0)})
+    locking = lock.Lock.execute(model, 0.5, 0.1, 1)[0]
+    for name, some in {
+        "no VAE": (model, None), "no model": (None, vae), "SD3.5": (wide, vae), "VAE": (model, pixels),
+        "LoRA": (lora, vae), "Lock": (locking, vae),
+    }.items():
+        seen[name] = error(evaluate.evaluate, learnt, clip, *some, tiny)
+    seen["written"] = list(Path(folder_paths.get_output_directory()).rglob("*"))
+"""
+
+RUN = """
+    done = []
+    bar = evaluate.Bar(lambda count, _: done.append(count))
+    one = bar.part("one", 4)
+    one(3), one(3)
+    two = bar.part("two", 2)
+    two(1), bar.step(None)
+    seen["bar"], seen["most"] = done, evaluate.most(parts.SIZES["tiny"])
+
+    import threading, time
+
+    def stop_at_the_first_picture():
+        while not pictures():
+            time.sleep(0.01)
+        comfy.model_management.interrupt_current_processing()
+
+    def pictures():
+        return {one: one.read_bytes() for one in folder.rglob("*.png") if one.parent.parent.name == "pictures"}
+
+    folder = Path(folder_paths.get_output_directory()) / "supsae"
+    thread = threading.Thread(target=stop_at_the_first_picture)
+    thread.start()
+    with torch.inference_mode():
+        try:
+            evaluate.evaluate(learnt, clip, model, vae, tiny)
+        except comfy.model_management.InterruptProcessingException:
+            seen["interrupted"] = True
+        thread.join()
+        kept = pictures()
+        made = evaluate.EvaluateDictionary.execute(clip, learnt, "tiny", 7, model, vae)
+    after = pictures()
+    seen["kept"] = [len(kept), len(after), kept.items() <= after.items()]
+    seen["folder"] = [one.name for one in folder.iterdir()]
+    results = json.loads((next(folder.iterdir()) / "results.json").read_text())
+    seen["sections"], seen["counted"] = list(results["sections"]), results["pictures"]
+    seen["report"], seen["plot"] = made.args[0], [*made.args[1].shape, float(made.args[1].std())]
+    seen["shown"] = len(made.ui["images"])
+"""
+
+SD3 = """
+    import tempfile
+    import sd3_text
+    from supsae.supsae_core.table import concepts
+    from supsae.training import capture, fit
+
+    table = concepts.parse("hair: [blond hair, red hair]\\neyes: [green eyes, blue eyes, brown eyes]")
+    other = sd3_text.clip()
+    with torch.inference_mode():
+        host = comfy_host.ComfyText(other)
+        plan = capture.plan(table, host, capture.CaptureConfig(prompts=24, calibration=8), host.wording)
+        own = fit.fit(capture.run(host, tempfile.mkdtemp(), plan))
+        found = evaluate.evaluate(own, other, None, None, tiny)
+    seen["sd3"], seen["sd3 plot"] = found.report, list(found.plot.size)
+    seen["foreign"] = [error(evaluate.evaluate, *one, model, vae, tiny) for one in ((own, clip), (learnt, other))]
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("drawn")
+
+
+@pytest.fixture(scope="module")
+def seen(comfy_python, folder):
+    source = "".join((PREPARE, DRAWN, REFUSED, RUN, SD3, "\n    print('SEEN' + json.dumps(seen, default=str))\n"))
+    lists = (json.dumps(one) for one in (TEXTS, SEEDS, EDITED))
+    printed = comfy_python(source, str(SHIPPED), str(folder), *lists)
+    return json.loads(re.search("^SEEN(.*)$", printed, re.MULTILINE)[1])
+
+
+@pytest.fixture(scope="module")
+def ours(seen, folder):
+    return np.load(folder / "drawn.npz")
+
+
+@pytest.fixture(scope="module")
+def theirs():
+    models = studio.load()
+    conds, pooled = models.host.encode(TEXTS)
+    draw = partial(studio.draw, models)
+    references = locked.reference(draw, conds, pooled, SEEDS)
+    others = ([some[i] for i in EDITED] for some in (conds, pooled))
+    held = locked.hold(draw, *others, references, LockConfig())
+    return {"plain": references.pictures, "held": held.pictures}
+
+
+def far(one, other):
+    return int(np.abs(one.astype(int) - other).max())
+
+
+@pytest.mark.parametrize("way", ["plain", "held"])
+def test_both_painters_draw_the_same(ours, theirs, way):
+    # The hosts' latents differ by 3e-6 and vae_scale by 1.5e-4 relative (test_same_transformer): a level by rounding.
+    assert far(ours[way], theirs[way]) <= 2
+
+
+def test_lock_holds_and_lets_through(seen, ours):
+    assert seen["recording changes nothing"]
+    assert far(ours["held"][0], ours["plain"][0]) > 50  # red hair where blond was
+    assert (ours["held"][1:] == ours["plain"][1:]).all()  # the same prompts again
+    assert seen["let through"] == 1
+    assert far(ours["everywhere"][0], ours["plain"][1]) <= 1  # text and seed of the second
+
+
+def test_painter_shows_its_steps(seen):
+    assert seen["told"] == [[1, 16, 16, 16]] * 16
+
+
+def test_painter_is_named_by_its_weights(seen):
+    name, same, other = seen["name"]
+    assert name == same != other
+
+
+@pytest.mark.parametrize(
+    ("case", "sentence"),
+    [
+        ("no VAE", "The VAE is missing. Connect both, or none"),
+        ("no model", "The model is missing. Connect both, or none"),
+        ("SD3.5", "reads prompts 4096 numbers wide, Portraits' text encoders write 192"),
+        ("VAE", "This VAE is not Portraits'"),
+        ("LoRA", "comes from a node that changes it"),
+        ("Lock", "comes from a node that changes it"),
+    ],
+)
+def test_other_models_get_a_sentence(seen, case, sentence):
+    assert sentence in seen[case]
+
+
+def test_refusal_leaves_nothing_behind(seen):
+    assert seen["written"] == []
+
+
+def test_dictionary_of_another_model_gets_a_sentence(seen):
+    to_portraits, to_sd3 = seen["foreign"]
+    assert "is for the format 'sd3', not for 'portraits'" in to_portraits
+    assert "is for the format 'portraits', not for 'sd3'" in to_sd3
+
+
+def test_bar_runs_through_all_parts(seen):
+    assert seen["bar"] == [3, 4, 5, 5]  # a part takes no more than it said
+    # 5 pictures for each of 2 swaps, 3 for each of 2 removals, and one at each of 7 places of the slider and 2 beside.
+    assert seen["most"] == 5 * 2 + 3 * 2 + 9
+
+
+def test_run_is_stopped_and_goes_on(seen):
+    kept, after, untouched = seen["kept"]
+    assert seen["interrupted"] and untouched
+    assert 0 < kept < after == seen["counted"] <= seen["most"]
+
+
+def test_run_is_reported(seen):
+    assert seen["sections"] == ["text", "headline", "removal", "strength"]
+    (folder,) = seen["folder"]
+    assert re.fullmatch("evaluation-[0-9a-f]{16}-tiny-7", folder)
+    for file in ("results.json", "report.html"):
+        assert f"{folder}/{file}" in seen["report"]
+    batch, height, width, channels, spread = seen["plot"]
+    assert (batch, channels) == (1, 3) and min(height, width) > 200 and spread > 0.05
+    assert seen["shown"] == 1
+
+
+def test_sd3_is_judged_by_its_text(seen):
+    assert seen["sd3"].startswith("No picture was drawn: only of Portraits' pictures is it known what they show.")
+    assert "4 swaps into pairs of concepts that fitting saw together" in seen["sd3"]
+    assert "results.json" in seen["sd3"] and min(seen["sd3 plot"]) > 100
+
+
+def test_text_alone_is_judged_on_the_server(comfy_server):
+    """The node as a workflow runs it; its pictures would take minutes."""
+    inputs = {"clip": ["clip", 0], "dictionary": ["dictionary", 0], "size": "quick", "seed": 3}
+    outputs = comfy_server.run(
+        {
+            "clip": {"class_type": "SupSAE_PortraitsCLIPLoader", "inputs": {}},
+            "dictionary": {"class_type": "SupSAE_LoadDictionary", "inputs": {"name": SHIPPED.name}},
+            "judge": {"class_type": "SupSAE_EvaluateDictionary", "inputs": inputs},
+            "report": {"class_type": "PreviewAny", "inputs": {"source": ["judge", 0]}},
+        }
+    )
+    report = outputs["report"]["text"][0]
+    assert report.startswith("No picture was drawn: connect model and vae")
+    (plot,) = outputs["judge"]["images"]
+    assert len(comfy_server.view(plot)) > 1000
+    (folder,) = (comfy_server.base / "output" / "supsae").glob("evaluation-*-quick-3")
+    assert {file.name for file in folder.iterdir()} == {"results.json", "report.html", "cosines.png"}

@@ -1,0 +1,157 @@
+"""Translations against what a real server says of the nodes, and in the page itself."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+LOCALES = Path(__file__).resolve().parents[3] / "locales"
+LANGUAGES = sorted(path.name for path in LOCALES.iterdir() if path.name != "en")
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+TECHNICAL = re.compile(r"[A-Za-z]\w+(?:[_/@.][\w@-]+)+")
+"""Names of files and folders, sites such as txt@1-3: what is spelled the same in every language."""
+
+
+@pytest.fixture(params=LANGUAGES)
+def language(request):
+    return request.param
+
+
+@pytest.fixture
+def translated(language):
+    return json.loads((LOCALES / language / "nodeDefs.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def nodes(comfy_server):
+    """What the server says of our nodes."""
+    found = {name: node for name, node in comfy_server.get("/object_info").items() if name.startswith("SupSAE_")}
+    assert found
+    return found
+
+
+def inputs(node: dict) -> dict[str, dict]:
+    """Return the inputs that are drawn: name → options."""
+    drawn = {**node["input"].get("required", {}), **node["input"].get("optional", {})}
+    return {name: (spec[1:] or [{}])[0] for name, spec in drawn.items()}
+
+
+def english_texts(node: dict) -> dict[tuple, str]:
+    """Return the texts of a node, keyed as in nodeDefs.json."""
+    texts = {("display_name",): node["display_name"], ("description",): node["description"]}
+    for name, options in inputs(node).items():
+        texts["inputs", name, "tooltip"] = options.get("tooltip", "")
+    for index, tooltip in enumerate(node["output_tooltips"]):
+        texts["outputs", str(index), "tooltip"] = tooltip
+    return texts
+
+
+def at(tree: dict, path: tuple) -> str:
+    for key in path:
+        tree = tree[key]
+    return tree
+
+
+def test_exactly_the_servers_nodes_inputs_and_outputs_are_translated(nodes, translated):
+    def outline(node):
+        return set(node.get("inputs", {})), set(node["outputs"])
+
+    there = {
+        name: (set(inputs(node)), {str(index) for index in range(len(node["output"]))}) for name, node in nodes.items()
+    }
+    assert {name: outline(node) for name, node in translated.items()} == there
+
+
+def test_numbers_and_names_are_the_english_ones(nodes, translated):
+    lost = []
+    for name, node in nodes.items():
+        for path, text in english_texts(node).items():
+            translation = at(translated[name], path)
+            lost += [(name, path, one) for one in Counter(NUMBER.findall(text)) - Counter(NUMBER.findall(translation))]
+            lost += [(name, path, one) for one in TECHNICAL.findall(text) if one not in translation]
+    assert lost == []
+
+
+def test_what_can_be_chosen_is_named_as_in_the_list(nodes, translated):
+    """The list itself stays English, so its tooltip explains each choice under that name."""
+    explained = 0
+    for name, node in nodes.items():
+        for key, options in inputs(node).items():
+            for choice in options.get("options", []):
+                if f"{choice}:" in options["tooltip"]:
+                    explained += 1
+                    assert f"{choice}：" in translated[name]["inputs"][key]["tooltip"], (name, key, choice)
+    assert explained  # swap, add, remove, scale at least
+
+
+def test_the_server_hands_them_out(comfy_server, language):
+    served = comfy_server.get("/i18n")[language]
+    for name, key in (("main.json", "supsae"), ("nodeDefs.json", "nodeDefs")):
+        own = json.loads((LOCALES / language / name).read_text(encoding="utf-8"))
+        assert served[key] == (own[key] if name == "main.json" else own)
+
+
+# --- in the page ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def page_in(comfy_page, frontend, language):
+    """The page in a language; the pages after it are English again."""
+    try:
+        yield comfy_page(**{"Comfy.Locale": language})
+    finally:
+        frontend.request("/api/settings/Comfy.Locale", "en")
+
+
+def place(found, kind: str) -> int:
+    """Put one node on an empty canvas; return its number."""
+    found.load({"version": 0.4, "last_node_id": 0, "last_link_id": 0, "nodes": [], "links": []})
+    number = found.page.evaluate("(kind) => window.app.graph.add(window.LiteGraph.createNode(kind)).id", kind)
+    found.show(number)
+    return number
+
+
+def test_a_node_is_drawn_translated(page_in, translated):
+    drawn = page_in.page.evaluate(
+        """(id) => {
+            const node = window.app.graph.getNodeById(id);
+            const named = (slots) => Object.fromEntries(slots.map((slot) => [slot.name, slot.localized_name]));
+            const widgets = Object.fromEntries(node.widgets.map((widget) => [widget.name, widget.label]));
+            return { title: node.title, inputs: named(node.inputs), outputs: named(node.outputs), widgets };
+        }""",
+        place(page_in, "SupSAE_ApplyToModel"),
+    )
+    wanted = translated["SupSAE_ApplyToModel"]
+    names = {name: slot["name"] for name, slot in wanted["inputs"].items()}
+    assert drawn["title"] == wanted["display_name"]
+    assert drawn["inputs"] == names
+    assert drawn["widgets"] and drawn["widgets"] == {name: names[name] for name in drawn["widgets"]}
+    assert drawn["outputs"] == {"model": wanted["outputs"]["0"]["name"]}
+
+
+def test_a_tooltip_with_message_syntax_is_shown_as_it_is(page_in, translated):
+    """txt@0-5 holds an @, which vue-i18n's compiler would take for a link to another message."""
+    x, y = page_in.page.evaluate(
+        """(id) => {
+            const app = window.app, node = app.graph.getNodeById(id), box = app.canvas.canvas.getBoundingClientRect();
+            const widget = node.widgets.find((one) => one.name === "sites");
+            const [left, top] = app.canvas.ds.offset, scale = app.canvas.ds.scale;
+            return [box.x + (node.pos[0] + node.size[0] / 2 + left) * scale,
+                    box.y + (node.pos[1] + widget.last_y + 10 + top) * scale];
+        }""",
+        place(page_in, "SupSAE_ApplyToModel"),
+    )
+    page_in.page.mouse.move(x - 30, y)
+    page_in.page.mouse.move(x, y, steps=3)
+    tooltip = page_in.page.locator(".node-tooltip")
+    tooltip.wait_for()
+    assert tooltip.inner_text() == translated["SupSAE_ApplyToModel"]["inputs"]["sites"]["tooltip"]
+
+
+def test_a_panel_speaks_the_language(page_in, language):
+    messages = json.loads((LOCALES / language / "main.json").read_text(encoding="utf-8"))["supsae"]
+    place(page_in, "SupSAE_ConceptMixer")
+    page_in.page.locator(".supsae").first.get_by_text(messages["connectDictionary"]).wait_for()
+    assert page_in.page.locator(".supsae").first.get_by_role("button", name=messages["resetAll"]).count() == 1

@@ -1,0 +1,135 @@
+"""One file, two hosts: ComfyUI's loaders, KSampler and VAE give what diffusers_host gives."""
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from supsae.hosts.diffusers import transformer as host
+from supsae.portraits.mmdit import MMDiT
+from supsae.portraits.text import CAUSAL_WIDTH, CHUNK, WIDTH
+from supsae.portraits.vae import LATENT_SCALE, LATENT_SHIFT, AutoEncoder
+
+STEPS = (16, 20, 38)  # with and without rounding; at 38 the float product falls just below a whole entry
+
+IN_COMFYUI = """
+    import sys
+    import comfy.model_management, comfy.sample, comfy.samplers, comfy.sd, comfy.utils, torch
+    from safetensors.torch import load_file, save_file
+
+    folder, made = sys.argv[1], {}
+    given = load_file(f"{folder}/given.safetensors")
+    cond, pooled, noise = given["cond"], given["pooled"], given["noise"]
+    patcher = comfy.sd.load_diffusion_model(f"{folder}/model.safetensors")
+    vae = comfy.sd.VAE(sd=comfy.utils.load_torch_file(f"{folder}/vae.safetensors"))
+    comfy.model_management.load_models_gpu([patcher])
+    latent_format = patcher.model.latent_format
+    made["latent format"] = torch.tensor([latent_format.scale_factor, latent_format.shift_factor])
+    for steps in map(int, sys.argv[2:]):
+        sampling = patcher.get_model_object("model_sampling")
+        made[f"sigmas {steps}"] = comfy.samplers.calculate_sigmas(sampling, "simple", steps)
+    with torch.no_grad():
+        run = patcher.model.diffusion_model
+        made["velocity"] = run(noise, 1000 * given["sigma"], context=cond[:3], y=pooled[:3])
+    positive, negative = ([[cond[rows], {"pooled_output": pooled[rows]}]] for rows in (slice(0, 3), slice(3, 4)))
+    start = torch.zeros_like(noise)
+    made["latents"] = comfy.sample.sample(patcher, noise, 16, 3.0, "euler", "simple", positive, negative, start)
+    made["decoded"] = vae.decode(made["latents"])
+    made["encoded"] = vae.encode(given["pixels"])
+    made["prepared noise"] = comfy.sample.prepare_noise(torch.zeros(1, 16, 16, 16), 7)
+    save_file({name: tensor.contiguous() for name, tensor in made.items()}, f"{folder}/made.safetensors")
+"""
+
+
+def write_random(module, path):
+    """Fill every tensor with noise, gates included, and write the file as `portraits.train` does: fp16, bare keys."""
+    torch.manual_seed(0)
+    drawn = {
+        key: torch.randn_like(tensor) * (tensor[0].numel() ** -0.5 if tensor.dim() > 1 else 0.1) + ("ln_" in key)
+        for key, tensor in module.state_dict().items()
+    }
+    kept = {key: tensor for key, tensor in module.state_dict().items() if key.startswith("vae_")}
+    save_file({key: tensor.half() for key, tensor in (drawn | kept).items()}, path)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    write_random(MMDiT(), folder / "model.safetensors")
+    write_random(AutoEncoder(), folder / "vae.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def given(folder):
+    """Three prompts and an empty one, noise for three, and a picture."""
+    generator = torch.Generator().manual_seed(1)
+    given = {
+        "cond": torch.randn(4, 2 * CHUNK, WIDTH, generator=generator),
+        "pooled": torch.randn(4, CAUSAL_WIDTH, generator=generator),
+        "sigma": torch.tensor([0.1, 0.5, 1.0]),
+        "noise": host.initial_noise([0, 1, 2]),
+        "pixels": torch.rand(1, 64, 64, 3, generator=generator),
+    }
+    save_file(given, folder / "given.safetensors")
+    return given
+
+
+@pytest.fixture(scope="module")
+def made(comfy_python, folder, given):
+    comfy_python(IN_COMFYUI, str(folder), *map(str, STEPS))
+    return load_file(folder / "made.safetensors")
+
+
+@pytest.fixture(scope="module")
+def transformer(folder):
+    return host.load_transformer(folder / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def vae(folder):
+    return host.load_vae(folder / "vae.safetensors")
+
+
+@pytest.fixture(scope="module")
+def sampled(transformer, given):
+    cond, pooled = given["cond"], given["pooled"]
+    return host.sample(transformer, cond[:3], pooled[:3], (cond[3:], pooled[3:]), given["noise"])
+
+
+def to_model_space(latents):
+    return (latents - LATENT_SHIFT) * LATENT_SCALE
+
+
+def test_same_velocity(made, transformer, given):
+    cond, pooled = given["cond"][:3], given["pooled"][:3]
+    velocity = transformer(given["noise"], cond, pooled, 1000 * given["sigma"], return_dict=False)[0]
+    torch.testing.assert_close(made["velocity"], velocity)
+
+
+@pytest.mark.parametrize("steps", STEPS)
+def test_same_noise_levels(made, steps):
+    levels = torch.tensor([*host.simple_levels(steps), 0])
+    torch.testing.assert_close(made[f"sigmas {steps}"], 3 * levels / (1 + 2 * levels))
+
+
+def test_same_latents(made, sampled):
+    torch.testing.assert_close(made["latent format"], torch.tensor([LATENT_SCALE, LATENT_SHIFT]))
+    # ComfyUI steps by way of the clean latent, so rounding adds up over 16 steps: 3e-6 measured, values of about 2.
+    torch.testing.assert_close(to_model_space(made["latents"]), sampled, rtol=0, atol=1e-4)
+
+
+def test_same_pictures(made, vae, sampled):
+    pictures = torch.from_numpy(host.decode(vae, sampled))
+    # Half a level from rounding; vae_scale and vae_shift lie in the file as fp16 (1.5e-4 relative): 0.05 measured.
+    assert (255 * made["decoded"] - pictures).abs().max() <= 0.6
+    assert made["decoded"].std() > 0.1
+
+
+def test_same_codes(made, vae, given):
+    codes = vae.encode(2 * given["pixels"].permute(0, 3, 1, 2) - 1).latents
+    # vae_scale as fp16 is 1.53027 instead of 1.5305, 1.5e-4 relative; vae_shift is off by 1.5e-5 at most.
+    torch.testing.assert_close(to_model_space(made["encoded"]), codes, rtol=2e-4, atol=1e-4)
+
+
+def test_same_noise_for_a_seed(made):
+    assert torch.equal(made["prepared noise"], host.initial_noise([7]))

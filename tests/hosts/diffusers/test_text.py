@@ -1,0 +1,137 @@
+"""SD3's text in diffusers' layout: a tiny random pipeline saved to a folder, captured, fitted and edited."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from diffusers import StableDiffusion3Pipeline
+
+from supsae.cli import parser
+from supsae.hosts.diffusers.text import DiffusersText, load_pipeline
+from supsae.supsae_core.capture import captures
+from supsae.supsae_core.dictionary.file import load_dictionary
+from supsae.supsae_core.editing.apply import apply
+from supsae.supsae_core.editing.edits import Swap
+from supsae.supsae_core.encoders.slots import FORMATS, Rows, rows_of
+from supsae.supsae_core.reading import readout
+
+
+@pytest.fixture(scope="module")
+def pipeline(sd3):
+    return sd3.pipeline
+
+
+@pytest.fixture(scope="module")
+def folder(sd3):
+    return sd3.folder
+
+
+@pytest.fixture(scope="module")
+def host(folder):
+    return DiffusersText(load_pipeline(folder, text_only=True))
+
+
+@pytest.fixture(scope="module")
+def learnt(sd3_learnt):
+    return sd3_learnt
+
+
+def test_rows_are_the_pipelines_own(pipeline, host):
+    texts = ["red hair", "a photo with blond hair, green eyes."]
+    conds, pooled = host.encode(texts)
+    with torch.inference_mode():
+        cond, _, vector, _ = pipeline.encode_prompt(texts, None, None, do_classifier_free_guidance=False)
+    torch.testing.assert_close(torch.stack(conds), cond)
+    torch.testing.assert_close(torch.stack(pooled), vector)
+    assert [rows_of(one, host.format) for one in conds] == [Rows(77, 77 + 256)] * 2
+    alone = host.encode(texts[:1])[0][0]
+    torch.testing.assert_close(alone, conds[0])  # whatever stands beside it in the batch
+
+
+@pytest.mark.parametrize("text", ["red hair", "a photo, with blond hair.", "Red-blond hair's, eyes", ""])
+def test_words_count_as_in_the_whole_prompt(pipeline, host, text):
+    counts = host.counts(text.split())
+    for name, tokenizer in (("clip_l", pipeline.tokenizer), ("t5xxl", pipeline.tokenizer_3)):
+        assert sum(counts[name]) == len(tokenizer(text, add_special_tokens=False).input_ids)
+    assert counts["clip_l"] == counts["clip_g"]
+
+
+def test_the_empty_prompt_has_as_many_rows(host):
+    cond, pooled = host.negative(host.encode(["red hair"])[0][0])
+    assert cond.shape == (1, 333, 4096) and pooled.shape == (1, 2048)
+
+
+def test_a_prompt_fills_its_rows_and_no_more(host):
+    # letter by letter: 75 tokens of CLIP between start and end; T5 writes every mark and letter, 255 before its end
+    assert len(host.encode(["blue " * 18 + "b c"])[0][0]) == 333
+    with pytest.raises(ValueError, match="has 76 tokens in 'clip_l', which takes 75"):
+        host.encode(["blue " * 19])
+    with pytest.raises(ValueError, match="has 256 tokens in 't5xxl', which takes 255"):
+        host.format.require_room({"clip_l": 75, "clip_g": 75, "t5xxl": 256}, "blue")
+
+
+def test_folders_that_hold_no_such_pipeline(tmp_path, folder):
+    with pytest.raises(ValueError, match="no diffusers pipeline; expected a StableDiffusion3Pipeline"):
+        load_pipeline(tmp_path / "nowhere")
+    (tmp_path / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+    with pytest.raises(ValueError, match="holds FluxPipeline; expected a StableDiffusion3Pipeline"):
+        load_pipeline(tmp_path)
+    (tmp_path / "model_index.json").write_text((folder / "model_index.json").read_text())
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        load_pipeline(tmp_path)
+
+
+def test_a_pipeline_without_t5(pipeline):
+    parts = {**pipeline.components, "text_encoder_3": None}
+    with pytest.raises(ValueError, match="lacks the text encoder t5xxl"):
+        DiffusersText(StableDiffusion3Pipeline(**parts))
+
+
+def test_capture_and_fit_from_the_shell(learnt):
+    plan, made = captures.load(learnt / "capture").plan, load_dictionary(learnt / "d.safetensors")
+    assert plan.format == made.format == FORMATS["sd3-diffusers"]
+    assert captures.size(plan) == len(plan.entries) * (333 * 4096 + 2048) * 2  # half precision
+    assert made.provenance["length_policy"] == "exactly 256 rows"
+
+
+def test_an_edit_in_this_layout(learnt, host):
+    made = load_dictionary(learnt / "d.safetensors")
+    (cond,), (pooled,) = host.encode(["a photo with red hair, green eyes"])
+    edited = apply(made, cond, pooled, [Swap("hair: blond hair")])
+    said = [str(made.table.concepts[one]) for one in readout.read(made, edited.cond).concepts(made)]
+    assert sorted(said) == ["eyes: green eyes", "hair: blond hair"]
+    assert edited.cond.shape == cond.shape and not edited.cond[:77, 2048:].any()
+
+
+def test_dictionaries_of_one_layout_are_refused_on_the_other(learnt, host):
+    made = load_dictionary(learnt / "d.safetensors")
+    comfy = replace(made, format=FORMATS["sd3"])
+    (cond,), _ = host.encode(["a photo with red hair, green eyes"])
+    with pytest.raises(ValueError, match="256 rows of 't5xxl', the last .* padded to 77 rows and not beyond"):
+        readout.read(comfy, cond)
+    with pytest.raises(
+        ValueError, match="77 rows of 't5xxl', the last .* padded to 256 rows, where longer ones are cut"
+    ):
+        readout.read(made, cond[:154])
+    with pytest.raises(ValueError, match="are not one chunk of 77 causal rows"):
+        readout.read(made, torch.cat([cond[:77], cond]))
+
+
+def test_a_conditioning_without_t5_is_read_by_the_other_encoders(learnt, host):
+    # diffusers puts 256 rows of zeros where T5 is not loaded
+    made = load_dictionary(learnt / "d.safetensors")
+    (cond,), (pooled,) = host.encode(["a photo with red hair, green eyes"])
+    silent = torch.cat([cond[:77], torch.zeros(256, 4096)])
+    assert rows_of(silent, made.format).silent == ("t5xxl",)
+    edited = apply(made, silent, pooled, [Swap("hair: blond hair")])
+    assert not edited.cond[77:].any() and not torch.equal(edited.cond, silent)
+    assert list(edited.reading.layouts) == ["clip_l", "clip_g"]
+
+
+def test_blocks_are_recorded_from_the_shell(folder, learnt, capsys):
+    command = ["capture", "--out", learnt / "blocks", "--table", learnt / "table.yaml", "--model", folder]
+    command += ["--sites", "txt@1,img@2", "--steps", "4", "--size", "32x32", "--prompts", "10", "--calibration", "4"]
+    assert parser.main([str(word) for word in command]) == 0
+    assert parser.main([str(word) for word in [*command, "--sites", "txt@7"]]) == 2
+    assert "txt@7" in capsys.readouterr().err
+    assert captures.load(learnt / "blocks").plan.sampling is not None

@@ -1,0 +1,59 @@
+"""Captions of portraits: their words say the factors, and every word of theirs is one the encoders know."""
+
+import re
+
+import numpy as np
+import pytest
+
+from supsae.portraits import captions
+from supsae.portraits.scene import FACTORS, sample_factors
+from supsae.portraits.text import load_encoders
+from supsae.supsae_core.table import prompts
+
+assert captions.PARAPHRASES, "the table of paraphrases is empty"
+TABLE, FULL = captions.table(), captions.full_table()
+
+
+def test_the_table_names_the_factors_of_the_pictures():
+    assert {name: {TABLE.concepts[i].name for i in members} for name, members in TABLE.categories.items()} == {
+        category: set(values) for category, values in FACTORS.items()
+    }
+    assert len(TABLE.categories) >= 8 and len(TABLE) >= 25
+
+
+@pytest.mark.parametrize("concept", captions.PARAPHRASES)
+def test_paraphrases_are_known_to_the_model_only(concept):
+    own = TABLE.concepts[TABLE.index(concept)].phrases
+    assert FULL.concepts[FULL.index(concept)].phrases == (*own, *captions.PARAPHRASES[concept])
+    assert not set(captions.PARAPHRASES[concept]) & {phrase.text for phrase in TABLE.phrases}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_caption_says_factors_of_its_picture(seed):
+    rng = np.random.default_rng(seed)
+    factors = sample_factors(rng)
+    prompt = captions.caption(factors, rng)
+    for mention in prompt.mentions:
+        words = [*prompt.words[mention.start : mention.stop - 1], prompts.trim(prompt.words[mention.stop - 1])]
+        phrase = FULL.phrases[mention.phrase]
+        concept = FULL.concepts[phrase.concept]
+        assert phrase.text == " ".join(words) and factors[concept.category] == concept.name
+    assert len(re.findall(r"\w+|[^\w\s]", prompt.text)) <= captions.LONGEST
+
+
+def test_captions_leave_categories_out():
+    rng = np.random.default_rng(0)
+    said = [len(captions.caption(sample_factors(rng), rng).mentions) for _ in range(100)]
+    # a share drawn from 0.3 … 1 of 8 categories: 5.2 on average; the mean of 100 has a standard error of about 0.2
+    assert 4.4 < np.mean(said) < 6 and min(said) < 3 and max(said) == 8
+
+
+def test_phrases_have_one_to_five_words():
+    assert {len(phrase.words) for phrase in FULL.phrases} <= set(range(1, 7)) and max(
+        len(c.phrases) for c in FULL.concepts
+    ) > 1
+
+
+def test_the_encoders_know_every_word():
+    known = load_encoders().tokenizer.words
+    assert list(known) == captions.vocabulary() == sorted(set(known))

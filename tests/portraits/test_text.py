@@ -1,0 +1,131 @@
+"""The frozen text encoders: laid out and behaving as SD3.5's do."""
+
+import pytest
+import torch
+
+from supsae.hosts.embedded import PortraitsText
+from supsae.portraits.text import (
+    CAUSAL_WIDTH,
+    CHUNK,
+    END,
+    END_CAUSAL,
+    PAD,
+    START,
+    UNKNOWN,
+    WIDTH,
+    Tokenizer,
+    bidirectional_row,
+    causal_chunks,
+    load_encoders,
+)
+from supsae.supsae_core.encoders.slots import FORMATS
+
+LONG = "with " * 50 + "red hair"
+
+
+@pytest.fixture(scope="module")
+def encoders():
+    return load_encoders()
+
+
+@pytest.fixture(scope="module")
+def small():
+    return Tokenizer(("a", "red", "hair"))
+
+
+def names(tokenizer, text):
+    return [{i: name for name, i in tokenizer._ids.items()}[i] for i in tokenizer.ids(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("a red", ["a ", "red "]),
+        ("Red, HAIR.", ["red ", ",", "hair ", "."]),
+        ("redhair", [*"redhair"]),  # unknown: letter by letter, the letter "a" apart from the word
+        ("red-hair", ["red ", "-", "hair "]),
+        ("a2a", ["a ", "2", "a "]),
+        ("", []),
+        ("é", ["<unknown>"]),
+    ],
+)
+def test_words_and_letters(small, text, pieces):
+    assert names(small, text) == pieces
+
+
+def test_a_text_is_spelled_word_by_word(encoders):
+    tokenizer, text = encoders.tokenizer, "A portrait, of zyx's (red-hair): smiling; 3 hats!"
+    assert tokenizer.ids(text) == [i for word in text.split() for i in tokenizer.ids(word)]
+    assert UNKNOWN not in tokenizer.ids(text) and len(tokenizer) == max(tokenizer._ids.values()) + 1
+
+
+@pytest.mark.parametrize(("words", "chunks"), [(0, 1), (46, 1), (47, 2), (93, 3)])
+def test_causal_layout(words, chunks):
+    made = causal_chunks(list(range(100, 100 + words)))
+    assert len(made) == chunks and all(len(chunk) == CHUNK and chunk[0] == START for chunk in made)
+    assert [i for chunk in made for i in chunk if i >= 100] == list(range(100, 100 + words))
+    assert made[-1][-1] == END_CAUSAL and all(chunk.count(END_CAUSAL) >= 1 for chunk in made)
+
+
+@pytest.mark.parametrize(("words", "length"), [(0, 48), (47, 48), (48, 49), (60, 61)])
+def test_bidirectional_layout(words, length):
+    made = bidirectional_row(list(range(100, 100 + words)))
+    assert len(made) == length and made[words] == END and made[words + 1 :] == [PAD] * (length - words - 1)
+
+
+@pytest.mark.parametrize("text", ["", "red hair", LONG])
+def test_rows_as_in_sd3(encoders, text):
+    cond, pooled = encoders.encode([text])
+    chunks = -(-max(1, len(encoders.tokenizer.ids(text))) // (CHUNK - 2))
+    rows = max(CHUNK, len(encoders.tokenizer.ids(text)) + 1)
+    assert cond.shape == (1, chunks * CHUNK + rows, WIDTH) and pooled.shape == (1, CAUSAL_WIDTH)
+    assert (
+        not cond[0, : chunks * CHUNK, CAUSAL_WIDTH:].any()
+        and (cond[0, chunks * CHUNK :, CAUSAL_WIDTH:] != 0).any(1).all()
+    )
+
+
+def test_the_format_table_describes_these_encoders():
+    text_format = FORMATS["portraits"]
+    assert (text_format.width, text_format.tail, text_format.chunk, text_format.pooled) == (
+        WIDTH,
+        CAUSAL_WIDTH,
+        CHUNK,
+        CAUSAL_WIDTH,
+    )
+
+
+def test_pooled_is_the_first_end_row(encoders):
+    # "a cat, 1": the word, c a t, the comma and the digit are 6 tokens, so the end is row 7
+    cond, pooled = encoders.encode(["a zyx, 1"])
+    assert torch.equal(pooled[0], cond[0, 7, :CAUSAL_WIDTH])
+    cond, pooled = encoders.encode([LONG])
+    assert torch.equal(pooled[0], cond[0, CHUNK - 1, :CAUSAL_WIDTH])
+
+
+def test_causal_rows_before_a_change_are_bit_equal(encoders):
+    # "hair" is token 4, in row 4 + 1: everything before it is the same, it and all behind it move
+    one, other = (encoders.encode([f"a picture with red {word}"]).cond[0, :CHUNK] for word in ("hair", "eyes"))
+    assert torch.equal(one[:5], other[:5]) and (one[5:] != other[5:]).any(1).all()
+
+
+def test_bidirectional_rows_all_move(encoders):
+    one, other = (encoders.encode([f"a picture with red {word}"]).cond[0, CHUNK:] for word in ("hair", "eyes"))
+    assert (one != other).any(1).all()  # pads too: they take part
+
+
+def test_encoders_are_frozen_and_the_same_each_time(encoders):
+    assert not any(parameter.requires_grad for parameter in encoders.parameters()) and not encoders.training
+    assert torch.equal(encoders.encode(["red hair"]).cond, load_encoders().encode(["red hair"]).cond)
+
+
+def test_the_host_lays_every_text_out_alone():
+    host = PortraitsText()
+    texts = ["red hair", LONG, ""]
+    conds, pooled = host.encode(texts)
+    for text, cond, vector in zip(texts, conds, pooled, strict=True):
+        (alone,), (single,) = host.encode([text])
+        torch.testing.assert_close(cond, alone)
+        torch.testing.assert_close(vector, single)
+    assert [len(cond) for cond in conds] == [96, 2 * 48 + 53, 96]
+    assert host.counts(["red,", "zyx"]) == {"clip": (2, 3), "t5": (2, 3)}

@@ -1,0 +1,166 @@
+"""The mix: one small JSON text, read strictly, written back as it was read, and the edits that it means."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from supsae.supsae_core.editing.apply import apply
+from supsae.supsae_core.editing.edits import Clear, Keep, Remove, Swap, Turn
+from supsae.supsae_core.editing.mix import Lock, Mix, Say, check, dump, edits, parse
+from supsae.supsae_core.editing.mix_report import Prompt, lost, mix_report
+from supsae.supsae_core.table.prompts import Prompt as Words
+
+TEXT = (
+    '{"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null, "strength": 1.0}, '
+    '"eyes": {"keep": true}}}'
+)
+MIX = Mix({"hair": Say("red", 0.8), "hat": Say(None), "eyes": Lock()})
+
+
+def test_a_mix_reads_as_its_names_say():
+    assert parse(TEXT) == MIX
+    assert list(parse(TEXT).rows) == ["hair", "hat", "eyes"]
+
+
+def test_what_is_read_is_written_back():
+    assert dump(MIX) == TEXT
+    assert dump(parse(dump(parse(TEXT)))) == TEXT
+    odd = Mix({"z: 的": Say('a "quoted" name', -2.0), "a": Lock()})  # names that no table needs to have
+    assert parse(dump(odd)) == odd and list(parse(dump(odd)).rows) == ["z: 的", "a"]
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "{}", '{"version": 1}', '{"version": 1, "mix": {}}'])
+def test_nothing_changes_nothing(text):
+    assert parse(text) == Mix({}) and edits(parse(text)) == () and dump(parse(text)) == "{}"
+
+
+def row(text):
+    return f'{{"version": 1, "mix": {{"hair": {text}}}}}'
+
+
+def test_strength_is_1_unless_it_is_written():
+    assert parse(row('{"say": "red"}')) == Mix({"hair": Say("red", 1.0)})
+    assert isinstance(parse(row('{"say": "red", "strength": 1}')).rows["hair"].strength, float)
+
+
+REFUSED = {
+    "no JSON": ("hair: red", r"not readable JSON \(line 1, column 1: .*Write for example \{\"version\": 1"),
+    "a list": ("[]", r"must be a JSON object, not \[\]"),
+    "too deep": ("[" * 100_000, "nested too deeply"),
+    "no version": ('{"mix": {}}', "'version' of the mix must be 1, and it is missing"),
+    "version as text": ('{"version": "1"}', 'must be 1, not "1"'),
+    "version true": ('{"version": true}', "must be 1, not true"),
+    "version 0": ('{"version": 0}', "must be 1, not 0"),
+    "newer": ('{"version": 2, "mix": {}}', "The mix has version 2; this SupSAE reads up to 1. Update SupSAE"),
+    "unknown key": ('{"version": 1, "mixx": {}}', "unknown key 'mixx'. Keys are: mix, version"),
+    "mix a list": ('{"version": 1, "mix": []}', r"with a row per category, not \[\]"),
+    "twice": ('{"version": 1, "mix": {"hair": {"keep": true}, "hair": {"say": "red"}}}', "'hair' stands twice"),
+    "row a text": (row('"red"'), "The row 'hair' of the mix must be .*, not \"red\". Leave the category out"),
+    "row empty": (row("{}"), "The row 'hair' of the mix must be"),
+    "row's key": (row('{"says": "red"}'), "'hair' of the mix has an unknown key 'says'. Keys are: keep, say, strength"),
+    "both": (row('{"keep": true, "say": "red"}'), "says both to keep the category and to change it"),
+    "keep and strength": (row('{"keep": true, "strength": 1}'), "says both to keep"),
+    "keep false": (row('{"keep": false}'), "'keep' of 'hair' must be true, not false"),
+    "nothing to say": (row('{"strength": 1}'), "has a strength and nothing to say"),
+    "say a number": (row('{"say": 3}'), "'say' of 'hair' must be the name of one of its concepts.*not 3"),
+    "say blank": (row('{"say": " "}'), "'say' of 'hair' must be the name"),
+    "strength as text": (row('{"say": "red", "strength": "1"}'), 'must be a number from -2 to 3, not "1"'),
+    "strength true": (row('{"say": "red", "strength": true}'), "must be a number from -2 to 3, not true"),
+    "strength null": (row('{"say": "red", "strength": null}'), "must be a number from -2 to 3, not null"),
+    "strength high": (row('{"say": "red", "strength": 3.1}'), "must be a number from -2 to 3, not 3.1. 1 is writing"),
+    "strength huge": (row('{"say": "red", "strength": 1e999}'), "must be a number from -2 to 3, not inf"),
+    "NaN": (row('{"say": "red", "strength": NaN}'), "NaN is no number that a mix can hold"),
+    "5000 digits": (row('{"say": "red", "strength": ' + "1" * 5000 + "}"), "1{20}… is no number that a mix can hold"),
+    "version of 5000 digits": ('{"version": ' + "1" * 5000 + "}", "1{20}… is no number that a mix can hold"),
+    "infinity": (row('{"say": "red", "strength": -Infinity}'), "-Infinity is no number"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusal_is_a_sentence(name):
+    text, sentence = REFUSED[name]
+    with pytest.raises(ValueError, match=sentence):
+        parse(text)
+
+
+MEANT = {
+    "say": (MIX, (Turn("hair: red", 0.8), Clear("hat", 1.0), Keep("eyes"))),
+    "strength 0": (Mix({"hair": Say("red", 0.0), "hat": Say(None, 0.0)}), ()),
+    "0 beside another": (Mix({"hair": Say("red", 0.0), "hat": Say("crown")}), (Turn("hat: crown"),)),
+    "kept only": (Mix({"eyes": Lock()}), ()),  # nothing changes that it could be kept from
+    "kept beside 0": (Mix({"eyes": Lock(), "hair": Say("red", 0.0)}), ()),
+}
+
+
+@pytest.mark.parametrize("name", MEANT)
+def test_edits(name):
+    mix, wanted = MEANT[name]
+    assert edits(mix) == wanted
+
+
+@pytest.mark.parametrize(
+    ("category", "one", "sentence"),
+    [
+        ("hair", Say("rde"), "'hair: rde' in this table. Did you mean 'hair: red'"),
+        ("hair", Say("rde", 0.0), "Did you mean 'hair: red'"),
+        ("horns", Say(None), "no category 'horns' in this table. It has: background, hair"),
+        ("horns", Lock(), "no category 'horns'"),
+        ("horns", Say("red"), "no concept 'horns: red'.*Did you mean 'hair: red'"),
+    ],
+)
+def test_unknown_names_are_refused_in_every_row(learnt, category, one, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        check(learnt.dictionary, Mix({category: one}))
+
+
+@pytest.mark.parametrize("other", [Say("blond"), Say(None, 0.0), Lock()])
+def test_one_category_has_one_row(learnt, other):
+    with pytest.raises(ValueError, match="two rows for the category 'hair': 'Hair' and 'hair'. Keep one"):
+        check(learnt.dictionary, Mix({"Hair": Say("red"), "hair": other}))
+
+
+def test_what_was_never_captured_is_refused_where_it_is_to_be_said(learnt):
+    lengths = learnt.dictionary.parts["t5"].lengths.clone()
+    lengths[:2] = 0  # both phrases of the beach
+    part = replace(learnt.dictionary.parts["t5"], lengths=lengths)
+    blind = replace(learnt.dictionary, parts={**learnt.dictionary.parts, "t5": part})
+    check(blind, Mix({"background": Say("beach", 0.0)}))
+    with pytest.raises(ValueError, match="'background: beach' was never written in the captured prompts"):
+        check(blind, Mix({"background": Say("beach")}))
+
+
+def test_known_names_pass(learnt):
+    check(learnt.dictionary, MIX)
+    check(learnt.dictionary, parse("{}"))
+
+
+def test_a_mix_is_the_edits_that_it_spells(learnt):
+    row = learnt.encoded(Words(("blond", "hair", ",", "a", "crown", "and", "green", "eyes"), ()))
+    mix = Mix({"hair": Say("red", 0.8), "expression": Say("smile"), "clothing": Say(None)})
+    made = apply(learnt.dictionary, row.cond, row.pooled, edits(mix))
+    wanted = apply(learnt.dictionary, row.cond, row.pooled, [Swap("hair: red", 0.8), Swap("expression: smile")])
+    assert torch.equal(made.cond, wanted.cond) and torch.equal(made.pooled, wanted.pooled)
+    none = apply(learnt.dictionary, row.cond, row.pooled, edits(Mix({"hair": Say(None)})))
+    gone = apply(learnt.dictionary, row.cond, row.pooled, [Remove("hair: blond")])
+    assert torch.equal(none.cond, gone.cond) and not torch.equal(none.cond, row.cond)
+
+
+def test_report_tells_what_was_said_and_what_held(learnt):
+    index = learnt.table.index
+    before = (index("hair: blond"), index("eyes: green"), index("eyes: blue"))
+    held = Prompt("part 1, row 1", before, (index("hair: red"), index("eyes: green"), index("eyes: blue")))
+    moved = Prompt("part 2, row 1", before, (index("eyes: blue"), index("eyes: green")))  # another order of mentions
+    unread = Prompt("part 3, row 1", before, None)
+    made = mix_report(learnt.dictionary, Mix({"EYES": Lock(), "hair": Say("red")}), [held, moved, unread], "text")
+    assert made["version"] == 1 and made["report"] == "text"
+    first, second, third = made["prompts"]
+    assert list(first["before"]) == list(learnt.table.categories)
+    assert first["before"]["eyes"] == ["green", "blue"] and first["after"]["hair"] == ["red"]
+    assert first["before"]["hat"] == [] and first["title"] == "part 1, row 1"
+    # the category as the table spells it, however the mix does
+    assert [one["held"] for one in (first, second, third)] == [{"eyes": True}, {"eyes": False}, {"eyes": False}]
+    assert third["after"] == {}
+    assert json.loads(json.dumps(made)) == made
+    assert lost(learnt.dictionary, MIX, [held]) == [] and lost(learnt.dictionary, MIX, [moved, unread]) == ["eyes"]

@@ -1,0 +1,254 @@
+"""Slots: the rows of a phrase hold the tokens that spell it, in both encoders, whatever stands around it."""
+
+import pytest
+import torch
+
+from supsae.portraits.text import END, END_CAUSAL, PAD, START, bidirectional_row, causal_chunks, load_encoders
+from supsae.supsae_core.encoders.slots import (
+    FORMATS,
+    ROLES,
+    Layout,
+    Roles,
+    Rows,
+    Span,
+    company,
+    layout_of,
+    pooled_spans,
+    rows_of,
+)
+from supsae.supsae_core.table.concepts import parse
+from supsae.supsae_core.table.prompts import Mention, Prompt
+
+assert FORMATS, "the table of text formats is empty"
+PORTRAITS = FORMATS["portraits"]
+TOKENIZER = load_encoders().tokenizer
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_fit_together(name):
+    # causal columns end where the causal rows become zero, the others fill the width; the leading encoder stands last
+    text_format = FORMATS[name]
+    assert text_format.name == name and text_format.least >= text_format.chunk
+    causal = [one for one in text_format.encoders if one.causal]
+    assert [one.first for one in causal] == [0, *[one.last for one in causal[:-1]]] and causal[
+        -1
+    ].last == text_format.tail
+    assert text_format.encoders[-1] == (other := next(one for one in text_format.encoders if not one.causal))
+    assert (other.first, other.last) == (0, text_format.width)
+
+
+# Every phrase, with the words around it, is awkward in its own way.
+AWKWARD = {
+    "comma": ("red hair", "a cat, {}, and a dog"),
+    "no comma": ("red hair", "{}"),
+    "full stop": ("smiling", "she is {}."),
+    "several marks": ("smiling", "is she {}?!"),
+    "hyphen": ("dark-blue coat", "in a {}, at night"),
+    "capital": ("Red Hair", "A Cat With {}, Sir"),
+    "unknown word": ("zyxgy quorx", "the {} of it"),
+    "digits": ("10 cats", "exactly {} here"),
+    "apostrophe": ("a sailor's hat", "wears {}, always"),
+    "inner comma": ("long, flowing locks", "with {}, yes"),
+    "foreign letters": ("Ärmel", "kurze {}, bitte"),
+    "chunk border": ("red hair", "with " * 45 + "{}, and more"),
+    "behind the border": ("red hair", "with " * 46 + "{}, and more"),
+    "third chunk": ("red hair", "with " * 100 + "{}"),
+    "fills a chunk": ("red hair", "with " * 44 + "{}"),
+}
+
+
+def awkward(name):
+    """The prompt of an awkward phrase, its table, its tokens, its row types and its layout."""
+    phrase, frame = AWKWARD[name]
+    table = parse(f'{{"a": {{"x": "{phrase}", "y": "some thing else"}}}}')
+    before, behind = (part.split(" ") for part in frame.split("{}"))
+    words = " ".join([*before[:-1], before[-1] + phrase + behind[0], *behind[1:]]).split()
+    first = len(" ".join(before).split())
+    prompt = Prompt(tuple(words), (Mention(0, first, first + len(phrase.split())),))
+    counts = {one.name: [len(TOKENIZER.ids(word)) for word in words] for one in PORTRAITS.encoders}
+    ids = TOKENIZER.ids(prompt.text)
+    laid = {"clip": [i for chunk in causal_chunks(ids) for i in chunk], "t5": bidirectional_row(ids)}
+    rows = Rows(len(laid["clip"]), len(laid["clip"]) + len(laid["t5"]))
+    laid["t5"] = [-1] * rows.causal + laid["t5"]
+    return phrase, laid, rows, layout_of(PORTRAITS, table, prompt, counts, rows)
+
+
+@pytest.mark.parametrize("encoder", [one.name for one in PORTRAITS.encoders])
+@pytest.mark.parametrize("name", AWKWARD)
+def test_rows_of_a_phrase_spell_it(name, encoder):
+    phrase, laid, _, layouts = awkward(name)
+    assert [laid[encoder][row] for row in layouts[encoder].spans[0].rows] == TOKENIZER.ids(phrase)
+
+
+@pytest.mark.parametrize("encoder", PORTRAITS.encoders, ids=lambda one: one.name)
+@pytest.mark.parametrize("name", AWKWARD)
+def test_every_row_has_one_place(name, encoder):
+    _, laid, rows, layouts = awkward(name)
+    layout = layouts[encoder.name]
+    taken = [row for span in layout.spans for row in span.rows] + [row for some in layout.roles for row in some]
+    assert sorted(taken) == list(rows.of(encoder))
+    ids = laid[encoder.name]
+    assert all(ids[row] == START for row in layout.roles.start)
+    assert all(ids[row] == (END_CAUSAL if encoder.causal else END) for row in layout.roles.end)
+    assert all(ids[row] == (END_CAUSAL if encoder.causal else PAD) for row in layout.roles.pad)
+    assert not {START, END, END_CAUSAL, PAD} & {ids[row] for row in layout.roles.other}
+    assert len(layout.roles.end) == (rows.causal // 48 if encoder.causal else 1)
+
+
+def test_a_phrase_on_a_chunk_border_keeps_both_sides():
+    # 45 words fill rows 1 … 45; "red" takes row 46, the end row 47, the start row 48, and "hair" row 49
+    layouts = awkward("chunk border")[-1]
+    assert layouts["clip"].spans[0].rows == (46, 49)
+    assert layouts["clip"].roles.end == (47, 56)  # , and m o r e → rows 50 … 55
+    assert layouts["t5"].spans[0].rows == (96 + 45, 96 + 46)
+
+
+def test_an_empty_prompt_is_start_end_and_pads():
+    rows = Rows(48, 96)
+    layouts = layout_of(PORTRAITS, parse("a: [x, y]"), Prompt((), ()), {"clip": [], "t5": []}, rows)
+    assert layouts["clip"] == Layout((), Roles((0,), (1,), tuple(range(2, 48)), ()))
+    assert layouts["t5"] == Layout((), Roles((), (48,), tuple(range(49, 96)), ()))
+
+
+def test_role_names():
+    assert ROLES == ("start", "end", "pad", "other")
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 3])
+def test_rows_are_typed_by_content(chunks):
+    cond = torch.ones(chunks * 48 + 5, 192)
+    cond[: chunks * 48, 128:] = 0
+    assert rows_of(cond, PORTRAITS) == Rows(chunks * 48, chunks * 48 + 5)
+
+
+def test_causal_rows_alone():
+    cond = torch.ones(48, 192)
+    cond[:, 128:] = 0
+    rows = rows_of(cond, PORTRAITS)
+    assert rows == Rows(48, 48) and len(rows.of(PORTRAITS.encoders[1])) == 0
+
+
+def sd3_rows(name):
+    """Rows of SD3's width as hosts make them: CLIP-L's columns 1, CLIP-G's 2, T5's rows 3."""
+    clip, t5 = torch.zeros(77, 4096), torch.full((77, 4096), 3.0)
+    clip[:, :768], clip[:, 768:2048] = 1, 2
+    without_l, without_g = clip.clone(), clip.clone()
+    without_l[:, :768], without_g[:, 768:2048] = 0, 0
+    return {
+        "both": (clip, t5),
+        "three chunks": (clip, clip, clip, t5, t5),
+        "no CLIP-L": (without_l, t5),
+        "no CLIP-G": (without_g, t5),
+        "no T5": (clip,),
+        "CLIP-G alone": (without_l,),
+        "T5 alone": (t5,),
+        "no text for T5": (clip, t5[:1]),
+        "zeros for T5": (clip, 0 * t5),
+    }[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "ranges"),
+    [
+        ("both", Rows(77, 154), (range(77), range(77), range(77, 154))),
+        ("three chunks", Rows(231, 385), (range(231), range(231), range(231, 385))),
+        ("no CLIP-L", Rows(77, 154, ("clip_l",)), (range(0), range(77), range(77, 154))),
+        ("no CLIP-G", Rows(77, 154, ("clip_g",)), (range(77), range(0), range(77, 154))),
+        ("no T5", Rows(77, 77), (range(77), range(77), range(77, 77))),
+        ("CLIP-G alone", Rows(77, 77, ("clip_l",)), (range(0), range(77), range(77, 77))),
+        ("T5 alone", Rows(0, 77), (range(0), range(0), range(77))),
+        ("no text for T5", Rows(77, 78, ("t5xxl",)), (range(77), range(77), range(0))),
+        ("zeros for T5", Rows(77, 154, ("t5xxl",)), (range(77), range(77), range(0))),
+    ],
+)
+def test_encoders_that_say_nothing_are_told(name, rows, ranges):
+    found = rows_of(torch.cat(sd3_rows(name)), FORMATS["sd3"])
+    assert found == rows
+    assert tuple(found.of(encoder) for encoder in FORMATS["sd3"].encoders) == ranges
+
+
+def test_no_text_at_all():
+    with pytest.raises(ValueError, match="made of no text at all"):
+        rows_of(torch.ones(1, 4096), FORMATS["sd3"])
+
+
+def test_a_format_that_cuts_has_one_chunk():
+    (clip, t5), cut = sd3_rows("both"), FORMATS["sd3-diffusers"]
+    assert rows_of(torch.cat([clip, t5]), cut) == Rows(77, 154)  # of what length T5 is, reading asks
+    with pytest.raises(ValueError, match="not one chunk of 77 causal rows"):
+        rows_of(torch.cat([clip, clip, t5]), cut)
+
+
+@pytest.mark.parametrize(
+    ("clip", "t5", "refused"), [(75, 255, ""), (76, 20, "'clip_l'.* 75"), (20, 256, "'t5xxl'.* 255")]
+)
+def test_room_of_a_format_that_cuts(clip, t5, refused):
+    # between start and end of 77 rows, before the end of 256
+    tokens = {"clip_l": clip, "clip_g": clip, "t5xxl": t5}
+    FORMATS["sd3"].require_room(tokens, "…")
+    if not refused:
+        FORMATS["sd3-diffusers"].require_room(tokens, "…")
+        return
+    with pytest.raises(ValueError, match=refused):
+        FORMATS["sd3-diffusers"].require_room(tokens, "…")
+
+
+def test_marks_that_are_spelled_together_are_refused():
+    # CLIP and T5 spell "?!" with one token: "smiling?!" has two, and two marks
+    table, rows = parse('a: {x: smiling, y: "sad face"}'), Rows(48, 96)
+    prompt = Prompt(("smiling?!",), (Mention(0, 0, 1),))
+    with pytest.raises(ValueError, match="'clip' spells the marks behind 'smiling\\?!' together"):
+        layout_of(PORTRAITS, table, prompt, {"clip": [2], "t5": [2]}, rows)
+
+
+def bad_rows(kind):
+    cond = torch.ones(96, 192)
+    cond[:48, 128:] = 0
+    return {
+        "other width": cond[:, :100],
+        "a batch": cond[None],
+        "zeros": torch.zeros(96, 192),
+        "other rows first": cond.flip(0),
+        "part of a chunk": cond[8:],
+        "concatenated": torch.cat([cond, cond]),
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("other width", r"shape \(96, 100\) is not of the format 'portraits', which has rows of width 192"),
+        ("a batch", r"shape \(1, 96, 192\)"),
+        ("zeros", "all zeros"),
+        ("other rows first", "The 96 rows .* are not chunks of 48 causal rows"),
+        ("part of a chunk", "The 88 rows .* are not chunks of 48"),
+        ("concatenated", "The 192 rows .*concatenated or averaged"),
+    ],
+)
+def test_rows_that_fit_no_layout(kind, message):
+    with pytest.raises(ValueError, match=message):
+        rows_of(bad_rows(kind), PORTRAITS)
+
+
+# Two spans in chunks of 5 rows: concept 0 in rows 1 2, concept 1 in row 3, concept 0 again in row 7.
+SPANS = (Span(0, (1, 2)), Span(1, (3,)), Span(0, (7,)))
+
+
+def test_causal_company_is_what_stood_before_in_the_chunk():
+    # row:       0  1  2  3  4 | 5  6  7  8  9   (the second mention of concept 0 is no company of itself)
+    concept0 = [0, 0, 0, 1, 1, 0, 0, 0, 1, 1]
+    concept1 = [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
+    assert company(SPANS, [0, 1, 0], 2, 10, 5).T.tolist() == [concept0, concept1]
+
+
+def test_bidirectional_company_is_everything_but_oneself():
+    concept0 = [1, 0, 0, 1, 1, 1, 1, 0, 1, 1]
+    concept1 = [1, 1, 1, 0, 1, 1, 1, 1, 1, 1]
+    assert company(SPANS, [0, 1, 0], 2, 10, None).T.tolist() == [concept0, concept1]
+
+
+def test_the_pooled_vector_knows_the_first_chunk():
+    layouts = awkward("behind the border")[-1]
+    assert pooled_spans(PORTRAITS, layouts) == ()
+    assert pooled_spans(PORTRAITS, awkward("chunk border")[-1])[0].rows == (46, 49)
+    assert pooled_spans(PORTRAITS, {"t5": layouts["t5"]}) == layouts["t5"].spans  # no causal rows: nothing is left out

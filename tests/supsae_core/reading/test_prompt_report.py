@@ -1,0 +1,109 @@
+"""What a conditioning says in full: mentions with rows and weights, what is left open, and what nothing explains."""
+
+import json
+
+import pytest
+import torch
+
+from supsae.portraits.text import bidirectional_row, causal_chunks
+from supsae.supsae_core.reading import prompt_report, readout
+from supsae.supsae_core.reading.prompt_report import PromptReport, Said, Unexplained, left, lines, report, to_json
+
+TEXT = "a portrait of a person with red hair, green eyes and red hair"
+
+
+@pytest.fixture(scope="module")
+def cond(learnt):
+    return learnt.host.encode([TEXT])[0][0].clone()
+
+
+@pytest.fixture(scope="module")
+def found(learnt, cond):
+    return report(learnt.dictionary, cond)
+
+
+def test_every_mention_has_its_own_rows_in_every_encoder(found):
+    # "a portrait of a person with" are 6 words, then red hair , green eyes and red hair; the causal encoder's first row
+    # is its start, the other's rows begin behind 48
+    assert [(one.concept, one.phrase) for one in found.said] == [
+        ("hair: red", "red hair"),
+        ("eyes: green", "green eyes"),
+        ("hair: red", "red hair"),
+    ]
+    assert [one.rows["clip"] for one in found.said] == [(7, 8), (10, 11), (13, 14)]
+    assert [one.rows["t5"] for one in found.said] == [(54, 55), (57, 58), (60, 61)]
+    assert found.unmentioned == tuple(name for name in TABLE if name not in ("hair", "eyes"))
+
+
+TABLE = ("background", "hair", "haircut", "eyes", "eyewear", "hat", "clothing", "expression")
+
+
+def weighted(learnt, text, words, weight):
+    """Weight words as ComfyUI does: z = e + w (z − e) in their rows, e the empty prompt's."""
+    encoders = learnt.host._encoders
+    ids = [encoders.tokenizer.ids(word) for word in text.split()]
+    flat = [one for some in ids for one in some]
+    cond = encoders.encode_ids([causal_chunks(flat)], [bidirectional_row(flat)]).cond[0]
+    empty = encoders.encode_ids([causal_chunks([])], [bidirectional_row([])]).cond[0]
+    first = sum(map(len, ids[: words[0]]))
+    own = range(first, first + sum(map(len, ids[words[0] : words[1]])))
+    rows = [1 + token for token in own] + [48 + token for token in own]
+    cond[rows] = empty[rows] + weight * (cond[rows] - empty[rows])
+    return cond
+
+
+@pytest.mark.parametrize("weight", [0.8, 1.0, 1.3])
+def test_a_weight_is_told_where_it_stands(learnt, weight):
+    some = report(learnt.dictionary, weighted(learnt, "a drawing of red hair and green eyes", (3, 5), weight))
+    assert [one.concept for one in some.said] == ["hair: red", "eyes: green"]
+    assert some.said[0].weight == (1 if weight == 1 else pytest.approx(weight, abs=0.06))
+    assert some.said[1].weight == 1
+    assert ("weight" in "\n".join(lines(some))) == (weight != 1)
+
+
+def test_what_is_decoded_is_explained(learnt, cond):
+    # rows that are exactly what is said leave nothing over; as far again from the mean, 1 / 2² of the variation
+    dictionary, reading = learnt.dictionary, readout.read(learnt.dictionary, cond)
+    exact, double = torch.zeros_like(cond), torch.zeros_like(cond)
+    for encoder in dictionary.format.encoders:
+        part, own = dictionary.parts[encoder.name], list(reading.rows.of(encoder))
+        codes = prompt_report._codes(dictionary, encoder, reading.rows, reading.layouts[encoder.name])[own]
+        columns = slice(encoder.first, encoder.last)
+        exact[own, columns] = part.decode(codes)
+        double[own, columns] = 2 * part.decode(codes) - part.origin
+    for rows, share in ((exact, 0.0), (double, 0.25)):
+        for some in report(dictionary, rows, reading).unexplained.values():
+            assert some == pytest.approx((share, share), abs=1e-6)
+
+
+def test_words_of_the_table_are_explained_and_other_words_are_not(learnt):
+    known, strange = (
+        report(learnt.dictionary, learnt.host.encode([text])[0][0]).unexplained["t5"].rows
+        for text in ("a portrait of a person with red hair, green eyes", "quick brown foxes jump over seven lazy dogs")
+    )
+    assert known < strange
+
+
+def test_json_holds_names_and_rows_alone(learnt, found):
+    data = json.loads(json.dumps(to_json(found)))
+    assert list(data) == ["concepts", "unmentioned", "unexplained", "least_score"]
+    assert data["concepts"][1]["concept"] == "eyes: green" and data["concepts"][1]["rows"]["t5"] == [57, 58]
+    assert set(data["concepts"][0]) == {"concept", "phrase", "score", "weight", "rows"}
+    assert set(data["unexplained"]) == {"clip", "t5"} and set(data["unexplained"]["t5"]) == {"phrases", "rows"}
+    assert all(one["score"] >= data["least_score"] for one in data["concepts"])
+
+
+def test_nothing_said(learnt):
+    some = report(learnt.dictionary, learnt.host.encode([""])[0][0])
+    assert some.said == () and some.unmentioned == TABLE
+    assert all(one.phrases is None for one in some.unexplained.values())
+    assert (
+        lines(some)[0] == "none of the dictionary's concepts" and to_json(some)["unexplained"]["t5"]["phrases"] is None
+    )
+
+
+def test_lines():
+    said = Said("hair: red", "red hair", 1.234, {"clip": (46, 49, 50), "t5": (9,)}, 1.3)
+    some = PromptReport((said,), ("hat", "eyes"), {"t5": Unexplained(None, 0.256)}, 0.5)
+    assert lines(some) == ["hair: red  red hair  1.2  weight 1.30  clip 46, 49-50, t5 9", *left(some)]
+    assert left(some) == ["not mentioned: hat, eyes", "not explained: t5 all rows 26%"]

@@ -1,0 +1,158 @@
+"""Prompts: every mention spells its phrase, held-out pairs never meet, and a rewrite changes what was asked."""
+
+import numpy as np
+import pytest
+
+from supsae.portraits import captions
+from supsae.supsae_core.table import prompts
+from supsae.supsae_core.table.concepts import parse
+from supsae.supsae_core.table.prompts import Mention, Prompt, Wording, draw, others_of
+
+TABLE = captions.table()
+SMALL = parse("hair: {red: [red hair, ginger hair], black: black hair}\nhat: [no hat, top hat]")
+RED, BLACK, NO_HAT, TOP_HAT = range(4)
+
+
+def prompt_of(text, *mentions):
+    """A prompt of SMALL; mentions are (phrase, first word, behind the last word)."""
+    return Prompt(tuple(text.split()), tuple(Mention(*one) for one in mentions))
+
+
+def spelled(prompt, mention):
+    words = list(prompt.words[mention.start : mention.stop])
+    return (*words[:-1], prompts.trim(words[-1]))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_mentions_spell_their_phrases_in_order(seed):
+    prompt = draw(TABLE, np.random.default_rng(seed), wording=captions.WORDING)
+    assert all(spelled(prompt, m) == TABLE.phrases[m.phrase].words for m in prompt.mentions)
+    edges = [edge for m in prompt.mentions for edge in (m.start, m.stop)]
+    assert edges == sorted(edges) and prompt.text.split() == list(prompt.words)
+    categories = [TABLE.category_of[concept] for concept in prompt.support(TABLE)]
+    assert len(set(categories)) == len(categories)
+    assert prompt == draw(TABLE, np.random.default_rng(seed), wording=captions.WORDING)
+
+
+@pytest.mark.parametrize(("mention", "count"), [(0.0, 0), (1.0, len(TABLE.categories))])
+def test_mention_rate(mention, count):
+    # at 0 no category is written and at 1 every one is
+    assert len(draw(TABLE, np.random.default_rng(0), mention=mention).mentions) == count
+
+
+def test_required_concepts_are_written_and_nothing_else_of_their_categories():
+    for seed in range(20):
+        support = draw(SMALL, np.random.default_rng(seed), require=[BLACK]).support(SMALL)
+        assert BLACK in support and RED not in support
+
+
+def test_held_out_pairs_never_meet():
+    held_out = prompts.hold_out_pairs(TABLE, 0.5, 0)
+    supports = [draw(TABLE, np.random.default_rng(seed), held_out=held_out).support(TABLE) for seed in range(100)]
+    assert not any(prompts.has_pair(support, held_out) for support in supports)
+    assert any(prompts.has_pair(support, prompts.hold_out_pairs(TABLE, 0.5, 1)) for support in supports)
+
+
+def test_counts_of_use_even_out():
+    # The rarest concept and then its rarest phrase is written: in a category no phrase gets ahead by more than one.
+    used, rng = [0] * len(TABLE.phrases), np.random.default_rng(0)
+    written = [draw(TABLE, rng, mention=1.0, used=used) for _ in range(25)]
+    assert sum(used) == 25 * len(TABLE.categories) == sum(len(one.mentions) for one in written)
+    for members in TABLE.categories.values():
+        counts = [used[i] for i, phrase in enumerate(TABLE.phrases) if phrase.concept in members]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_number_of_held_out_pairs():
+    # SMALL has 2 × 2 pairs of concepts of different categories; half of them are two
+    pairs = prompts.hold_out_pairs(SMALL, 0.5, 3)
+    assert len(pairs) == 2 and pairs == prompts.hold_out_pairs(SMALL, 0.5, 3)
+    assert all(len({SMALL.category_of[concept] for concept in pair}) == 2 for pair in pairs)
+    assert prompts.hold_out_pairs(SMALL, 0.0, 3) == frozenset()
+
+
+def test_has_pair():
+    held_out = frozenset({frozenset({RED, TOP_HAT})})
+    assert prompts.has_pair([TOP_HAT, RED], held_out)
+    assert not prompts.has_pair([RED, NO_HAT], held_out) and not prompts.has_pair([RED], held_out)
+
+
+def test_a_wording_without_choices_is_written_as_told():
+    # opener, phrase, filler behind a comma, joiner, phrase: the phrases are shuffled, so ask for one
+    plain = Wording(openers=("one",), joiners=("then",), fillers=("last words",), filler_rate=1.0)
+    texts = {
+        draw(SMALL, np.random.default_rng(seed), wording=plain, require=[BLACK], mention=0.0).text for seed in range(30)
+    }
+    # a tag list may drop the opener; a sentence may end in a full stop
+    assert texts == {"one black hair, last words", "one black hair, last words.", "black hair, last words"}
+
+
+PLAIN = prompt_of("a cat with red hair, and top hat.", (0, 3, 5), (4, 6, 8))
+
+
+def test_rewrite_keeps_every_other_word():
+    # red hair (2 words) → no hat is another category; black hair has as many words, so nothing moves
+    made = prompts.rewrite(SMALL, PLAIN, RED, BLACK)
+    assert made == prompt_of("a cat with black hair, and top hat.", (2, 3, 5), (4, 6, 8))
+    assert prompts.rewrite(SMALL, PLAIN, TOP_HAT, NO_HAT).text == "a cat with red hair, and no hat."
+
+
+def test_rewrite_shifts_what_follows():
+    # seaside (1 word) → green forest (2 words): everything behind moves by one
+    beach, forest = TABLE.index("background: beach"), TABLE.index("background: forest")
+    seaside = TABLE.first_phrase[beach] + 1
+    red = TABLE.first_phrase[TABLE.index("hair: red")]
+    made = prompts.rewrite(TABLE, prompt_of("seaside, red hair", (seaside, 0, 1), (red, 1, 3)), beach, forest)
+    assert made == prompt_of("green forest, red hair", (TABLE.first_phrase[forest], 0, 2), (red, 2, 4))
+
+
+def test_delete_takes_the_words_and_their_punctuation():
+    assert prompts.delete(SMALL, PLAIN, RED) == prompt_of("a cat with and top hat.", (4, 4, 6))
+    assert prompts.delete(SMALL, PLAIN, TOP_HAT) == prompt_of("a cat with red hair, and", (0, 3, 5))
+
+
+@pytest.mark.parametrize("end", ["", ".", ",", ".,"])
+def test_append_writes_behind_a_comma(end):
+    made = prompts.append(SMALL, prompt_of(f"a cat{end}"), BLACK)
+    assert made == prompt_of("a cat, black hair", (2, 2, 4))
+    assert prompts.append(SMALL, Prompt((), ()), BLACK) == prompt_of("black hair", (2, 0, 2))
+
+
+@pytest.mark.parametrize(
+    "change", [lambda p: prompts.delete(SMALL, p, BLACK), lambda p: prompts.rewrite(SMALL, p, BLACK, RED)]
+)
+def test_what_is_not_said_cannot_be_rewritten(change):
+    with pytest.raises(ValueError, match="'a cat with red hair, and top hat.' does not say 'hair: black'"):
+        change(PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("word", "trimmed"), [("hair", "hair"), ("hair,", "hair"), ("a.b!?", "a.b"), (",.", ",."), ("1.5", "1.5")]
+)
+def test_trim(word, trimmed):
+    assert prompts.trim(word) == trimmed
+
+
+def test_others_share_no_word_with_the_table_but_small_ones():
+    table = parse("hair: [red hair, blond hair]\nplace: [a lake, a wood]")
+    wording = Wording(others=("grey hair", "by a lake", "an old man", "in a garden"))
+    assert others_of(table, wording) == ("an old man", "in a garden")  # "a" is shared with "a lake"
+
+
+def test_others_stand_between_the_phrases_as_often_as_they_are_asked_for():
+    table = parse("hair: [red hair, blond hair]\neyes: [green eyes, blue eyes]")
+    rng = np.random.default_rng(0)
+    for rate, wanted in ((0.0, 0), (1.0, 2)):  # after each of two phrases
+        wording = Wording(others=("an old man",), other_rate=rate)
+        prompt = draw(table, rng, wording=wording, mention=1.0)
+        assert prompt.text.count("an old man") == wanted
+    assert len(prompt.mentions) == 2
+
+
+def test_a_table_that_knows_all_others_draws_as_if_there_were_none():
+    table = parse("hair: [red hair, blond hair]")
+    drawn = [
+        draw(table, np.random.default_rng(3), wording=Wording(others=some), mention=1.0)
+        for some in ((), ("red shoes", "a blond dog"))
+    ]
+    assert drawn[0] == drawn[1]

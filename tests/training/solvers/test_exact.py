@@ -1,0 +1,233 @@
+"""The exact solver against least squares on the samples themselves, and in worlds that it must recover."""
+
+import pytest
+import torch
+
+from supsae.supsae_core.capture.statistics import FOLDS, Statistics
+from supsae.training import fit
+from supsae.training.solvers import exact as solvers
+from supsae.training.solvers.exact import NEVER, ExactConfig, Ridges, choose, effects, exact, held_out_error
+
+assert fit.SOLVERS, "the table of solvers is empty"
+
+CONCEPTS, WIDTH = 4, 6
+LENGTHS = (2, 1, 2, 3)
+GROUP = torch.tensor([0, 0, 1, 2])
+"""Slots 0 and 1 are one category, slot 2 is another, slot 3 a role's."""
+
+
+def noise(seed=0, count=24):
+    """Unrelated samples: per (fold, slot) labels (n, K) and rows (n, T, d)."""
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        (fold, slot): (
+            torch.randint(0, 2, (count, CONCEPTS), generator=generator).double(),
+            torch.randn(count, length, WIDTH, generator=generator).double(),
+        )
+        for fold in range(FOLDS)
+        for slot, length in enumerate(LENGTHS)
+    }
+
+
+def planted(seed=0, count=24, *, never=()):
+    """A world of the model's own form: x_j = mean_j + a W_group; ``never``: (slot, concept) pairs that do not occur."""
+    generator = torch.Generator().manual_seed(seed)
+    means = [torch.randn(length, WIDTH, generator=generator).double() for length in LENGTHS]
+    slopes = torch.randn(3, CONCEPTS, WIDTH, generator=generator).double()
+    made = {}
+    for (fold, slot), (labels, rows) in noise(seed + 1, count).items():
+        labels = labels.clone()
+        for where, concept in never:
+            if where == slot:
+                labels[:, concept] = 0
+        made[fold, slot] = (labels, means[slot] + (labels @ slopes[GROUP[slot]])[:, None].expand_as(rows))
+    return made, means, slopes
+
+
+def summed(samples):
+    statistics = Statistics.zeros(len(LENGTHS), CONCEPTS, max(LENGTHS), WIDTH)
+    for (fold, slot), (labels, rows) in samples.items():
+        statistics.add(fold, slot, labels, rows)
+        statistics.spread(rows.flatten(0, 1), slot < 3)
+    return statistics
+
+
+def close(one, other):
+    """Identities hold to 1e-10 of the largest number."""
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-10 * float(other.abs().max().clamp(min=1)))
+
+
+def joined(samples, slot, *, without=None):
+    some = [samples[fold, slot] for fold in range(FOLDS) if fold != without]
+    return torch.cat([labels for labels, _ in some]), torch.cat([rows for _, rows in some])
+
+
+def ridge_by_lstsq(labels, targets, strength):
+    """Least squares on rows with √ridge · identity written below them."""
+    below = strength**0.5 * torch.eye(labels.shape[1], dtype=labels.dtype)
+    return torch.linalg.lstsq(
+        torch.cat([labels, below]), torch.cat([targets, torch.zeros_like(targets[: len(below)])])
+    ).solution
+
+
+def reference(samples, strengths):
+    """The three levels of ``effects``, each by least squares on what the level above leaves."""
+    centred = []
+    for slot in range(len(LENGTHS)):
+        labels, rows = joined(samples, slot)
+        centred.append((labels - labels.mean(0), rows.mean(1) - rows.mean((0, 1))))
+    stack = lambda slots: (torch.cat([centred[s][i] for s in slots]) for i in (0, 1))  # noqa: E731
+    shared = []
+    for group in range(3):
+        a, x = stack(range(len(LENGTHS)))
+        common = ridge_by_lstsq(a, x, float(strengths.common[group]))
+        a, x = stack([s for s in range(len(LENGTHS)) if GROUP[s] == group])
+        shared.append(common + ridge_by_lstsq(a, x - a @ common, float(strengths.shared[group])))
+    own = [
+        ridge_by_lstsq(a, x - a @ shared[GROUP[s]], float(strengths.own[GROUP[s]]))
+        if s < 2
+        else torch.zeros(CONCEPTS, WIDTH).double()
+        for s, (a, x) in enumerate(centred)
+    ]  # slots 2 and 3 are alone in their groups: nothing is left to be their own
+    return torch.stack(shared), torch.stack(own)
+
+
+RIDGES = Ridges(*(torch.tensor(some).double() for some in ([10.0, 1.0, 0.1], [0.3, 3.0, 30.0], [3.0, 5.0, 7.0])))
+
+
+def ridges(*levels):
+    """The same three strengths for every group."""
+    return Ridges(*(torch.full((3,), strength, dtype=torch.float64) for strength in levels))
+
+
+def test_effects_are_least_squares():
+    samples = noise()
+    found = effects(summed(samples).total(), GROUP, RIDGES)
+    shared, own = reference(samples, RIDGES)
+    close(found.shared, shared)
+    close(found.own, own)
+
+
+@pytest.mark.parametrize("level", Ridges._fields)
+def test_a_level_that_never_acts_is_zero(level):
+    found = effects(
+        summed(noise()).total(), GROUP, ridges(NEVER, NEVER, NEVER)._replace(**{level: torch.ones(3).double()})
+    )
+    assert found.own[:2].any() == (level == "own") and found.shared.any() == (level != "own")
+
+
+def test_held_out_error_is_the_sum_over_samples():
+    samples = noise()
+    statistics = summed(samples)
+    train, test = statistics.total(without=2), statistics.fold(2)
+    fitted = effects(train, GROUP, RIDGES)
+    error, base = held_out_error(fitted, train, test, GROUP)
+    for slot in range(len(LENGTHS)):
+        seen, rows = joined(samples, slot, without=2)
+        mean, slope = rows.mean(0), fitted.shared[GROUP[slot]] + fitted.own[slot]
+        labels, rows = samples[2, slot]
+        made = mean + ((labels - seen.mean(0)) @ slope)[:, None]
+        close(error[slot], (rows - made).square().sum())
+        close(base[slot], (rows - mean).square().sum())
+
+
+def test_a_slot_that_training_never_saw_is_not_judged():
+    samples = {key: value for key, value in noise().items() if key[1] != 1 or key[0] == 2}
+    statistics = summed(samples)
+    train, test = statistics.total(without=2), statistics.fold(2)
+    error, base = held_out_error(effects(train, GROUP, RIDGES), train, test, GROUP)
+    assert (error[1], base[1]) == (0, 0) and (error[[0, 2, 3]] > 0).all()
+
+
+def test_order_of_folds_is_irrelevant():
+    samples = noise()
+    turned = {((fold + 2) % FOLDS, slot): value for (fold, slot), value in samples.items()}
+    one, other = exact(summed(samples), GROUP, 3), exact(summed(turned), GROUP, 3)
+    assert one.measured == pytest.approx(other.measured, rel=1e-10)
+    close((one.shared @ one.decoder).double(), (other.shared @ other.decoder).double())
+
+
+def test_a_planted_world_is_recovered():
+    # Ridge 1e-9 leaves nothing but rounding, and the model's own form leaves nothing unexplained.
+    samples, means, slopes = planted()
+    config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(1e-9,), own_ridges=(NEVER,), rank=WIDTH)
+    found = exact(summed(samples), GROUP, 3, config)
+    assert found.measured["fvu_slot"] < 1e-12
+    made = found.shared @ found.decoder
+    torch.testing.assert_close(made.double(), slopes, rtol=0, atol=1e-5)
+    for slot, length in enumerate(LENGTHS):
+        # a slot's constant is its mean at the mean company
+        mean = found.origin + found.constant[slot, :length] @ found.decoder
+        torch.testing.assert_close(
+            mean.double(), means[slot] + joined(samples, slot)[0].mean(0) @ slopes[GROUP[slot]], rtol=0, atol=1e-5
+        )
+        assert not found.constant[slot, length:].any()
+    torch.testing.assert_close(found.decoder @ found.decoder.T, torch.eye(WIDTH), rtol=0, atol=1e-6)
+
+
+def test_a_pair_never_seen_takes_the_effect_of_its_category():
+    # slot 0 never stood with concept 1, slot 1 of the same category did
+    samples, _, slopes = planted(never=[(0, 1)])
+    fitted = effects(summed(samples).total(), GROUP, ridges(NEVER, 1e-9, 1e-9))
+    torch.testing.assert_close(fitted.shared[0, 1] + fitted.own[0, 1], slopes[0, 1], rtol=0, atol=1e-6)
+
+
+def test_a_pair_the_category_never_saw_takes_the_common_effect():
+    # one slope for all slots; slots 0 and 1 never stood with concept 1, the others did
+    samples, means, slopes = planted(never=[(0, 1), (1, 1)])
+    samples = {
+        (fold, slot): (a, means[slot] + (a @ slopes[0])[:, None].expand_as(x))
+        for (fold, slot), (a, x) in samples.items()
+    }
+    fitted = effects(summed(samples).total(), GROUP, ridges(1e-9, 1e-9, 1e-9))
+    torch.testing.assert_close(fitted.shared[0, 1], slopes[0, 1], rtol=0, atol=1e-6)
+
+
+def test_ridges_are_chosen_group_by_group():
+    # Groups 0 and 1 follow the model, so the least ridge wins; group 2 is noise, so no effect wins.
+    samples, _, _ = planted()
+    samples |= {key: value for key, value in noise(7).items() if key[1] == 3}
+    statistics = summed(samples)
+    folds = [(statistics.total(without=f), statistics.fold(f)) for f in range(FOLDS)]
+    found = choose(folds, GROUP, ExactConfig(common_ridges=(NEVER,), shared_ridges=(1e-6, NEVER), own_ridges=(NEVER,)))
+    assert found.shared.tolist() == [1e-6, 1e-6, NEVER]
+
+
+def test_the_chosen_width_is_the_smallest_within_the_slack():
+    samples, _, _ = planted()
+    rows = {key: (a, x + 0.3 * torch.randn_like(x)) for key, (a, x) in samples.items()}
+    error = lambda rank: exact(summed(rows), GROUP, 3, ExactConfig(rank=rank)).measured  # noqa: E731
+    chosen = int(error(None)["rank"])
+    full = error(WIDTH)["fvu_slot_full_rank"]
+    assert error(chosen)["fvu_slot"] <= full * (1 + solvers.RANK_SLACK)
+    assert chosen == 1 or error(chosen - 1)["fvu_slot"] > full * (1 + solvers.RANK_SLACK)
+
+
+def test_measured_errors_are_shares_of_what_they_say():
+    # With no effect at all the slot's mean is the prediction: all of fvu_slot is left, and fvu_token is its constant.
+    config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(NEVER,), own_ridges=(NEVER,), rank=WIDTH)
+    samples = noise()
+    measured = exact(summed(samples), GROUP, 3, config).measured
+    assert measured["fvu_slot"] == pytest.approx(1, rel=1e-10)
+    assert measured["fvu_token"] == pytest.approx(measured["fvu_token_constant"], rel=1e-10)
+    every = torch.cat([samples[fold, slot][1].flatten(0, 1) for fold in range(FOLDS) for slot in range(3)])
+    around = (every - every.mean(0)).square().sum()
+    base = sum(
+        (samples[fold, slot][1] - joined(samples, slot, without=fold)[1].mean(0)).square().sum()
+        for fold in range(FOLDS)
+        for slot in range(3)
+    )
+    assert measured["fvu_token_constant"] == pytest.approx(float(base / around), rel=1e-10)
+    assert measured["label_rank"] == CONCEPTS
+
+
+def test_one_slot_without_phrases_is_judged_by_itself():
+    # the pooled vector: a single slot, which is its own group and no phrase
+    samples, _, slopes = planted()
+    statistics = Statistics.zeros(1, CONCEPTS, 2, WIDTH)
+    for fold in range(FOLDS):
+        statistics.add(fold, 0, *samples[fold, 0])
+    config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(1e-9,))
+    found = exact(statistics, torch.zeros(1, dtype=torch.int64), 0, config)
+    assert found.measured["fvu_slot"] < solvers.RANK_SLACK
+    assert not found.own.any() and found.shared.shape == (1, CONCEPTS, int(found.measured["rank"]))

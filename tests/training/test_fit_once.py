@@ -1,0 +1,69 @@
+"""A capture that was fitted before is not fitted again; one that changed, or whose fit was damaged, is."""
+
+from functools import partial
+
+import pytest
+import torch
+from safetensors import SafetensorError
+
+from supsae.portraits import captions
+from supsae.training import capture, fit_once
+from supsae.training.capture import CaptureConfig
+from supsae.training.fit import fit
+from supsae.training.fit_once import FOLDER
+from supsae.training.solvers.exact import ExactConfig
+
+QUICK = ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.0,))
+"""One candidate in place of the search for the best ridges."""
+
+
+@pytest.fixture
+def made(learnt, tmp_path, monkeypatch):
+    monkeypatch.setattr(fit_once, "fit", partial(fit, config=QUICK))
+    plan = capture.plan(learnt.table, learnt.host, CaptureConfig(prompts=20, calibration=4), captions.WORDING)
+    return capture.run(learnt.host, tmp_path / "capture", plan)
+
+
+def fitted(made):
+    """Fit once; return the dictionary and whether anything was computed."""
+    steps = []
+    return fit_once.fit_once(made, progress=lambda *at: steps.append(at)), bool(steps)
+
+
+def test_the_second_time_is_the_same_and_computes_nothing(made):
+    (one, first), (other, second) = fitted(made), fitted(made)
+    assert (first, second) == (True, False)
+    assert one.provenance == other.provenance and one.table == other.table
+    assert torch.equal(one.codes, other.codes)
+
+
+def test_a_capture_that_changed_is_fitted_anew(made):
+    fitted(made)
+    (before,) = (made.folder / FOLDER).iterdir()
+    file = next(made.folder.glob("*.safetensors"))
+    file.write_bytes(file.read_bytes())  # as a capture that was made again
+    assert fitted(made)[1]
+    (after,) = (made.folder / FOLDER).iterdir()  # what no capture is any more is not kept
+    assert after != before
+
+
+def test_a_damaged_fit_is_made_anew(made):
+    fitted(made)
+    (file,) = (made.folder / FOLDER).iterdir()
+    file.write_bytes(b"not a dictionary")
+    assert fitted(made)[1] and not fitted(made)[1]
+
+
+def test_a_fit_that_cannot_be_kept_is_still_a_fit(made):
+    (made.folder / FOLDER).write_text("a file stands where the folder would be")
+    assert fitted(made)[1]
+
+
+def test_a_fit_that_a_full_disk_cuts_off_is_still_a_fit(made, monkeypatch):
+    def full(made, file):
+        file.parent.mkdir()
+        file.with_name(f"{file.name}.part").write_bytes(b"as far as it went")
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr(fit_once, "save_dictionary", full)
+    assert fitted(made)[1] and list((made.folder / FOLDER).iterdir()) == []

@@ -1,0 +1,170 @@
+"""Streams in a dictionary: fitted from a capture of activations, saved with it, and refused where they do not fit."""
+
+from dataclasses import fields
+from functools import partial
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from supsae.hosts.diffusers import studio
+from supsae.hosts.diffusers.recording import DiffusersPictures
+from supsae.portraits import captions
+from supsae.supsae_core.capture import activations, captures
+from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
+from supsae.supsae_core.dictionary.model import Codes
+from supsae.supsae_core.editing import edits, steer
+from supsae.supsae_core.editing.edits import Swap
+from supsae.supsae_core.encoders import streams
+from supsae.supsae_core.encoders.sites import Site, parse
+from supsae.training import fit, recording
+from supsae.training.calibration import known_reading
+from supsae.training.capture import CaptureConfig
+from supsae.training.recording import SamplingConfig
+from supsae.training.solvers.exact import ExactConfig, exact
+
+TABLE = captions.table()
+PHRASES = len(TABLE.phrases)
+HOW = SamplingConfig(parse("txt@1, img@3"), steps=2, cfg=3.0, width=128, height=128, buckets=2)
+NAMES = ("txt@1/causal", "txt@1/other", "img@3/mean")
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory):
+    """60 prompts and 14 to calibrate on, of two steps each."""
+    models = studio.load()
+    pictures = DiffusersPictures(models.transformer, partial(studio.negative, models))
+    plan = recording.plan(TABLE, models.host, pictures, CaptureConfig(60, 14), HOW, captions.WORDING)
+    return recording.run(models.host, pictures, tmp_path_factory.mktemp("capture") / "capture", plan)
+
+
+@pytest.fixture(scope="module")
+def made(capture):
+    return fit.fit(capture)
+
+
+@pytest.fixture(scope="module")
+def file(made, tmp_path_factory):
+    path = tmp_path_factory.mktemp("dictionary") / "streams.safetensors"
+    save_dictionary(made, path)
+    return path
+
+
+def test_every_site_and_noise_level_has_codes(capture, made):
+    assert tuple(made.streams) == NAMES and made.centres == capture.plan.sampling.centres
+    assert made.centres[0] > made.centres[1] > 0
+    for name, some in made.streams.items():
+        assert [len(one.lengths) for one in some] == [1 if name == "img@3/mean" else PHRASES + 4] * 2
+        assert all(one.decoder.shape[1] == 192 and len(one.decoder) <= 64 for one in some)
+        assert all(one.gain.shape == (len(TABLE),) and bool(one.gain.isfinite().all()) for one in some)
+
+
+def test_the_report_says_how_well_each_was_learnt(made):
+    found = made.report["streams"]
+    assert tuple(found) == NAMES and all(len(some) == 2 for some in found.values())
+    for level in found["txt@1/other"]:
+        # in T5's rows the swap alone explains most of what the word does, and the company most of the rest
+        assert 0 < level["fvu_slot"] < 0.6 and level["agreement"] > 0.8 and 0.8 < level["gain"] < 1.25
+    assert made.provenance["sampling"] == {"steps": 2, "cfg": 3.0, "width": 128, "height": 128}
+    assert {"cond", "pooled", "txt@1", "img@3"} == {*made.provenance["fingerprint"]}
+
+
+def test_a_swap_moves_the_stream_as_the_word_does(capture, made):
+    """On the calibration pairs, once more and by hand: cosine of both changes over the T5 rows of the swapped words."""
+    found, dots = activations.load(capture), torch.zeros(3)
+    for place in range(60, 60 + 2 * 14, 2):
+        before, after = capture.pick([place, place + 1])
+        old, new = (one.entry.prompt.support(TABLE) for one in (before, after))
+        concept = next(b for a, b in zip(old, new, strict=True) if a != b)
+        reading, target = known_reading(made, before), known_reading(made, after)
+        changes = edits.changes(made, [Swap(str(TABLE.concepts[concept]))], reading.concepts(made))
+        step = steer.STEPS["other"](made, made.streams["txt@1/other"][0], "other", reading, changes)
+        at = next(i for i, (a, b) in enumerate(zip(old, new, strict=True)) if a != b)
+        here, there = (one.layouts["t5"].spans[at].rows[0] for one in (reading, target))
+        rows = (found.rows(place + 1, Site("txt", 1))[0, there], found.rows(place, Site("txt", 1))[0, here])
+        word = rows[0] - rows[1]
+        dots += torch.stack([step[here] @ word, step[here] @ step[here], word @ word])
+    assert float(dots[0] / (dots[1] * dots[2]).sqrt()) > 0.8
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Codes)])
+def test_every_tensor_comes_back_bit_for_bit(made, file, field):
+    loaded = load_dictionary(file)
+    assert tuple(loaded.streams) == NAMES and loaded.centres == made.centres and loaded.report == made.report
+    for name, some in made.streams.items():
+        for one, other in zip(loaded.streams[name], some, strict=True):
+            assert type(one) is Codes and torch.equal(getattr(one, field), getattr(other, field))
+
+
+def test_a_dictionary_without_streams_has_none(learnt, tmp_path):
+    save_dictionary(learnt.dictionary, tmp_path / "plain.safetensors")
+    with safe_open(tmp_path / "plain.safetensors", "pt") as opened:
+        assert not [key for key in opened.keys() if "#" in key]  # noqa: SIM118 - not a mapping
+    loaded = load_dictionary(tmp_path / "plain.safetensors")
+    assert loaded.streams == {} and loaded.centres == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "message"),
+    [
+        ("txt@1/other#1.lengths", torch.zeros(3, dtype=torch.int64), "tensors of 'txt@1/other' in .* do not fit"),
+        ("img@3/mean#0.shared", torch.zeros(1, 5, 8), "tensors of 'img@3/mean' in .* do not fit"),
+        ("img@3/mean#1.decoder", None, "lacks something it should hold: 'img@3/mean#1.decoder'"),
+    ],
+)
+def test_streams_that_do_not_fit_are_refused(file, tmp_path, name, tensor, message):
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata()
+    kept = {key: value for key, value in (load_file(file) | {name: tensor}).items() if value is not None}
+    save_file(kept, tmp_path / "changed.safetensors", metadata)
+    with pytest.raises(ValueError, match=message):
+        load_dictionary(tmp_path / "changed.safetensors")
+
+
+def test_an_unfinished_capture_is_not_fitted(capture, tmp_path):
+    text = captures.start(tmp_path, capture.plan)
+    for shard in range(text.shards):
+        (tmp_path / f"shard-{shard:05d}.safetensors").write_bytes(
+            (capture.folder / f"shard-{shard:05d}.safetensors").read_bytes()
+        )
+    with pytest.raises(ValueError, match=r"is not finished \(88 of 88 prompts are not sampled\). Run Capture"):
+        fit.fit(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "slots", "last"),
+    [
+        ("txt@0/causal", PHRASES + 4, 11), ("txt@0/other", PHRASES + 4, 11), ("img@2/mean", 1, 0),
+        ("img@2/attention", PHRASES, 7), ("img@2/positions", None, 0),
+    ],
+)  # fmt: skip
+def test_slots_and_groups(name, slots, last):
+    # Portraits has 8 categories, numbered 0 … 7, and 4 roles behind them
+    assert streams.slots_of(name, TABLE) == slots
+    groups = streams.groups_of(name, TABLE, slots or 5)
+    assert len(groups) == (slots or 5) and int(groups[-1]) == last and int(groups.min()) == 0
+    assert streams.name_of(*streams.parse(name)) == name
+
+
+@pytest.mark.parametrize("name", ["txt@0", "txt@0/mean", "img@0/causal", "cond/other", "pooled/mean"])
+def test_names_that_are_none(name):
+    with pytest.raises(ValueError, match=f"There is no part '{name}'. Parts are such as txt@3/causal"):
+        streams.parse(name)
+
+
+def test_encoders_that_share_rows_share_a_layout(learnt):
+    row = learnt.encoded(learnt.capture.plan.entries[0].prompt)
+    layouts = known_reading(learnt.dictionary, row).layouts
+    assert streams.layout_of_rows("causal", learnt.dictionary.format, layouts) is layouts["clip"]
+    assert streams.layout_of_rows("other", learnt.dictionary.format, layouts) is layouts["t5"]
+    assert streams.layout_of_rows("other", learnt.dictionary.format, {"clip": layouts["clip"]}) is None
+
+
+def test_codes_of_a_width_are_chosen_by_their_held_out_error(capture):
+    """Of a wide and a narrow choice the one with the lesser error is taken; both errors are a width's own."""
+    (sums, _) = activations.load(capture).sums("txt@1/other")
+    group = streams.groups_of("txt@1/other", TABLE, len(sums.lengths))
+    alone = {width: exact(sums, group, PHRASES, ExactConfig(rank=width)).measured["fvu_slot"] for width in (2, 32)}
+    chosen = exact(sums, group, PHRASES, ExactConfig(widths=(2, 32))).measured
+    assert chosen["rank"] == min(alone, key=alone.get) and chosen["fvu_slot"] == alone[int(chosen["rank"])]

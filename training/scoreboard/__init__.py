@@ -1,1 +1,0 @@
-"""The benchmark of edits on Portraits: what is asked, drawn, read, judged and told."""

@@ -1,0 +1,1 @@
+"""Solvers: from sums to codes and a decoder."""
