@@ -49,25 +49,26 @@ def fit(capture: Capture, config: ExactConfig = EXACT, *, progress: Progress | N
     """
     began = time.perf_counter()
     plan, recorded = capture.plan, streams.finished(capture)
-    tick = _ticker(progress, 2 + len(plan.format.encoders) + streams.ticks(plan))
+    tick = _ticker(progress, 2 + len(plan.family.encoders) + streams.ticks(plan))
     statistics = gather(capture, capture.read(), "fit")
     tick()
     group = groups(capture)
     solving = time.perf_counter()
     parts, measured = {}, {}
-    for encoder in plan.format.encoders:
+    for encoder in plan.family.encoders:
         solution = exact(statistics[encoder.name], group, len(plan.table.phrases), config)
         parts[encoder.name] = make_part(solution, statistics[encoder.name], group, len(plan.table.phrases))
         measured[encoder.name] = solution.measured
         tick()
-    alone = torch.zeros(1, dtype=torch.int64)
-    solution = exact(statistics[POOLED], alone, 0, config)
-    parts[POOLED] = make_part(solution, statistics[POOLED], alone, 0)
-    measured[POOLED] = {k: v for k, v in solution.measured.items() if k not in ("fvu_token", "fvu_token_constant")}
+    if plan.family.pooled:
+        alone = torch.zeros(1, dtype=torch.int64)
+        solution = exact(statistics[POOLED], alone, 0, config)
+        parts[POOLED] = make_part(solution, statistics[POOLED], alone, 0)
+        measured[POOLED] = {k: v for k, v in solution.measured.items() if k not in ("fvu_token", "fvu_token_constant")}
     solved = time.perf_counter()
     supports = [entry.prompt.support(plan.table) for entry in plan.entries if entry.set == "fit"]
     dictionary = Dictionary(
-        plan.table, plan.format, parts, unmentioned(plan.table, supports), ((1.0, 1.0),), _provenance(plan), {}
+        plan.table, plan.family, parts, unmentioned(plan.table, supports), ((1.0, 1.0),), _provenance(plan), {}
     )
     dictionary, report = calibrate(dictionary, [row for row in capture.read() if row.entry.set != "fit"])
     tick()
@@ -156,7 +157,7 @@ def _provenance(plan: Plan) -> dict[str, Any]:
         "prompts": sum(entry.set == "fit" for entry in plan.entries),
         "held_out": [list(pair) for pair in plan.held_out],
         "seed": plan.seed,
-        "length_policy": plan.format.length_policy,
+        "length_policy": plan.family.length_policy,
         "tool": f"supsae {__version__}",
         "licence": "",
     }
