@@ -1,4 +1,4 @@
-"""What a host must offer for capture, and the Portraits encoders as one; nodes/comfy_host adds ComfyUI's CLIP."""
+"""What a host must offer for capture, and the Portraits encoders as one; hosts/comfyui/text has ComfyUI's."""
 
 from __future__ import annotations
 
