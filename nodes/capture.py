@@ -7,7 +7,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..hosts.comfyui import folders
-from ..hosts.comfyui.capturing import BLOCKS, IMAGES, PROMPTS, run_capture
+from ..hosts.comfyui.capturing import BLOCKS, IMAGES, PROMPTS, RECORDS, run_capture
+from ..hosts.comfyui.forms import require_choice
 from ..hosts.comfyui.text import ComfyText
 from ..training.capture import CaptureConfig
 from ..training.recording import BUCKETS
@@ -77,11 +78,10 @@ class CaptureNode(io.ComfyNode):
         return len(list(folders.capture_folder(name).glob("*.*"))) or float("nan")  # nan: never cached
 
     @classmethod
-    def execute(
-        cls, clip, table, name, prompts, calibration, mention, held_out, seed, record: dict[str, Any]
-    ) -> io.NodeOutput:
+    def execute(cls, clip, table, name, prompts, calibration, mention, held_out, seed, record=None) -> io.NodeOutput:
+        form = require_choice("record", record, RECORDS)
         config = CaptureConfig(prompts, calibration, mention, held_out, seed)
-        made = run_capture(ComfyText(clip), table, name, config, record)
+        made = run_capture(ComfyText(clip), table, name, config, form)
         return io.NodeOutput(made.capture, ui=made.shown)
 
 

@@ -10,6 +10,7 @@ from ..drawing.codes import cosine_picture
 from ..evaluation.report.describe import describe
 from ..evaluation.report.panel import dictionary_panel
 from ..hosts.comfyui import folders, messages, shelf
+from ..hosts.comfyui.forms import require_choice
 from ..hosts.comfyui.pictures import to_image
 from ..supsae_core.dictionary.file import load_dictionary
 from ..training.fit_once import fit_once
@@ -53,9 +54,10 @@ class FitDictionaryNode(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, capture, save: dict[str, Any]) -> io.NodeOutput:
+    def execute(cls, capture, save=None) -> io.NodeOutput:
+        file = require_choice("save", save, (SAVE, KEEP))
         dictionary = fit_once(capture, progress=messages.progress())
-        saved = shelf.save(dictionary, save["name"], save["overwrite"]) if save["save"] == SAVE else None
+        saved = shelf.save(dictionary, file["name"], file["overwrite"]) if file["save"] == SAVE else None
         image = to_image(cosine_picture(dictionary))
         seen = shown(dictionary_panel(dictionary), ui.PreviewImage(image, cls=cls), saved)
         return io.NodeOutput(dictionary, describe(dictionary), image, ui=seen)

@@ -7,7 +7,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..hosts.comfyui import applying, either, messages
-from ..hosts.comfyui.applying import EVERYWHERE, PART, PROMPTS, REACH, SITES
+from ..hosts.comfyui.applying import EVERYWHERE, PART, PROMPTS, REACH, SITES, WHERES
+from ..hosts.comfyui.forms import require_choice
 from ..supsae_core.editing.edits import ACTIONS, STRENGTHS, make
 from .sockets import CATEGORY, DictionarySocket, EditsSocket
 
@@ -126,13 +127,14 @@ class ApplyEditsNode(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, dictionary, edits, where: dict[str, Any], conditioning=None, model=None) -> io.NodeOutput:
+    def execute(cls, dictionary, edits, where=None, conditioning=None, model=None) -> io.NodeOutput:
+        form = require_choice("where", where, WHERES)
         either.require_one(cls.NAME, conditioning, model)
         if model is None:
-            made, report = applying.edit_conditioning(conditioning, dictionary, edits, where)
+            made, report = applying.edit_conditioning(conditioning, dictionary, edits, form)
             outputs = either.outputs(cls.NAME, conditioning=made)
         else:
-            made, report = applying.edit_model(model, dictionary, edits, where)
+            made, report = applying.edit_model(model, dictionary, edits, form)
             outputs = either.outputs(cls.NAME, model=made)
         messages.say(report)
         return io.NodeOutput(*outputs, report)

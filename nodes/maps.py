@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from comfy_api.latest import io, ui
 
 from ..hosts.comfyui import messages, sampling, transformer
+from ..hosts.comfyui.forms import require_choice
 from ..hosts.comfyui.map_reports import as_json, as_text, over, pictured, plotted, said
-from ..hosts.comfyui.mapping import Wanted, concept_map
+from ..hosts.comfyui.mapping import METHODS, Wanted, concept_map
 from ..hosts.comfyui.patching import block_map, drawings
 from ..hosts.comfyui.pictures import drawing, drawing_progress, to_image
 from ..supsae_core.editing.blocks import parse
@@ -63,10 +62,11 @@ class ConceptMapNode(io.ComfyNode):
         )  # fmt: skip
 
     @classmethod
-    def execute(cls, dictionary, concept, start, end, method: dict[str, Any], **how) -> io.NodeOutput:
+    def execute(cls, dictionary, concept, start, end, method=None, **how) -> io.NodeOutput:
         one = drawing(**how)
-        chosen = parse(method.get("blocks", "all"), transformer.depth(one.model))
-        wanted = Wanted(concept, method["method"], chosen, Window(start, end), sampling.to_sigma(one.model))
+        form = require_choice("method", method, tuple(METHODS))
+        chosen = parse(form.get("blocks", "all"), transformer.depth(one.model))
+        wanted = Wanted(concept, form["method"], chosen, Window(start, end), sampling.to_sigma(one.model))
         found = concept_map(one, dictionary, wanted, drawing_progress(one, 1)(0))
         shown = over(found)
         report = said(wanted, found)

@@ -16,7 +16,7 @@ from . import conditionings, steering, transformer
 from .conditionings import Conditioning
 from .steering_run import Steering
 
-EVERYWHERE, PART, SITES = "everywhere", "part of sampling", "chosen sites"
+WHERES = EVERYWHERE, PART, SITES = "everywhere", "part of sampling", "chosen sites"
 """Where an edit is made: in the whole prompt all the time, for a while, or at sites of the model."""
 PROMPTS = {"positive": False, "positive and negative": True}
 """Which prompts are edited → ``Where.everywhere``."""

@@ -19,7 +19,7 @@ from .capture_progress import Watch, encoding_progress, sampling_progress
 from .recording import ComfyPictures
 from .text import ComfyText
 
-PROMPTS, BLOCKS = "prompts", "prompts and blocks"
+RECORDS = PROMPTS, BLOCKS = "prompts", "prompts and blocks"
 """What is recorded."""
 IMAGES = ("mean", *(one for one in IMAGE if one != "mean"))
 """What becomes of the picture's tokens; the first is the usual one."""
