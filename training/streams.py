@@ -51,7 +51,7 @@ def finished(capture: Capture) -> Activations | None:
     if found.missing:
         raise ValueError(
             f"The capture in {capture.folder} is not finished ({len(found.missing)} of {len(capture.plan.entries)} "
-            "prompts are not sampled). Run Capture Activations again: it goes on where it stopped."
+            "prompts are not sampled). Run Capture again: it goes on where it stopped."
         )
     return found
 

@@ -143,7 +143,7 @@ def load(capture: Capture) -> Activations:
         ValueError: if it is a capture without activations, a file is damaged, or its format is newer.
     """
     if capture.plan.sampling is None:
-        raise ValueError(f"The capture in {capture.folder} holds no activations. Run Capture Activations.")
+        raise ValueError(f"The capture in {capture.folder} holds no activations. Run Capture with prompts and blocks.")
     found = Activations(capture, _prompts(capture.folder / SUMS) if (capture.folder / SUMS).exists() else ())
     for file in sorted(capture.folder.glob(BATCHES)):
         indices = _prompts(file)
@@ -223,7 +223,7 @@ def read_sums(capture: Capture, name: str) -> tuple[Statistics, ...]:
     )
     pairs = [(getattr(a, field), getattr(b, field)) for a, b in zip(read, found, strict=True) for field in names]
     if any(one.shape != wanted.shape for one, wanted in pairs):
-        raise ValueError(f"{file} does not fit its capture. Delete it and run Capture Activations again.")
+        raise ValueError(f"{file} does not fit its capture. Delete it and run Capture again.")
     return read
 
 
@@ -279,4 +279,4 @@ def _opened(file: Path) -> Iterator[Any]:
         with safe_open(file, "pt") as opened:
             yield opened
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise ValueError(f"{file} is damaged ({error!r}). Delete it and run Capture Activations again.") from error
+        raise ValueError(f"{file} is damaged ({error!r}). Delete it and run Capture again.") from error

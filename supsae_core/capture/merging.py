@@ -68,7 +68,7 @@ def _require_finished(parts: Sequence[Activations]) -> None:
         if part.missing:
             raise ValueError(
                 f"The capture in {part.capture.folder} is not finished ({len(part.missing)} prompts are not sampled). "
-                "Run Capture Activations again: it goes on where it stopped."
+                "Run Capture again: it goes on where it stopped."
             )
 
 

@@ -82,7 +82,7 @@ def room_for(
         ValueError: if there are too few pads, or none and no row was inserted.
     """
     last = max((*layout.roles.end, *layout.roles.after), default=-1)
-    pads = [row for row in layout.roles.pad if row > last]  # not those that a chunk before the last may end with
+    pads = [row for row in layout.roles.pad if row > last]  # not those that a part before the last may end with
     free = len(pads) - min(RESERVE, len(pads) // 2)
     own = {id(one.change): one.rows for one in inserted.get(encoder.segment, ())}
     written: list[Written] = []

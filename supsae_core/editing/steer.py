@@ -93,7 +93,7 @@ def check(dictionary: Dictionary, where: Where, masked: bool) -> None:
             have = ", ".join(dict.fromkeys(["cond", "pooled", "txt@0", *learnt]))
             raise ValueError(
                 f"This dictionary has nothing for {site}; it has {have}. Choose one of these, or run Capture "
-                f"Activations at {site} and fit again."
+                f"with prompts and blocks at {site} and fit again."
             )
         if name_of(site, "attention") in dictionary.streams and not masked:
             raise ValueError(

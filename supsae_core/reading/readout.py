@@ -277,7 +277,7 @@ def pick(
     words, lengths = places.words, dictionary.parts[encoder.name].lengths[: len(places.table)]
     left, legal = None if wanted is None else Counter(wanted), places.table >= threshold
     if left is not None:
-        # A phrase cut by a chunk border is heard without its beginning: there the leading encoder's word is enough.
+        # A phrase cut by the border of two parts is heard without its beginning: there the leading encoder's word is enough.
         asked = torch.tensor([phrase in left for phrase in range(len(legal))])
         legal = (legal | _crossing(words, lengths)) & asked[:, None]
     table = torch.where(legal, places.table, -torch.inf)
@@ -295,7 +295,7 @@ def pick(
 
 
 def _crossing(words: Sequence[int], lengths: Tensor) -> Tensor:
-    """Tell (phrases, words) whether a phrase that begins at a word has rows on both sides of a chunk border."""
+    """Tell (phrases, words) whether a phrase that begins at a word has rows on both sides of a border of parts."""
     rows, first = torch.tensor(words, dtype=torch.int64), torch.arange(len(words))
     last = (first + lengths[:, None] - 1).clamp(0, max(len(words) - 1, 0))
     return rows[last] - rows >= lengths[:, None].clamp(min=1)

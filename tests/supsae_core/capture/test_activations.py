@@ -396,7 +396,7 @@ def newer(file):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (truncate, "is damaged .*Delete it and run Capture Activations again"),
+        (truncate, "is damaged .*Delete it and run Capture again"),
         (lambda file: save_file({"weight": torch.zeros(3)}, file), "is damaged .*KeyError.*Delete it"),
         (newer, "has format version 2; this SupSAE reads up to 1. Update SupSAE"),
     ],
@@ -416,7 +416,7 @@ def test_a_text_capture_is_as_it_was(models, tmp_path):
     text = captures.start(tmp_path, plan)
     assert "sampling" not in json.loads((tmp_path / "capture.json").read_text(encoding="utf-8"))
     assert captures.load(tmp_path) == text and text.plan.sampling is None
-    with pytest.raises(ValueError, match="holds no activations. Run Capture Activations"):
+    with pytest.raises(ValueError, match="holds no activations. Run Capture with prompts and blocks"):
         activations.load(text)
 
 

@@ -136,7 +136,7 @@ def test_the_text_stream_moves_in_the_rows_of_both_encoders(deep, reading):
     ("sites", "sentence"),
     [
         ("txt@2", "nothing for txt@2; it has cond, pooled, txt@0, txt@1, img@2, img@3"),
-        ("img@0", "run Capture Activations at img@0"),
+        ("img@0", "run Capture with prompts and blocks at img@0"),
         ("img@3", "Connect a mask"),
     ],
 )
