@@ -277,7 +277,7 @@ def pick(
     words, lengths = places.words, dictionary.parts[encoder.name].lengths[: len(places.table)]
     left, legal = None if wanted is None else Counter(wanted), places.table >= threshold
     if left is not None:
-        # A phrase cut by the border of two parts is heard without its beginning: there the leading encoder's word is enough.
+        # A phrase cut by a border of parts is heard without its beginning: there the leading encoder's word is enough.
         asked = torch.tensor([phrase in left for phrase in range(len(legal))])
         legal = (legal | _crossing(words, lengths)) & asked[:, None]
     table = torch.where(legal, places.table, -torch.inf)
