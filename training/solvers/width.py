@@ -18,21 +18,23 @@ SLACK = 0.01
 def directions(fitted: Effects, total: Sums, origin: Tensor) -> Tensor:
     """Return the right singular vectors (·, d) of all means and effects, each weighted by how much it is used.
 
-    Cut to r rows, they decode the means and effects with the least squared error over the tokens that were summed,
-    as far as the concepts of a context are uncorrelated.
+    Cut to r rows, they lose the least of these weighted rows that r directions can.
 
     Args:
         fitted: means (S, T, d) and effects in full width.
         total: the sums that it was fitted to.
         origin: (d,) mean of all tokens.
     """
-    # A mean is used once a sample, an effect as often as its concept varies: √(Σ (a_k − ā_k)²).
+    return torch.linalg.svd(weighted(fitted, total, origin), full_matrices=False).Vh
+
+
+def weighted(fitted: Effects, total: Sums, origin: Tensor) -> Tensor:
+    """Return means and effects as rows (·, d), weighted: a mean once a sample, an effect as its concept varies."""
     means = ((fitted.mean - origin) * rearrange(total.count.sqrt(), "s -> s 1 1"))[total.valid]
-    used = total.centred()[0].diagonal(dim1=1, dim2=2).clamp(min=0).sqrt()
+    used = total.centred()[0].diagonal(dim1=1, dim2=2).clamp(min=0).sqrt()  # √Σ (a_k − ā_k)²
     own = fitted.own * rearrange(used, "s k -> s k 1")
     shared = fitted.shared * rearrange(reduce(used.square(), "s k -> k", "mean").sqrt(), "k -> k 1")
-    rows = torch.cat([means, rearrange(own, "s k d -> (s k) d"), rearrange(shared, "g k d -> (g k) d")])
-    return torch.linalg.svd(rows, full_matrices=False).Vh
+    return torch.cat([means, rearrange(own, "s k d -> (s k) d"), rearrange(shared, "g k d -> (g k) d")])
 
 
 def narrowed(fitted: Effects, decoder: Tensor, origin: Tensor) -> Effects:
