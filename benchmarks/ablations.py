@@ -31,7 +31,7 @@ from supsae.hosts.diffusers import studio
 from supsae.portraits import captions
 from supsae.supsae_core.capture.captures import Capture, Encoded, Entry
 from supsae.supsae_core.dictionary.model import Dictionary
-from supsae.supsae_core.encoders.slots import ROLES
+from supsae.supsae_core.encoders.layout import ROLES
 from supsae.supsae_core.host import TextHost
 from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.prompts import Mention, Prompt

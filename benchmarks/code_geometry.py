@@ -170,7 +170,7 @@ def main() -> None:
         made = capture.run(host, Path(folder), capture.plan(table, host, config, captions.WORDING))
         statistics, groups = gather.gather(made, made.read(), "fit"), gather.groups(made)
     found: dict[str, object] = {"prompts": shared.PROMPTS, "width": WIDTH}
-    for encoder in made.plan.format.encoders:
+    for encoder in made.plan.family.encoders:
         codes = codes_of(statistics[encoder.name], groups, table)
         found[encoder.name] = {
             "codes": {name: geometry(one, table)._asdict() for name, one in codes.items()},

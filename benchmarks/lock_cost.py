@@ -19,33 +19,34 @@ SCRIPT = """
 import json, statistics, sys, time
 import torch
 import comfy.sd
-from supsae.hosts.comfyui import comfy_host, comfy_model, conditionings as conditioning, locking
-from supsae.hosts.comfyui.comfy_model import Sampling
+from supsae.hosts.comfyui import conditionings, folders, locking, messages, sampling
+from supsae.hosts.comfyui.portraits_clip import portraits_clip
+from supsae.hosts.comfyui.sampling import SamplerSettings
 from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.lock import LockConfig
 
-rounds, how = int(sys.argv[1]), Sampling(16, 3.0)
+rounds, how = int(sys.argv[1]), SamplerSettings(16, 3.0)
 torch.inference_mode().__enter__()
 torch.set_num_threads(1)
-weights = comfy_host.WEIGHTS
+weights = folders.WEIGHTS
 learnt = load_dictionary(weights / "supsae" / "portraits.safetensors")
-clip = comfy_host.portraits_clip()
+clip = portraits_clip()
 model = comfy.sd.load_diffusion_model(str(weights / "diffusion_models" / "supsae_portraits_mmdit.safetensors"))
 encode = lambda prompt: clip.encode_from_tokens_scheduled(clip.tokenize(prompt))
 plain, empty = encode("a portrait of a person with blond hair, green eyes, smiling, sandy beach"), encode("")
-noise = comfy_model.noise_of(comfy_model.empty_latent(128, 128), 3)
+noise = sampling.noise_of(sampling.empty_latent(128, 128), 3)
 
 def seconds(model, strength):
-    positive = conditioning.edit(plain, learnt, [Swap("hair: red", strength)])[0]
+    positive = conditionings.edit(plain, learnt, [Swap("hair: red", strength)])[0]
     began = time.process_time()
-    comfy_model.sample(model, positive, empty, noise, how, 3)
+    sampling.sample(model, positive, empty, noise, how, 3)
     return time.process_time() - began
 
 seconds(model, 1.0)
 times = {"without": [], "first run": [], "known reference": []}
 for index in range(rounds):
-    locked = locking.Lock(LockConfig(), progress=comfy_host.progress).install(model)
+    locked = locking.Lock(LockConfig(), progress=messages.progress).install(model)
     times["without"].append(seconds(model, 1.0))
     times["first run"].append(seconds(locked, 1.0))
     times["known reference"].append(seconds(locked, 0.9))

@@ -19,7 +19,8 @@ from supsae.supsae_core.dictionary.model import POOLED, Codes, Dictionary
 from supsae.supsae_core.editing import edits
 from supsae.supsae_core.editing.apply import pooled_step, text_step
 from supsae.supsae_core.editing.edits import Edit, Swap
-from supsae.supsae_core.encoders.slots import ROLES, Layout, Roles, Span, company, pooled_spans
+from supsae.supsae_core.encoders.layout import ROLES, Layout, Roles, Span
+from supsae.supsae_core.encoders.placing import pooled_spans
 from supsae.supsae_core.reading import readout
 from supsae.supsae_core.reading.readout import Reading
 from supsae.training.calibration import known_reading, paired_rows, shrunk_gain
@@ -104,7 +105,7 @@ def _kinds(dictionary: Dictionary, one: Layout, other: Layout) -> dict[str, Pair
 
 def cells(dictionary: Dictionary) -> list[tuple[str, str]]:
     """Return (part, kind) of every cell, the pooled vector last."""
-    return [(encoder.name, kind) for encoder in dictionary.format.encoders for kind in KINDS] + [(POOLED, POOLED)]
+    return [(encoder.name, kind) for encoder in dictionary.family.encoders for kind in KINDS] + [(POOLED, POOLED)]
 
 
 # --- edits -----------------------------------------------------------------------------------------------------------
@@ -113,10 +114,10 @@ def cells(dictionary: Dictionary) -> list[tuple[str, str]]:
 def step(variant: Variant, one: Task) -> tuple[Tensor, Tensor]:
     """Return what a variant adds to the rows (L, width) and to the pooled vector (P,); zeros where it refuses."""
     dictionary, reading, total = variant.dictionary, one.reading, len(one.before.cond)
-    rows, pooled = torch.zeros(total, dictionary.format.width), torch.zeros(dictionary.format.pooled)
+    rows, pooled = torch.zeros(total, dictionary.family.width), torch.zeros(dictionary.family.pooled)
     try:
         found = edits.changes(dictionary, one.edits, reading.concepts(dictionary))
-        for encoder in dictionary.format.encoders:
+        for encoder in dictionary.family.encoders:
             part, layout, chunk = dictionary.parts[encoder.name], reading.layouts[encoder.name], variant.reach
             own = text_step(dictionary, part, layout, total, found, chunk=chunk[encoder.name])
             rows[:, encoder.first : encoder.last] += own
@@ -125,7 +126,7 @@ def step(variant: Variant, one: Task) -> tuple[Tensor, Tensor]:
     pooled += pooled_step(dictionary, reading, found)
     for name in variant.pairwise:
         _columns(dictionary, name, rows, pooled)[:] += _pairwise_step(variant, name, one)
-    for encoder in dictionary.format.encoders if variant.dropped else ():
+    for encoder in dictionary.family.encoders if variant.dropped else ():
         at = [row for kind in variant.dropped for row in one.paired[encoder.name][kind][0]]
         laid = laid_out(variant, one.before, one.reading, encoder.name)
         off = torch.zeros(total, encoder.last - encoder.first)
@@ -135,7 +136,7 @@ def step(variant: Variant, one: Task) -> tuple[Tensor, Tensor]:
 
 
 def _columns(dictionary: Dictionary, name: str, rows: Tensor, pooled: Tensor) -> Tensor:
-    encoder = next((one for one in dictionary.format.encoders if one.name == name), None)
+    encoder = next((one for one in dictionary.family.encoders if one.name == name), None)
     return pooled[None] if encoder is None else rows[:, encoder.first : encoder.last]
 
 
@@ -165,7 +166,7 @@ def moved(variant: Variant, tasks: Sequence[Task]) -> Tensor:
 def _moved(variant: Variant, one: Task) -> Tensor:
     rows, pooled = step(variant, one)
     found = []
-    for encoder in variant.dictionary.format.encoders:
+    for encoder in variant.dictionary.family.encoders:
         columns = slice(encoder.first, encoder.last)
         for kind in KINDS:
             here, there = one.paired[encoder.name][kind]
@@ -217,9 +218,9 @@ def laid_out(variant: Variant, row: Encoded, reading: Reading, name: str) -> Lai
     concepts = lambda spans: [table.phrases[span.phrase].concept for span in spans]  # noqa: E731
     if name == POOLED:
         said = torch.zeros(1, size)
-        said[0, concepts(pooled_spans(dictionary.format, reading.layouts))] = 1
+        said[0, concepts(pooled_spans(dictionary.family, reading.layouts))] = 1
         return Laid([0], row.pooled[None], torch.zeros(1).long(), torch.zeros(1).long(), said)
-    encoder = next(one for one in dictionary.format.encoders if one.name == name)
+    encoder = next(one for one in dictionary.family.encoders if one.name == name)
     layout = reading.layouts[name]
     labels = company(layout.spans, concepts(layout.spans), size, len(row.cond), variant.reach[name])
     rows, slots, tokens = zip(*_places(layout, len(table.phrases)), strict=True)
@@ -279,7 +280,7 @@ def located(variant: Variant, tasks: Sequence[Task]) -> Tensor:
 
 def _located(variant: Variant, one: Task) -> tuple[int, int]:
     dictionary = variant.dictionary
-    lead = dictionary.format.encoders[-1].name
+    lead = dictionary.family.encoders[-1].name
     try:
         seen = spans_read(variant, one.after.cond)
     except ValueError:  # too little was learnt to find even the end of the text
@@ -297,7 +298,7 @@ def spans_read(variant: Variant, cond: Tensor) -> list[Span]:
     dictionary = variant.dictionary
     if variant.looks == 2:
         return [Span(one.phrase, one.rows) for one in readout.read(dictionary, cond).found]
-    encoder, rows = dictionary.format.encoders[-1], readout.rows_of(cond, dictionary.format)
+    encoder, rows = dictionary.family.encoders[-1], readout.rows_of(cond, dictionary.family)
     cut = float(dictionary.parts[encoder.name].threshold[0])
     found = readout.pick(dictionary, encoder, readout.scores(dictionary, encoder, cond, rows), None, cut)
     return [Span(one.phrase, one.rows) for one in found]

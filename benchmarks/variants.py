@@ -21,7 +21,7 @@ from torch import Tensor
 from supsae.supsae_core.capture.captures import Capture, Encoded
 from supsae.supsae_core.capture.statistics import Statistics, fold_of
 from supsae.supsae_core.dictionary.model import POOLED, Dictionary, Part
-from supsae.supsae_core.encoders.slots import ROLES
+from supsae.supsae_core.encoders.layout import ROLES
 from supsae.training import calibration, capture, fit, gather
 from supsae.training.solvers.effects import NEVER, Effects, Ridges, effects
 from supsae.training.solvers.exact import EXACT, ExactConfig, choose, exact
@@ -45,7 +45,7 @@ class Fit:
         self.rows = [row for row in rows if row.entry.set == "fit"][:size]
         pairs = [[row for row in rows if row.entry.set == name] for name in ("calibration", "rewrite")]
         self.known = [row for pair in list(zip(*pairs, strict=True))[:THRESHOLDS] for row in pair]
-        self.reach = {one.name: self.plan.format.chunk if one.causal else None for one in self.plan.format.encoders}
+        self.reach = {one.name: self.plan.family.chunk if one.causal else None for one in self.plan.family.encoders}
         bare = self.variant(self.solved)
         self.calibration = [text.task(bare.dictionary, *pair) for pair in zip(*pairs, strict=True)]
         self.default = self.gained(bare)
@@ -70,7 +70,7 @@ class Fit:
         parts = {name: self.part(name, one) for name, one in solutions.items()}
         supports = [row.entry.prompt.support(self.plan.table) for row in self.rows]
         said = capture.unmentioned(self.plan.table, supports)
-        return Variant(Dictionary(self.plan.table, self.plan.format, parts, said, ((1, 1),), {}, {}), self.reach)
+        return Variant(Dictionary(self.plan.table, self.plan.family, parts, said, ((1, 1),), {}, {}), self.reach)
 
     def gained(self, variant: Variant) -> Variant:
         return text.gained(variant, self.calibration)
@@ -275,7 +275,7 @@ FAMILIES: dict[str, Family] = {
         (300, ALL),
         {
             "causal: all instead of before": lambda made: accompanied(made, "clip", None),
-            "bidirectional: before instead of all": lambda made: accompanied(made, "t5", 2 * made.plan.format.chunk),
+            "bidirectional: before instead of all": lambda made: accompanied(made, "t5", 2 * made.plan.family.chunk),
         },
     ),
     "width": Family(

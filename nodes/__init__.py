@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from ..hosts.comfyui import comfy_host
+from ..hosts.comfyui import folders
 from . import (
-    activations,
     capture,
     concepts,
     dictionaries,
@@ -18,7 +17,6 @@ from . import (
     portraits,
     read_prompt,
     routes,
-    steer,
     sweep,
 )
 
@@ -28,7 +26,7 @@ class SupSAEExtension(ComfyExtension):
 
     async def on_load(self) -> None:
         """Register the model folders, so that stock loaders list the pack's own weights, and the panels' routes."""
-        comfy_host.register_folders()
+        folders.register_folders()
         routes.register()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
@@ -37,11 +35,9 @@ class SupSAEExtension(ComfyExtension):
             *portraits.NODES,
             *concepts.NODES,
             *capture.NODES,
-            *activations.NODES,
             *dictionaries.NODES,
             *mixer.NODES,
             *edit.NODES,
-            *steer.NODES,
             *lock.NODES,
             *read_prompt.NODES,
             *maps.NODES,

@@ -1,17 +1,18 @@
-"""Capture: what the text encoders say about the concepts, collected on disk once."""
+"""Capture: what the text encoders, and if wanted the blocks of a model, make of the concepts, on disk once."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io
 
-from ..hosts.comfyui import comfy_host
-from ..hosts.comfyui.capturing import Watch, encoding
-from ..supsae_core.capture import captures
-from ..training.capture import CaptureConfig, plan, run
-from .sockets import CATEGORY, Capture, Table
-
-BATCH = 8
-"""Prompts between two moves of the progress bar."""
+from ..hosts.comfyui import folders
+from ..hosts.comfyui.capturing import BLOCKS, IMAGES, PROMPTS, RECORDS, run_capture
+from ..hosts.comfyui.forms import require_choice
+from ..hosts.comfyui.text import ComfyText
+from ..training.capture import CaptureConfig
+from ..training.recording import BUCKETS
+from .sockets import LEARN, CaptureSocket, TableSocket
 
 
 class CaptureNode(io.ComfyNode):
@@ -22,15 +23,15 @@ class CaptureNode(io.ComfyNode):
         return io.Schema(
             node_id="SupSAE_Capture",
             display_name="Capture",
-            category=CATEGORY,
+            category=LEARN,
             is_output_node=True,
             description="Draw prompts from the table, encode them with the CLIP and keep the result on disk, in "
-            "output/supsae/captures. No picture is sampled. It can be stopped at any time and goes on where it "
-            "stopped.",
-            search_aliases=["supsae record", "collect activations", "dataset"],
+            "output/supsae/captures. No picture is sampled, unless what the blocks of a model make of the prompts is "
+            "recorded too. It can be stopped at any time and goes on where it stopped.",
+            search_aliases=["supsae record", "collect activations", "hook blocks", "residual stream", "dataset"],
             inputs=[
                 io.Clip.Input("clip", tooltip="The text encoders to learn from: Portraits' or all three of SD3.5."),
-                Table.Input("table", tooltip="From Concept Table."),
+                TableSocket.Input("table", tooltip="From Concept Table."),
                 io.String.Input(
                     "name",
                     default="portraits",
@@ -38,65 +39,87 @@ class CaptureNode(io.ComfyNode):
                     "continued or used again; with another table or other settings a number is put behind the name.",
                 ),
                 io.Int.Input(
-                    "prompts",
-                    default=300,
-                    min=10,
-                    max=100_000,
+                    "prompts", default=300, min=10, max=100_000,
                     tooltip="Prompts to learn from. 50 are often enough, 300 are safe, 1500 squeeze out the rest.",
                 ),
                 io.Int.Input(
-                    "calibration",
-                    default=64,
-                    min=4,
-                    max=10_000,
+                    "calibration", default=64, min=4, max=10_000,
                     tooltip="Further prompts, each with a rewritten copy: they set what strength 1 means and test "
                     "whether concepts are found again. Two for every concept are good.",
                 ),
                 io.Float.Input(
-                    "mention",
-                    default=0.75,
-                    min=0.05,
-                    max=1.0,
-                    step=0.05,
+                    "mention", default=0.75, min=0.05, max=1.0, step=0.05,
                     tooltip="How often a prompt mentions a category. At 1 nothing is ever left out, and what "
                     "removing a concept does cannot be learnt.",
                 ),
                 io.Float.Input(
-                    "held_out",
-                    default=0.0,
-                    min=0.0,
-                    max=0.5,
-                    step=0.05,
+                    "held_out", default=0.0, min=0.0, max=0.5, step=0.05,
                     tooltip="Share of pairs of concepts that are never written together, to test on them later. 0 for "
                     "everyday use.",
                 ),
                 io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=2**32 - 1,
+                    "seed", default=0, min=0, max=2**32 - 1,
                     control_after_generate=False,  # a new seed after every run would be another capture
-                    tooltip="Draws the prompts. The same seed draws the same prompts.",
+                    tooltip="Draws the prompts, and the noise of pictures. The same seed draws the same.",
+                ),
+                io.DynamicCombo.Input(
+                    "record",
+                    options=[io.DynamicCombo.Option(PROMPTS, []), io.DynamicCombo.Option(BLOCKS, block_inputs())],
+                    tooltip="prompts: what the text encoders make of them, in seconds; for all edits but those inside "
+                    "the model. prompts and blocks: what its blocks make of them too; a picture is sampled of each.",
                 ),
             ],
-            outputs=[Capture.Output(display_name="capture", tooltip="The folder on disk, for Fit Dictionary.")],
-        )
+            outputs=[CaptureSocket.Output(display_name="capture", tooltip="The folder on disk, for Fit Dictionary.")],
+        )  # fmt: skip
 
     @classmethod
     def fingerprint_inputs(cls, name: str, **_) -> float:
         """A capture that was deleted after it ran is made again, one that lacks files is completed."""
-        return len(list(comfy_host.capture_folder(name).glob("*.*"))) or float("nan")  # nan: never cached
+        return len(list(folders.capture_folder(name).glob("*.*"))) or float("nan")  # nan: never cached
 
     @classmethod
-    def execute(cls, clip, table, name, prompts, calibration, mention, held_out, seed) -> io.NodeOutput:
-        host = comfy_host.ComfyText(clip)
+    def execute(cls, clip, table, name, prompts, calibration, mention, held_out, seed, record=None) -> io.NodeOutput:
+        form = require_choice("record", record, RECORDS)
         config = CaptureConfig(prompts, calibration, mention, held_out, seed)
-        to_do = plan(table, host, config, host.wording)
-        folder = comfy_host.free_capture_folder(name, lambda one: captures.takes(one, to_do))
-        comfy_host.log(f"{len(to_do.entries)} prompts, {captures.size(to_do) / 1e6:.0f} MB in {folder}")
-        watch = Watch(folder, to_do)
-        made = run(host, folder, to_do, progress=encoding(watch), batch=BATCH)
-        return io.NodeOutput(made, ui=watch.finished())
+        made = run_capture(ComfyText(clip), table, name, config, form)
+        return io.NodeOutput(made.capture, ui=made.shown)
+
+
+def block_inputs() -> list[Any]:
+    """Return what it takes to sample pictures and listen to the blocks meanwhile."""
+    return [
+        io.Model.Input(
+            "model",
+            tooltip="A model of the SD3 family, Stable Diffusion 3, 3.5 or Portraits, as it is: before Apply Edits and "
+            "Lock. The CLIP must be its own.",
+        ),
+        io.String.Input(
+            "sites", default="txt@1",
+            tooltip="What to record. txt@1-3: the text entering blocks 1 to 3. img@2: the picture's tokens entering "
+            "block 2; img with the number of blocks is what leaves the last. txt@0 needs no sampling: it follows from "
+            "the prompt alone.",
+        ),
+        io.Int.Input(
+            "steps", default=16, min=BUCKETS, max=200,
+            tooltip="Steps of a picture. Euler and the scheduler 'simple' draw them.",
+        ),
+        io.Float.Input(
+            "cfg", default=3.0, min=1.0, max=20.0, step=0.1,
+            tooltip="Guidance; take what you sample with. Only the positive prompt's pass is recorded.",
+        ),
+        io.Int.Input(
+            "width", default=128, min=64, max=2048, step=16,
+            tooltip="Of the pictures, in pixels: 128 for Portraits, 1024 for SD3.5. Smaller is faster, and the text's "
+            "activations hardly change.",
+        ),
+        io.Int.Input("height", default=128, min=64, max=2048, step=16, tooltip="Of the pictures, in pixels."),
+        io.Combo.Input(
+            "image", options=list(IMAGES), default=IMAGES[0],
+            tooltip="What becomes of the picture's tokens at img sites. mean: one average a picture. attention: for "
+            "every phrase the average of the tokens that attend to it. positions: every token for itself, which takes "
+            "much disk.",
+        ),
+    ]  # fmt: skip
 
 
 NODES = [CaptureNode]

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..hosts.comfyui import comfy_host
+from ..hosts.comfyui import tables
 from ..portraits import paths
-from ..supsae_core.table import concepts
-from ..supsae_core.table.concepts import ConceptTable
-from .sockets import CATEGORY, Table
+from .sockets import LEARN, TableSocket
 
 EXAMPLE = paths.TABLE.read_text(encoding="utf-8")
 """The table of the embedded model: it works as it stands."""
-ENDINGS = (".yaml", ".yml", ".json")
 
 
 class ConceptTableNode(io.ComfyNode):
@@ -23,7 +20,7 @@ class ConceptTableNode(io.ComfyNode):
         return io.Schema(
             node_id="SupSAE_ConceptTable",
             display_name="Concept Table",
-            category=CATEGORY,
+            category=LEARN,
             description="Write down what you want to edit: categories, their concepts, and the words that prompts use.",
             search_aliases=["supsae concepts", "attributes", "vocabulary"],
             inputs=[
@@ -45,28 +42,19 @@ class ConceptTableNode(io.ComfyNode):
                 ),
             ],
             outputs=[
-                Table.Output(display_name="table", tooltip="The concepts, for Capture."),
+                TableSocket.Output(display_name="table", tooltip="The concepts, for Capture."),
                 io.String.Output(display_name="summary", tooltip="What was read. Wire it to Preview as Text."),
             ],
         )
 
     @classmethod
     def fingerprint_inputs(cls, text: str, file: str):
-        return comfy_host.changed(comfy_host.input_file(file.strip(), ENDINGS)) if file and file.strip() else None
+        return tables.table_version(file)
 
     @classmethod
     def execute(cls, text: str, file: str = "") -> io.NodeOutput:
-        name = file.strip()
-        table = concepts.load(comfy_host.input_file(name, ENDINGS)) if name else concepts.parse(text)
-        return io.NodeOutput(table, summary(table))
-
-
-def summary(table: ConceptTable) -> str:
-    """Say what a table holds, one line a category."""
-    lines = [f"{len(table)} concepts in {len(table.categories)} categories, {len(table.phrases)} phrases"]
-    for name, members in table.categories.items():
-        lines.append(f"{name}: {', '.join(table.concepts[index].name for index in members)}")
-    return "\n".join(lines)
+        table = tables.read_table(text, file)
+        return io.NodeOutput(table, tables.summary(table))
 
 
 NODES = [ConceptTableNode]

@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..hosts.comfyui import comfy_model
+from ..hosts.comfyui import sampling
 
 
 def drawing_inputs() -> list[Any]:
@@ -23,6 +23,6 @@ def drawing_inputs() -> list[Any]:
         ),
         io.Int.Input("steps", default=16, min=1, max=1000, tooltip="Steps of a picture. 16 suit Portraits."),
         io.Float.Input("cfg", default=3.0, min=0.0, max=100.0, step=0.1, tooltip="Guidance. 3 suits Portraits."),
-        io.Combo.Input("sampler", options=comfy_model.SAMPLERS, default="euler", tooltip="As in KSampler."),
-        io.Combo.Input("scheduler", options=comfy_model.SCHEDULERS, default="simple", tooltip="As in KSampler."),
+        io.Combo.Input("sampler", options=sampling.SAMPLERS, default="euler", tooltip="As in KSampler."),
+        io.Combo.Input("scheduler", options=sampling.SCHEDULERS, default="simple", tooltip="As in KSampler."),
     ]  # fmt: skip

@@ -1,22 +1,26 @@
-"""Edits: say what to change, and change a conditioning."""
+"""Edits: say what to change, and change it, in a conditioning or while a model draws."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io
 
-from ..hosts.comfyui import comfy_host, conditionings
-from ..supsae_core.editing import edits as core
-from .sockets import CATEGORY, Dictionary, Edits
+from ..hosts.comfyui import applying, either, messages
+from ..hosts.comfyui.applying import EVERYWHERE, PART, PROMPTS, REACH, SITES, WHERES
+from ..hosts.comfyui.forms import require_choice
+from ..supsae_core.editing.edits import ACTIONS, STRENGTHS, make
+from .sockets import CATEGORY, DictionarySocket, EditsSocket
 
 
-class Edit(io.ComfyNode):
+class ConceptEditNode(io.ComfyNode):
     """Concept Edit."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        low, high = core.STRENGTHS
+        low, high = STRENGTHS
         return io.Schema(
-            node_id="SupSAE_Edit",
+            node_id="SupSAE_ConceptEdit",
             display_name="Concept Edit",
             category=CATEGORY,
             description="Say one change. Chain several: together they are one change, at most one for each category.",
@@ -24,7 +28,7 @@ class Edit(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "action",
-                    options=list(core.ACTIONS),
+                    options=list(ACTIONS),
                     default="swap",
                     tooltip="swap: say this instead of what the prompt says of its category. add: say it where the "
                     "category is not mentioned. remove: stop saying it. scale: say it more or less; there 1 changes "
@@ -46,7 +50,7 @@ class Edit(io.ComfyNode):
                     tooltip="1 is what writing the words would do. 0 changes nothing at all (with scale it is 1 "
                     "that does). Between 0 and 1 lies a mixture; far outside pictures may break.",
                 ),
-                Edits.Input("edits", optional=True, tooltip="Edits to make as well, from another Concept Edit."),
+                EditsSocket.Input("edits", optional=True, tooltip="Edits to make as well, from another Concept Edit."),
                 io.Int.Input(
                     "occurrence",
                     default=0,
@@ -57,44 +61,130 @@ class Edit(io.ComfyNode):
                     "change, the first being 1. 0 changes every one.",
                 ),
             ],
-            outputs=[
-                Edits.Output(display_name="edits", tooltip="For Apply to Conditioning, or a further Concept Edit.")
-            ],
+            outputs=[EditsSocket.Output(display_name="edits", tooltip="For Apply Edits, or a further Concept Edit.")],
         )
 
     @classmethod
     def execute(cls, action, concept, strength, edits=(), occurrence=0) -> io.NodeOutput:
-        return io.NodeOutput((*(edits or ()), core.make(action, concept, strength, occurrence)))
+        return io.NodeOutput((*(edits or ()), make(action, concept, strength, occurrence)))
 
 
-class ApplyToConditioning(io.ComfyNode):
-    """Apply to Conditioning."""
+class ApplyEditsNode(io.ComfyNode):
+    """Apply Edits."""
+
+    NAME = "Apply Edits"
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="SupSAE_ApplyToConditioning",
-            display_name="Apply to Conditioning",
+            node_id="SupSAE_ApplyEdits",
+            display_name=cls.NAME,
             category=CATEGORY,
             description="Change what an encoded prompt says, without touching its text: put it between CLIP Text "
-            "Encode and the sampler's positive input, and keep the seed.",
-            search_aliases=["supsae apply", "edit prompt", "steer"],
+            "Encode and the sampler's positive input. Or make the edits while the model draws, also for a part of "
+            "sampling or in chosen blocks: put it between the model loader and the sampler. Keep the seed.",
+            search_aliases=["supsae apply", "edit prompt", "steer", "concept slider", "intervene", "block edit"],
             inputs=[
-                io.Conditioning.Input("conditioning", tooltip="An encoded prompt, from CLIP Text Encode (Prompt)."),
-                Dictionary.Input("dictionary", tooltip="A dictionary of the same text encoders."),
-                Edits.Input("edits", tooltip="From Concept Edit."),
+                DictionarySocket.Input(
+                    "dictionary", tooltip="A dictionary of the text encoders that the prompt comes from."
+                ),
+                EditsSocket.Input("edits", tooltip="From Concept Edit."),
+                io.Conditioning.Input(
+                    "conditioning",
+                    optional=True,
+                    tooltip="An encoded prompt, from CLIP Text Encode (Prompt). Connect this or a model, not both.",
+                ),
+                io.Model.Input(
+                    "model",
+                    optional=True,
+                    tooltip="A model of the SD3 family: the edit is then made while it draws, on whatever prompt the "
+                    "sampler gets. Connect this or a conditioning, not both.",
+                ),
+                io.DynamicCombo.Input(
+                    "where",
+                    options=[
+                        io.DynamicCombo.Option(EVERYWHERE, []),
+                        io.DynamicCombo.Option(PART, window_inputs()),
+                        io.DynamicCombo.Option(SITES, [*site_inputs(), *window_inputs(), mask_input()]),
+                    ],
+                    tooltip="everywhere: in the whole prompt, all the time; the only choice for a conditioning. part "
+                    "of sampling: in some of the steps. chosen sites: in chosen blocks, or in the picture's own tokens "
+                    "and there inside a mask.",
+                ),
             ],
             outputs=[
-                io.Conditioning.Output(display_name="conditioning", tooltip="The edited prompt, for the sampler."),
-                io.String.Output(display_name="report", tooltip="What was found in the prompt, and what was changed."),
+                io.Conditioning.Output(
+                    display_name="conditioning", tooltip="The edited prompt, if one is connected; for the sampler."
+                ),
+                io.Model.Output(
+                    display_name="model", tooltip="The model that makes the edit, if one is connected; for the sampler."
+                ),
+                io.String.Output(
+                    display_name="report",
+                    tooltip="What was found in the prompt and changed; with a model, what it will change.",
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, conditioning, dictionary, edits) -> io.NodeOutput:
-        edited, report = conditionings.edit(conditioning, dictionary, edits)
-        comfy_host.say(report)
-        return io.NodeOutput(edited, report)
+    def execute(cls, dictionary, edits, where=None, conditioning=None, model=None) -> io.NodeOutput:
+        form = require_choice("where", where, WHERES)
+        either.require_one(cls.NAME, conditioning, model)
+        if model is None:
+            made, report = applying.edit_conditioning(conditioning, dictionary, edits, form)
+            outputs = either.outputs(cls.NAME, conditioning=made)
+        else:
+            made, report = applying.edit_model(model, dictionary, edits, form)
+            outputs = either.outputs(cls.NAME, model=made)
+        messages.say(report)
+        return io.NodeOutput(*outputs, report)
 
 
-NODES = [Edit, ApplyToConditioning]
+def window_inputs() -> list[Any]:
+    """Return what says when, and in which prompts."""
+    percent = {"min": 0.0, "max": 1.0, "step": 0.01}
+    return [
+        io.Float.Input(
+            "start", default=0.0, **percent,
+            tooltip="Share of sampling after which the edit begins. Later starts keep the picture's layout.",
+        ),
+        io.Float.Input("end", default=1.0, **percent, tooltip="Share of sampling at which the edit ends."),
+        io.Float.Input(
+            "ramp", default=0.0, **percent,
+            tooltip="Share of sampling over which the edit fades in and out; 0 switches it.",
+        ),
+        io.Combo.Input(
+            "prompts", options=list(PROMPTS), default="positive",
+            tooltip="Which prompts to edit. The negative one is edited only where it mentions the category.",
+        ),
+    ]  # fmt: skip
+
+
+def site_inputs() -> list[Any]:
+    """Return what says where in the model."""
+    return [
+        io.String.Input(
+            "sites",
+            default="txt@0-2, pooled",
+            tooltip="Where the edit is made. cond: the prompt's rows. pooled: its one vector. txt@0-5: the text in "
+            "blocks 0 to 5, instead of cond. img@3: the picture's own tokens entering block 3. Blocks after 0 and img "
+            "need a dictionary fitted on a Capture of prompts and blocks.",
+        ),
+        io.Combo.Input(
+            "reach", options=list(REACH), default="to the last block",
+            tooltip="For txt and img: an edit stays in the stream to the last block, or is taken out again behind the "
+            "chosen blocks. The first chosen block is where it is put in.",
+        ),
+    ]  # fmt: skip
+
+
+def mask_input() -> Any:
+    """Return what says where in the picture."""
+    return io.Mask.Input(
+        "mask", optional=True,
+        tooltip="For img sites alone: the places of the picture that may change, e.g. from Concept Map. Words (cond, "
+        "pooled, txt) have no place, so with them a mask is refused; use Lock to hold the rest of the picture.",
+    )  # fmt: skip
+
+
+NODES = [ConceptEditNode, ApplyEditsNode]

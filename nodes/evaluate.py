@@ -18,12 +18,13 @@ from ..evaluation.reading import check_encoder
 from ..evaluation.report import files, panels, text_report
 from ..evaluation.text import text_run
 from ..evaluation.text.swaps import TextConfig
-from ..hosts.comfyui import comfy_host, comfy_model
-from ..hosts.comfyui.comfy_painter import Models, comfy_painter, require_portraits
+from ..hosts.comfyui import folders, messages, sampling
+from ..hosts.comfyui.pictures import to_image
+from ..hosts.comfyui.studio import Models, comfy_painter, require_portraits
+from ..hosts.comfyui.text import ComfyText
 from ..supsae_core.dictionary.model import Dictionary
 from .reports import shown
-from .sockets import CATEGORY
-from .sockets import Dictionary as DictionarySocket
+from .sockets import RESEARCH, DictionarySocket
 
 SECONDS = 0.35
 """A portrait on one core takes about that long; for the tooltip."""
@@ -34,7 +35,7 @@ ELSEWHERE = (
 UNCONNECTED = "No picture was drawn: connect model and vae to have pictures judged, too."
 
 
-class EvaluateDictionary(io.ComfyNode):
+class EvaluateDictionaryNode(io.ComfyNode):
     """Evaluate Dictionary."""
 
     @classmethod
@@ -42,7 +43,7 @@ class EvaluateDictionary(io.ComfyNode):
         return io.Schema(
             node_id="SupSAE_EvaluateDictionary",
             display_name="Evaluate Dictionary",
-            category=CATEGORY,
+            category=RESEARCH,
             is_output_node=True,
             description="Count how often edits by a dictionary do what they should and nothing else, beside writing "
             "the prompt anew. With Portraits on pictures, whose truth is known; with SD3.5 on the text alone. It can "
@@ -60,7 +61,7 @@ class EvaluateDictionary(io.ComfyNode):
     @classmethod
     def execute(cls, clip, dictionary, size, seed, model=None, vae=None) -> io.NodeOutput:
         found = evaluate(dictionary, clip, model, vae, EvalConfig(size, seed))
-        plot = comfy_host.to_image(found.plot)
+        plot = to_image(found.plot)
         return io.NodeOutput(found.report, plot, ui=shown(found.panel, ui.PreviewImage(plot, cls=cls)))
 
 
@@ -119,40 +120,38 @@ def evaluate(dictionary: Dictionary, clip: Any, model: Any, vae: Any, config: Ev
     Raises:
         ValueError: if the dictionary is of other encoders, or model and VAE are not Portraits'.
     """
-    host = comfy_host.ComfyText(clip)
+    host = ComfyText(clip)
     check_encoder(dictionary, host)
-    out = comfy_host.evaluation_folder(f"{content_hash(dictionary)[:16]}-{config.size}-{config.seed}")
-    if host.format.name != "portraits":
+    out = folders.evaluation_folder(f"{content_hash(dictionary)[:16]}-{config.size}-{config.seed}")
+    if host.family.name != "portraits":
         return on_text(dictionary, host, out, config, ELSEWHERE)
     if model is None and vae is None:
         return on_text(dictionary, host, out, config, UNCONNECTED)
     return on_pictures(dictionary, host, Models(model, clip, vae), out, config)
 
 
-def on_text(dictionary: Dictionary, host: comfy_host.ComfyText, out: Path, config: EvalConfig, why: str) -> Evaluation:
+def on_text(dictionary: Dictionary, host: ComfyText, out: Path, config: EvalConfig, why: str) -> Evaluation:
     """Judge what a dictionary makes of prompts, without a picture."""
-    tell = comfy_host.progress()
+    tell = messages.progress()
     asked = TextConfig(prompts=config.counts.text, seed=config.seed)
     made = text_run.run_text(dictionary, host, out, asked, progress=lambda _, done, total: tell(done, total))
     report = told(f"{why}\n\n{text_report.summary(made.metrics)}", made.files)
     return Evaluation(report, Image.open(made.files["cosines"]), panels.text_panel(made.metrics, report))
 
 
-def on_pictures(
-    dictionary: Dictionary, host: comfy_host.ComfyText, models: Models, out: Path, config: EvalConfig
-) -> Evaluation:
+def on_pictures(dictionary: Dictionary, host: ComfyText, models: Models, out: Path, config: EvalConfig) -> Evaluation:
     """Run the scoreboard; what lies in its folder already is not drawn again."""
     require_portraits(models)
-    bar = Bar(comfy_model.previewed_progress(models.model, most(config.counts)))
+    bar = EvaluationBar(sampling.previewed_progress(models.model, most(config.counts)))
     with torch.inference_mode(False):  # some rivals are trained
         painter = comfy_painter(models, bar.step)
-        found = run(dictionary, painter, out, config, Hooks(comfy_host.say, bar.part), host)
+        found = run(dictionary, painter, out, config, Hooks(messages.say, bar.part), host)
     written = files.write(found, out)
     report = told(files.summary(found), written)
     return Evaluation(report, Image.open(written["headline"]), panels.picture_panel(found.results, report))
 
 
-class Bar:
+class EvaluationBar:
     """The node's progress bar through all parts of one run."""
 
     def __init__(self, tell: Callable[[int, Tensor | None], None]) -> None:
@@ -161,7 +160,7 @@ class Bar:
 
     def part(self, name: str, pictures: int) -> Callable[[int], None]:
         """Begin a part of so many pictures at most; return what is called with how many are done."""
-        comfy_host.say(f"{name}: {pictures} pictures at most" if pictures else name)
+        messages.say(f"{name}: {pictures} pictures at most" if pictures else name)
         self._done, self._end = self._end, self._end + pictures
 
         def move(count: int) -> None:
@@ -180,4 +179,4 @@ def told(figures: str, written: Mapping[str, Path]) -> str:
     return "\n".join([figures, "", "Written to:", *(f"  {file}" for file in written.values())])
 
 
-NODES = [EvaluateDictionary]
+NODES = [EvaluateDictionaryNode]

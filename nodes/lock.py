@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from comfy_api.latest import io
-from torch import Tensor
 
-from ..hosts.comfyui import comfy_host, locking
-from ..supsae_core import lock as core
+from ..hosts.comfyui import messages
+from ..hosts.comfyui.locked_picture import locked_picture
+from ..hosts.comfyui.locking import Lock, masks_of
 from ..supsae_core.lock import LockConfig
-from .sockets import CATEGORY
-from .sockets import Lock as LockSocket
+from .sockets import CATEGORY, LockSocket
 
 DEFAULT = LockConfig()
 
 
-class Lock(io.ComfyNode):
+class LockNode(io.ComfyNode):
     """Lock."""
 
     @classmethod
@@ -26,10 +23,10 @@ class Lock(io.ComfyNode):
             display_name="Lock",
             category=CATEGORY,
             description="Draw the picture without the edit first, then with it, and hold the second to the first "
-            "wherever the edit changes little. Put it between the model loader and Apply to Model or the sampler.",
+            "wherever the edit changes little. Put it between the model loader and Apply Edits or the sampler.",
             search_aliases=["supsae lock", "keep the rest", "preserve", "hold still", "mask edit"],
             inputs=[
-                io.Model.Input("model", tooltip="Best straight from the loader (and LoRAs), before Apply to Model."),
+                io.Model.Input("model", tooltip="Best straight from the loader (and LoRAs), before Apply Edits."),
                 io.Float.Input(
                     "threshold", default=DEFAULT.threshold, min=0.0, max=4.0, step=0.05,
                     tooltip="How strong a change must be to be let through. 1 is where the picture's own changes part "
@@ -49,7 +46,7 @@ class Lock(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Model.Output(display_name="model", tooltip="For Apply to Model or the sampler."),
+                io.Model.Output(display_name="model", tooltip="For Apply Edits or the sampler."),
                 LockSocket.Output(display_name="lock", tooltip="For Locked Picture."),
             ],
         )  # fmt: skip
@@ -57,11 +54,11 @@ class Lock(io.ComfyNode):
     @classmethod
     def execute(cls, model, threshold, floor, grow, mask=None) -> io.NodeOutput:
         config = LockConfig(threshold, floor, grow)
-        lock = locking.Lock(config, locking.masks_of(mask), comfy_host.progress)
+        lock = Lock(config, masks_of(mask), messages.progress)
         return io.NodeOutput(lock.install(model), lock)
 
 
-class LockedPicture(io.ComfyNode):
+class LockedPictureNode(io.ComfyNode):
     """Locked Picture."""
 
     @classmethod
@@ -95,19 +92,7 @@ class LockedPicture(io.ComfyNode):
 
     @classmethod
     def execute(cls, latent, vae, lock, reach, soft) -> io.NodeOutput:
-        found, tell = lock.result(latent["samples"]), comfy_host.progress()
-        image = decoded(vae, latent["samples"])
-        tell(1, 2)
-        reference = decoded(vae, found.reference.to(latent["samples"])) if found.mask.any() else image
-        tell(2, 2)
-        mask = found.mask.to(image.device)
-        shown = core.composite(image, reference, mask, reach=reach, soft=soft)
-        return io.NodeOutput(shown, reference, core.pixels(mask, *image.shape[1:3]))
+        return io.NodeOutput(*locked_picture(latent, vae, lock, reach=reach, soft=soft, progress=messages.progress()))
 
 
-def decoded(vae: Any, latent: Tensor) -> Tensor:
-    """Decode a latent (B, C, h, w) to pictures (B, H, W, 3)."""
-    return vae.decode(latent)[..., :3]
-
-
-NODES = [Lock, LockedPicture]
+NODES = [LockNode, LockedPictureNode]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..hosts.comfyui import comfy_host
+from ..hosts.comfyui.portraits_clip import portraits_clip
 from .sockets import CATEGORY
 
 
-class PortraitsCLIPLoader(io.ComfyNode):
+class LoadPortraitsCLIPNode(io.ComfyNode):
     """Load Portraits CLIP."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="SupSAE_PortraitsCLIPLoader",
+            node_id="SupSAE_LoadPortraitsCLIP",
             display_name="Load Portraits CLIP",
             category=CATEGORY,
             description="Load the text encoders of Portraits, the small model that comes with SupSAE. Use them with "
@@ -25,7 +25,7 @@ class PortraitsCLIPLoader(io.ComfyNode):
 
     @classmethod
     def execute(cls) -> io.NodeOutput:
-        return io.NodeOutput(comfy_host.portraits_clip())
+        return io.NodeOutput(portraits_clip())
 
 
-NODES = [PortraitsCLIPLoader]
+NODES = [LoadPortraitsCLIPNode]

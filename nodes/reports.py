@@ -7,10 +7,17 @@ from typing import Any
 
 from comfy_api.latest import ui
 
+from ..hosts.comfyui.shelf import Saved
+
 REPORT = "supsae_report"
-"""Key of the reports of Fit, Evaluate and Load Dictionary, as ``training.panel`` makes them."""
+"""Key of the reports of Fit, Evaluate and Load Dictionary, as ``evaluation.report.panel`` makes them."""
+SAVED = "supsae_saved"
+"""Key of what Fit Dictionary has written."""
 
 
-def shown(panel: Mapping[str, Any], picture: ui.PreviewImage | None = None) -> dict[str, Any]:
+def shown(
+    panel: Mapping[str, Any], picture: ui.PreviewImage | None = None, saved: Saved | None = None
+) -> dict[str, Any]:
     """Return the ``ui`` of a node's output."""
-    return {**(picture.as_dict() if picture else {}), REPORT: [dict(panel)]}
+    file = {SAVED: [{"name": saved.name, "bytes": saved.size}]} if saved else {}
+    return {**(picture.as_dict() if picture else {}), REPORT: [dict(panel)], **file}

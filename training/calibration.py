@@ -13,7 +13,8 @@ from ..supsae_core.capture.captures import Encoded
 from ..supsae_core.dictionary.model import POOLED, Dictionary
 from ..supsae_core.editing.apply import apply
 from ..supsae_core.editing.edits import Swap
-from ..supsae_core.encoders.slots import Layout, layout_of, rows_of
+from ..supsae_core.encoders.layout import Layout
+from ..supsae_core.encoders.placing import layout_of, rows_of
 from ..supsae_core.reading import readout
 
 GAIN_RANGE = (0.8, 1.25)
@@ -42,9 +43,9 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
 
 def known_reading(dictionary: Dictionary, row: Encoded) -> readout.Reading:
     """Return the layout of a captured prompt as if it had been read without a fault."""
-    rows = rows_of(row.cond, dictionary.format)
-    layouts = layout_of(dictionary.format, dictionary.table, row.entry.prompt, row.entry.counts, rows)
-    lead = dictionary.format.encoders[-1].name
+    rows = rows_of(row.cond, dictionary.family)
+    layouts = layout_of(dictionary.family, dictionary.table, row.entry.prompt, row.entry.counts, rows)
+    lead = dictionary.family.encoders[-1].name
     found = tuple(readout.Found(span.phrase, span.rows, 1.0) for span in layouts[lead].spans)
     return readout.Reading(layouts, found, rows)
 
@@ -84,7 +85,7 @@ def _with_thresholds(dictionary: Dictionary, rows: Sequence[Encoded]) -> Diction
     """Put both thresholds of every encoder where true places and the best false ones part with the fewest errors."""
     parts = dict(dictionary.parts)
     truths = [known_reading(dictionary, row) for row in rows]
-    for encoder in dictionary.format.encoders:
+    for encoder in dictionary.family.encoders:
         cuts = torch.zeros(2)
         for look in range(2):
             true, false = [], []
@@ -165,13 +166,15 @@ def moves(
     """
     reading, target = known_reading(dictionary, before), known_reading(dictionary, after)
     made = apply(dictionary, before.cond, before.pooled, [Swap(str(dictionary.table.concepts[new]))], reading)
-    assert made.pooled is not None
-    moved: dict[str, Tensor] = {POOLED: made.pooled - before.pooled}
-    word: dict[str, Tensor] = {POOLED: after.pooled - before.pooled}
-    for encoder in dictionary.format.encoders:
+    moved, word = dict[str, Tensor](), dict[str, Tensor]()
+    if POOLED in dictionary.parts:
+        assert made.pooled is not None
+        moved[POOLED], word[POOLED] = made.pooled - before.pooled, after.pooled - before.pooled
+    edited = made.cond[[row for row in range(len(made.cond)) if row not in made.inserted]]
+    for encoder in dictionary.family.encoders:
         here, there = paired_rows(reading.layouts[encoder.name], target.layouts[encoder.name])
         columns = slice(encoder.first, encoder.last)
-        moved[encoder.name] = made.cond[here, columns] - before.cond[here, columns]
+        moved[encoder.name] = edited[here, columns] - before.cond[here, columns]
         word[encoder.name] = after.cond[there, columns] - before.cond[here, columns]
     return moved, word
 

@@ -77,7 +77,7 @@ def plan(
 
         entries += _with_room(host, to_calibrate, wording, used)
     pairs = sorted((min(pair), max(pair)) for pair in held_out)
-    return Plan(table, host.format, tuple(entries), tuple(pairs), text_fingerprint(host), config.seed)
+    return Plan(table, host.family, tuple(entries), tuple(pairs), text_fingerprint(host), config.seed)
 
 
 def _with_room(
@@ -107,7 +107,7 @@ def _fits(host: TextHost, entry: Entry) -> bool:
 
 
 def _require_room(host: TextHost, entry: Entry) -> None:
-    host.format.require_room({encoder: sum(some) for encoder, some in entry.counts.items()}, entry.prompt.text)
+    host.family.require_room({encoder: sum(some) for encoder, some in entry.counts.items()}, entry.prompt.text)
 
 
 def calibration_pair(

@@ -55,7 +55,7 @@ def fit(capture: Capture, solver: str = DEFAULT, config: Any = None, *, progress
     began = time.perf_counter()
     solve = chosen(solver, config)
     plan, recorded = capture.plan, streams.finished(capture)
-    tick = _ticker(progress, 2 + len(plan.format.encoders) + streams.ticks(plan))
+    tick = _ticker(progress, 2 + len(plan.family.encoders) + streams.ticks(plan))
     statistics = gather(capture, capture.read(), "fit")
     tick()
     solving = time.perf_counter()
@@ -64,7 +64,7 @@ def fit(capture: Capture, solver: str = DEFAULT, config: Any = None, *, progress
     supports = [entry.prompt.support(plan.table) for entry in plan.entries if entry.set == "fit"]
     identified = unmentioned(plan.table, supports)
     provenance = {**_provenance(plan), "solver": described(solver, solve.options)}
-    dictionary = Dictionary(plan.table, plan.format, parts, identified, ((1.0, 1.0),), provenance, {})
+    dictionary = Dictionary(plan.table, plan.family, parts, identified, ((1.0, 1.0),), provenance, {})
     dictionary, report = calibrate(dictionary, [row for row in capture.read() if row.entry.set != "fit"])
     tick()
     if recorded:
@@ -86,7 +86,7 @@ def _solved(
         if name != POOLED:
             tick()
     for token in ("fvu_token", "fvu_token_constant"):  # the pooled vector has one token: this is its fvu_slot
-        del measured[POOLED][token]
+        measured.get(POOLED, {}).pop(token, None)
     return parts, measured
 
 
@@ -169,7 +169,7 @@ def _provenance(plan: Plan) -> dict[str, Any]:
         "prompts": sum(entry.set == "fit" for entry in plan.entries),
         "held_out": [list(pair) for pair in plan.held_out],
         "seed": plan.seed,
-        "length_policy": plan.format.length_policy,
+        "length_policy": plan.family.length_policy,
         "tool": f"supsae {__version__}",
         "licence": "",
     }

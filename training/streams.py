@@ -17,8 +17,8 @@ from ..supsae_core.capture.statistics import Statistics
 from ..supsae_core.dictionary.model import Codes, Dictionary
 from ..supsae_core.editing import edits
 from ..supsae_core.editing.edits import Change, Swap
-from ..supsae_core.editing.steer import STEPS
-from ..supsae_core.encoders.streams import TEXT, groups_of, layout_of_rows, parse
+from ..supsae_core.editing.steer import step_of
+from ..supsae_core.encoders.streams import IMAGE, groups_of, parse, writer_of
 from ..supsae_core.reading.readout import Reading
 from .calibration import known_reading, paired_rows, shrunk_gain, swapped
 from .solvers.solution import Groups, to_codes
@@ -49,7 +49,7 @@ def finished(capture: Capture) -> Activations | None:
     if found.missing:
         raise ValueError(
             f"The capture in {capture.folder} is not finished ({len(found.missing)} of {len(capture.plan.entries)} "
-            "prompts are not sampled). Run Capture Activations again: it goes on where it stopped."
+            "prompts are not sampled). Run Capture again: it goes on where it stopped."
         )
     return found
 
@@ -71,7 +71,7 @@ def fit(
     plan = found.plan
     assert plan.sampling is not None
     pairs, made, report = _pairs(dictionary, found), {}, {}
-    for name in plan.sampling.parts(plan.format):
+    for name in plan.sampling.parts(plan.family):
         solved = [_solve(dictionary, name, one, solve) for one in found.sums(name)]
         gained = _gains(dictionary, name, [codes for codes, _ in solved], pairs, found)
         made[name] = tuple(replace(codes, gain=one.gain) for (codes, _), one in zip(solved, gained, strict=True))
@@ -82,7 +82,7 @@ def fit(
 
 def ticks(plan: Plan) -> int:
     """Return how often ``fit`` will tell that something is done."""
-    return len(plan.sampling.parts(plan.format)) if plan.sampling else 0
+    return len(plan.sampling.parts(plan.family)) if plan.sampling else 0
 
 
 def described(how: Sampling) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _gains(
         words = found.rows(pair.place + 1, site)[:, there] - found.rows(pair.place, site)[:, here]
         for codes, word, total in zip(levels, words, sums, strict=True):
             try:
-                step = STEPS[rows](dictionary, codes, rows, pair.reading, pair.changes)
+                step = step_of(rows)(dictionary, codes, rows, pair.reading, pair.changes)
             except ValueError:  # the prompt leaves no room for a longer phrase
                 continue
             moved = step.expand(len(here), -1) if rows == "attention" else step[here]
@@ -146,9 +146,11 @@ def _gains(
 
 def _paired(dictionary: Dictionary, rows: str, pair: Pair, slots: int) -> tuple[list[int], list[int]]:
     """Pair the recorded rows of a prompt and its rewrite that a part's step is about."""
-    if rows in TEXT:
-        one, other = (layout_of_rows(rows, dictionary.format, x.layouts) for x in (pair.reading, pair.target))
-        return paired_rows(one, other) if one and other else ([], [])
+    if rows not in IMAGE:
+        encoder = writer_of(rows, dictionary.family, pair.reading.layouts)
+        if encoder is None or encoder.name not in pair.target.layouts:
+            return [], []
+        return paired_rows(pair.reading.layouts[encoder.name], pair.target.layouts[encoder.name])
     if rows == "attention":
         olds = {change.old for change in pair.changes}
         places = [i for i, concept in enumerate(pair.reading.concepts(dictionary)) if concept in olds]

@@ -1,4 +1,4 @@
-"""Portraits in diffusers as a painter; nodes/comfy_painter is the other one."""
+"""Portraits in diffusers as a painter; hosts/comfyui/studio has the one in ComfyUI."""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from ...supsae_core.capture.captures import Encoded
 from ...supsae_core.dictionary.model import POOLED, Dictionary, Part
-from ...supsae_core.encoders.slots import Layout, company, pooled_spans
+from ...supsae_core.encoders.base import Encoder
+from ...supsae_core.encoders.placing import context_of, pooled_spans
+from ...supsae_core.reading.readout import Reading
 from ...supsae_core.table.prompts import Pair
 from ...training.calibration import Located, known_reading, located, moves, swapped
 from ..cases import Case, untouched
@@ -64,24 +66,25 @@ def _products(made: Tensor, word: Tensor) -> Tensor:
 
 
 def _decoded(dictionary: Dictionary, row: Encoded, pairs: frozenset[Pair] | None) -> dict[str, Tensor]:
-    layouts, text_format = known_reading(dictionary, row).layouts, dictionary.format
-    said = torch.zeros(len(dictionary.table))
-    said[[dictionary.table.phrases[span.phrase].concept for span in pooled_spans(text_format, layouts)]] = 1
-    found = {POOLED: _squares(dictionary.parts[POOLED], 0, row.pooled[None], said)}
-    for encoder in text_format.encoders:
-        x, chunk = row.cond[:, encoder.first : encoder.last], text_format.chunk if encoder.causal else None
-        found[encoder.name] = _phrases(
-            dictionary, dictionary.parts[encoder.name], layouts[encoder.name], x, chunk, pairs
-        )
+    reading, family, found = known_reading(dictionary, row), dictionary.family, dict[str, Tensor]()
+    if family.pooled:
+        said = torch.zeros(len(dictionary.table))
+        spans = pooled_spans(family, reading.layouts, reading.rows)
+        said[[dictionary.table.phrases[span.phrase].concept for span in spans]] = 1
+        found[POOLED] = _squares(dictionary.parts[POOLED], 0, row.pooled[None], said)
+    for encoder in family.encoders:
+        found[encoder.name] = _phrases(dictionary, encoder, reading, row.cond, pairs)
     return found
 
 
 def _phrases(
-    dictionary: Dictionary, part: Part, layout: Layout, x: Tensor, chunk: int | None, pairs: frozenset[Pair] | None
+    dictionary: Dictionary, encoder: Encoder, reading: Reading, cond: Tensor, pairs: frozenset[Pair] | None
 ) -> Tensor:
     total = torch.zeros(3, dtype=torch.float64)
+    part, layout, own = dictionary.parts[encoder.name], reading.layouts[encoder.name], reading.rows.of(encoder)
+    x = cond[:, encoder.first : encoder.last]
     concepts = [dictionary.table.phrases[span.phrase].concept for span in layout.spans]
-    labels = company(layout.spans, concepts, len(dictionary.table), len(x), chunk)
+    labels = context_of(encoder, own, layout.spans, concepts, size=len(dictionary.table), total=len(x))
     for span, concept in zip(layout.spans, concepts, strict=True):
         around = labels[span.rows[0]]
         judged = pairs is None or any(frozenset((concept, one)) in pairs for one in around.nonzero().flatten().tolist())

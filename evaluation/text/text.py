@@ -99,7 +99,7 @@ class TextMetrics(NamedTuple):
             "tool": f"supsae {__version__}",
             "settings": {name: getattr(asked, name) for name in ("prompts", "seed", "mention")},
             "dictionary": {
-                "format": made.format.name,
+                "format": made.family.name,
                 **{name: made.provenance.get(name) for name in ("tool", "prompts", "seed", "length_policy")},
                 "held_out_pairs": len(held_out_pairs(made)),
                 "fitted": made.report.get("parts", {}),

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from . import comfy_model
-from .comfy_model import Options, Tap, Taps
+from . import transformer
+from .transformer import Options, Tap, Taps
 
 OVERRIDE = "optimized_attention_override"
 """ComfyUI's key in ``transformer_options`` for a function (attention, q, k, v, …) that stands in for attention."""
@@ -40,7 +40,7 @@ def listening(options: Options, blocks: Iterable[int], hear: Hear) -> Options:
 
     What another pack put in place of attention still runs, and decides what the model gets.
     """
-    return comfy_model.tapped(options, Taps({block: _ear(block, hear) for block in blocks}, {}))
+    return transformer.tapped(options, Taps({block: _ear(block, hear) for block in blocks}, {}))
 
 
 def _ear(block: int, hear: Hear) -> Tap:

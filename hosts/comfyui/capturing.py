@@ -1,101 +1,98 @@
-"""What the panel of a running capture is told: how far it is, how fast, how long still, how large, and of what."""
+"""Run a capture: of prompts alone, or of what the blocks of a model make of them as well."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import cache
-from pathlib import Path
-from time import monotonic
-from typing import Any
-
-from torch import Tensor
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from ...supsae_core.capture import activations, captures
-from ...supsae_core.capture.captures import Capture, Plan
-from ...supsae_core.host import Progress
-from ...training.pace import Pace, left
-from ...training.recording import Sampled, batches
-from . import comfy_host, comfy_model
+from ...supsae_core.capture.captures import Capture
+from ...supsae_core.encoders import sites
+from ...supsae_core.encoders.sites import Site
+from ...supsae_core.encoders.streams import IMAGE
+from ...supsae_core.table.concepts import ConceptTable
+from ...training import capture, recording
+from ...training.capture import CaptureConfig
+from ...training.recording import SamplingConfig
+from . import folders, messages
+from .capture_progress import Watch, encoding_progress, sampling_progress
+from .recording import ComfyPictures
+from .text import ComfyText
 
-EVENT = "supsae.capture"
-OUTPUT = "supsae_capture"
-"""Key of the same in what a finished run shows."""
-EVERY = 0.5
-"""Seconds between two messages."""
-PREVIEW = 3
-"""Prompts shown."""
-
-
-class Watch:
-    """Tells the browser how a capture goes; made when the run starts."""
-
-    def __init__(self, folder: Path, plan: Plan, clock: Callable[[], float] = monotonic) -> None:
-        self.folder, self.plan = folder, plan
-        self._node, self._pace, self._clock = comfy_host.node_id(), Pace(clock), clock
-        self._need = captures.size(plan) + (activations.size(plan) if plan.sampling else 0)
-        self._told = float("-inf")
-
-    def tell(self, done: int, what: str, preview: Iterable[int]) -> None:
-        """Send how far it is, at most twice a second.
-
-        Args:
-            done: prompts of the plan.
-            what: is done to them, ``prompts`` (encoded) or ``pictures`` (sampled).
-            preview: indices of what is worked on.
-        """
-        now = self._clock()
-        if now - self._told >= EVERY:
-            self._told = now
-            texts = [self.plan.entries[index].prompt.text for index in preview]
-            comfy_host.send(EVENT, {"node": self._node, **self.state(done), "what": what, "preview": texts})
-
-    def state(self, done: int) -> dict[str, Any]:
-        """Return what is told, apart from what is worked on."""
-        rate, total = self._pace.rate(done), len(self.plan.entries)
-        written = comfy_host.bytes_in(self.folder)
-        return {
-            "version": 1, "done": done, "total": total, "rate": rate, "left": left(done, total, rate),
-            "bytes": written, "all_bytes": max(written, self._need), "folder": self.folder.name,
-        }  # fmt: skip
-
-    def finished(self) -> dict[str, Any]:
-        """Return the ``ui`` of the node's output."""
-        return {OUTPUT: [{**self.state(len(self.plan.entries)), "finished": True}]}
+RECORDS = PROMPTS, BLOCKS = "prompts", "prompts and blocks"
+"""What is recorded."""
+IMAGES = ("mean", *(one for one in IMAGE if one != "mean"))
+"""What becomes of the picture's tokens; the first is the usual one."""
+BATCH = 8
+"""Prompts between two moves of the progress bar."""
 
 
-def encoding(watch: Watch) -> Progress:
-    """Return a callback (done, total) of training.capture, which counts the parts that were missing when it began."""
-    plan, capture = watch.plan, Capture(watch.folder, watch.plan)
-    bar = comfy_host.progress()
-    order = [index for shard in capture.missing() for index in _indices(capture, shard)]
-    before = len(plan.entries) - len(order)
+class Captured(NamedTuple):
+    """What a run came to."""
 
-    def told(done: int, total: int) -> None:
-        bar(done, total)
-        at = min(done, len(order))
-        watch.tell(before + at, "prompts", order[at : at + PREVIEW])
-
-    return told
+    capture: Capture
+    shown: dict[str, Any]
+    """the ``ui`` of the node's output"""
 
 
-def sampling(watch: Watch, model: Any) -> Sampled:
-    """Return a callback of training.recording, with a preview of the pictures being sampled."""
-    plan = watch.plan
-    assert plan.sampling is not None
-    steps, capture = plan.sampling.steps, Capture(watch.folder, plan)
-    bar = comfy_model.previewed_progress(model, len(plan.entries) * steps)
+def run_capture(
+    host: ComfyText, table: ConceptTable, name: str, config: CaptureConfig, form: Mapping[str, Any]
+) -> Captured:
+    """Run a capture, or go on with one of the same name and settings.
 
-    @cache  # known from the first step on, when all is encoded
-    def order() -> list[int]:
-        return [index for batch in batches(capture, activations.load(capture).missing) for index in batch]
+    Args:
+        host: the text encoders.
+        table: what to write prompts from.
+        name: of the folder.
+        config: how many prompts, and which.
+        form: ``record`` of the node, with what it takes to sample pictures.
 
-    def told(done: int, _: int, denoised: Tensor | None) -> None:
-        bar(done, denoised)
-        at = done // steps - (len(plan.entries) - len(order()))
-        watch.tell(done // steps, "pictures", order()[at : at + PREVIEW])
+    Raises:
+        ValueError: if something does not fit, in a sentence.
+    """
+    if form["record"] == PROMPTS:
+        return _prompts(host, table, name, config)
+    return _blocks(host, table, name, config, form)
 
-    return told
+
+def _prompts(host: ComfyText, table: ConceptTable, name: str, config: CaptureConfig) -> Captured:
+    plan = capture.plan(table, host, config, host.wording)
+    folder = folders.free_capture_folder(name, lambda one: captures.takes(one, plan))
+    messages.log(f"{len(plan.entries)} prompts, {captures.size(plan) / 1e6:.0f} MB in {folder}")
+    watch = Watch(folder, plan)
+    made = capture.run(host, folder, plan, progress=encoding_progress(watch), batch=BATCH)
+    return Captured(made, watch.finished())
 
 
-def _indices(capture: Capture, shard: int) -> range:
-    return range(shard * captures.SHARD, shard * captures.SHARD + len(capture.entries(shard)))
+def _blocks(
+    host: ComfyText, table: ConceptTable, name: str, config: CaptureConfig, form: Mapping[str, Any]
+) -> Captured:
+    model, pictures = form["model"], ComfyPictures(form["model"], host)
+    plan = recording.plan(table, host, pictures, config, sampling_config(form), host.wording)
+    folder = folders.free_capture_folder(name, lambda one: captures.takes(one, plan))
+    need = (captures.size(plan) + activations.size(plan)) / 1e6
+    messages.log(f"{len(plan.entries)} pictures of {form['steps']} steps, at most {need:.0f} MB in {folder}")
+    watch = Watch(folder, plan)
+    encoded, sampled = encoding_progress(watch), sampling_progress(watch, model)
+    made = recording.run(host, pictures, folder, plan, encoded=encoded, sampled=sampled)
+    return Captured(made, watch.finished())
+
+
+def sampling_config(form: Mapping[str, Any]) -> SamplingConfig:
+    """Return how pictures are sampled, as a form says.
+
+    Raises:
+        ValueError: if a site does not exist, or the form speaks of the picture's tokens and no site is theirs.
+    """
+    chosen = sites.parse(form["sites"])
+    _require_image(chosen, form["image"])
+    names = ("steps", "cfg", "width", "height", "image")
+    return SamplingConfig(chosen, *(form[name] for name in names))
+
+
+def _require_image(chosen: tuple[Site, ...], image: str) -> None:
+    if image != IMAGES[0] and not any(site.kind == "img" for site in chosen):
+        raise ValueError(
+            f"image is {image!r}, and no site is of the picture's tokens, so that would do nothing. Set image to "
+            f"{IMAGES[0]!r}, or add a site such as img@2."
+        )

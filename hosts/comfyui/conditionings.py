@@ -13,9 +13,21 @@ import torch
 from torch import Tensor
 
 from ...supsae_core.dictionary.model import Dictionary
-from ...supsae_core.editing import edits as core
 from ...supsae_core.editing.apply import apply, in_order
-from ...supsae_core.editing.edits import Add, AnyEdit, Change, Clear, Keep, Remove, Scale, Swap, Turn
+from ...supsae_core.editing.edits import (
+    Add,
+    AnyEdit,
+    Change,
+    Clear,
+    Keep,
+    Remove,
+    Scale,
+    Swap,
+    Turn,
+    aim,
+    changes,
+    name,
+)
 from ...supsae_core.reading import readout
 from ...supsae_core.reading.readout import Reading
 
@@ -40,7 +52,7 @@ class Place(NamedTuple):
     said: tuple[int, ...]
 
 
-class Edited(NamedTuple):
+class EditedConditioning(NamedTuple):
     """A conditioning after the edits."""
 
     conditioning: Conditioning
@@ -57,7 +69,7 @@ def edit(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[Any
     return made.conditioning, made.report
 
 
-def edit_places(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit]) -> Edited:
+def edit_places(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit]) -> EditedConditioning:
     """Edit a list and keep what was read; an entry in which nothing changes is passed on as it is.
 
     Raises:
@@ -73,11 +85,11 @@ def edit_places(conditioning: Conditioning, dictionary: Dictionary, edits: Seque
     made, found_all, lines = [], [], []
     for index, entry in enumerate(conditioning):
         own = [(place, some) for place, some in zip(places, chosen, strict=True) if place.entry == index]
-        edited, changes = edit_entry(entry, dictionary, own)
+        edited, found_here = edit_entry(entry, dictionary, own)
         made.append(edited)
-        found_all += changes
-        lines += [line(dictionary, *one, found, len(places)) for one, found in zip(own, changes, strict=True)]
-    return Edited(made, "\n".join(lines), places, found_all)
+        found_all += found_here
+        lines += [line(dictionary, *one, found, len(places)) for one, found in zip(own, found_here, strict=True)]
+    return EditedConditioning(made, "\n".join(lines), places, found_all)
 
 
 def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place]:
@@ -108,11 +120,11 @@ def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Pl
     """
     chosen: list[list[AnyEdit]] = [[] for _ in places]
     for one in edits:
-        index, _, members = core.aim(dictionary.table, one)
+        index, _, members = aim(dictionary.table, one)
         where = WHERE[type(one)](index, set(members), places)
-        if not where and core.changes(dictionary, [one], places[0].said):
+        if not where and changes(dictionary, [one], places[0].said):
             raise ValueError(
-                f"Nowhere to say {core.name(one)!r}: the conditioning has parts for areas or masks only, and none of "
+                f"Nowhere to say {name(one)!r}: the conditioning has parts for areas or masks only, and none of "
                 "them mentions its category. Edit the part before it is given its area or mask."
             )
         for place in where:
@@ -157,7 +169,7 @@ def edit_entry(
 ) -> tuple[list[Any], list[list[Change]]]:
     """Edit one entry: rows, pooled vector and what it keeps for ControlNets; return it and the changes of every row."""
     cond, extra = entry
-    planned = [core.changes(dictionary, some, place.said) for place, some in own]
+    planned = [changes(dictionary, some, place.said) for place, some in own]
     if not any(planned):
         return entry, planned
     if not isinstance(extra.get("pooled_output"), Tensor):
@@ -208,10 +220,10 @@ def _edit_companion(
     places = read(dictionary, [cond, {}], 0)
     own: list[list[AnyEdit]] = [[] for _ in places]
     for one in dict.fromkeys(edits):
-        index, _, members = core.aim(dictionary.table, one)
+        index, _, members = aim(dictionary.table, one)
         for place in WHERE[type(one)](index, set(members), places):
             own[place].append(one)
-    vector = pooled if isinstance(pooled, Tensor) else cond.new_zeros(len(cond), dictionary.format.pooled)
+    vector = pooled if isinstance(pooled, Tensor) else cond.new_zeros(len(cond), dictionary.family.pooled)
     rows, vectors = _edit_rows(dictionary, cond, vector, own, [place.reading for place in places])
     return {key: rows, companion: vectors} if isinstance(pooled, Tensor) else {key: rows}
 
@@ -224,7 +236,7 @@ def title(place: Place) -> str:
 def line(dictionary: Dictionary, place: Place, edits: Sequence[AnyEdit], changes: Sequence[Change], total: int) -> str:
     """Say what was found at a place and what was changed there."""
     where = f"{title(place)}: " if total > 1 else ""
-    kept = [f"kept {core.name(one)}" for one in edits if isinstance(one, Keep)] if changes else []
+    kept = [f"kept {name(one)}" for one in edits if isinstance(one, Keep)] if changes else []
     done = ", ".join([*(_spell(dictionary, edits, change) for change in changes), *kept])
     return f"{where}found {readout.describe(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"
 
@@ -233,7 +245,7 @@ def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> 
     table = dictionary.table
     old, new = ("" if index is None else str(table.concepts[index]) for index in (change.old, change.new))
     touched = change.new if change.old is None else change.old
-    said = next(one for one in edits if touched in core.aim(table, one).members)
+    said = next(one for one in edits if touched in aim(table, one).members)
     done = f"changed {old} to {new}" if old and new else f"added {new}" if new else f"{GONE[type(said)]} {old}"
     strength = "" if isinstance(said, Keep) else f" (strength {said.strength:g})"
     return f"{done}{strength}"

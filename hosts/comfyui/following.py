@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from ...supsae_core.editing.apply import added
-from .comfy_model import Options
 from .conditionings import Conditioning
 from .steering import REFERENCE
+from .transformer import Options
 
 TAG = "supsae_tag"
 """In an entry's dict: what is to be found again in the calls."""
@@ -55,7 +55,7 @@ class Call(NamedTuple):
     def moved(self, tensor: Tensor, step: Callable[[Any], Tensor]) -> Tensor:
         """Return a copy with ``step(tag)`` added to each tagged entry's rows, repeated as ComfyUI repeats its own.
 
-        Added, not written: what Apply to Model has added to the rows already stays.
+        Added, not written: what Apply Edits has added to the rows already stays.
         """
         made = tensor.clone()
         for rows, tag in self.own:

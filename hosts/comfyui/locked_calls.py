@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from ...supsae_core import lock as core
+from ...supsae_core import lock
 from ...supsae_core.lock import LockConfig, State
 
 KEY = "supsae_lock"
@@ -20,7 +20,7 @@ HEARD = ("cond_denoised", "uncond_denoised")
 Heard = dict[str, Tensor]
 
 
-class Call(NamedTuple):
+class LockedCall(NamedTuple):
     """What a call was given and gave; tensors (B, C, h, w) on the CPU."""
 
     sigma: float
@@ -33,7 +33,7 @@ class Recording:
     """Listens to the run without edits."""
 
     def __init__(self) -> None:
-        self.calls: list[Call] = []
+        self.calls: list[LockedCall] = []
 
     def enter(self, x: Tensor, sigma: float) -> Tensor:
         """Return what the model is given."""
@@ -42,14 +42,14 @@ class Recording:
 
     def leave(self, x0: Tensor, heard: Heard) -> tuple[Tensor, Heard]:
         """Return what the sampler is given."""
-        self.calls.append(Call(*self._given, _kept(x0), {name: _kept(one) for name, one in heard.items()}))
+        self.calls.append(LockedCall(*self._given, _kept(x0), {name: _kept(one) for name, one in heard.items()}))
         return x0, heard
 
 
 class Holding:
     """Holds the run with edits to the recorded one outside a growing mask."""
 
-    def __init__(self, config: LockConfig, start: State, calls: Sequence[Call], sampler: str) -> None:
+    def __init__(self, config: LockConfig, start: State, calls: Sequence[LockedCall], sampler: str) -> None:
         self.state, self._config, self._left, self._sampler = start, config, list(reversed(calls)), sampler
 
     def enter(self, x: Tensor, sigma: float) -> Tensor:
@@ -61,15 +61,15 @@ class Holding:
         if not self._left or self._left[-1].sigma != sigma:
             raise NotInStepError(self._sampler)
         self._call = self._left.pop()
-        return core.blend(self.state.mask, x, self._call.x.to(x))
+        return lock.blend(self.state.mask, x, self._call.x.to(x))
 
     def leave(self, x0: Tensor, heard: Heard) -> tuple[Tensor, Heard]:
         """Return what the sampler is given."""
         reference = self._call.x0.to(x0)
-        self.state = core.step(self._config, self.state, x0, reference)
+        self.state = lock.step(self._config, self.state, x0, reference)
         mask, before = self.state.mask, self._call.heard
-        return core.blend(mask, x0, reference), {
-            name: core.blend(mask, one, before[name].to(one)) for name, one in heard.items()
+        return lock.blend(mask, x0, reference), {
+            name: lock.blend(mask, one, before[name].to(one)) for name, one in heard.items()
         }
 
     def close(self) -> None:

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ...supsae_core import lock as core
+from ...supsae_core import lock
 from ...supsae_core.host import Progress
 from ...supsae_core.lock import LockConfig
+from . import steering
 from .conditionings import EDITED, REFERENCE
-from .locked_calls import KEY, Call, Holding, NotInStepError, Recording, predict_noise
+from .locked_calls import KEY, Holding, LockedCall, NotInStepError, Recording, predict_noise
 from .run_key import run_key
-from .steering import KEY as STEERED
 
 RESULTS = 8
 """Results kept: several samplers may share one lock."""
@@ -34,7 +34,7 @@ class Trajectory(NamedTuple):
     key: tuple
     chance: list[Tensor]
     """state of the random numbers that it began with"""
-    calls: list[Call]
+    calls: list[LockedCall]
     samples: Tensor
 
 
@@ -94,7 +94,7 @@ class Lock:
             samples = run(callback)
             return self._kept(samples, samples, torch.zeros(len(noise), *noise.shape[2:], dtype=torch.bool))
         name = require_lockable(sampler, noise)
-        start = core.start(noise.to(guider.model_patcher.load_device), self._allowed)
+        start = lock.start(noise.to(guider.model_patcher.load_device), self._allowed)
         edited, conds = guider.conds, reference_conds(guider.conds)
         key = run_key(guider, conds, sampler, noise, latent, sigmas, mask, seed)
         if self._trajectory is None or self._trajectory.key != key:
@@ -123,7 +123,7 @@ class Lock:
             samples = run()
         holding.close()
         reference, mask = known.samples.to(samples), holding.state.mask.to(samples.device)
-        return self._kept(core.blend(mask, samples, reference), reference, mask)
+        return self._kept(lock.blend(mask, samples, reference), reference, mask)
 
     def _kept(self, samples: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
         """Keep a result for ``result`` and return its samples."""
@@ -139,7 +139,7 @@ def masks_of(mask: Tensor | None) -> Tensor | None:
 def changes(guider: Any) -> bool:
     """Tell whether a run has an edit at all: in a conditioning, or on the model."""
     wrappers = guider.model_options.get("transformer_options", {}).get("wrappers", {})
-    steered = any(wrappers.get(kind, {}).get(STEERED) for kind in wrappers)
+    steered = any(wrappers.get(kind, {}).get(steering.KEY) for kind in wrappers)
     return steered or any(REFERENCE in entry for entries in guider.conds.values() for entry in entries)
 
 
@@ -158,7 +158,7 @@ def require_lockable(sampler: Any, noise: Tensor) -> str:
 
 
 def reference_conds(conds: Mapping[str, list[dict[str, Any]]]) -> Conds:
-    """Return conditionings as they were before Apply to Conditioning, for a run of their own.
+    """Return conditionings as they were before Apply Edits, for a run of their own.
 
     Raises:
         ValueError: if a node changed the edited rows since, so that what they would be without the edit is not known.
@@ -170,10 +170,11 @@ def _unedited(entry: dict[str, Any]) -> dict[str, Any]:
     kept, edited, rows = entry.get(REFERENCE), entry.get(EDITED), entry.get("cross_attn")
     if kept is None:
         return {**entry}
-    if rows is not edited and not (isinstance(rows, Tensor) and torch.equal(rows, edited)):
+    same = isinstance(rows, Tensor) and isinstance(edited, Tensor) and torch.equal(rows, edited)
+    if rows is not edited and not same:
         raise ValueError(
-            "A conditioning was joined, averaged or otherwise changed behind Apply to Conditioning, so the Lock cannot "
-            "tell what it says without the edit. Remove that node, or edit with Apply to Model instead."
+            "A conditioning was joined, averaged or otherwise changed behind Apply Edits, so the Lock cannot "
+            "tell what it says without the edit. Remove that node, or connect the model to Apply Edits instead."
         )
     return {**entry, **kept}
 

@@ -18,14 +18,14 @@ from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.edits import Edit, Scale, Swap
 from ...supsae_core.editing.windows import Window
 from ...supsae_core.reading.concept_map import enlarged, normalised
-from . import comfy_model, conditionings, drawing
+from . import conditionings, transformer
 from .attention import Joint, listening, masses
 from .conditionings import Conditioning
-from .drawing import Drawing, Told
 from .following import Call, followed, repeated, tagged
+from .pictures import Drawing, Told, draw
 
 
-class Step(NamedTuple):
+class OtherStep(NamedTuple):
     """What to add to an entry."""
 
     cond: Tensor
@@ -34,14 +34,14 @@ class Step(NamedTuple):
     """(B, P)"""
 
 
-class Tag(NamedTuple):
+class ConceptTag(NamedTuple):
     """What an entry that says the concept brings along."""
 
     rows: tuple[tuple[int, ...], ...]
     """per batch row, the rows of the concept's words, of all encoders"""
     length: int
     """rows of the entry"""
-    others: tuple[Step, ...]
+    others: tuple[OtherStep, ...]
     """what puts something else in the concept's place, in several ways"""
 
 
@@ -66,7 +66,7 @@ class Heard:
 
     def add(self, maps: Tensor) -> None:
         """Take maps (B, h, w)."""
-        with comfy_model.long_lived():
+        with transformer.long_lived():
             self._sum = maps.float().clone() if self._sum is None else self._sum + maps
         self.count += 1
 
@@ -101,12 +101,12 @@ def concept_map(one: Drawing, dictionary: Dictionary, wanted: Wanted, told: Told
     heard = Heard()
     model = followed(one.model, partial(_hear, wanted, heard))
     positive = tagged(one.positive, tags(one.positive, dictionary, wanted.concept))
-    pictures = drawing.draw(one._replace(model=model, positive=positive), told)
+    pictures = draw(one._replace(model=model, positive=positive), told)
     raw = heard.mean()
     return Mapped(pictures, raw, enlarged(normalised(raw), pictures.shape[1], pictures.shape[2]))
 
 
-def tags(conditioning: Conditioning, dictionary: Dictionary, concept: str) -> list[Tag | None]:
+def tags(conditioning: Conditioning, dictionary: Dictionary, concept: str) -> list[ConceptTag | None]:
     """Return a tag for every entry that says the concept of the whole picture, None for others.
 
     Raises:
@@ -133,7 +133,7 @@ def tags(conditioning: Conditioning, dictionary: Dictionary, concept: str) -> li
     ]
 
 
-def _tag(entry: list[Any], dictionary: Dictionary, concept: str, places: Sequence[conditionings.Place]) -> Tag:
+def _tag(entry: list[Any], dictionary: Dictionary, concept: str, places: Sequence[conditionings.Place]) -> ConceptTag:
     phrases, index = dictionary.table.phrases, dictionary.table.index(concept)
     rows = tuple(
         tuple(
@@ -145,12 +145,12 @@ def _tag(entry: list[Any], dictionary: Dictionary, concept: str, places: Sequenc
         )
         for place in places
     )
-    return Tag(rows, entry[0].shape[1], _others(entry, dictionary, index, places))
+    return ConceptTag(rows, entry[0].shape[1], _others(entry, dictionary, index, places))
 
 
 def _others(
     entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[conditionings.Place]
-) -> tuple[Step, ...]:
+) -> tuple[OtherStep, ...]:
     """Return what puts something else in a concept's place, and leaves all else said as it is.
 
     Swapped for each other value of its category, which finds the place best (Portraits: AUC 0.99, turned down to the
@@ -166,10 +166,10 @@ def _others(
     return (_step(entry, dictionary, mean),)
 
 
-def _step(entry: list[Any], dictionary: Dictionary, edit: Edit) -> Step:
+def _step(entry: list[Any], dictionary: Dictionary, edit: Edit) -> OtherStep:
     ((cond, extra),), _ = conditionings.edit([entry], dictionary, [edit])
     pooled = extra["pooled_output"]
-    return Step(cond - repeated(entry[0], cond.shape), pooled - repeated(entry[1]["pooled_output"], pooled.shape))
+    return OtherStep(cond - repeated(entry[0], cond.shape), pooled - repeated(entry[1]["pooled_output"], pooled.shape))
 
 
 def _hear(wanted: Wanted, heard: Heard, call: Call) -> Tensor:
@@ -180,7 +180,7 @@ def _hear(wanted: Wanted, heard: Heard, call: Call) -> Tensor:
 def _effect(wanted: Wanted, call: Call, heard: Heard) -> Tensor:
     """How much the picture that the model foresees changes where it is told something else; the other ways in turn."""
     made, turn = call.run(), heard.count // len(call.own)
-    with comfy_model.long_lived():  # before the model runs again
+    with transformer.long_lived():  # before the model runs again
         made = made.clone()
     context = call.moved(call.context, lambda tag: tag.others[turn % len(tag.others)].cond)
     pooled = call.pooled
@@ -204,7 +204,7 @@ def _attention(wanted: Wanted, call: Call, heard: Heard) -> Tensor:
     return call.run(options=listening(call.options, wanted.blocks, hear))
 
 
-def _attended(joint: Joint, rows: slice, tag: Tag) -> Tensor:
+def _attended(joint: Joint, rows: slice, tag: ConceptTag) -> Tensor:
     """Return (B, image tokens) for one entry's rows of the batch."""
     q, k = joint.q[rows], joint.k[rows]
     copies = range(0, joint.text_rows, tag.length)  # ComfyUI tiles unequal prompts

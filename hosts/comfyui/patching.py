@@ -15,16 +15,16 @@ from torch import Tensor
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import shown
 from ...supsae_core.editing.edits import Edit
-from . import comfy_model, conditionings, drawing
-from .comfy_model import Taps
+from . import conditionings, transformer
 from .conditionings import Conditioning
-from .drawing import Drawing, Told
 from .following import Call, followed, repeated, tagged
+from .pictures import Drawing, Told, draw
+from .transformer import Taps
 
 FROM, BEFORE = "from this block on", "only before this block"
 
 
-class Tag(NamedTuple):
+class EditTag(NamedTuple):
     """What an entry's edit adds."""
 
     cond: Tensor
@@ -49,7 +49,7 @@ def _patched(block: int, call: Call, *, kept: Tensor, heard: Tensor) -> Tensor:
     stream: dict[str, Tensor] = {}
 
     def keep(args: dict[str, Any]) -> dict[str, Any]:
-        with comfy_model.long_lived():
+        with transformer.long_lived():
             stream["txt"] = args["txt"].clone()
         return args
 
@@ -59,14 +59,14 @@ def _patched(block: int, call: Call, *, kept: Tensor, heard: Tensor) -> Tensor:
             made[rows] = stream["txt"][rows]
         return {**args, "txt": made}
 
-    call.run(kept, options=comfy_model.tapped(call.options, Taps({block: keep}, {})))
-    return call.run(heard, options=comfy_model.tapped(call.options, Taps({block: put}, {})))
+    call.run(kept, options=transformer.tapped(call.options, Taps({block: keep}, {})))
+    return call.run(heard, options=transformer.tapped(call.options, Taps({block: put}, {})))
 
 
 class Point(NamedTuple):
     """What was measured at one block, on one side."""
 
-    shown: float
+    change: float
     """change of the pictures inside what the whole edit changes, as a share of the whole edit's"""
     towards: float
     """how far the pictures went the edit's own way"""
@@ -112,28 +112,28 @@ def block_map(
     after = edited if pooled else _with_pooled(edited, one.positive)
     numbers = iter(range(drawings(blocks, pooled)))
 
-    def draw(positive: Conditioning, model: Any = None) -> Tensor:
-        return drawing.draw(one._replace(positive=positive, model=model or one.model), told(next(numbers)))
+    def sampled(positive: Conditioning, model: Any = None) -> Tensor:
+        return draw(one._replace(positive=positive, model=model or one.model), told(next(numbers)))
 
-    unedited, whole = draw(one.positive), draw(after)
+    unedited, whole = sampled(one.positive), sampled(after)
     inside = shown.region(unedited, whole)
-    nothing = draw(before) if pooled else unedited
+    nothing = sampled(before) if pooled else unedited
     marked = tagged(before, [_tag(*pair) for pair in zip(before, after, strict=True)])
     pictures: dict[str, list[Tensor]] = {side: [] for side in SIDES}
     for side, patch in SIDES.items():
         first, last = (whole, nothing) if side == FROM else (nothing, whole)
-        patched = [draw(marked, followed(one.model, partial(patch, block))) if block else first for block in blocks]
+        patched = [sampled(marked, followed(one.model, partial(patch, block))) if block else first for block in blocks]
         pictures[side] = [*patched, last]
     points = {
         side: tuple(Point(shown.share(p, unedited, whole, inside), shown.towards(p, unedited, whole)) for p in own)
         for side, own in pictures.items()
     }
-    places = (*blocks, comfy_model.depth(one.model))
+    places = (*blocks, transformer.depth(one.model))
     return BlockMap(places, points, unedited, {side: tuple(own) for side, own in pictures.items()})
 
 
-def _tag(before: list[Any], after: list[Any]) -> Tag | None:
-    return None if before[0] is after[0] else Tag(after[0] - repeated(before[0], after[0].shape))
+def _tag(before: list[Any], after: list[Any]) -> EditTag | None:
+    return None if before[0] is after[0] else EditTag(after[0] - repeated(before[0], after[0].shape))
 
 
 def _with_pooled(conditioning: Conditioning, other: Conditioning) -> Conditioning:

@@ -1,13 +1,13 @@
 """Listen to a MODEL while it is sampled: to the positive rows of the main pass, whatever else runs beside it.
 
-The main pass is the first CALC_COND_BATCH inside a PREDICT_NOISE: skip-layer guidance and its kin run another one
-behind it. Samplers that call the model more than once a step tell a step's result right behind the call that made it.
+The rows are found by ``following``. Samplers that call the model more than once a step tell a step's result right
+behind the call that made it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -16,12 +16,10 @@ from torch import Tensor
 from ...supsae_core.capture.sampling import Sampling
 from ...supsae_core.encoders.sites import Site
 from ...supsae_core.host import Recorder, TextHost, Told
-from . import comfy_model
+from . import sampling, transformer
 from .attention import Joint, listening, masses
-from .comfy_model import Options, Tap, Taps
-
-KEY = "supsae_recording"
-"""Of our wrappers, and in ``transformer_options`` the mark of the main pass."""
+from .following import Call, followed, tagged
+from .transformer import Options, Tap, Taps
 
 
 class ComfyPictures:
@@ -33,17 +31,17 @@ class ComfyPictures:
         Raises:
             ValueError: if it is of another family, or something of SupSAE is in it already.
         """
-        self.depth = comfy_model.depth(model)
-        self.hidden = int(comfy_model.require_sd3(model).hidden_size)
+        self.depth = transformer.depth(model)
+        self.hidden = int(transformer.require_sd3(model).hidden_size)
         if any(str(key).startswith("supsae") for some in model.wrappers.values() for key in some):
             raise ValueError(
-                "This model comes from Apply to Model or Lock, so what is captured would be edited already. Connect "
-                "the model as it is before them."
+                "This model comes from Apply Edits, Concept Mixer or Lock, so what is captured would be edited "
+                "already. Connect the model as it is before them."
             )
         self._model, self._text, self._sampler = model, text, sampler
 
     def sigmas(self, steps: int) -> tuple[float, ...]:
-        return comfy_model.sigmas(self._model, self._how(steps, 1.0))
+        return sampling.sigmas(self._model, self._how(steps, 1.0))
 
     def sample(
         self,
@@ -54,78 +52,42 @@ class ComfyPictures:
         told: Told | None = None,
     ) -> None:
         positive = [torch.stack(rows) for rows in zip(*prompts, strict=True)]
-        latent = comfy_model.empty_latent(how.width, how.height)
-        noise = torch.cat([comfy_model.noise_of(latent, seed) for seed in seeds])
+        latent = sampling.empty_latent(how.width, how.height)
+        noise = torch.cat([sampling.noise_of(latent, seed) for seed in seeds])
 
         def step(done: int, denoised: Tensor) -> None:
             recorder.step()
             if told:
                 told(done, denoised)
 
-        comfy_model.sample(
-            tapped_model(self._model, recorder, positive[0].shape[1]),
-            *([[cond, {"pooled_output": pooled}]] for cond, pooled in (positive, self._negative)),
-            noise, self._how(how.steps, how.cfg), seeds[0], step,
-        )  # fmt: skip
+        entries, negative = ([[cond, {"pooled_output": pooled}]] for cond, pooled in (positive, self._negative))
+        model = followed(self._model, partial(hear, recorder, positive[0].shape[1], self.depth))
+        settings = self._how(how.steps, how.cfg)
+        sampling.sample(model, tagged(entries, [True]), negative, noise, settings, seeds[0], step)
 
     @cached_property
     def _negative(self) -> list[Tensor]:
         """The empty prompt, encoded once: the text encoders need not come back between batches."""
         return [torch.stack(rows) for rows in self._text.encode([""])]
 
-    def _how(self, steps: int, cfg: float) -> comfy_model.Sampling:
-        return comfy_model.Sampling(steps, cfg, self._sampler)
+    def _how(self, steps: int, cfg: float) -> sampling.SamplerSettings:
+        return sampling.SamplerSettings(steps, cfg, self._sampler)
 
 
-def tapped_model(model: Any, recorder: Recorder, length: int) -> Any:
-    """Return a clone of a MODEL, for one sampling, whose main pass on the positive prompts is heard.
+def hear(recorder: Recorder, length: int, depth: int, call: Call) -> Tensor:
+    """Make a call of the model in which the recorder hears the rows of the one tagged entry.
 
     Args:
-        model: what to listen to.
         recorder: hears.
-        length: rows of the positive prompts; ComfyUI repeats them where the negative has another number.
+        length: rows of its prompts; ComfyUI repeats them where the negative has another number.
+        depth: blocks of the model.
+        call: of the main pass, with the entry in it.
     """
-    made, ears = model.clone(), _Ears(recorder, length, comfy_model.depth(model))
-    for kind in ("predict_noise", "calc_cond_batch", "apply_model"):
-        made.add_wrapper_with_key(kind, KEY, getattr(ears, kind))
-    return made
+    (own,) = call.own
+    return call.run(options=_HeardCall(recorder, own.rows, length).tapped(call.options, depth))
 
 
-class _Ears:
-    """The wrappers of one sampling and what they share; made when it starts, dropped with its clone of the model."""
-
-    def __init__(self, recorder: Recorder, length: int, depth: int) -> None:
-        self._recorder, self._length, self._depth = recorder, length, depth
-        self._first = False
-
-    def predict_noise(self, executor: Any, *args: Any, **kwargs: Any) -> Any:
-        self._first = True
-        return executor(*args, **kwargs)
-
-    def calc_cond_batch(
-        self, executor: Any, model: Any, conds: Any, x: Tensor, t: Tensor, options: Mapping[str, Any], *args: Any
-    ) -> Any:
-        if self._first:
-            self._first = False
-            options = {**options, "transformer_options": {**options.get("transformer_options", {}), KEY: True}}
-        return executor(model, conds, x, t, options, *args)
-
-    def apply_model(
-        self, executor: Any, x: Tensor, t: Tensor, c_concat: Any = None, c_crossattn: Any = None, control: Any = None,
-        transformer_options: Options | None = None, **kwargs: Any,
-    ) -> Any:  # fmt: skip
-        options = transformer_options or {}
-        if options.get(KEY) and 0 in options["cond_or_uncond"]:
-            transformer_options = self._tapped(options, len(x))
-        return executor(x, t, c_concat, c_crossattn, control, transformer_options, **kwargs)
-
-    def _tapped(self, options: Options, rows: int) -> Options:
-        chunks = options["cond_or_uncond"]
-        size, place = rows // len(chunks), chunks.index(0)
-        return _Call(self._recorder, slice(place * size, (place + 1) * size), self._length).tapped(options, self._depth)
-
-
-class _Call:
+class _HeardCall:
     """One call of the model: the taps on its blocks, and the attention heard on the way."""
 
     def __init__(self, recorder: Recorder, own: slice, length: int) -> None:
@@ -140,7 +102,7 @@ class _Call:
         enter = {block: self._enter(block) for block in blocks}
         images = [site.block for site in sites if site.kind == "img" and site.block is not None]
         leave = {min(block, depth - 1): self._leave(min(block, depth - 1), depth) for block in images}
-        tapped = comfy_model.tapped(options, Taps(enter, leave))
+        tapped = transformer.tapped(options, Taps(enter, leave))
         return tapped if self._recorder.attended is None else listening(tapped, leave, self._attend)
 
     def _enter(self, block: int) -> Tap:
@@ -170,7 +132,7 @@ class _Call:
         return tap
 
     def _hear(self, site: Site, rows: Tensor, attention: Tensor | None = None) -> None:
-        with comfy_model.long_lived():
+        with transformer.long_lived():
             self._recorder.hear(site, rows, attention)
 
     def _attend(self, block: int, joint: Joint) -> None:

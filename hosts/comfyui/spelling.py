@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from ...portraits import text
 from ...supsae_core.table.check import Speller
-from . import comfy_host
+from .text import sd3_tokenizer
 
 ROOM = text.CHUNK - 2
 """Tokens of a prompt that Portraits reads."""
@@ -47,7 +47,7 @@ def portraits() -> Speller:
 @cache
 def sd3() -> Speller:
     """Return what T5 cannot spell; CLIP spells every byte."""
-    tokenizer = comfy_host.sd3_tokenizer()
+    tokenizer = sd3_tokenizer()
     t5, clip = tokenizer.t5xxl.tokenizer, tokenizer.clip_l.tokenizer
 
     def speller(phrase: str) -> Iterator[tuple[str, str]]:

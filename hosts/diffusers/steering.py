@@ -1,4 +1,4 @@
-"""Steer a transformer of diffusers while it is sampled: what Apply to Model does in ComfyUI, by forward hooks."""
+"""Steer a transformer of diffusers while it is sampled: what Apply Edits does in ComfyUI, by forward hooks."""
 
 from __future__ import annotations
 

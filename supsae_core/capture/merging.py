@@ -68,7 +68,7 @@ def _require_finished(parts: Sequence[Activations]) -> None:
         if part.missing:
             raise ValueError(
                 f"The capture in {part.capture.folder} is not finished ({len(part.missing)} prompts are not sampled). "
-                "Run Capture Activations again: it goes on where it stopped."
+                "Run Capture again: it goes on where it stopped."
             )
 
 
@@ -85,7 +85,7 @@ def _copy_activations(parts: Sequence[Activations], made: Capture) -> None:
     shifts = (0, len(parts[0].plan.entries))
     summed = [shift + index for part, shift in zip(parts, shifts, strict=True) for index in part.summed]
     if summed:
-        names = made.plan.sampling.parts(made.plan.format)
+        names = made.plan.sampling.parts(made.plan.family)
         activations.write_sums(made, {name: _added(parts, made.plan, name) for name in names}, summed)
     found = Activations(made, summed)
     for part, shift in zip(parts, shifts, strict=True):

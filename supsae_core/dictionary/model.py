@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..encoders.slots import ROLES, TextFormat
+from ..encoders.base import Family
 from ..table.concepts import ConceptTable
 
 POOLED = "pooled"
@@ -83,7 +83,7 @@ class Dictionary:
     """What artists share: the table, one part per encoder and the pooled vector's, and where it all comes from."""
 
     table: ConceptTable
-    format: TextFormat
+    family: Family
     parts: Mapping[str, Part]
     identified: tuple[bool, ...]
     """Per category: whether capture saw prompts without it, so that writing and removing it can be told apart."""
@@ -109,7 +109,7 @@ class Dictionary:
 
     def role(self, name: str) -> int:
         """Return the slot number of a role."""
-        return len(self.table.phrases) + ROLES.index(name)
+        return len(self.table.phrases) + self.family.roles.index(name)
 
     def strength(self, slider: float) -> float:
         """Map a slider position to the strength to apply: piecewise linear, continued beyond the last knot."""

@@ -101,10 +101,10 @@ class Change(NamedTuple):
     """concept that is said, or None"""
     new: int | None
     """concept to say, or None"""
-    strength: float
-    """what to apply, slider map included, calibration not"""
+    alpha: float
+    """step to apply, slider map included, calibration not"""
     scale: bool = False
-    """turn ``old`` by ``strength`` along its own effect, about the category's mean"""
+    """turn ``old`` by ``alpha`` along its own effect, about the category's mean"""
     occurrence: int = 0
     """which mention of ``old``, from 1; 0 is every one"""
     off: tuple[tuple[int, ...], ...] = ()

@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..dictionary.model import Codes, Dictionary
-from ..encoders.slots import Encoder, Layout, Rows, Span, company
+from ..dictionary.model import Dictionary
+from ..encoders.base import Encoder, Rows
+from ..encoders.layout import Layout, Span
+from ..encoders.placing import context_of
 
 WEIGHTS = (0.4, 2.0)
 """Weights at which phrases are looked for; beyond, too little or too much is left of the text."""
@@ -21,26 +23,32 @@ PLAIN = 0.06
 """A weight that is read nearer to 1 than this is 1: unweighted phrases scatter by 0.02 (Portraits, all encoders)."""
 
 
-def empty(dictionary: Dictionary, part: Codes, places: Sequence[int], *, first: int, chunk: int | None) -> Tensor:
-    """Return the codes (places, r) of the empty prompt in these rows: an end behind the start, and pads.
+def empty_prompt(dictionary: Dictionary, encoder: Encoder, own: range, places: Sequence[int]) -> Tensor:
+    """Return the codes (places, r) of the empty prompt in rows of an encoder: an end behind the start, and pads.
 
     Args:
         dictionary: what was learnt.
-        part: of one encoder.
+        encoder: whose rows they are.
+        own: all its rows.
         places: rows of the conditioning.
-        first: the encoder's first row.
-        chunk: rows of a causal chunk, or None for a bidirectional encoder.
     """
-    nothing = torch.zeros(len(dictionary.table))
-    end, pad = (part.code(dictionary.role(role), 0, nothing) for role in ("end", "pad"))
-    number = torch.tensor([row % chunk - 1 if chunk else row - first for row in places])
-    return torch.where(number[:, None] > 0, pad, end)
+    part, nothing = dictionary.parts[encoder.name], torch.zeros(len(dictionary.table))
+    codes: dict[str, Tensor] = {}
+    made = part.middle.new_zeros(len(places), len(part.middle))
+    for number, row in enumerate(places):
+        role = encoder.layout.in_empty(own, row)
+        if role not in codes and role in dictionary.family.roles:
+            codes[role] = part.code(dictionary.role(role), 0, nothing)
+        made[number] = codes.get(role, made[number])
+    return made
 
 
 def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[str, Layout]) -> dict[str, Layout]:
     """Return the layouts of a conditioning (L, width) with every span's weight, one for all encoders of a mention."""
+    if not dictionary.family.weighted:
+        return dict(layouts)
     sums: dict[tuple[int, int], Tensor] = {}
-    for encoder in dictionary.format.encoders:
+    for encoder in dictionary.family.encoders:
         if encoder.name in layouts:
             for key, fit in _fits(dictionary, encoder, cond, rows, layouts[encoder.name].spans).items():
                 sums[key] = sums.get(key, 0) + fit
@@ -55,7 +63,7 @@ def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[
     }
 
 
-def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor) -> Tensor:
+def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor, *, weighted: bool = True) -> Tensor:
     """Return how far rows are from what is looked for, at the weight that fits best.
 
     Twice the negative log-likelihood of u = w (t + noise), up to a constant, minimal over w; noise of variance 1.
@@ -65,7 +73,10 @@ def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor) -> Tensor:
         ut: u · t, with what is looked for.
         tt: ‖t‖².
         numbers: how many numbers u holds.
+        weighted: whether there are weights at all; otherwise w is 1.
     """
+    if not weighted:
+        return uu - 2 * ut + tt
     v = (ut + (ut.square() + 4 * uu * numbers).sqrt()) / (2 * uu).clamp(min=1e-12)  # v = 1 / w
     v = v.clamp(1 / WEIGHTS[1], 1 / WEIGHTS[0])
     return v.square() * uu - 2 * v * ut + tt - 2 * numbers * v.log()
@@ -76,13 +87,13 @@ def _fits(
 ) -> dict[tuple[int, int], Tensor]:
     """Return, per mention, ⟨x − e, x̂ − e⟩ and ‖x̂ − e‖² in one encoder."""
     part = dictionary.parts[encoder.name]
+    own, size = rows.of(encoder), len(dictionary.table)
     concepts = [dictionary.table.phrases[span.phrase].concept for span in spans]
-    chunk = dictionary.format.chunk if encoder.causal else None
-    around = company(spans, concepts, len(dictionary.table), len(cond), chunk)
+    around = context_of(encoder, own, spans, concepts, size=size, total=len(cond))
     found = {}
     for span, key in zip(spans, _keys(spans), strict=True):
         codes = part.encode(cond[list(span.rows), encoder.first : encoder.last].float().cpu())
-        base = empty(dictionary, part, span.rows, first=rows.of(encoder).start, chunk=chunk)
+        base = empty_prompt(dictionary, encoder, own, span.rows)
         plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
         x, decoded = ((one - base) @ part.rest for one in (codes, plain))
         found[key] = torch.stack([(x * decoded).sum(), decoded.square().sum()])

@@ -11,7 +11,9 @@ from supsae.portraits import captions
 from supsae.supsae_core.capture.captures import Encoded, Entry
 from supsae.supsae_core.capture.statistics import FOLDS, fold_of
 from supsae.supsae_core.dictionary.model import POOLED, Dictionary
-from supsae.supsae_core.encoders.slots import ROLES, Layout, Roles, Span, company, layout_of, rows_of
+from supsae.supsae_core.encoders.chunked import Chunked
+from supsae.supsae_core.encoders.layout import Layout, Roles, Span
+from supsae.supsae_core.encoders.placing import layout_of, rows_of
 from supsae.supsae_core.reading import readout
 from supsae.supsae_core.table import concepts, prompts
 from supsae.supsae_core.table.prompts import PLAIN, Mention, Prompt
@@ -48,7 +50,7 @@ def test_sums_are_those_of_the_captured_rows(learnt):
     for one in learnt.capture.read():
         if one.entry.set != "fit":
             continue
-        layout = layout_of(plan.format, plan.table, one.entry.prompt, one.entry.counts, rows_of(one.cond, plan.format))[
+        layout = layout_of(plan.family, plan.table, one.entry.prompt, one.entry.counts, rows_of(one.cond, plan.family))[
             "t5"
         ]
         pooled, pads = pooled + one.pooled.double(), pads + one.cond[list(layout.roles.pad)].double().sum(0)
@@ -59,7 +61,7 @@ def test_sums_are_those_of_the_captured_rows(learnt):
     t5 = found["t5"]
     assert torch.equal(t5.count[:, phrase], counts.double()) and int(t5.lengths[phrase]) == 2
     torch.testing.assert_close(t5.total().token[phrase, :2], rows, rtol=1e-10, atol=1e-10)
-    pad = len(learnt.table.phrases) + ROLES.index("pad")
+    pad = len(learnt.table.phrases) + learnt.dictionary.family.roles.index("pad")
     torch.testing.assert_close(t5.total().token[pad, 0], pads, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(found[POOLED].total().token[0, 0], pooled, rtol=1e-10, atol=1e-10)
     assert int(found[POOLED].count.sum()) == 200
@@ -104,7 +106,9 @@ def test_order_is_most_of_what_a_causal_slot_hears(learnt, monkeypatch):
     groups = gather.groups(learnt.capture)
     rows = [row for row in learnt.capture.read() if row.entry.set == "fit"]
     aware = exact(gather.gather(learnt.capture, rows, "fit")["clip"], groups).measured
-    monkeypatch.setattr(gather, "company", lambda *known: company(*known[:-1], None))  # chunk None: all hear all
+    monkeypatch.setattr(
+        Chunked, "hears", lambda _, own, rows, row: torch.ones_like(rows, dtype=torch.bool)
+    )  # all hear all
     blind = exact(gather.gather(learnt.capture, rows, "fit")["clip"], groups).measured
     assert aware["fvu_token"] < 0.25 * blind["fvu_token"]
 
@@ -160,7 +164,9 @@ def test_provenance_says_where_it_comes_from(learnt):
     assert provenance["prompts"] == 200 and provenance["seed"] == 0
     assert {frozenset(pair) for pair in provenance["held_out"]} == learnt.held_out
     assert {site: tuple(values) for site, values in provenance["fingerprint"].items()} == plan.fingerprint
-    assert provenance["length_policy"] == "at least 48 rows" and provenance["tool"].startswith("supsae ")
+    assert provenance["length_policy"] == "chunks of 48 causal rows, at least 48 rows" and provenance[
+        "tool"
+    ].startswith("supsae ")
 
 
 def test_the_same_capture_gives_the_same_dictionary(captured):

@@ -1,4 +1,4 @@
-/** Below Capture and Capture Activations: how far it is, how fast, how long still, how large, and what is drawn now. */
+/** Below Capture: how far it is, how fast, how long still, how large, and what is drawn now. */
 
 import { make } from "./dom.js";
 import { say } from "./language.js";

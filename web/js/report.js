@@ -6,7 +6,7 @@ import { measured } from "./measured.js";
 
 const ICONS = { good: "pi-check-circle", fair: "pi-info-circle", poor: "pi-exclamation-triangle" };
 
-/** Below Fit Dictionary and Evaluate Dictionary. */
+/** Below Evaluate Dictionary. */
 export function reportPanel(host) {
   return new ReportPanel(host, say("runForReport"));
 }

@@ -1,26 +1,33 @@
-/** Below Save Dictionary: the file that was written, and a button to share it. */
+/** Below Fit Dictionary: the file that was written with a button to share it, and the report. */
 
 import { forget } from "./concepts.js";
 import { iconButton, make } from "./dom.js";
 import { say } from "./language.js";
 import { size } from "./numbers.js";
+import { ReportPanel } from "./report.js";
 
-export function savedPanel(host) {
-  const line = make("span", { className: "supsae-said supsae-pale", role: "status" }, say("notSaved"));
-  let name = "";
-  const share = iconButton("pi-download", say("download"), () => host.save(`download?name=${encodeURIComponent(name)}`, name));
-  share.disabled = true;
-  const element = make("div", { className: "supsae-line supsae-upload" }, line, share);
-  return {
-    element,
-    height: () => 30,
-    output(data) {
-      const saved = data?.supsae_saved?.[0];
-      if (!saved) return;
-      ({ name } = saved);
-      line.textContent = line.title = say("saved", { name, size: size(saved.bytes) });
-      share.disabled = false;
-      forget(); // a loader may show a file of this name as it was
-    },
-  };
+export function fitPanel(host) {
+  return new FitPanel(host);
+}
+
+class FitPanel extends ReportPanel {
+  constructor(host) {
+    const line = make("span", { className: "supsae-said supsae-pale", role: "status" });
+    const share = iconButton("pi-download", say("download"), () => host.save(`download?name=${encodeURIComponent(this.name)}`, this.name));
+    const file = make("div", { className: "supsae-line supsae-upload", hidden: true }, line, share);
+    super(host, say("runForReport"), file);
+    this.file = file;
+    this.line = line;
+  }
+
+  output(data) {
+    super.output(data);
+    const saved = data?.supsae_saved?.[0];
+    if (!saved && !data?.supsae_report) return;
+    this.file.hidden = !saved;
+    if (!saved) return;
+    this.name = saved.name;
+    this.line.textContent = this.line.title = say("saved", { name: saved.name, size: size(saved.bytes) });
+    forget(); // a loader may show a file of this name as it was
+  }
 }

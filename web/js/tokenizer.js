@@ -3,7 +3,7 @@
 import { sourceOf } from "./graph.js";
 
 const KNOWN = [
-  [/^SupSAE_PortraitsCLIPLoader$/, "portraits"],
+  [/^SupSAE_LoadPortraitsCLIP$/, "portraits"],
   [/^TripleCLIPLoader|CheckpointLoader/, "sd3"], // one or two encoders alone are refused by Capture
 ];
 

@@ -147,7 +147,7 @@ SD3 = """
     stages = {"clip_l": 1, "clip_g": 1, "t5xxl": 1}
     clip = SimpleNamespace(tokenize=tokenizer.tokenize_with_weights, cond_stage_model=SimpleNamespace(**stages))
     host = comfy_host.ComfyText(clip)
-    seen["format"] = host.format.name
+    seen["format"] = host.family.name
     words = "a photo, (ginger-haired) woman's Sou'wester, 35mm".split()
     counts = host.counts(words)
 
@@ -298,7 +298,7 @@ def test_several_edits_at_once(edited):
         "no pooled": "has no pooled_output",
         "empty": "conditioning is empty",
         "zeros": "all zeros",
-        "other width": "(154, 4096) is not of the format 'portraits'",
+        "other width": "(154, 4096) is not of the family 'portraits'",
         "other encoder": "not of the text encoder 'clip'",
         "joined": "concatenated or averaged is not supported",
         "twice": "change 'hair'. Keep one",

@@ -20,7 +20,9 @@ PREPARE = """
     from supsae.supsae_core.capture.captures import Encoded, Entry
     from supsae.supsae_core.editing.edits import Add, Remove, Swap
     from supsae.supsae_core.table.prompts import Mention, Prompt
-    from supsae.supsae_core.encoders.slots import Layout, Rows, layout_of
+    from supsae.supsae_core.encoders.base import Rows
+    from supsae.supsae_core.encoders.layout import Layout
+    from supsae.supsae_core.encoders.placing import layout_of
     from supsae.training import calibration, capture, fit
 
     torch.inference_mode().__enter__()
@@ -43,7 +45,7 @@ FIT = """
 HELPERS = """
     PROMPT = "a photo of a person with blond hair, green eyes, smiling, sandy beach"
     RED = [Swap("hair: red hair")]
-    encoders = learnt.format.encoders
+    encoders = learnt.family.encoders
 
     def encode(prompt, with_clip=clip):
         return with_clip.encode_from_tokens_scheduled(with_clip.tokenize(prompt))
@@ -253,7 +255,7 @@ RULES = """
         prompt = Prompt(tuple(words), (Mention(0, first, first + len(phrase.split())),))
         tokens = clip.tokenize(prompt.text)
         rows = Rows(77 * len(tokens["l"]), 77 * len(tokens["l"]) + len(tokens["t5xxl"][0]))
-        layouts = layout_of(learnt.format, spelled, prompt, host.counts(words), rows)
+        layouts = layout_of(learnt.family, spelled, prompt, host.counts(words), rows)
         seen["slots"][kind] = [phrase]
         for encoder, key in keys.items():
             ids = [token[0] for chunk in tokens[key] for token in chunk]

@@ -210,8 +210,8 @@ SCRIPT = """
     deep = replace(
         learnt,
         streams={
-            "txt@1/causal": (codes(slots, groups, 0), codes(slots, groups, 1)),
-            "txt@1/other": (codes(slots, groups, 2), codes(slots, groups, 3)),
+            "txt@1/clip": (codes(slots, groups, 0), codes(slots, groups, 1)),
+            "txt@1/t5": (codes(slots, groups, 2), codes(slots, groups, 3)),
             "img@2/mean": (codes(1, 1, 4), codes(1, 1, 5)),
             "img@3/mean": (codes(1, 1, 6), codes(1, 1, 7)),
         },

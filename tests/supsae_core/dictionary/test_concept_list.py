@@ -67,7 +67,7 @@ def test_header_lists_the_same_but_for_the_gain(complaining, file):
     assert {k: bool(v) for k, v in warnings(listed).items()} == {k: bool(v) for k, v in warnings(whole).items()}
 
 
-@pytest.mark.parametrize("name", ["table", "format", "identified", "slider", "provenance", "report", "centres"])
+@pytest.mark.parametrize("name", ["table", "family", "identified", "slider", "provenance", "report", "centres"])
 def test_header_is_the_dictionary_s(complaining, file, name):
     assert getattr(read_header(file), name) == getattr(complaining, name)
 

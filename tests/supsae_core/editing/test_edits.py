@@ -224,7 +224,7 @@ def test_unknown_action():
 
 
 def test_changes_are_what_their_fields_say():
-    wanted = {"old": 1, "new": 2, "strength": 0.5, "scale": False, "occurrence": 0, "off": ()}
+    wanted = {"old": 1, "new": 2, "alpha": 0.5, "scale": False, "occurrence": 0, "off": ()}
     assert Change(1, 2, 0.5)._asdict() == wanted
     assert edits.Edit == Swap | Add | Remove | Scale
     assert edits.AnyEdit == edits.Edit | Clear | Keep

@@ -10,10 +10,10 @@ from supsae.supsae_core.editing import edits, steer
 from supsae.supsae_core.editing.edits import Add, Keep, Remove, Swap
 from supsae.supsae_core.editing.steer import STEPS, Stretch, Where, at_level, on_grid, stretches
 from supsae.supsae_core.encoders.sites import parse
-from supsae.supsae_core.encoders.streams import IMAGE, TEXT
+from supsae.supsae_core.encoders.streams import IMAGE
 from supsae.supsae_core.reading import readout
 
-assert set(STEPS) == {*TEXT, *IMAGE}, "every kind of rows has its step, and no other"
+assert set(STEPS) == set(IMAGE), "every kind of rows has its step, and no other"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def deep(learnt):
     part = learnt.dictionary.parts["t5"]
     text = lambda: (random_codes(learnt, len(part.lengths), len(part.shared)),) * 2  # noqa: E731
     streams = {
-        "txt@1/causal": text(), "txt@1/other": text(), "img@2/mean": (random_codes(learnt, 1, 1),) * 2,
+        "txt@1/clip": text(), "txt@1/t5": text(), "img@2/mean": (random_codes(learnt, 1, 1),) * 2,
         "img@3/attention": (random_codes(learnt, len(learnt.table.phrases), len(part.shared)),) * 2,
     }  # fmt: skip
     return replace(learnt.dictionary, streams=streams, centres=(0.8, 0.2))
@@ -136,7 +136,7 @@ def test_the_text_stream_moves_in_the_rows_of_both_encoders(deep, reading):
     ("sites", "sentence"),
     [
         ("txt@2", "nothing for txt@2; it has cond, pooled, txt@0, txt@1, img@2, img@3"),
-        ("img@0", "run Capture Activations at img@0"),
+        ("img@0", "run Capture with prompts and blocks at img@0"),
         ("img@3", "Connect a mask"),
     ],
 )
@@ -165,7 +165,7 @@ def test_steps_inside_the_model_leave_what_is_kept(deep, reading, learnt, site, 
 def test_the_text_stream_leaves_what_is_kept(deep, reading, learnt):
     free, held = (moved(deep, reading, "txt@1", Swap("hair: red"), *some) for some in ([], [Keep("expression")]))
     (before,), (after,) = free.streams.values(), held.streams.values()
-    codes, members = deep.streams["txt@1/other"][0], list(learnt.table.categories["expression"])
+    codes, members = deep.streams["txt@1/t5"][0], list(learnt.table.categories["expression"])
     crown = list(reading.layouts["t5"].spans[1].rows)
     effect = codes.effect(deep.phrase(learnt.table.index("hat: crown")))[members]
     read_out = [

@@ -14,8 +14,10 @@ from torch import Tensor
 from ...portraits.text import WIDTH
 from ...supsae_core.host import Painter, Progress, Step
 from ..batches import alike
-from . import comfy_host, comfy_model
-from .comfy_model import Sampling
+from . import sampling, transformer
+from .pictures import to_bytes
+from .portraits_clip import portraits_empty
+from .sampling import SamplerSettings
 
 SIDE = 128
 """Pixels of a portrait."""
@@ -49,13 +51,13 @@ def comfy_painter(models: Models, told: Told | None = None, *, steps: int = 16, 
     """
     require_portraits(models)
     name = f"comfy {weights_hash(models)} {steps} {cfg}"
-    return Painter(name, partial(draw, models, Sampling(steps, cfg), told))
+    return Painter(name, partial(draw, models, SamplerSettings(steps, cfg), told))
 
 
 @torch.inference_mode()
 def draw(
     models: Models,
-    sampling: Sampling,
+    settings: SamplerSettings,
     told: Told | None,
     conds: Sequence[Tensor],
     pooled: Sequence[Tensor],
@@ -69,7 +71,7 @@ def draw(
     for some in alike(conds, BATCH):
         own = models._replace(model=stepped(models.model, step(some))) if step else models
         cond, vector = torch.stack([conds[i] for i in some]), torch.stack([pooled[i] for i in some])
-        pictures = _draw_alike(own, sampling, told, cond, vector, [seeds[i] for i in some])
+        pictures = _draw_alike(own, settings, told, cond, vector, [seeds[i] for i in some])
         made.update(zip(some, pictures, strict=True))
         if progress:
             progress(len(made), len(conds))
@@ -77,16 +79,16 @@ def draw(
 
 
 def _draw_alike(
-    models: Models, sampling: Sampling, told: Told | None, cond: Tensor, pooled: Tensor, seeds: Sequence[int]
+    models: Models, settings: SamplerSettings, told: Told | None, cond: Tensor, pooled: Tensor, seeds: Sequence[int]
 ) -> np.ndarray:
-    latent = comfy_model.empty_latent(SIDE, SIDE)
-    noise = torch.cat([comfy_model.noise_of(latent, seed) for seed in seeds])
-    empty, vector = comfy_host.portraits_empty(models.clip, cond[0])
+    latent = sampling.empty_latent(SIDE, SIDE)
+    noise = torch.cat([sampling.noise_of(latent, seed) for seed in seeds])
+    empty, vector = portraits_empty(models.clip, cond[0])
     positive, negative = [[cond, {"pooled_output": pooled}]], [[empty[None], {"pooled_output": vector[None]}]]
     after_step = (lambda _, denoised: told(denoised)) if told else None
-    latents = comfy_model.sample(models.model, positive, negative, noise, sampling, seeds[0], after_step)
+    latents = sampling.sample(models.model, positive, negative, noise, settings, seeds[0], after_step)
     # diffusers' painter rounds; ComfyUI's own nodes cut off.
-    return comfy_host.to_bytes(models.vae.decode(latents)[..., :3] + 0.5 / 255)
+    return to_bytes(models.vae.decode(latents)[..., :3] + 0.5 / 255)
 
 
 def stepped(model: Any, step: Step) -> Any:
@@ -98,7 +100,7 @@ def stepped(model: Any, step: Step) -> Any:
     def changed(args: dict[str, Any]) -> Tensor:
         x, denoised, sigma = args["input"], args["denoised"], args["sigma"][:1, None, None, None]
         velocity = (x - denoised) / sigma
-        with comfy_model.long_lived():
+        with transformer.long_lived():
             made = step(float(sigma), x.cpu(), velocity.cpu()).to(x)
         return torch.where(made == velocity, denoised, x - sigma * made)
 
@@ -118,7 +120,7 @@ def require_portraits(models: Models) -> None:
         raise ValueError(
             f"The {'model' if model is None else 'VAE'} is missing. Connect both, or none to judge no picture."
         )
-    width = comfy_model.require_sd3(model).context_embedder.in_features
+    width = transformer.require_sd3(model).context_embedder.in_features
     if width != WIDTH:
         raise ValueError(
             f"This model reads prompts {width} numbers wide, Portraits' text encoders write {WIDTH}. Connect Load "
@@ -126,9 +128,9 @@ def require_portraits(models: Models) -> None:
         )
     if not hasattr(vae.first_stage_model, "taesd_decoder"):
         raise ValueError("This VAE is not Portraits'. Connect Load VAE with supsae_portraits_vae.")
-    if comfy_model.is_changed(model):
+    if transformer.is_changed(model):
         raise ValueError(
-            "This model comes from a node that changes it (a LoRA, a sampling setting, Apply to Model, Lock). The "
+            "This model comes from a node that changes it (a LoRA, a sampling setting, Apply Edits, Lock). The "
             "pictures to judge by are drawn with Portraits as it is: connect Load Diffusion Model."
         )
 

@@ -1,4 +1,4 @@
-"""Draw as KSampler and VAE Decode do, for nodes that draw pictures themselves."""
+"""Draw as KSampler and VAE Decode do, for nodes that draw pictures themselves; pictures from and to IMAGE."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
+import torch
+from PIL import Image
 from torch import Tensor
 
-from . import comfy_model
-from .comfy_model import Sampling
+from . import sampling, transformer
 from .conditionings import Conditioning
+from .sampling import SamplerSettings
 
 
 class Drawing(NamedTuple):
@@ -22,7 +25,7 @@ class Drawing(NamedTuple):
     vae: Any
     noise: Tensor
     """(B, 16, h, w)"""
-    sampling: Sampling
+    sampling: SamplerSettings
     seed: int
 
 
@@ -35,9 +38,9 @@ def drawing(
     Raises:
         ValueError: if the model is not of the SD3 family.
     """
-    comfy_model.require_sd3(model)
-    noise = comfy_model.noise_like(model, latent, seed)
-    return Drawing(model, positive, negative, vae, noise, Sampling(steps, cfg, sampler, scheduler), seed)
+    transformer.require_sd3(model)
+    noise = sampling.noise_like(model, latent, seed)
+    return Drawing(model, positive, negative, vae, noise, SamplerSettings(steps, cfg, sampler, scheduler), seed)
 
 
 Told = Callable[[int, Tensor], None]
@@ -46,15 +49,25 @@ Told = Callable[[int, Tensor], None]
 
 def draw(one: Drawing, told: Told | None = None) -> Tensor:
     """Return the pictures (B, H, W, 3) in 0 … 1."""
-    latents = comfy_model.sample(one.model, one.positive, one.negative, one.noise, one.sampling, one.seed, told)
+    latents = sampling.sample(one.model, one.positive, one.negative, one.noise, one.sampling, one.seed, told)
     return one.vae.decode(latents)[..., :3]
 
 
-def progress(one: Drawing, pictures: int) -> Callable[[int], Told]:
+def drawing_progress(one: Drawing, pictures: int) -> Callable[[int], Told]:
     """Return what makes the callback of the n-th of so many drawings; it moves one bar through them all."""
-    tell = comfy_model.previewed_progress(one.model, pictures * one.sampling.steps)
+    tell = sampling.previewed_progress(one.model, pictures * one.sampling.steps)
 
     def step(number: int, done: int, denoised: Tensor) -> None:
         tell(number * one.sampling.steps + done, denoised)
 
     return lambda number: partial(step, number)
+
+
+def to_image(picture: Image.Image) -> Tensor:
+    """Return a Pillow picture as an IMAGE (1, H, W, 3) in 0 … 1."""
+    return torch.from_numpy(np.asarray(picture.convert("RGB"), np.float32) / 255)[None]
+
+
+def to_bytes(image: Tensor) -> np.ndarray:
+    """Return an IMAGE (B, H, W, 3) as bytes, rounded as ComfyUI saves it."""
+    return (255.0 * image.float().cpu()).clamp(0, 255).to(torch.uint8).numpy()

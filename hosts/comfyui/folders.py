@@ -1,0 +1,111 @@
+"""Folders and files of ComfyUI: where dictionaries, captures, evaluations and tables lie."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import folder_paths
+
+from ...portraits.paths import WEIGHTS
+
+DICTIONARIES = "supsae"
+"""The folder kind of dictionaries: models/supsae, extra_model_paths.yaml, and the pack's own."""
+
+
+def register_folders() -> None:
+    """Make the pack's weights and dictionaries known; what extra_model_paths.yaml said before keeps its place."""
+    for kind in ("diffusion_models", "vae"):
+        folder_paths.add_model_folder_path(kind, str(WEIGHTS / kind))
+    folder_paths.add_model_folder_path(DICTIONARIES, str(Path(folder_paths.models_dir) / DICTIONARIES))
+    folder_paths.add_model_folder_path(DICTIONARIES, str(WEIGHTS / DICTIONARIES))
+    # A kind that add_model_folder_path makes up lists files of every extension.
+    paths, _ = folder_paths.folder_names_and_paths[DICTIONARIES]
+    folder_paths.folder_names_and_paths[DICTIONARIES] = (paths, {".safetensors"})
+
+
+def dictionary_names() -> list[str]:
+    """List the dictionary files, as a loader shows them."""
+    return folder_paths.get_filename_list(DICTIONARIES)
+
+
+def dictionary_file(name: str) -> Path:
+    """Find a dictionary by the name that the loader shows."""
+    found = folder_paths.get_full_path(DICTIONARIES, name)
+    if found is None:
+        known = ", ".join(dictionary_names()) or "none"
+        raise ValueError(f"There is no dictionary {name!r} in models/{DICTIONARIES}. There are: {known}.")
+    return Path(found)
+
+
+def dictionary_folders() -> list[Path]:
+    """List the folders of dictionaries; the first is the one that new files go to, the pack's own is the last."""
+    own, paths = WEIGHTS / DICTIONARIES, [Path(path) for path in folder_paths.get_folder_paths(DICTIONARIES)]
+    return [*(path for path in paths if path != own), own]
+
+
+def free_dictionary_file(stem: str) -> Path:
+    """Name a file that no loader shows yet: one of the pack's own names would hide that."""
+    taken = {name.casefold() for name in dictionary_names()}
+    numbered = (stem if number == 1 else f"{stem}_{number}" for number in itertools.count(1))
+    name = next(one for one in numbered if f"{one}.safetensors".casefold() not in taken)
+    return new_dictionary_file(name, lambda _: False)
+
+
+def new_dictionary_file(name: str, replace: Callable[[Path], bool]) -> Path:
+    """Name the file to write: a file that is there and may not be replaced is kept, and a number is appended."""
+    folder = dictionary_folders()[0]
+    stem = file_name(name.removesuffix(".safetensors"), "the dictionary")
+    file, number = folder / f"{stem}.safetensors", 1
+    while file.exists() and not replace(file):
+        number += 1
+        file = folder / f"{stem}_{number}.safetensors"
+    return file
+
+
+def capture_folder(name: str) -> Path:
+    """Return <output>/supsae/captures/<name>."""
+    return Path(folder_paths.get_output_directory()) / "supsae" / "captures" / file_name(name, "the capture")
+
+
+def free_capture_folder(name: str, is_free: Callable[[Path], bool]) -> Path:
+    """Return the first of <name>, <name>_2, <name>_3 … that is free for a capture, or holds it already."""
+    numbered = (name if number == 1 else f"{name}_{number}" for number in itertools.count(1))
+    return next(folder for folder in map(capture_folder, numbered) if is_free(folder))
+
+
+def bytes_in(folder: Path) -> int:
+    """Return the size of a capture's tensors."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
+def evaluation_folder(name: str) -> Path:
+    """Return <output>/supsae/evaluation-<name>."""
+    return Path(folder_paths.get_output_directory()) / "supsae" / file_name(f"evaluation-{name}", "the evaluation")
+
+
+def input_file(name: str, endings: Sequence[str]) -> Path:
+    """Return a file below ComfyUI's input folder."""
+    folder = Path(folder_paths.get_input_directory()).resolve()
+    file = (folder / name).resolve()
+    if not file.is_relative_to(folder) or file.suffix.lower() not in endings:
+        raise ValueError(f"{name!r} must be a file in ComfyUI's input folder that ends in {', '.join(endings)}.")
+    return file
+
+
+def file_name(name: str, what: str) -> str:
+    """Accept a bare name only: workflows come from strangers and must not write elsewhere."""
+    wanted = name.strip()
+    if not re.fullmatch(r"[^\W_][\w .-]{0,79}", wanted) or wanted.endswith("."):
+        raise ValueError(
+            f"{name!r} cannot name {what}. Use letters, digits, blanks, '-', '_' and '.', starting with a letter or "
+            "a digit, at most 80 of them and no folders."
+        )
+    return wanted
+
+
+def changed(file: Path) -> tuple[float, int] | None:
+    """Return what tells one version of a file from another, None if it is not there."""
+    return (file.stat().st_mtime, file.stat().st_size) if file.is_file() else None

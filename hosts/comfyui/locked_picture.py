@@ -1,0 +1,53 @@
+"""Decode what was sampled under a Lock, with the unedited picture's own pixels where the lock held."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from ...supsae_core.host import Progress
+from ...supsae_core.lock import composite, pixels
+from .locking import Lock
+
+
+class LockedPicture(NamedTuple):
+    """What the node gives out."""
+
+    image: Tensor
+    """(B, H, W, 3), edited in the mask, outside it the reference's pixels"""
+    reference: Tensor
+    """(B, H, W, 3)"""
+    mask: Tensor
+    """(B, H, W)"""
+
+
+def locked_picture(
+    latent: dict[str, Any], vae: Any, lock: Lock, *, reach: int, soft: bool, progress: Progress
+) -> LockedPicture:
+    """Decode both pictures and lay one into the other.
+
+    Args:
+        latent: LATENT of a sampler under the lock.
+        vae: VAE.
+        lock: of that sampler.
+        reach: latent cells around the mask that are taken from the edited picture as well.
+        soft: whether to fade within them.
+        progress: called with (pictures decoded, 2).
+
+    Raises:
+        ValueError: if the latent did not come out of a sampler with this lock.
+    """
+    found = lock.result(latent["samples"])
+    image = decoded(vae, latent["samples"])
+    progress(1, 2)
+    reference = decoded(vae, found.reference.to(latent["samples"])) if found.mask.any() else image
+    progress(2, 2)
+    mask = found.mask.to(image.device)
+    shown = composite(image, reference, mask, reach=reach, soft=soft)
+    return LockedPicture(shown, reference, pixels(mask, *image.shape[1:3]))
+
+
+def decoded(vae: Any, latent: Tensor) -> Tensor:
+    """Decode a latent (B, C, h, w) to pictures (B, H, W, 3)."""
+    return vae.decode(latent)[..., :3]

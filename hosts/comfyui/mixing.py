@@ -1,0 +1,89 @@
+"""Make a mix of edits in a conditioning or a model, and tell the mixer's panel what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.editing import mix
+from ...supsae_core.editing.mix import Mix
+from ...supsae_core.editing.mix_report import Prompt, lost, mix_report
+from ...supsae_core.editing.steer import Where
+from . import conditionings, messages, steering, transformer
+from .applying import announced
+from .conditionings import Conditioning
+from .steering_run import Steering
+
+EVENT = "supsae.mixer"
+"""Sent while sampling, for only then is known what the prompt says: {"node": its id, "output": the panel's JSON}."""
+PANEL = "supsae_mixer"
+"""Key of the panel's JSON among what a run shows."""
+
+TellPanel = Callable[[dict[str, Any]], None]
+"""Called with the panel's JSON."""
+
+
+class Mixed(NamedTuple):
+    """What a mix made."""
+
+    output: Any
+    """CONDITIONING or MODEL"""
+    report: str
+    panel: dict[str, Any]
+
+
+def read_mix(text: str, dictionary: Dictionary, tell: TellPanel) -> Mix:
+    """Read a mix, and refuse what a dictionary does not know.
+
+    Args:
+        text: JSON.
+        dictionary: of the concepts.
+        tell: called with what the dictionary does know, if it is refused, so that it can be mended in the panel.
+
+    Raises:
+        ValueError: if it is no mix, or of other concepts.
+    """
+    wanted = mix.parse(text)
+    try:
+        mix.check(dictionary, wanted)
+    except ValueError as error:
+        tell(panel_of(dictionary, wanted, (), str(error)))
+        raise
+    return wanted
+
+
+def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, wanted: Mix) -> Mixed:
+    """Edit a list and read it again; what nothing changes is passed on as it is."""
+    made = conditionings.edit_places(conditioning, dictionary, mix.edits(wanted))
+    prompts = []
+    for place, changes in zip(made.places, made.changes, strict=True):
+        rows = made.conditioning[place.entry][0][place.row]
+        after = conditionings.said_after(dictionary, rows, place, changes)
+        prompts.append(Prompt(conditionings.title(place) if len(made.places) > 1 else "", place.said, after))
+    panel = panel_of(dictionary, wanted, prompts, made.report)
+    return Mixed(made.conditioning, panel["report"], panel)
+
+
+def mix_model(model: Any, dictionary: Dictionary, wanted: Mix, tell: TellPanel) -> Mixed:
+    """Return a clone of a MODEL that makes the edits, and calls ``tell`` with the panel's JSON when it samples."""
+    transformer.require_sd3(model)
+    edits = mix.edits(wanted)
+
+    def told(prompts: Sequence[Prompt], report: str) -> None:
+        tell(panel_of(dictionary, wanted, prompts, report))
+
+    one, report = Steering(dictionary, edits, Where(), told=(told,)), announced(edits)
+    return Mixed(steering.apply_to_model(model, one), report, panel_of(dictionary, wanted, (), report))
+
+
+def panel_of(dictionary: Dictionary, wanted: Mix, prompts: Sequence[Prompt], report: str) -> dict[str, Any]:
+    """Return the panel's JSON; the report also says what did not hold."""
+    missing = lost(dictionary, wanted, prompts)
+    moved = [f"{name} was to be kept, but reads differently after the edit." for name in missing]
+    return mix_report(dictionary, wanted, prompts, "\n".join([report, *moved]))
+
+
+def panel_teller(node: str) -> TellPanel:
+    """Return what sends the panel of a node to the browser."""
+    return lambda panel: messages.send(EVENT, {"node": node, "output": panel})

@@ -1,0 +1,126 @@
+"""The dictionaries on the shelf: which there are, what one holds, how one that came in or was learnt is kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from ...supsae_core.dictionary.concept_list import concept_list
+from ...supsae_core.dictionary.file import load_dictionary, read_header, save_dictionary
+from ...supsae_core.dictionary.model import Dictionary
+from . import folders, messages
+
+MOST_HEADER = 8 * 1024 * 1024
+"""Bytes of a header that is read: tables of thousands of concepts have one of less than a megabyte."""
+
+_ENDINGS = re.compile(r"(?i)(?:\.safetensors|[._-])+$")
+
+
+class NotOnShelfError(ValueError):
+    """What was asked for is not there."""
+
+
+def described(name: str) -> dict[str, Any]:
+    """Return the concepts of a dictionary that a loader offers; of its file only the header is read.
+
+    Raises:
+        ValueError: as ``offered``, or if it is no dictionary.
+    """
+    file = offered(name)
+    return {"name": name, **concept_list(read_header(file))}
+
+
+def offered(name: str) -> Path:
+    """Find the file of a dictionary that a loader offers.
+
+    Raises:
+        NotOnShelfError: if there is none of the name.
+        ValueError: if it is a link out of the folders, or begins as no dictionary does.
+    """
+    if name not in folders.dictionary_names():
+        known = ", ".join(folders.dictionary_names()) or "none"
+        raise NotOnShelfError(f"There is no dictionary {name!r} in models/supsae. There are: {known}.")
+    file = folders.dictionary_file(name)
+    if not any(file.resolve().is_relative_to(folder.resolve()) for folder in folders.dictionary_folders()):
+        raise ValueError(f"The dictionary {name!r} is a link to another folder. Name that in extra_model_paths.yaml.")
+    require_small_header(file, name)
+    return file
+
+
+def require_small_header(file: Path, name: str) -> None:
+    """Refuse a file whose header says that it is huge, before anything reads it.
+
+    Raises:
+        ValueError: with the file's name.
+    """
+    with file.open("rb") as opened:
+        size = int.from_bytes(opened.read(8), "little")
+    if size > MOST_HEADER:
+        raise ValueError(f"{name!r} is not a SupSAE dictionary: it does not begin as one, with a header of a few MB.")
+
+
+def keep(part: Path, name: str) -> str:
+    """Give a received file its name, if it is a dictionary; return the name that a loader shows.
+
+    Raises:
+        ValueError: saying what is wrong with it.
+    """
+    try:
+        require_small_header(part, name)
+        load_dictionary(part)
+    except ValueError as error:
+        raise ValueError(str(error).replace(part.name, name)) from error
+    while True:
+        file = folders.free_dictionary_file(stem(name))
+        try:
+            file.touch(exist_ok=False)  # two uploads of one name may race
+        except FileExistsError:
+            continue
+        part.replace(file)
+        return file.name
+
+
+def stem(name: str) -> str:
+    """Return what a file is to be called: harmless characters, at most 70, and no ending."""
+    tidy = _ENDINGS.sub("", re.sub(r"[^\w.-]+", "_", name)).lstrip("._-")
+    return _ENDINGS.sub("", tidy[:70]) or "dictionary"
+
+
+class Saved(NamedTuple):
+    """A dictionary that was written."""
+
+    name: str
+    """as a loader shows it"""
+    size: int
+    """bytes"""
+
+
+def save(dictionary: Dictionary, name: str, overwrite: bool) -> Saved:
+    """Write a dictionary to models/supsae; another file of the name is kept, and a number put behind the new one.
+
+    Raises:
+        ValueError: if the name cannot be one.
+    """
+    file = folders.new_dictionary_file(name, lambda there: overwrite or holds(there, dictionary))
+    save_dictionary(dictionary, file)
+    messages.log(f"saved {file}")
+    return Saved(file.name, file.stat().st_size)
+
+
+def holds(file: Path, dictionary: Dictionary) -> bool:
+    """Tell whether a file holds this very dictionary: a capture that is fitted again gives the same one."""
+    try:
+        there = load_dictionary(file)
+    except ValueError:
+        return False
+    same = there.table == dictionary.table and there.provenance == dict(dictionary.provenance)
+    return same and torch.equal(there.codes, dictionary.codes)
+
+
+def concepts_of(dictionary: Dictionary) -> str:
+    """List every concept, spelled as Concept Edit wants it."""
+    table = dictionary.table
+    return "\n".join(", ".join(str(table.concepts[i]) for i in members) for members in table.categories.values())

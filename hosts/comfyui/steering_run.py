@@ -1,0 +1,171 @@
+"""What edits on a MODEL do in one run of the sampler: what each prompt says is read once, and what each entry gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.editing import steer
+from ...supsae_core.editing.apply import added
+from ...supsae_core.editing.edits import AnyEdit, Change, Keep, aim, changes
+from ...supsae_core.editing.mix_report import Prompt
+from ...supsae_core.editing.steer import Moves, Where
+from ...supsae_core.encoders.sites import Site
+from . import conditionings
+
+
+@dataclass(frozen=True, eq=False)
+class Steering:
+    """Edits of one node on a MODEL."""
+
+    dictionary: Dictionary
+    edits: tuple[AnyEdit, ...]
+    where: Where
+    mask: Tensor | None = None
+    """(H, W) in 0 … 1: where in the picture the image stream may change"""
+    told: tuple[Callable[[Sequence[Prompt], str], None], ...] = ()
+    """called once a run with what every positive prompt says before and after, and the report; may be all there is"""
+
+
+class EntryRows(NamedTuple):
+    """What one conditioning entry gets; B rows are repeated to the batch as ComfyUI repeats the entry's own."""
+
+    cond: Tensor | None
+    """(B, L, width)"""
+    pooled: Tensor | None
+    """(B, P)"""
+    streams: Mapping[Site, Tensor]
+    """(noise levels, B, rows, d)"""
+
+
+@dataclass(frozen=True)
+class SteeringGroup:
+    """Edits that act at the same place and time, for every entry they concern."""
+
+    steering: Steering
+    rows: Mapping[Any, EntryRows]
+    """uuid of an entry → what it gets"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One sampling; made when it starts and dropped when it ends."""
+
+    groups: tuple[SteeringGroup, ...]
+    to_sigma: Callable[[float], float]
+    report: str
+    lists: Mapping[Any, str]
+    """uuid of an entry → "positive", "negative" or another list that it stands in"""
+    moved: dict[Any, Tensor] = field(default_factory=dict)
+    """steps that were brought to the model's device or through its embedder once"""
+
+
+def prepare(conds: Mapping[str, list[dict]], steerings: Sequence[Steering], to_sigma: Callable[[float], float]) -> Run:
+    """Find out what every entry gets.
+
+    Args:
+        conds: the guider's: "positive", "negative" and others → entries.
+        steerings: of the MODEL.
+        to_sigma: percentage of sampling → noise level.
+
+    Raises:
+        ValueError: if rows cannot be read, or an edit finds nothing to change anywhere.
+    """
+    groups, lines = [], []
+    for steering in merged(steerings):
+        rows: dict[Any, EntryRows] = {}
+        for negative in (False, True) if steering.where.everywhere else (False,):
+            lists = [entries for name, entries in conds.items() if ("negative" in name) == negative]
+            entries = [entry for some in lists for entry in some or () if entry.get("cross_attn") is not None]
+            lines += _prepare_entries(steering, entries, negative, rows)
+        groups.append(SteeringGroup(steering, rows))
+    lists = {entry["uuid"]: name for name, entries in conds.items() for entry in entries or ()}
+    return Run(tuple(groups), to_sigma, "\n".join(lines), lists)
+
+
+def merged(steerings: Sequence[Steering]) -> list[Steering]:
+    """Join edits of the same dictionary, place, time and mask: together they are one change of support."""
+    found: dict[tuple, Steering] = {}
+    for one in steerings:
+        key = (id(one.dictionary), one.where, id(one.mask))
+        both = found.get(key, one)
+        found[key] = one if both is one else replace(both, edits=both.edits + one.edits, told=both.told + one.told)
+    return list(found.values())
+
+
+def _prepare_entries(
+    steering: Steering, entries: Sequence[dict], negative: bool, rows: dict[Any, EntryRows]
+) -> list[str]:
+    """Add what the entries get to ``rows``; return what to report."""
+    dictionary, lines = steering.dictionary, []
+    pairs = [[entry["cross_attn"], entry] for entry in entries]
+    places = [place for index, pair in enumerate(pairs) for place in conditionings.read(dictionary, pair, index)]
+    if not places and not negative and steering.edits:
+        raise ValueError("The positive conditioning holds no text (Conditioning Zero Out?): there is nothing to edit.")
+    edits = [one for one in steering.edits if not negative or _mentioned(dictionary, one, places)]
+    chosen = conditionings.choose(dictionary, edits, places) if places else []
+    prompts: list[Prompt] = []
+    for index, entry in enumerate(entries):
+        own = [
+            (place, some, changes(dictionary, some, place.said))
+            for place, some in zip(places, chosen, strict=True)
+            if place.entry == index
+        ]
+        lines += [conditionings.line(dictionary, *one, len(places)) for one in own]
+        moves: list[Moves] = []
+        if any(found for _, _, found in own):
+            _require(steering, entry)
+            moves = [steer.moves(dictionary, place.reading, found, steering.where) for place, _, found in own]
+            rows[entry["uuid"]] = _stacked(moves)
+        if steering.told:
+            parts = [(place, found) for place, _, found in own]
+            prompts += _prompts(dictionary, entry["cross_attn"], parts, moves, len(places))
+    if not negative:
+        for tell in steering.told:
+            tell(prompts, "\n".join(lines))
+    return lines
+
+
+def _prompts(
+    dictionary: Dictionary,
+    cond: Tensor,
+    parts: Sequence[tuple[conditionings.Place, Sequence[Change]]],
+    moves: Sequence[Moves],
+    total: int,
+) -> list[Prompt]:
+    """Return what the batch rows of one entry say, as they are and with what moves them."""
+    found = []
+    for index, (place, made) in enumerate(parts):
+        step, rows = moves[index].cond if moves else None, cond[place.row].cpu()
+        after = conditionings.said_after(dictionary, rows if step is None else added(rows, step), place, made)
+        found.append(Prompt(conditionings.title(place) if total > 1 else "", place.said, after))
+    return found
+
+
+def _mentioned(dictionary: Dictionary, edit: AnyEdit, places: Sequence[conditionings.Place]) -> bool:
+    members = set(aim(dictionary.table, edit).members)
+    return isinstance(edit, Keep) or any(members & set(place.said) for place in places)
+
+
+def _require(steering: Steering, entry: Mapping[str, Any]) -> None:
+    if steering.mask is not None and entry.get("area") is not None:
+        raise ValueError(
+            "A mask of the whole picture cannot be laid over a conditioning that has an area of its own. Remove the "
+            "mask from Apply Edits, or the area from the conditioning."
+        )
+
+
+def _stacked(moves: Sequence[Moves]) -> EntryRows:
+    """Join the batch rows of an entry; a row that nothing changes has zeros."""
+    first = moves[0]
+    stack = lambda tensors: None if tensors[0] is None else torch.stack(tensors)  # noqa: E731
+    return EntryRows(
+        stack([one.cond for one in moves]),
+        stack([one.pooled for one in moves]),
+        {site: torch.stack([one.streams[site] for one in moves], 1) for site in first.streams},
+    )

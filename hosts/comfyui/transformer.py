@@ -1,0 +1,81 @@
+"""The diffusion model behind ComfyUI's MODEL: its blocks, and taps on them that compose with other packs' patches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import comfy.model_base
+
+Tap = Callable[[dict[str, Any]], dict[str, Any]]
+"""Before a block: its arguments {img, txt, vec, transformer_options} → the same; behind it: its result {img, txt} → the
+same. ``txt`` is None behind the last block. What came in is never written to."""
+Options = dict[str, Any]
+"""ComfyUI's ``transformer_options`` of one call of the model."""
+
+
+class Taps(NamedTuple):
+    """What listens or speaks at which block, in one call of the model."""
+
+    enter: Mapping[int, Tap]
+    leave: Mapping[int, Tap]
+
+
+def require_sd3(model: Any) -> Any:
+    """Return the diffusion model (MMDiT) behind a MODEL.
+
+    Raises:
+        ValueError: if it is of another family.
+    """
+    if not isinstance(model.model, comfy.model_base.SD3):
+        raise ValueError(
+            f"This model is {type(model.model).__name__}. SupSAE edits the blocks of Stable Diffusion 3 and 3.5 and of "
+            "Portraits; for others connect the conditioning to Apply Edits, where a dictionary fits."
+        )
+    return model.model.diffusion_model
+
+
+def depth(model: Any) -> int:
+    """Return the number of joint blocks of a MODEL of the SD3 family."""
+    return len(require_sd3(model).joint_blocks)
+
+
+def is_changed(model: Any) -> bool:
+    """Return whether something was patched into a MODEL since its loader made it."""
+    wrapped = any(model.wrappers.values())
+    return bool(wrapped or model.patches or model.object_patches or any(model.model_options.values()))
+
+
+def tapped(options: Options, taps: Taps) -> Options:
+    """Return a copy of one call's options with taps around whatever stands on the blocks in this very call.
+
+    Installed from an APPLY_MODEL wrapper, so that it composes with other packs' patches in either node order.
+    """
+    replace = options.get("patches_replace", {})
+    blocks = replace.get("dit", {})
+    mine = {
+        ("double_block", i): _Tapped(blocks.get(("double_block", i)), taps.enter.get(i), taps.leave.get(i))
+        for i in {*taps.enter, *taps.leave}
+    }
+    return {**options, "patches_replace": {**replace, "dit": {**blocks, **mine}}}
+
+
+class _Tapped:
+    """A block with taps; lives for one call of the model."""
+
+    def __init__(self, earlier: Callable[..., dict] | None, enter: Tap | None, leave: Tap | None) -> None:
+        self._earlier, self._enter, self._leave = earlier, enter, leave
+
+    def __call__(self, args: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+        if self._enter:
+            args = self._enter(args)
+        made = self._earlier(args, extra) if self._earlier else extra["original_block"](args)
+        return self._leave(made) if self._leave else made
+
+
+def long_lived() -> AbstractContextManager[Any]:
+    """Return a context for copies made in a block and kept beyond it: ComfyUI from 0.34 on replays allocations."""
+    pause = getattr(sys.modules.get("comfy.model_prefetch"), "pause_malloc_graph", None)
+    return nullcontext() if pause is None else pause()
