@@ -1,6 +1,7 @@
 """What ``ablations.py`` measures without pictures: swaps and their rewrites as the frozen encoders see them.
 
-Letters (science.md): K concepts, S slots, T tokens, d columns, r code width. A cell is one part's rows of one kind.
+Letters (docs/method.md, 1): K concepts, S slots, T tokens, d columns, r code width. A cell is one part's rows of one
+kind.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from ..supsae_core.encoders.placing import layout_of, rows_of
 from ..supsae_core.reading import readout
 
 GAIN_RANGE = (0.8, 1.25)
-"""A calibration outside means that the concept was poorly learnt (science.md, item 8)."""
+"""A calibration outside means that the concept was poorly learnt (docs/method.md, 13)."""
 
 
 def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictionary, dict[str, Any]]:

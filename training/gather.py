@@ -14,6 +14,7 @@ from ..supsae_core.capture.statistics import Statistics, fold_of
 from ..supsae_core.dictionary.model import POOLED
 from ..supsae_core.encoders.layout import TEMPLATE, Layout
 from ..supsae_core.encoders.placing import context_of, layout_of, pooled_spans, rows_of
+from .solvers.solution import Groups
 
 PADS = 16
 """Pads of a prompt that the moment is taken of."""
@@ -58,11 +59,12 @@ def gather(capture: Capture, rows: Iterable[Encoded], name: str) -> dict[str, St
     return found
 
 
-def groups(capture: Capture) -> Tensor:
-    """Return (S,) the group of every slot: its category, or one of its own for a role."""
-    table, roles = capture.plan.table, len(capture.plan.family.roles)
+def groups(capture: Capture) -> Groups:
+    """Return the groups of an encoder's slots: a phrase's is its category, and every role has one of its own."""
+    table = capture.plan.table
     phrases = [table.category_of[phrase.concept] for phrase in table.phrases]
-    return torch.tensor(phrases + [len(table.categories) + role for role in range(roles)])
+    roles = [len(table.categories) + role for role in range(len(capture.plan.family.roles))]
+    return Groups(torch.tensor(phrases + roles), len(phrases))
 
 
 def _collect(plan: Plan, row: Encoded, samples: Samples) -> None:

@@ -21,10 +21,8 @@ from ..supsae_core.editing.steer import step_of
 from ..supsae_core.encoders.streams import IMAGE, groups_of, parse, writer_of
 from ..supsae_core.reading.readout import Reading
 from .calibration import known_reading, paired_rows, shrunk_gain, swapped
-from .solvers.exact import ExactConfig, exact, to_codes
-
-STREAMS = ExactConfig(widths=(8, 16, 32, 64))
-"""There are many parts: a limited code width keeps files small; behind the first block more gains under one percent."""
+from .solvers.solution import Groups, to_codes
+from .solvers.table import Solver
 
 
 class Pair(NamedTuple):
@@ -56,8 +54,16 @@ def finished(capture: Capture) -> Activations | None:
     return found
 
 
-def fit(dictionary: Dictionary, found: Activations, tick: Callable[[], None]) -> tuple[Dictionary, dict[str, Any]]:
+def fit(
+    dictionary: Dictionary, found: Activations, solve: Solver, tick: Callable[[], None]
+) -> tuple[Dictionary, dict[str, Any]]:
     """Add the codes of every recorded stream to a dictionary fitted on the same capture's text.
+
+    Args:
+        dictionary: fitted and calibrated on the text.
+        found: what was recorded.
+        solve: fits one part at one noise level.
+        tick: called when a part is done.
 
     Returns:
         the dictionary, and part → what was measured at every noise level.
@@ -66,7 +72,7 @@ def fit(dictionary: Dictionary, found: Activations, tick: Callable[[], None]) ->
     assert plan.sampling is not None
     pairs, made, report = _pairs(dictionary, found), {}, {}
     for name in plan.sampling.parts(plan.family):
-        solved = [_solve(dictionary, name, one) for one in found.sums(name)]
+        solved = [_solve(dictionary, name, one, solve) for one in found.sums(name)]
         gained = _gains(dictionary, name, [codes for codes, _ in solved], pairs, found)
         made[name] = tuple(replace(codes, gain=one.gain) for (codes, _), one in zip(solved, gained, strict=True))
         report[name] = [_described(*both) for both in zip((one for _, one in solved), gained, strict=True)]
@@ -84,11 +90,11 @@ def described(how: Sampling) -> dict[str, Any]:
     return {"steps": how.steps, "cfg": how.cfg, "width": how.width, "height": how.height}
 
 
-def _solve(dictionary: Dictionary, name: str, statistics: Statistics) -> tuple[Codes, dict[str, float]]:
-    group = groups_of(name, dictionary.table, len(statistics.lengths))
+def _solve(dictionary: Dictionary, name: str, statistics: Statistics, solve: Solver) -> tuple[Codes, dict[str, float]]:
     phrases = 0 if parse(name)[1] in ("mean", "positions") else len(dictionary.table.phrases)
-    solution = exact(statistics, group, phrases, STREAMS)
-    return to_codes(solution, statistics.lengths, group), solution.measured
+    groups = Groups(groups_of(name, dictionary.table, len(statistics.lengths)), phrases)
+    solution = solve(statistics, groups)
+    return to_codes(solution, statistics.lengths, groups), solution.measured
 
 
 class Gained(NamedTuple):

@@ -1,6 +1,7 @@
 """Judge one swap on the text encoders alone: how its rewrite is decoded and read, and how far the edit goes.
 
-Letters (science.md): x a row, x̂ its decode in its true company, Δ the change of an edit, Δ_word that of the rewrite.
+Letters (docs/method.md, 1): x a row, x̂ its decode in its true company, Δ the change of an edit, Δ_word that
+of the rewrite.
 """
 
 from __future__ import annotations

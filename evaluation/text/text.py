@@ -1,6 +1,7 @@
 """What a dictionary is worth to its text encoders, without a picture: fresh prompts, decoded, edited and read.
 
-Letters (science.md): x a row, x̂ its decode in its true company, Δ the change of an edit, Δ_word that of the rewrite.
+Letters (docs/method.md, 1): x a row, x̂ its decode in its true company, Δ the change of an edit, Δ_word that
+of the rewrite.
 """
 
 from __future__ import annotations

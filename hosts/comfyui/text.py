@@ -31,7 +31,7 @@ class ComfyText:
         self._known: dict[str, dict[str, int]] = {}
 
     def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """Each word is tokenised alone; sd35_text: equal to the whole prompt in all tokenizers."""
+        """Each word is tokenised alone; measured equal to the whole prompt in all three tokenizers."""
         found = [self._count(word) for word in words]
         return {name: tuple(one[name] for one in found) for name in self._keys}
 

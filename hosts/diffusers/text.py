@@ -72,7 +72,7 @@ class DiffusersText:
             raise ValueError(f"This pipeline lacks the text encoder {', '.join(missing)}. Load all three.")
 
     def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """Each word is tokenised alone; sd35_text: equal to the whole prompt in all tokenizers."""
+        """Each word is tokenised alone; measured equal to the whole prompt in all three tokenizers."""
         return {
             name: tuple(len(ids) for ids in tokenizer(list(words), add_special_tokens=False).input_ids) if words else ()
             for name, tokenizer in self._tokenizers.items()

@@ -1,7 +1,7 @@
 """Streaming sufficient statistics of slots: what a linear fit, its held-out error and its rank need, nothing more.
 
-Letters (science.md): K concepts, d columns, T tokens, a (K,) company of a row, x (d,) the row. Folds make held-out
-errors exact without a second pass; everything adds, so captures and machines merge by ``+``.
+Letters (docs/method.md, 1): K concepts, d columns, T tokens, a (K,) company of a row, x (d,) the row. Folds make
+held-out errors exact without a second pass; everything adds, so captures and machines merge by ``+``.
 """
 
 from __future__ import annotations
@@ -139,6 +139,11 @@ class Sums:
     def mean_token(self) -> Tensor:
         """(S, T, d)"""
         return self.token / self.count.clamp(min=1)[:, None, None]
+
+    @property
+    def valid(self) -> Tensor:
+        """(S, T) whether a slot has that token"""
+        return torch.arange(self.token.shape[1]) < self.lengths[:, None]
 
     def centred(self) -> tuple[Tensor, Tensor]:
         """Return the gram (S, K, K) and cross (S, K, d) about each slot's own means."""

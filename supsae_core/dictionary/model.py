@@ -1,8 +1,8 @@
 """The dictionary: sparse concept codes and the decoders that turn a prompt's codes into features.
 
-Letters (science.md): K concepts, S slots (phrases, then roles), T tokens, r code width, d columns, a (K,) company.
-A row of slot s, token j in company a decodes as  x̂ = origin + (constant[s, j] + (a − mean_label[s]) effect[s]) decoder,
-with effect[s] = shared[group of s] + own[s].
+Letters (docs/method.md, 1): K concepts, S slots (phrases, then roles), T tokens, r code width, d columns, a (K,)
+company. A row of slot s, token j in company a decodes as
+x̂ = origin + (constant[s, j] + (a − mean_label[s]) effect[s]) decoder, with effect[s] = shared[group of s] + own[s].
 """
 
 from __future__ import annotations

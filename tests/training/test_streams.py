@@ -24,6 +24,7 @@ from supsae.training.calibration import known_reading
 from supsae.training.capture import CaptureConfig
 from supsae.training.recording import SamplingConfig
 from supsae.training.solvers.exact import ExactConfig, exact
+from supsae.training.solvers.solution import Groups
 
 TABLE = captions.table()
 PHRASES = len(TABLE.phrases)
@@ -166,7 +167,7 @@ def test_one_of_the_encoders_that_share_rows_stands_for_them(learnt):
 def test_codes_of_a_width_are_chosen_by_their_held_out_error(capture):
     """Of a wide and a narrow choice the one with the lesser error is taken; both errors are a width's own."""
     (sums, _) = activations.load(capture).sums("txt@1/t5")
-    group = streams.groups_of("txt@1/t5", TABLE, len(sums.lengths))
-    alone = {width: exact(sums, group, PHRASES, ExactConfig(rank=width)).measured["fvu_slot"] for width in (2, 32)}
-    chosen = exact(sums, group, PHRASES, ExactConfig(widths=(2, 32))).measured
+    groups = Groups(streams.groups_of("txt@1/t5", TABLE, len(sums.lengths)), PHRASES)
+    alone = {width: exact(sums, groups, ExactConfig(rank=width)).measured["fvu_slot"] for width in (2, 32)}
+    chosen = exact(sums, groups, ExactConfig(widths=(2, 32))).measured
     assert chosen["rank"] == min(alone, key=alone.get) and chosen["fvu_slot"] == alone[int(chosen["rank"])]
