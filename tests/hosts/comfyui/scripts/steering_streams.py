@@ -30,18 +30,18 @@ def codes(slots, groups, seed):
     return Codes(
         torch.zeros(d),
         torch.randn(r, d),
-        torch.randn(slots, part.constant.shape[1], r),
+        torch.randn(slots, part.slot_codes.shape[1], r),
         torch.randn(groups, K, r),
         torch.zeros(slots, K, r),
         torch.zeros(slots, K),
-        part.lengths[:slots] if slots > 1 else torch.ones(1).long(),
-        part.group[:slots] if slots > 1 else torch.zeros(1).long(),
+        part.slot_tokens[:slots] if slots > 1 else torch.ones(1).long(),
+        part.slot_groups[:slots] if slots > 1 else torch.zeros(1).long(),
         torch.ones(K),
     )
 
 
 part = learnt.parts["t5"]
-slots, groups = len(part.lengths), len(part.shared)
+slots, groups = len(part.slot_tokens), len(part.group_effects)
 deep = replace(
     learnt,
     streams={
