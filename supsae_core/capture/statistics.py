@@ -45,7 +45,15 @@ class Statistics:
 
     @classmethod
     def zeros(cls, slots: int, concepts: int, tokens: int, width: int, *, moment: bool = True) -> Statistics:
-        """Return empty sums; without ``moment``, which only reading concepts out of rows needs, d² less."""
+        """Return empty sums.
+
+        Args:
+            slots: S.
+            concepts: K.
+            tokens: T, of the longest slot.
+            width: d.
+            moment: whether to keep Σ x xᵀ, which only reading concepts out of rows needs; it is d² numbers.
+        """
         square = width if moment else 0
         new = lambda *shape: torch.zeros(shape, dtype=torch.float64)  # noqa: E731
         return cls(
@@ -62,7 +70,14 @@ class Statistics:
         return Statistics(**sums, lengths=torch.maximum(self.lengths, other.lengths))
 
     def add(self, fold: int, slot: int, labels: Tensor, rows: Tensor) -> None:
-        """Add samples of one slot in place: labels (n, K) and rows (n, T_slot, d)."""
+        """Add n samples of one slot in place.
+
+        Args:
+            fold: of the prompts that they are from.
+            slot: its number.
+            labels: (n, K) zeros and ones
+            rows: (n, T of the slot, d)
+        """
         a, x = labels.double(), rows.double()
         tokens = x.shape[1]
         self.count[fold, slot] += len(a)
