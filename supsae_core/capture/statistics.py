@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
+from einops import einsum, rearrange, reduce
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -162,6 +163,9 @@ class Sums:
 
     def centred(self) -> tuple[Tensor, Tensor]:
         """Return the gram (S, K, K) and cross (S, K, d) about each slot's own means."""
-        gram = self.gram - self.count[:, None, None] * self.mean_label[:, :, None] * self.mean_label[:, None, :]
-        centre = self.token.sum(1) / self.lengths.clamp(min=1)[:, None]  # Σ over samples of the mean token
-        return gram, self.cross - self.mean_label[:, :, None] * centre[:, None, :]
+        label, count = self.mean_label, rearrange(self.count, "s -> s 1 1")
+        # Σ (a − ā)(a − ā)ᵀ = Σ a aᵀ − n ā āᵀ, and the same of labels and tokens.
+        gram = self.gram - count * rearrange(label, "s k -> s k 1") * rearrange(label, "s l -> s 1 l")
+        tokens = rearrange(self.lengths.clamp(min=1), "s -> s 1")
+        heard = reduce(self.token, "s t d -> s d", "sum") / tokens  # Σ over samples of the mean token
+        return gram, self.cross - einsum(label, heard, "s k, s d -> s k d")
