@@ -1,4 +1,7 @@
-"""From a capture's rows to the sums a fit needs: the tokens of every phrase and role, with their company."""
+"""From a capture's rows to the sums a fit needs: the tokens of every phrase and role, with their company.
+
+See docs/method.md, 3 and 6.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Fit the streams inside the model: codes at every site and noise level, calibrated on the rewrites of a capture."""
+"""Fit the streams inside the model: codes at every site and noise level, calibrated on the rewrites of a capture.
+
+See docs/method.md, 17.
+"""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Capture:
         return self.plan.entries[shard * SHARD : (shard + 1) * SHARD]
 
     def write(self, shard: int, conds: Sequence[Tensor], pooled: Sequence[Tensor]) -> None:
-        """Write a shard at once: it is there whole or not at all.
+        """Write a shard's rows (L, width) and pooled vectors (P,) at once: it is there whole or not at all.
 
         Raises:
             ValueError: if the encoder returned numbers that half precision cannot hold.
@@ -180,7 +180,7 @@ class Capture:
 
 
 def store(file: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write a file of a capture at once: it is there whole or not at all.
+    """Write a file of a capture, tensors of any shape by name, at once: it is there whole or not at all.
 
     Raises:
         OSError: with a sentence, if the disk is full.

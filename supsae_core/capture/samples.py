@@ -126,7 +126,14 @@ def _text_samples(plan: Plan, wrote: Written, support: Sequence[int]) -> list[Sa
 
 
 def picked(plan: Plan, name: str, rows: Sequence[Encoded], length: int) -> Picked:
-    """Return what a batch's prompts give a part, with ``length`` recorded rows for each of them."""
+    """Return what a batch's prompts give a part.
+
+    Args:
+        plan: of the capture.
+        name: of the part (``encoders/streams.py``).
+        rows: the prompts as their encoders wrote them.
+        length: recorded rows of each prompt.
+    """
     found = [(prompt * length, row, one) for prompt, row in enumerate(rows) for one in samples(plan, name, row)]
     source, target, weight, lengths, total = [], [], [], [], 0
     for first, _, one in found:

@@ -1,8 +1,9 @@
 """Which concepts a conditioning says, and where: read from the rows alone, without the prompt's text.
 
 Every phrase's template slides over the rows. The score of a place is a log-likelihood ratio: these tokens of this
-phrase, spread as the tokens of one slot are, against any tokens, spread as all tokens are. Pads are left out first.
-A second look decodes each phrase in the company that the first look found, which leaves far less spread.
+phrase, spread as the tokens of one slot are, against any tokens, spread as all tokens are. Pads are left out first. A
+second look (docs/method.md, 10) decodes each phrase in the company that the first look found, which leaves far less
+spread.
 """
 
 from __future__ import annotations
@@ -75,6 +76,11 @@ def read(dictionary: Dictionary, cond: Tensor) -> Reading:
 def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
     """Refuse a conditioning of other text encoders: a causal encoder's first row is the same for every prompt.
 
+    Args:
+        dictionary: made with the encoders that are wanted.
+        cond: (L, width)
+        rows: whose rows are whose.
+
     Raises:
         ValueError: naming the encoder and how far its first row is from the dictionary's. Weaker than a fingerprint:
             an encoder without such a row (T5) is judged by its width alone.
@@ -95,6 +101,11 @@ def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
 
 def check_length(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
     """Refuse rows that were padded to another length: pads take part in what a bidirectional encoder says.
+
+    Args:
+        dictionary: made with the length that is wanted.
+        cond: (L, width)
+        rows: whose rows are whose.
 
     Raises:
         ValueError: naming the length found and the one the dictionary was made with, or that the text has no end.
@@ -129,7 +140,15 @@ class Places(NamedTuple):
 def scores(
     dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, known: Sequence[Found] | None = None
 ) -> Places:
-    """Score every phrase at every place; with ``known`` phrases, in the company that they are."""
+    """Score every phrase at every place.
+
+    Args:
+        dictionary: what was learnt.
+        encoder: in whose rows.
+        cond: (L, width)
+        rows: whose rows are whose.
+        known: phrases found before, whose company the second look decodes in; None at the first look.
+    """
     part, own = dictionary.parts[encoder.name], rows.of(encoder)
     text = text_of(dictionary, encoder, cond, rows)
     words, codes = text.words, _codes(part, encoder, cond[text.words])
@@ -219,7 +238,14 @@ class Text(NamedTuple):
 
 
 def text_of(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows) -> Text:
-    """Tell words from starts, ends, pads and the rows of a template."""
+    """Tell words from starts, ends, pads and the rows of a template.
+
+    Args:
+        dictionary: what was learnt.
+        encoder: in whose rows.
+        cond: (L, width)
+        rows: whose rows are whose.
+    """
     part, own, layout = dictionary.parts[encoder.name], rows.of(encoder), encoder.layout
     if not layout.has_pads:  # the rows say by their number where the text ends
         end = own.stop - layout.tail
@@ -273,11 +299,19 @@ def _search(
 def pick(
     dictionary: Dictionary, encoder: Encoder, places: Places, wanted: list[int] | None, threshold: float
 ) -> list[Found]:
-    """Take the best place again and again, never two on one row; only wanted phrases, each once, if given."""
+    """Take the best place again and again, never two on one row.
+
+    Args:
+        dictionary: what was learnt.
+        encoder: whose places these are.
+        places: scores of all phrases.
+        wanted: phrases to find, one entry for each time; None for any.
+        threshold: least score.
+    """
     words, lengths = places.words, dictionary.parts[encoder.name].slot_tokens[: len(places.table)]
     left, legal = None if wanted is None else Counter(wanted), places.table >= threshold
     if left is not None:
-        # A phrase cut by a border of parts is heard without its beginning: there the leading encoder's word is enough.
+        # A phrase cut by the border of two parts is heard without its beginning: the leading encoder's word is enough.
         asked = torch.tensor([phrase in left for phrase in range(len(legal))])
         legal = (legal | _crossing(words, lengths)) & asked[:, None]
     table = torch.where(legal, places.table, -torch.inf)

@@ -141,7 +141,9 @@ def test_swapped_codes_show_in_their_concepts_alone(learnt, metrics):
     red, blue = (learnt.table.index(f"hair: {name}") for name in ("red", "blue"))
     column = exchanged(28, red, blue)
     slot = exchanged(len(made.parts["t5"].slot_codes), made.phrase(red), made.phrase(blue))
-    tokens = with_parts(made, slot_codes=lambda c: c[slot], slot_effects=lambda e: e[slot], mean_context=lambda m: m[slot])
+    tokens = with_parts(
+        made, slot_codes=lambda c: c[slot], slot_effects=lambda e: e[slot], mean_context=lambda m: m[slot]
+    )
     fields = ("group_effects", "slot_effects", "mean_context")
     parts = {
         name: replace(part, **{field: getattr(part, field)[:, column] for field in fields})

@@ -87,7 +87,9 @@ def uncaptured(dictionary, *phrases):
     """The dictionary as if phrases had never been captured by the causal encoder."""
     lengths = dictionary.parts["clip"].slot_tokens.clone()
     lengths[list(phrases)] = 0
-    return replace(dictionary, parts={**dictionary.parts, "clip": replace(dictionary.parts["clip"], slot_tokens=lengths)})
+    return replace(
+        dictionary, parts={**dictionary.parts, "clip": replace(dictionary.parts["clip"], slot_tokens=lengths)}
+    )
 
 
 def test_an_edit_writes_the_first_phrase_that_was_captured(learnt):
