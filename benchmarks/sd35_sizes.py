@@ -75,7 +75,6 @@ def replaced(owner, name: str, value) -> Iterator[None]:
 
 def inside(args: argparse.Namespace) -> None:
     """Measure, in ComfyUI's interpreter."""
-    sys.path.insert(0, str(HOST))
     import sd3_text
     import sd35_shapes
     import torch
@@ -87,9 +86,9 @@ def inside(args: argparse.Namespace) -> None:
     from supsae.supsae_core.encoders.sites import parse
     from supsae.supsae_core.table import concepts
     from supsae.training import capture, fit
-    from supsae.training import recording as recorder
     from supsae.training.capture import CaptureConfig
-    from supsae.training.recording import SamplingConfig
+    from supsae.training.recorder import BatchRecorder
+    from supsae.training.recording import SamplingConfig, plan
 
     torch.manual_seed(0)
     clip = sd3_text.clip()
@@ -130,14 +129,14 @@ def inside(args: argparse.Namespace) -> None:
             clock = Clock(device)
             pictures = recording.ComfyPictures(model, host)
             config = SamplingConfig(parse(sites), args.steps, 4.5, args.pixels, args.pixels, buckets=min(4, args.steps))
-            plan = recorder.plan(table, host, pictures, CaptureConfig(prompts=10, calibration=4), config, host.wording)
-            made = capture.run(host, Path(folder) / sites.replace(", ", "_"), plan)
-            listening = recorder.Recorder(plan, made.pick([0]))
+            planned = plan(table, host, pictures, CaptureConfig(prompts=10, calibration=4), config, host.wording)
+            made = capture.run(host, Path(folder) / sites.replace(", ", "_"), planned)
+            listening = BatchRecorder(planned, made.pick([0]))
             with replaced(recording.transformer, "tapped", tapped(clock, recording.transformer.tapped)):
                 listening.step = clock.timed(listening.step)
                 began = clock.now()
                 rows = [(row.cond, row.pooled) for row in made.pick([0])]
-                pictures.sample(rows, [0], plan.sampling, listening)
+                pictures.sample(rows, [0], planned.sampling, listening)
                 clock.timed(listening.recorded)()
                 whole = clock.now() - began
             return {

@@ -126,7 +126,10 @@ def test_compiled_texts_have_no_message_syntax(language):
 def test_tooltips_have_no_message_syntax_but_the_sites(language):
     """Old frontends (1.42) compile tooltips too, and show none where that fails: it stays with the two about sites."""
     texts = [(path, text) for path, text in leaves(read(language, "nodeDefs.json")) if path[-1] == "tooltip"]
-    assert {path[2] for path, text in texts if COMPILER_SYNTAX.search(text.replace(" %", ""))} == {"record_sites", "where_sites"}
+    assert {path[2] for path, text in texts if COMPILER_SYNTAX.search(text.replace(" %", ""))} == {
+        "record_sites",
+        "where_sites",
+    }
 
 
 # --- both ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,14 @@
+"""A locked picture of Portraits' own size, saved for the other host: `python … PROMPT FILE`."""
+
+import sys
+
+from lock_parts import drawn, locked
+from safetensors.torch import save_file
+
+from supsae.hosts.comfyui import sampling
+from supsae.hosts.comfyui.sampling import SamplerSettings
+
+whole = sampling.noise_of(sampling.empty_latent(128, 128), 3)
+held, made = locked()
+result = held.result(drawn(made, noise=whole, how=SamplerSettings(8, 3.0)))
+save_file({name: tensor.contiguous() for name, tensor in result._asdict().items()}, sys.argv[2])
