@@ -112,7 +112,10 @@ def place(found, kind: str) -> int:
         """(kind) => {
             const node = window.app.graph.add(window.LiteGraph.createNode(kind));
             const where = node.widgets.find((one) => one.name === "where");
-            if (where) where.value = "chosen sites"; // which brings all the inputs that there are
+            if (where) { // which brings all the inputs that there are
+                where.value = "chosen sites";
+                where.callback?.(where.value);
+            }
             return node.id;
         }""",
         kind,
@@ -125,7 +128,7 @@ def test_a_node_is_drawn_translated(page_in, translated):
     drawn = page_in.page.evaluate(
         """(id) => {
             const node = window.app.graph.getNodeById(id);
-            const named = (slots) => Object.fromEntries(slots.map((slot) => [slot.name, slot.localized_name]));
+            const named = (slots) => Object.fromEntries(slots.map((s) => [s.name, s.label ?? s.localized_name]));
             const widgets = Object.fromEntries(node.widgets.map((widget) => [widget.name, widget.label]));
             return { title: node.title, inputs: named(node.inputs), outputs: named(node.outputs), widgets };
         }""",

@@ -236,9 +236,10 @@ def test_a_capture_is_followed_and_its_fit_is_judged(studio, request):
     report = studio.page.locator(".supsae-report").filter(has_text="all 4 concepts")  # the loader has one of its own
     report.wait_for()
     assert report.locator("table").count() >= 3
-    studio.page.get_by_text(re.compile(f"Saved as {name}.safetensors, .* in models/supsae")).wait_for()
+    file = studio.page.locator(".supsae-upload").filter(has_text=f"Saved as {name}.safetensors")
+    file.wait_for()
     with studio.page.expect_download() as saved:
-        studio.page.get_by_role("button", name="Download").click()
+        file.get_by_role("button", name="Download").click()
     assert saved.value.suggested_filename == f"{name}.safetensors"
     report.get_by_text("The whole report as text").focus()
     studio.page.keyboard.press("Enter")
