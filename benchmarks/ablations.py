@@ -31,7 +31,7 @@ from supsae.hosts.diffusers import studio
 from supsae.portraits import captions
 from supsae.supsae_core.capture.captures import Capture, Encoded, Entry
 from supsae.supsae_core.dictionary.model import Dictionary
-from supsae.supsae_core.encoders.slots import ROLES
+from supsae.supsae_core.encoders.layout import ROLES
 from supsae.supsae_core.host import TextHost
 from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.prompts import Mention, Prompt
@@ -71,7 +71,7 @@ class Bench:
     def means(self) -> dict[str, text.Means]:
         """Of the fit to all prompts."""
         parts, sums = self.fit(ALL).default.dictionary.parts, self.fit(ALL).statistics
-        return {name: text.Means(sums[name].total().mean_token.float(), part.origin) for name, part in parts.items()}
+        return {name: text.Means(sums[name].total().mean_token.float(), part.bias) for name, part in parts.items()}
 
     def fit(self, size: int) -> Fit:
         if size not in self.fits:

@@ -1,6 +1,7 @@
 """What ``ablations.py`` measures without pictures: swaps and their rewrites as the frozen encoders see them.
 
-Letters (science.md): K concepts, S slots, T tokens, d columns, r code width. A cell is one part's rows of one kind.
+Letters (docs/method.md, 1): K concepts, S slots, T tokens, d columns, r code width. A cell is one part's rows of one
+kind.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from supsae.supsae_core.dictionary.model import POOLED, Codes, Dictionary
 from supsae.supsae_core.editing import edits
 from supsae.supsae_core.editing.apply import pooled_step, text_step
 from supsae.supsae_core.editing.edits import Edit, Swap
-from supsae.supsae_core.encoders.slots import ROLES, Layout, Roles, Span, company, pooled_spans
+from supsae.supsae_core.encoders.layout import ROLES, Layout, Roles, Span
+from supsae.supsae_core.encoders.placing import pooled_spans
 from supsae.supsae_core.reading import readout
 from supsae.supsae_core.reading.readout import Reading
 from supsae.training.calibration import known_reading, paired_rows, shrunk_gain
@@ -103,7 +105,7 @@ def _kinds(dictionary: Dictionary, one: Layout, other: Layout) -> dict[str, Pair
 
 def cells(dictionary: Dictionary) -> list[tuple[str, str]]:
     """Return (part, kind) of every cell, the pooled vector last."""
-    return [(encoder.name, kind) for encoder in dictionary.format.encoders for kind in KINDS] + [(POOLED, POOLED)]
+    return [(encoder.name, kind) for encoder in dictionary.family.encoders for kind in KINDS] + [(POOLED, POOLED)]
 
 
 # --- edits -----------------------------------------------------------------------------------------------------------
@@ -112,10 +114,10 @@ def cells(dictionary: Dictionary) -> list[tuple[str, str]]:
 def step(variant: Variant, one: Task) -> tuple[Tensor, Tensor]:
     """Return what a variant adds to the rows (L, width) and to the pooled vector (P,); zeros where it refuses."""
     dictionary, reading, total = variant.dictionary, one.reading, len(one.before.cond)
-    rows, pooled = torch.zeros(total, dictionary.format.width), torch.zeros(dictionary.format.pooled)
+    rows, pooled = torch.zeros(total, dictionary.family.width), torch.zeros(dictionary.family.pooled)
     try:
         found = edits.changes(dictionary, one.edits, reading.concepts(dictionary))
-        for encoder in dictionary.format.encoders:
+        for encoder in dictionary.family.encoders:
             part, layout, chunk = dictionary.parts[encoder.name], reading.layouts[encoder.name], variant.reach
             own = text_step(dictionary, part, layout, total, found, chunk=chunk[encoder.name])
             rows[:, encoder.first : encoder.last] += own
@@ -124,7 +126,7 @@ def step(variant: Variant, one: Task) -> tuple[Tensor, Tensor]:
     pooled += pooled_step(dictionary, reading, found)
     for name in variant.pairwise:
         _columns(dictionary, name, rows, pooled)[:] += _pairwise_step(variant, name, one)
-    for encoder in dictionary.format.encoders if variant.dropped else ():
+    for encoder in dictionary.family.encoders if variant.dropped else ():
         at = [row for kind in variant.dropped for row in one.paired[encoder.name][kind][0]]
         laid = laid_out(variant, one.before, one.reading, encoder.name)
         off = torch.zeros(total, encoder.last - encoder.first)
@@ -134,7 +136,7 @@ def step(variant: Variant, one: Task) -> tuple[Tensor, Tensor]:
 
 
 def _columns(dictionary: Dictionary, name: str, rows: Tensor, pooled: Tensor) -> Tensor:
-    encoder = next((one for one in dictionary.format.encoders if one.name == name), None)
+    encoder = next((one for one in dictionary.family.encoders if one.name == name), None)
     return pooled[None] if encoder is None else rows[:, encoder.first : encoder.last]
 
 
@@ -150,7 +152,7 @@ def _pairwise_step(variant: Variant, name: str, one: Task) -> Tensor:
     for concept, other in new.items():
         becomes[concept, other] = 1
     moved = pairwise.labels(old.labels @ becomes) - pairwise.labels(old.labels)
-    group = variant.dictionary.parts[name].group[old.slots]
+    group = variant.dictionary.parts[name].slot_groups[old.slots]
     made = torch.zeros(len(one.before.cond) if name != POOLED else 1, pairwise.effect.shape[2])
     made[old.rows] = torch.einsum("np,npd->nd", moved, pairwise.effect[group])
     return made
@@ -164,7 +166,7 @@ def moved(variant: Variant, tasks: Sequence[Task]) -> Tensor:
 def _moved(variant: Variant, one: Task) -> Tensor:
     rows, pooled = step(variant, one)
     found = []
-    for encoder in variant.dictionary.format.encoders:
+    for encoder in variant.dictionary.family.encoders:
         columns = slice(encoder.first, encoder.last)
         for kind in KINDS:
             here, there = one.paired[encoder.name][kind]
@@ -180,14 +182,14 @@ def _squares(word: Tensor, made: Tensor) -> Tensor:
 def gained(variant: Variant, tasks: Sequence[Task]) -> Variant:
     """Calibrate the edits of a variant on tasks of one swap each, as fitting does."""
     dictionary = variant.dictionary
-    parts = {name: replace(part, gain=torch.ones_like(part.gain)) for name, part in dictionary.parts.items()}
+    parts = {name: replace(part, gain=torch.ones_like(part.gains)) for name, part in dictionary.parts.items()}
     plain = replace(variant, dictionary=replace(dictionary, parts=parts))
     new = torch.tensor([dictionary.table.index(one.edits[0].concept) for one in tasks])
     left, word, made = moved(plain, tasks).unbind(2)
     dot = (word + made - left) / 2
     for name, part in parts.items():
         own = [i for i, (cell, _) in enumerate(cells(dictionary)) if cell == name]
-        sums = [torch.zeros(len(part.gain)).index_add_(0, new, one[:, own].sum(1)) for one in (dot, made)]
+        sums = [torch.zeros(len(part.gains)).index_add_(0, new, one[:, own].sum(1)) for one in (dot, made)]
         parts[name] = replace(part, gain=shrunk_gain(*sums))
     return replace(variant, dictionary=replace(dictionary, parts=parts))
 
@@ -216,9 +218,9 @@ def laid_out(variant: Variant, row: Encoded, reading: Reading, name: str) -> Lai
     concepts = lambda spans: [table.phrases[span.phrase].concept for span in spans]  # noqa: E731
     if name == POOLED:
         said = torch.zeros(1, size)
-        said[0, concepts(pooled_spans(dictionary.format, reading.layouts))] = 1
+        said[0, concepts(pooled_spans(dictionary.family, reading.layouts))] = 1
         return Laid([0], row.pooled[None], torch.zeros(1).long(), torch.zeros(1).long(), said)
-    encoder = next(one for one in dictionary.format.encoders if one.name == name)
+    encoder = next(one for one in dictionary.family.encoders if one.name == name)
     layout = reading.layouts[name]
     labels = company(layout.spans, concepts(layout.spans), size, len(row.cond), variant.reach[name])
     rows, slots, tokens = zip(*_places(layout, len(table.phrases)), strict=True)
@@ -234,13 +236,13 @@ def _places(layout: Layout, phrases: int) -> list[tuple[int, int, int]]:
 def decoded(variant: Variant, name: str, laid: Laid) -> Tensor:
     """Return x̂ (n, d) of rows."""
     part: Codes = variant.dictionary.parts[name]
-    off = laid.labels - part.mean_label[laid.slots]
-    effect = part.shared[part.group[laid.slots]] + part.own[laid.slots]
-    made = part.decode(part.constant[laid.slots, laid.tokens] + torch.einsum("nk,nkr->nr", off, effect))
+    off = laid.labels - part.mean_context[laid.slots]
+    effect = part.group_effects[part.slot_groups[laid.slots]] + part.slot_effects[laid.slots]
+    made = part.decode(part.slot_codes[laid.slots, laid.tokens] + torch.einsum("nk,nkr->nr", off, effect))
     if name in variant.pairwise:
         pairwise = variant.pairwise[name]
         pairs = pairwise.labels(laid.labels) - pairwise.mean_label[laid.slots]
-        made = made + torch.einsum("np,npd->nd", pairs, pairwise.effect[part.group[laid.slots]])
+        made = made + torch.einsum("np,npd->nd", pairs, pairwise.effect[part.slot_groups[laid.slots]])
     return made
 
 
@@ -278,7 +280,7 @@ def located(variant: Variant, tasks: Sequence[Task]) -> Tensor:
 
 def _located(variant: Variant, one: Task) -> tuple[int, int]:
     dictionary = variant.dictionary
-    lead = dictionary.format.encoders[-1].name
+    lead = dictionary.family.encoders[-1].name
     try:
         seen = spans_read(variant, one.after.cond)
     except ValueError:  # too little was learnt to find even the end of the text
@@ -296,8 +298,8 @@ def spans_read(variant: Variant, cond: Tensor) -> list[Span]:
     dictionary = variant.dictionary
     if variant.looks == 2:
         return [Span(one.phrase, one.rows) for one in readout.read(dictionary, cond).found]
-    encoder, rows = dictionary.format.encoders[-1], readout.rows_of(cond, dictionary.format)
-    cut = float(dictionary.parts[encoder.name].threshold[0])
+    encoder, rows = dictionary.family.encoders[-1], readout.rows_of(cond, dictionary.family)
+    cut = float(dictionary.parts[encoder.name].thresholds[0])
     found = readout.pick(dictionary, encoder, readout.scores(dictionary, encoder, cond, rows), None, cut)
     return [Span(one.phrase, one.rows) for one in found]
 

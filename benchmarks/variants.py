@@ -1,6 +1,6 @@
 """The variants that ``ablations.py`` compares: one way each to fit, to read or to edit, one thing from the default.
 
-Letters (science.md): K concepts, S slots, d columns.
+Letters (docs/method.md, 1): K concepts, S slots, d columns.
 """
 
 from __future__ import annotations
@@ -19,22 +19,14 @@ from text_measures import Pairwise, Variant
 from torch import Tensor
 
 from supsae.supsae_core.capture.captures import Capture, Encoded
-from supsae.supsae_core.capture.statistics import FOLDS, Statistics, fold_of
+from supsae.supsae_core.capture.statistics import Statistics, fold_of
 from supsae.supsae_core.dictionary.model import POOLED, Dictionary, Part
-from supsae.supsae_core.encoders.slots import ROLES
+from supsae.supsae_core.encoders.layout import ROLES
 from supsae.training import calibration, capture, fit, gather
-from supsae.training.solvers.exact import (
-    EXACT,
-    NEVER,
-    Effects,
-    ExactConfig,
-    Ridges,
-    Solution,
-    choose,
-    effects,
-    exact,
-    to_codes,
-)
+from supsae.training.solvers.effects import NEVER, Effects, Ridges, effects
+from supsae.training.solvers.exact import EXACT, ExactConfig, choose, exact
+from supsae.training.solvers.held_out import folds_of
+from supsae.training.solvers.solution import Groups, Solution, to_codes
 
 ALL = shared.PROMPTS
 SIZES = (50, 300, ALL)
@@ -49,11 +41,11 @@ class Fit:
     """What is fitted to the first prompts of a capture, and what variants of it are made from."""
 
     def __init__(self, made: Capture, rows: Sequence[Encoded], size: int) -> None:
-        self.capture, self.plan, self.group = made, made.plan, gather.groups(made)
+        self.capture, self.plan, self.groups = made, made.plan, gather.groups(made)
         self.rows = [row for row in rows if row.entry.set == "fit"][:size]
         pairs = [[row for row in rows if row.entry.set == name] for name in ("calibration", "rewrite")]
         self.known = [row for pair in list(zip(*pairs, strict=True))[:THRESHOLDS] for row in pair]
-        self.reach = {one.name: self.plan.format.chunk if one.causal else None for one in self.plan.format.encoders}
+        self.reach = {one.name: self.plan.family.chunk if one.causal else None for one in self.plan.family.encoders}
         bare = self.variant(self.solved)
         self.calibration = [text.task(bare.dictionary, *pair) for pair in zip(*pairs, strict=True)]
         self.default = self.gained(bare)
@@ -64,22 +56,21 @@ class Fit:
 
     @cached_property
     def solved(self) -> dict[str, Solution]:
-        return {name: exact(sums, *self.slots(name)) for name, sums in self.statistics.items()}
+        return {name: exact(sums, self.slots(name)) for name, sums in self.statistics.items()}
 
-    def slots(self, name: str) -> tuple[Tensor, int]:
-        """Return the groups of a part's slots, and how many of the slots are phrases."""
-        return (torch.zeros(1).long(), 0) if name == POOLED else (self.group, len(self.plan.table.phrases))
+    def slots(self, name: str) -> Groups:
+        """Return the groups of a part's slots."""
+        return fit.ALONE if name == POOLED else self.groups
 
-    def part(self, name: str, solution: Solution, group: Tensor | None = None) -> Part:
-        own, phrases = self.slots(name)
-        return fit.make_part(solution, self.statistics[name], own if group is None else group, phrases)
+    def part(self, name: str, solution: Solution, groups: Groups | None = None) -> Part:
+        return fit.make_part(solution, self.statistics[name], groups or self.slots(name))
 
     def variant(self, solutions: Mapping[str, Solution]) -> Variant:
         """Return a dictionary that is not yet calibrated."""
         parts = {name: self.part(name, one) for name, one in solutions.items()}
         supports = [row.entry.prompt.support(self.plan.table) for row in self.rows]
         said = capture.unmentioned(self.plan.table, supports)
-        return Variant(Dictionary(self.plan.table, self.plan.format, parts, said, ((1, 1),), {}, {}), self.reach)
+        return Variant(Dictionary(self.plan.table, self.plan.family, parts, said, ((1, 1),), {}, {}), self.reach)
 
     def gained(self, variant: Variant) -> Variant:
         return text.gained(variant, self.calibration)
@@ -95,33 +86,33 @@ class Fit:
 
 
 def refitted(
-    made: Fit, config: ExactConfig = EXACT, group: Callable[[Fit], Tensor] = lambda made: made.group
+    made: Fit, config: ExactConfig = EXACT, group: Callable[[Fit], Tensor] = lambda made: made.groups.of
 ) -> Variant:
     """Fit the encoders with other options, or with effects shared by other groups of slots."""
 
     def change(name: str, _: Part) -> Part:
-        own, phrases = group(made), len(made.plan.table.phrases)
-        return made.part(name, exact(made.statistics[name], own, phrases, config), own)
+        groups = replace(made.groups, of=group(made))
+        return made.part(name, exact(made.statistics[name], groups, config), groups)
 
     return made.gained(made.changed(change))
 
 
 def slot_by_slot(made: Fit) -> Tensor:
     """A group for every slot."""
-    return torch.arange(len(made.group))
+    return torch.arange(len(made.groups.of))
 
 
 def all_alike(made: Fit) -> Tensor:
     """One group for all phrases, roles apart as before."""
     categories = len(made.plan.table.categories)
-    return (made.group - categories + 1).clamp(min=0)
+    return (made.groups.of - categories + 1).clamp(min=0)
 
 
 def constant(made: Fit) -> Variant:
     """Decode every phrase alike in all company."""
 
     def change(name: str, part: Part) -> Part:
-        own, shared = part.own.clone(), part.shared.clone()
+        own, shared = part.slot_effects.clone(), part.group_effects.clone()
         own[: len(made.plan.table.phrases)] = 0
         shared[: len(made.plan.table.categories)] = 0
         return replace(part, own=own, shared=shared)
@@ -133,7 +124,7 @@ def still(made: Fit, *roles: str) -> Variant:
     """Leave the rows of roles as they are."""
 
     def change(name: str, part: Part) -> Part:
-        shared = part.shared.clone()
+        shared = part.group_effects.clone()
         for role in roles:
             shared[len(made.plan.table.categories) + ROLES.index(role)] = 0
         return replace(part, shared=shared)
@@ -145,7 +136,7 @@ def ridged(made: Fit, factor: float) -> Variant:
     """Solve with every chosen ridge times a factor, codes in the default's decoder."""
     solutions = {}
     for name, solution in made.solved.items():
-        fitted = _fitted(made.statistics[name], made.slots(name)[0], EXACT, factor)
+        fitted = _fitted(made.statistics[name], made.slots(name), EXACT, factor)
         shared, own = ((one @ solution.decoder.double().T).float() for one in (fitted.shared, fitted.own))
         solutions[name] = solution._replace(shared=shared, own=own)
     return made.gained(made.variant(solutions))
@@ -156,23 +147,24 @@ def phrases_apart(made: Fit) -> Variant:
     phrases, categories = len(made.plan.table.phrases), len(made.plan.table.categories)
 
     def change(name: str, part: Part) -> Part:
-        sums, group, solution = made.statistics[name], made.group[:phrases], made.solved[name]
+        sums, solution = made.statistics[name], made.solved[name]
+        groups = Groups(made.groups.of[:phrases], phrases)
         some = {one: getattr(sums, one)[:, :phrases] for one in ("count", "label", "gram", "token", "cross", "square")}
-        fitted = _fitted(replace(sums, **some, lengths=sums.lengths[:phrases]), group, FINE)
+        fitted = _fitted(replace(sums, **some, lengths=sums.lengths[:phrases]), groups, FINE)
         shared, own = ((one @ solution.decoder.double().T).float() for one in (fitted.shared, fitted.own))
         solution = solution._replace(
-            shared=torch.cat([shared, solution.shared[categories:]]), own=torch.cat([own, solution.own[phrases:]])
+            shared=torch.cat([shared, solution.group_effects[categories:]]),
+            own=torch.cat([own, solution.slot_effects[phrases:]]),
         )
         return made.part(name, solution)
 
     return made.gained(made.changed(change))
 
 
-def _fitted(sums: Statistics, group: Tensor, config: ExactConfig, factor: float = 1.0) -> Effects:
+def _fitted(sums: Statistics, groups: Groups, config: ExactConfig, factor: float = 1.0) -> Effects:
     """Fit effects with ridges chosen by their held-out error, times a factor."""
-    folds = [(sums.total(without=one), sums.fold(one)) for one in range(FOLDS)]
-    chosen = choose(folds, group, config)
-    return effects(sums.total(), group, Ridges(*(torch.where(x < NEVER, x * factor, x) for x in chosen)))
+    chosen = choose(folds_of(sums), groups, config)
+    return effects(sums.total(), groups.of, Ridges(*(torch.where(x < NEVER, x * factor, x) for x in chosen)))
 
 
 def accompanied(made: Fit, encoder: str, rows: int | None) -> Variant:
@@ -187,11 +179,11 @@ def accompanied(made: Fit, encoder: str, rows: int | None) -> Variant:
         for span in reading.layouts[encoder].spans:
             some = slice(first, first := first + len(span.rows))
             sums.add(fold, span.phrase, laid.labels[some][:1], laid.x[some][None])
-        for slot in range(phrases, len(made.group)):
+        for slot in range(phrases, len(made.groups.of)):
             some = laid.slots == slot
             if bool(some.any()):
                 sums.add(fold, slot, laid.labels[some], laid.x[some][:, None])
-    codes = to_codes(exact(sums, made.group, phrases), sums.lengths, made.group)
+    codes = to_codes(exact(sums, made.groups), sums.lengths, made.groups)
     parts = {**variant.dictionary.parts, encoder: replace(variant.dictionary.parts[encoder], **vars(codes))}
     return made.gained(replace(variant, dictionary=replace(variant.dictionary, parts=parts)))
 
@@ -205,7 +197,7 @@ def pairwise(made: Fit) -> Variant:
 
 
 def _pairs_of(made: Fit, name: str, members: Tensor) -> Pairwise:
-    group, _ = made.slots(name)
+    groups = made.slots(name)
     left: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
     for row in made.rows:
         laid = text.laid_out(made.default, row, calibration.known_reading(made.default.dictionary, row), name)
@@ -213,11 +205,11 @@ def _pairs_of(made: Fit, name: str, members: Tensor) -> Pairwise:
         for slot in laid.slots.unique().tolist():
             some = laid.slots == slot
             left[fold_of(row.entry.prompt.text), slot].append((laid.labels[some], off[some]))
-    sums = Statistics.zeros(len(group), len(members), 1, off.shape[1], moment=False)
+    sums = Statistics.zeros(len(groups.of), len(members), 1, off.shape[1], moment=False)
     for (fold, slot), some in left.items():
         labels, off = (torch.cat(one) for one in zip(*some, strict=True))
         sums.add(fold, slot, text.paired_labels(labels, members), off[:, None])
-    return Pairwise(members, _fitted(sums, group, ONLY_PAIRS).shared.float(), sums.total().mean_label.float())
+    return Pairwise(members, _fitted(sums, groups, ONLY_PAIRS).shared.float(), sums.total().mean_label.float())
 
 
 def dropped(made: Fit, *kinds: str) -> Variant:
@@ -284,7 +276,7 @@ FAMILIES: dict[str, Family] = {
         (300, ALL),
         {
             "causal: all instead of before": lambda made: accompanied(made, "clip", None),
-            "bidirectional: before instead of all": lambda made: accompanied(made, "t5", 2 * made.plan.format.chunk),
+            "bidirectional: before instead of all": lambda made: accompanied(made, "t5", 2 * made.plan.family.chunk),
         },
     ),
     "width": Family(

@@ -34,6 +34,8 @@ from ..training import capture as capturing
 from ..training import fit as fitting
 from ..training.capture import CaptureConfig
 from ..training.picture_size import picture_size
+from ..training.solvers.options import parse_options
+from ..training.solvers.table import chosen
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 SPELLING = re.compile(r"\s*(\w+)\s+(.+?)\s*(?:@\s*(\S+)\s*)?", re.DOTALL)
@@ -128,12 +130,11 @@ def merge(args: argparse.Namespace) -> None:
 
 def fit(args: argparse.Namespace) -> None:
     """Fit a dictionary, print its report, and write the file and its cosine matrix."""
-    if args.solver not in fitting.SOLVERS:
-        raise ValueError(f"There is no solver {args.solver!r}. Solvers are: {', '.join(fitting.SOLVERS)}.")
+    options = parse_options(chosen(args.solver).options, args.options)
     out = args.out if args.out.suffix else args.out.with_suffix(".safetensors")
     found = captures.load(args.capture)
     with tqdm(total=1, desc="fit", unit="step") as bar:
-        made = fitting.SOLVERS[args.solver](found, progress=_onto(bar))
+        made = fitting.fit(found, args.solver, options, progress=_onto(bar))
     if args.slider:
         made = _with_slider(made, found)
     save_dictionary(made, out)

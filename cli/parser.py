@@ -15,6 +15,18 @@ class Command(NamedTuple):
     help: str
     example: str
     arguments: Callable[[argparse.ArgumentParser], None]
+    more: Callable[[], str] | None = None
+    """makes a last part of its help that takes heavy imports"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose help may end in text that is made only when help is asked for."""
+
+    more: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        """Return the help."""
+        return super().format_help() + (self.more() if self.more else "")
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:
@@ -82,14 +94,26 @@ def _merge(parser: argparse.ArgumentParser) -> None:
 def _fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("capture", type=Path, metavar="CAPTURE", help="folder made by 'supsae capture'")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the dictionary, a .safetensors file")
+    parser.add_argument("--solver", default="exact", metavar="NAME", help="one of those below (default: exact)")
     parser.add_argument(
-        "--solver", default="exact", metavar="NAME",
-        help="default: exact",
+        "--option", action="append", default=[], metavar="NAME=VALUE", dest="options",
+        help="of the solver, such as rank=64; give --option several times for several",
     )  # fmt: skip
     parser.add_argument(
         "--slider", action="store_true",
         help="draw Portraits pictures over strengths (2 minutes) and scale the slider so that they change evenly",
     )  # fmt: skip
+
+
+def _solvers() -> str:
+    """Return every solver with its options and their defaults."""
+    from ..training.solvers.options import option_lines
+    from ..training.solvers.table import SOLVERS
+
+    lines = ["", "solvers and their options:"]
+    for name, solver in SOLVERS.items():
+        lines += [f"  {name:8}{solver.about}", *(f"    {line}" for line in option_lines(solver.options))]
+    return "\n".join([*lines, ""])
 
 
 def _edit(parser: argparse.ArgumentParser) -> None:
@@ -171,8 +195,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "fit": Command(
         "fit a dictionary on a capture; writes the file and a picture of its cosine matrix beside it",
-        "supsae fit captures/portraits --out portraits.safetensors",
+        "supsae fit captures/portraits --out portraits.safetensors --option rank=64",
         _fit,
+        _solvers,
     ),
     "edit": Command(
         "draw a portrait before and after an edit of its conditioning, side by side",
@@ -197,7 +222,7 @@ COMMANDS: dict[str, Command] = {
 
 def parser() -> argparse.ArgumentParser:
     """Build the parser; it imports nothing heavy, so help comes at once."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog="supsae",
         description="Learn a dictionary of named concepts from a text encoder, and edit pictures by changing what "
         "their conditioning says.",
@@ -209,6 +234,7 @@ def parser() -> argparse.ArgumentParser:
             name, help=command.help, description=f"{command.help[0].upper()}{command.help[1:]}.",
             epilog=f"example:\n  {command.example}", formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
+        sub.more = command.more
         command.arguments(sub)
     return made
 

@@ -21,9 +21,9 @@ def check_encoder(learnt: Dictionary, host: TextHost) -> None:
     Raises:
         ValueError: if format or fingerprint do not fit.
     """
-    if learnt.format != host.format:
+    if learnt.family != host.family:
         raise ValueError(
-            f"This dictionary is for the format {learnt.format.name!r}, not for {host.format.name!r}. Use it with the "
+            f"This dictionary is for the format {learnt.family.name!r}, not for {host.family.name!r}. Use it with the "
             "model and the program that it was captured in, or capture and fit anew here."
         )
     off = distance(text_fingerprint(host), learnt.provenance.get("fingerprint", {}))
@@ -50,7 +50,7 @@ def describe_capture(found: captures.Capture) -> str:
         [
             f"Capture {found.folder}, {captures.size(plan) / 1e6:.1f} MB: {state}",
             f"prompts: {sets}; seed {plan.seed}; {held_out}",
-            f"format {plan.format.name!r}; {len(plan.table)} concepts: {sizes}",
+            f"format {plan.family.name!r}; {len(plan.table)} concepts: {sizes}",
             *recorded,
             "the first prompts:",
             *examples,
@@ -78,7 +78,7 @@ def read_prompt(learnt: Dictionary, text: str) -> str:
     if not reading.found:
         return "The conditioning says none of the dictionary's concepts."
     lines = [("concept", "words in the prompt", "score", "rows")]
-    first = reading.rows.causal
+    first = reading.rows.of(learnt.family.encoders[-1]).start
     for found in reading.found:
         rows = f"{found.rows[0]}-{found.rows[-1]}"
         words = _words(encoders.tokenizer, text, [row - first for row in found.rows])

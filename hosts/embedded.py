@@ -1,4 +1,4 @@
-"""What a host must offer for capture, and the Portraits encoders as one; hosts/comfyui/text has ComfyUI's."""
+"""The embedded Portraits encoders as a text host."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import torch
 from torch import Tensor
 
 from ..portraits.text import TextEncoders, load_encoders
-from ..supsae_core.encoders.slots import FORMATS
+from ..supsae_core.encoders.families import FAMILIES
 
 
 class PortraitsText:
     """The embedded encoders."""
 
-    format = FORMATS["portraits"]
+    family = FAMILIES["portraits"]
 
     def __init__(self, encoders: TextEncoders | None = None) -> None:
         self._encoders = encoders or load_encoders()
 
     def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
         found = tuple(len(self._encoders.tokenizer.ids(word)) for word in words)
-        return {encoder.name: found for encoder in self.format.encoders}
+        return {encoder.name: found for encoder in self.family.encoders}
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:
@@ -35,5 +35,7 @@ class PortraitsText:
 
 
 def _uneven(host: PortraitsText, texts: Sequence[str]) -> bool:
-    longest = max((sum(host.counts(text.split())["t5"]) for text in texts), default=0)
-    return longest > host.format.chunk - 2
+    """Tell whether some text has more rows than the empty one."""
+    counts = [{name: sum(some) for name, some in host.counts(text.split()).items()} for text in texts]
+    empty = host.family.length({encoder.name: 0 for encoder in host.family.encoders})
+    return any(host.family.length(one) > empty for one in counts)

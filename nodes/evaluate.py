@@ -123,7 +123,7 @@ def evaluate(dictionary: Dictionary, clip: Any, model: Any, vae: Any, config: Ev
     host = ComfyText(clip)
     check_encoder(dictionary, host)
     out = folders.evaluation_folder(f"{content_hash(dictionary)[:16]}-{config.size}-{config.seed}")
-    if host.format.name != "portraits":
+    if host.family.name != "portraits":
         return on_text(dictionary, host, out, config, ELSEWHERE)
     if model is None and vae is None:
         return on_text(dictionary, host, out, config, UNCONNECTED)

@@ -70,11 +70,11 @@ async def _receive(field: BodyPartReader, part: Path, name: str) -> None:
         raise ValueError(f"{name!r} is no dictionary: those end in .safetensors.")
     size = 0
     with part.open("xb") as file:
-        while chunk := await field.read_chunk(1024 * 1024):
-            size += len(chunk)
+        while piece := await field.read_chunk(1024 * 1024):
+            size += len(piece)
             if size > MOST:
                 raise ValueError(f"{name!r} is larger than {MOST // 2**20} MB. Copy it to models/supsae yourself.")
-            file.write(chunk)
+            file.write(piece)
 
 
 # --- tables --------------------------------------------------------------------------------------------------------

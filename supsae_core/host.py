@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from .capture.sampling import Sampling
+from .encoders.base import Family
 from .encoders.fingerprints import project
 from .encoders.sites import Site
-from .encoders.slots import TextFormat
 
 PROBES = ("a portrait of a person", "red and blue", "snow, forest, smiling")
 """Fixed prompts whose encoding tells one encoder from another."""
@@ -29,16 +29,20 @@ class TextHost(Protocol):
     """A set of text encoders behind one conditioning."""
 
     @property
-    def format(self) -> TextFormat:
-        """The layout of its conditioning."""
+    def family(self) -> Family:
+        """How its text lies in its conditioning."""
         ...
 
     def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """Return, per encoder, how many tokens spell each whitespace word, its punctuation included."""
+        """Return, per encoder, how many tokens spell each whitespace word, its punctuation included.
+
+        Words stand in the order of one text. Where a tokenizer glues them to their neighbours, they are counted in that
+        text, not one by one (``words.counts_in_text``).
+        """
         ...
 
     def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:
-        """Return conditionings (L, width) and pooled vectors (P,), float32 on the CPU."""
+        """Return conditionings (L, width) and pooled vectors (P,), float32 on the CPU; P is 0 where there are none."""
         ...
 
 
@@ -127,4 +131,5 @@ def text_fingerprint(host: TextHost) -> dict[str, tuple[float, ...]]:
     """Return 64 numbers per site that tell this encoder from another: fixed random projections of the probes' rows."""
     conds, pooled = host.encode(PROBES)
     rows = torch.stack([cond.float().mean(0) for cond in conds]).flatten()
-    return {"cond": project(rows), "pooled": project(torch.stack(pooled).float().flatten())}
+    found = {"cond": project(rows)}
+    return found | {"pooled": project(torch.stack(pooled).float().flatten())} if host.family.pooled else found

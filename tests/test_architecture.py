@@ -27,9 +27,9 @@ class Room(NamedTuple):
     libraries: set[str]  # third-party; the standard library is free
 
 
-CORE = {"supsae_core"} | {
-    f"supsae_core/{room}" for room in ("table", "encoders", "capture", "dictionary", "reading", "editing")
-}
+TEXT = ("/table", "/encoders", "/encoders/families")
+INSIDE = ("table", "encoders", "encoders/families", "capture", "dictionary", "reading", "editing")
+CORE = {"supsae_core", *(f"supsae_core/{room}" for room in INSIDE)}
 HOSTS = {"hosts", "hosts/comfyui", "hosts/diffusers"}
 
 # A folder that is absent here may not hold modules. "" is the root's own __init__.py and __main__.py. What lies in the
@@ -39,8 +39,9 @@ ROOMS = {
     "supsae_core": Room(set(), NUMERIC),
     "supsae_core/table": Room({"supsae_core"}, NUMERIC),
     "supsae_core/encoders": Room({"supsae_core", "supsae_core/table"}, NUMERIC),
-    "supsae_core/capture": Room({"supsae_core", "supsae_core/table", "supsae_core/encoders"}, NUMERIC),
-    "supsae_core/dictionary": Room({"supsae_core", "supsae_core/table", "supsae_core/encoders"}, NUMERIC),
+    "supsae_core/encoders/families": Room({"supsae_core", "supsae_core/encoders"}, NUMERIC),
+    "supsae_core/capture": Room({f"supsae_core{room}" for room in ("", *TEXT)}, NUMERIC),
+    "supsae_core/dictionary": Room({f"supsae_core{room}" for room in ("", *TEXT)}, NUMERIC),
     "supsae_core/reading": Room(CORE - {"supsae_core/capture", "supsae_core/editing"}, NUMERIC),
     "supsae_core/editing": Room(CORE - {"supsae_core/capture"}, NUMERIC),
     "drawing": Room(CORE, NUMERIC | PICTURES),
@@ -215,6 +216,11 @@ PLANTED = {
         "import supsae_core/dictionary",
     ),
     "dictionary looks aside": ("supsae_core/dictionary/a.py", "from ..capture import x", "import supsae_core/capture"),
+    "encoders know no family": (
+        "supsae_core/encoders/a.py",
+        "from .families import x",
+        "import supsae_core/encoders/fam",
+    ),
     "reading looks up": ("supsae_core/reading/a.py", "from ..editing.a import x", "import supsae_core/editing"),
     "core looks at hosts": ("supsae_core/editing/a.py", "from ..host import TextHost", "which stands above it"),
     "through the root": ("supsae_core/a.py", "from .. import portraits", "supsae_core may not import portraits"),
@@ -270,7 +276,7 @@ ALLOWED = {
     "ground of the core": ("supsae_core/reading/a.py", "from ..lock import x\nfrom .. import version"),
     "downwards": ("nodes/a.py", "from ..supsae_core.editing import x\nfrom ..training.fit import y"),
     "hosts from above": ("evaluation/text/a.py", "from ...supsae_core.host import TextHost"),
-    "host protocols": ("supsae_core/host.py", "from .encoders.slots import TextFormat"),
+    "host protocols": ("supsae_core/host.py", "from .encoders.slots import Family"),
     "core's libraries": ("supsae_core/a.py", "import json\nimport torch.nn.functional as F\nimport yaml"),
     "method named eval": ("training/a.py", "model.eval()\nmodel.load(1)"),
     "the doors": ("hosts/diffusers/a.py", "def f():\n    from diffusers import StableDiffusion3Pipeline"),

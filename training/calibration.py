@@ -1,4 +1,7 @@
-"""Calibrate a dictionary on prompts and their rewrites: thresholds to read with, gains to edit with."""
+"""Calibrate a dictionary on prompts and their rewrites: thresholds to read with, gains to edit with.
+
+See docs/method.md, 10 and 13.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,12 @@ from ..supsae_core.capture.captures import Encoded
 from ..supsae_core.dictionary.model import POOLED, Dictionary
 from ..supsae_core.editing.apply import apply
 from ..supsae_core.editing.edits import Swap
-from ..supsae_core.encoders.slots import Layout, layout_of, rows_of
+from ..supsae_core.encoders.layout import Layout
+from ..supsae_core.encoders.placing import layout_of, rows_of
 from ..supsae_core.reading import readout
 
 GAIN_RANGE = (0.8, 1.25)
-"""A calibration outside means that the concept was poorly learnt (science.md, item 8)."""
+"""A calibration outside means that the concept was poorly learnt (docs/method.md, 13)."""
 
 
 def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictionary, dict[str, Any]]:
@@ -28,7 +32,7 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
     located = locate_accuracy(dictionary, rewrites)  # not the prompts that the thresholds were chosen on
     pairs = list(zip(known, rewrites, strict=True))
     gains, spread = _gains(dictionary, pairs)
-    parts = {name: replace(part, gain=gains[name]) for name, part in dictionary.parts.items()}
+    parts = {name: replace(part, gains=gains[name]) for name, part in dictionary.parts.items()}
     low, high = GAIN_RANGE
     overall = torch.stack(list(gains.values())).mean(0)
     poorly = [str(dictionary.table.concepts[i]) for i, g in enumerate(overall.tolist()) if not low <= g <= high]
@@ -42,9 +46,9 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
 
 def known_reading(dictionary: Dictionary, row: Encoded) -> readout.Reading:
     """Return the layout of a captured prompt as if it had been read without a fault."""
-    rows = rows_of(row.cond, dictionary.format)
-    layouts = layout_of(dictionary.format, dictionary.table, row.entry.prompt, row.entry.counts, rows)
-    lead = dictionary.format.encoders[-1].name
+    rows = rows_of(row.cond, dictionary.family)
+    layouts = layout_of(dictionary.family, dictionary.table, row.entry.prompt, row.entry.counts, rows)
+    lead = dictionary.family.encoders[-1].name
     found = tuple(readout.Found(span.phrase, span.rows, 1.0) for span in layouts[lead].spans)
     return readout.Reading(layouts, found, rows)
 
@@ -84,7 +88,7 @@ def _with_thresholds(dictionary: Dictionary, rows: Sequence[Encoded]) -> Diction
     """Put both thresholds of every encoder where true places and the best false ones part with the fewest errors."""
     parts = dict(dictionary.parts)
     truths = [known_reading(dictionary, row) for row in rows]
-    for encoder in dictionary.format.encoders:
+    for encoder in dictionary.family.encoders:
         cuts = torch.zeros(2)
         for look in range(2):
             true, false = [], []
@@ -97,7 +101,7 @@ def _with_thresholds(dictionary: Dictionary, rows: Sequence[Encoded]) -> Diction
                 true += some[0]
                 false += some[1]
             cuts[look] = best_threshold(true, false)
-        parts[encoder.name] = replace(parts[encoder.name], threshold=cuts)
+        parts[encoder.name] = replace(parts[encoder.name], thresholds=cuts)
     return replace(dictionary, parts=parts)
 
 
@@ -143,7 +147,10 @@ def _gains(
 
 
 def shrunk_gain(dot: Tensor, norm: Tensor) -> Tensor:
-    """Return the gains (K,) of sums over swaps of ⟨Δ, Δ_word⟩ and ‖Δ‖² (K,), drawn towards their mean."""
+    """Return the gains (K,) of sums over swaps of ⟨Δ, Δ_word⟩ (K,) and ‖Δ‖² (K,), drawn towards their mean.
+
+    They are drawn by the weight of one typical swap (docs/method.md, 13).
+    """
     mean = dot.sum() / norm.sum().clamp(min=1e-12)
     typical = norm[norm > 0].mean() if bool((norm > 0).any()) else norm.new_tensor(1.0)
     return (dot + mean * typical) / (norm + typical)  # one typical swap's weight of prior
@@ -158,20 +165,28 @@ def swapped(dictionary: Dictionary, before: Encoded, after: Encoded) -> int:
 def moves(
     dictionary: Dictionary, before: Encoded, after: Encoded, new: int
 ) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
-    """Return, per part, the change that a swap makes and its rewrite's, on rows that stand for one another.
+    """Return, per part, the change (rows, d) that a swap makes and its rewrite's, on rows that stand for one another.
+
+    Args:
+        dictionary: thresholds set, gains not.
+        before: a calibration prompt, encoded.
+        after: its rewrite, encoded.
+        new: concept that the rewrite says.
 
     Raises:
         ValueError: if the concept was never captured, or the prompt leaves no room for a longer phrase.
     """
     reading, target = known_reading(dictionary, before), known_reading(dictionary, after)
     made = apply(dictionary, before.cond, before.pooled, [Swap(str(dictionary.table.concepts[new]))], reading)
-    assert made.pooled is not None
-    moved: dict[str, Tensor] = {POOLED: made.pooled - before.pooled}
-    word: dict[str, Tensor] = {POOLED: after.pooled - before.pooled}
-    for encoder in dictionary.format.encoders:
+    moved, word = dict[str, Tensor](), dict[str, Tensor]()
+    if POOLED in dictionary.parts:
+        assert made.pooled is not None
+        moved[POOLED], word[POOLED] = made.pooled - before.pooled, after.pooled - before.pooled
+    edited = made.cond[[row for row in range(len(made.cond)) if row not in made.inserted]]
+    for encoder in dictionary.family.encoders:
         here, there = paired_rows(reading.layouts[encoder.name], target.layouts[encoder.name])
         columns = slice(encoder.first, encoder.last)
-        moved[encoder.name] = made.cond[here, columns] - before.cond[here, columns]
+        moved[encoder.name] = edited[here, columns] - before.cond[here, columns]
         word[encoder.name] = after.cond[there, columns] - before.cond[here, columns]
     return moved, word
 

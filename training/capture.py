@@ -53,7 +53,12 @@ def plan(
 ) -> Plan:
     """Draw every prompt of a capture; the same arguments give the same plan.
 
-    Pairs to hold out may be given; otherwise the configured share of them is drawn.
+    Args:
+        table: of concepts.
+        host: counts tokens and knows how long a prompt may be.
+        config: how many prompts, and of what kind.
+        wording: how prompts are worded.
+        held_out: pairs of concepts never to write together; otherwise the configured share of them is drawn.
 
     Raises:
         ValueError: if the host would cut a prompt off.
@@ -77,7 +82,7 @@ def plan(
 
         entries += _with_room(host, to_calibrate, wording, used)
     pairs = sorted((min(pair), max(pair)) for pair in held_out)
-    return Plan(table, host.format, tuple(entries), tuple(pairs), text_fingerprint(host), config.seed)
+    return Plan(table, host.family, tuple(entries), tuple(pairs), text_fingerprint(host), config.seed)
 
 
 def _with_room(
@@ -107,7 +112,7 @@ def _fits(host: TextHost, entry: Entry) -> bool:
 
 
 def _require_room(host: TextHost, entry: Entry) -> None:
-    host.format.require_room({encoder: sum(some) for encoder, some in entry.counts.items()}, entry.prompt.text)
+    host.family.require_room({encoder: sum(some) for encoder, some in entry.counts.items()}, entry.prompt.text)
 
 
 def calibration_pair(
@@ -118,7 +123,16 @@ def calibration_pair(
     mention: float,
     held_out: frozenset[prompts.Pair],
 ) -> tuple[Prompt, Prompt]:
-    """Draw a prompt that says another value of ``new``'s category, and its rewrite; no held-out pair on either side."""
+    """Draw a prompt that says another value of a concept's category, and its rewrite.
+
+    Args:
+        table: of concepts.
+        rng: of every choice.
+        new: concept that the rewrite says.
+        wording: how prompts are worded.
+        mention: chance that another category is mentioned.
+        held_out: pairs of concepts that neither may say.
+    """
     members = [one for one in table.categories[table.concepts[new].category] if one != new]
     old = int(rng.choice(members))
     others = (frozenset((other, old)) for other in range(len(table)) if frozenset((other, new)) in held_out)
@@ -130,7 +144,15 @@ def calibration_pair(
 def run(
     host: TextHost, folder: str | Path, to_do: Plan, *, progress: Progress | None = None, batch: int = 32
 ) -> Capture:
-    """Encode what is missing of a planned capture."""
+    """Encode what is missing of a planned capture.
+
+    Args:
+        host: its text encoders.
+        folder: of the capture, new or begun.
+        to_do: what is to be in it.
+        progress: called with (done, total) prompts.
+        batch: prompts encoded together.
+    """
     capture = captures.start(folder, to_do)
     missing = capture.missing()
     for done, shard in enumerate(missing):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 import torch
+from einops import einsum, reduce
 from torch import Tensor
 
 from ..supsae_core.capture.captures import Capture, Plan
@@ -19,8 +20,11 @@ from . import streams
 from .calibration import calibrate
 from .capture import unmentioned
 from .gather import gather, groups
-from .solvers.exact import EXACT, ExactConfig, Solution, exact, to_codes
+from .solvers.solution import Groups, Solution, to_codes
+from .solvers.table import DEFAULT, Solver, chosen
 
+ALONE = Groups(torch.zeros(1, dtype=torch.int64), 0)
+"""The pooled vector: one slot, which is no phrase."""
 SHRINK = 1e-3
 """Share of the mean variance added to token covariances before they are inverted."""
 
@@ -36,99 +40,106 @@ class Moments(NamedTuple):
     """(d,) their mean"""
 
 
-def fit(capture: Capture, config: ExactConfig = EXACT, *, progress: Progress | None = None) -> Dictionary:
+def fit(capture: Capture, solver: str = DEFAULT, config: Any = None, *, progress: Progress | None = None) -> Dictionary:
     """Fit, calibrate and describe a dictionary.
 
     Args:
         capture: finished.
-        config: of the exact solver.
+        solver: a name of ``SOLVERS``.
+        config: the solver's options, or None for its defaults.
         progress: called with (done, total).
 
     Raises:
-        ValueError: if the capture is not finished, damaged, or too small to fit anything.
+        ValueError: if there is no such solver, or the capture is not finished, damaged, or too small to fit anything.
     """
     began = time.perf_counter()
+    solve = chosen(solver, config)
     plan, recorded = capture.plan, streams.finished(capture)
-    tick = _ticker(progress, 2 + len(plan.format.encoders) + streams.ticks(plan))
+    tick = _ticker(progress, 2 + len(plan.family.encoders) + streams.ticks(plan))
     statistics = gather(capture, capture.read(), "fit")
     tick()
-    group = groups(capture)
     solving = time.perf_counter()
-    parts, measured = {}, {}
-    for encoder in plan.format.encoders:
-        solution = exact(statistics[encoder.name], group, len(plan.table.phrases), config)
-        parts[encoder.name] = make_part(solution, statistics[encoder.name], group, len(plan.table.phrases))
-        measured[encoder.name] = solution.measured
-        tick()
-    alone = torch.zeros(1, dtype=torch.int64)
-    solution = exact(statistics[POOLED], alone, 0, config)
-    parts[POOLED] = make_part(solution, statistics[POOLED], alone, 0)
-    measured[POOLED] = {k: v for k, v in solution.measured.items() if k not in ("fvu_token", "fvu_token_constant")}
+    parts, measured = _solved(capture, statistics, solve, tick)
     solved = time.perf_counter()
     supports = [entry.prompt.support(plan.table) for entry in plan.entries if entry.set == "fit"]
-    dictionary = Dictionary(
-        plan.table, plan.format, parts, unmentioned(plan.table, supports), ((1.0, 1.0),), _provenance(plan), {}
-    )
+    identified = unmentioned(plan.table, supports)
+    provenance = {**_provenance(plan), "solver": described(solver, solve.options)}
+    dictionary = Dictionary(plan.table, plan.family, parts, identified, ((1.0, 1.0),), provenance, {})
     dictionary, report = calibrate(dictionary, [row for row in capture.read() if row.entry.set != "fit"])
     tick()
     if recorded:
-        dictionary, report["streams"] = streams.fit(dictionary, recorded, tick)
+        dictionary, report["streams"] = streams.fit(dictionary, recorded, solve.for_streams(), tick)
     seconds = {"solve_seconds": round(solved - solving, 3), "fit_seconds": round(time.perf_counter() - began, 3)}
     report = {"parts": measured, **report, **seconds, "never_captured": _never(dictionary)}
     return replace(dictionary, report=report)
 
 
-def make_part(solution: Solution, statistics: Statistics, group: Tensor, phrases: int) -> Part:
+def _solved(
+    capture: Capture, statistics: Mapping[str, Statistics], solve: Solver, tick: Callable[[], None]
+) -> tuple[dict[str, Part], dict[str, dict[str, float]]]:
+    """Solve every encoder's part and the pooled vector's; return them and what was measured of each."""
+    parts, measured = {}, {}
+    for name, some in statistics.items():
+        slots = ALONE if name == POOLED else groups(capture)
+        solution = solve(some, slots)
+        parts[name], measured[name] = make_part(solution, some, slots), dict(solution.measured)
+        if name != POOLED:
+            tick()
+    for token in ("fvu_token", "fvu_token_constant"):  # the pooled vector has one token: this is its fvu_slot
+        measured.get(POOLED, {}).pop(token, None)
+    return parts, measured
+
+
+def make_part(solution: Solution, statistics: Statistics, groups: Groups) -> Part:
     """Build a part in the precision of its file (half for codes and decoder), not yet calibrated."""
-    moments = _moments(statistics, phrases)
+    moments = _moments(statistics, groups)
     decoder = solution.decoder
-    rest = _rest(solution, statistics, group, phrases)
+    rest = _rest(solution, statistics, groups)
     return Part(
-        **vars(to_codes(solution, statistics.lengths, group)),
-        within=_whitener(decoder @ moments.within @ decoder.T),
-        rest=_whitener(rest),
-        around=_whitener(decoder @ moments.around @ decoder.T),
-        middle=decoder @ (moments.middle - solution.origin),
-        threshold=torch.zeros(2),
+        **vars(to_codes(solution, statistics.lengths, groups)),
+        whiten_slot=_whitener(decoder @ moments.within @ decoder.T),
+        whiten_residual=_whitener(rest),
+        whiten_tokens=_whitener(decoder @ moments.around @ decoder.T),
+        mean_code=decoder @ (moments.middle - solution.bias),
+        thresholds=torch.zeros(2),
     )
 
 
-def _moments(statistics: Statistics, phrases: int) -> Moments:
-    sums = statistics.total()
+def _moments(statistics: Statistics, groups: Groups) -> Moments:
+    sums, halves = statistics.total(), (slice(0, groups.phrases), slice(groups.phrases, None))
     mean, counts = sums.mean_token, sums.count
-    explained = [torch.einsum("s,std,ste->de", counts[part], mean[part], mean[part]) for part in _halves(phrases)]
-    tokens = [(counts * sums.lengths)[part].sum() for part in _halves(phrases)]
+    # About the slots' means: Σ x xᵀ − Σ n m mᵀ, of phrases and of roles.
+    explained = [einsum(counts[half], mean[half], mean[half], "s, s t d, s t e -> d e") for half in halves]
+    tokens = [(counts * sums.lengths)[half].sum() for half in halves]
     within = (statistics.moment - torch.stack(explained)).sum(0) / (tokens[0] + tokens[1])
-    part = slice(0, phrases or None)
-    middle = sums.token[part].sum((0, 1)) / (counts * sums.lengths)[part].sum()
-    seen = statistics.moment[0 if phrases else 1] / tokens[0 if phrases else 1]
-    about = seen - torch.outer(middle, middle)
-    return Moments(within.float(), about.float(), middle.float())
-
-
-def _halves(phrases: int) -> tuple[slice, slice]:
-    return slice(0, phrases), slice(phrases, None)
+    # About the mean of all tokens, of phrases alone; of roles where a part has no phrases.
+    judged, half = groups.judged, 0 if groups.phrases else 1
+    middle = reduce(sums.token[judged], "s t d -> d", "sum") / (counts * sums.lengths)[judged].sum()
+    around = statistics.moment[half] / tokens[half] - torch.outer(middle, middle)
+    return Moments(within.float(), around.float(), middle.float())
 
 
 def _shrunk(covariance: Tensor) -> Tensor:
     return covariance + SHRINK * covariance.diagonal().mean() * torch.eye(len(covariance), dtype=covariance.dtype)
 
 
-def _rest(solution: Solution, statistics: Statistics, group: Tensor, phrases: int) -> Tensor:
+def _rest(solution: Solution, statistics: Statistics, groups: Groups) -> Tensor:
     """Return the covariance (r, r), in codes, of phrases' tokens (all tokens if there are none) about their decode.
 
     It is drawn towards the covariance about the slots' means, the more the fewer tokens there are for its width: what
     few prompts leave unexplained in the fit is less than what they leave in a prompt to come.
     """
-    sums, part = statistics.total(), slice(0, phrases or None)
-    gram, cross = (x[part] for x in sums.centred())
-    tokens, mean = sums.lengths[part].double(), sums.mean_token[part]
+    sums, judged = statistics.total(), groups.judged
+    gram, cross = (x[judged] for x in sums.centred())
+    tokens, mean = sums.lengths[judged].double(), sums.mean_token[judged]
     decoder = solution.decoder.double()
-    slope = (solution.shared[group[part]] + solution.own[part]).double()
-    spread = statistics.moment[0 if phrases else 1] - torch.einsum("s,std,ste->de", sums.count[part], mean, mean)
-    both = torch.einsum("s,skr,skq->rq", tokens, cross @ decoder.T, slope)
-    explained = torch.einsum("s,skr,skl,slq->rq", tokens, slope, gram, slope)
-    count, spread = (sums.count[part] * tokens).sum(), decoder @ spread @ decoder.T
+    slope = (solution.group_effects[groups.of[judged]] + solution.slot_effects[judged]).double()
+    # Σ r rᵀ of residuals r about the slots' means, in full width; then Σ (r − Wᵀa)(r − Wᵀa)ᵀ in codes.
+    moment = statistics.moment[0 if groups.phrases else 1]
+    spread = moment - einsum(sums.count[judged], mean, mean, "s, s t d, s t e -> d e")
+    both = einsum(tokens, cross @ decoder.T, slope, "s, s k r, s k q -> r q")
+    explained = einsum(tokens, slope, gram, slope, "s, s k r, s k l, s l q -> r q")
+    count, spread = (sums.count[judged] * tokens).sum(), decoder @ spread @ decoder.T
     share = len(decoder) / (len(decoder) + count)
     return ((1 - share) * (spread - both - both.T + explained) + share * spread) / count
 
@@ -139,11 +150,13 @@ def _whitener(covariance: Tensor) -> Tensor:
     return torch.linalg.solve_triangular(lower, torch.eye(len(lower), dtype=lower.dtype), upper=False).T.float()
 
 
-SOLVERS: dict[str, Callable[..., Dictionary]] = {"exact": fit}
-"""Solver → (capture, config, progress=…) → dictionary."""
-
-
 # --- description ---------------------------------------------------------------------------------------------------
+
+
+def described(solver: str, options: Any) -> dict[str, Any]:
+    """Return what a dictionary's provenance, and the key of a fit, say of its solver; as a file has it."""
+    said = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()}
+    return {"name": solver, **said}
 
 
 def _provenance(plan: Plan) -> dict[str, Any]:
@@ -156,7 +169,7 @@ def _provenance(plan: Plan) -> dict[str, Any]:
         "prompts": sum(entry.set == "fit" for entry in plan.entries),
         "held_out": [list(pair) for pair in plan.held_out],
         "seed": plan.seed,
-        "length_policy": plan.format.length_policy,
+        "length_policy": plan.family.length_policy,
         "tool": f"supsae {__version__}",
         "licence": "",
     }

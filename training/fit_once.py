@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 
@@ -13,39 +14,55 @@ from ..supsae_core.dictionary.file import load_dictionary, save_dictionary
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.host import Progress
 from ..supsae_core.version import __version__
-from .fit import fit
+from .fit import described, fit
+from .solvers.table import DEFAULT, chosen
 
 FOLDER = "fits"
-"""In a capture's folder: fits of it, one file each."""
+"""In a capture's folder: fits of it, one file for every solver and its options."""
 VERSION = 1
 """Raised whenever fitting the same capture gives another dictionary."""
 
 
-def fit_once(capture: Capture, *, progress: Progress | None = None) -> Dictionary:
-    """Return the fit of a capture with the default solver, without the minutes that it takes if it is known.
+def fit_once(
+    capture: Capture, solver: str = DEFAULT, config: Any = None, *, progress: Progress | None = None
+) -> Dictionary:
+    """Return the fit of a capture, without the minutes that it takes if it is known.
+
+    Args:
+        capture: finished.
+        solver: a name of ``SOLVERS``.
+        config: the solver's options, or None for its defaults.
+        progress: called with (done, total) if anything is computed.
 
     Raises:
         ValueError: as ``fit``.
     """
-    file = capture.folder / FOLDER / f"{key(capture)}.safetensors"
+    options = chosen(solver, config).options
+    state = state_of(capture)
+    file = capture.folder / FOLDER / f"{state}-{_hash(described(solver, options))}.safetensors"
     if file.is_file():
         try:
             return load_dictionary(file)
         except ValueError:  # damaged: fitted anew
             file.unlink()
-    made = fit(capture, progress=progress)
+    made = fit(capture, solver, options, progress=progress)
     try:
         save_dictionary(made, file)
-        for other in set(file.parent.iterdir()) - {file}:  # of this capture as it was before
-            other.unlink()
+        for other in file.parent.iterdir():  # of this capture as it was before
+            if not other.name.startswith(state):
+                other.unlink()
     except (OSError, SafetensorError):  # a full or read-only disk costs the next run its time, and this one nothing
         with contextlib.suppress(OSError):
             Path(f"{file}.part").unlink()
     return made
 
 
-def key(capture: Capture) -> str:
+def state_of(capture: Capture) -> str:
     """Return what tells a capture's files, and the software that fits them, from others."""
     files = sorted(file for file in capture.folder.iterdir() if file.is_file())
     seen = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(repr((VERSION, __version__, seen)).encode()).hexdigest()[:16]
+    return _hash((VERSION, __version__, seen))
+
+
+def _hash(said: object) -> str:
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:16]

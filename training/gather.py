@@ -1,4 +1,7 @@
-"""From a capture's rows to the sums a fit needs: the tokens of every phrase and role, with their company."""
+"""From a capture's rows to the sums a fit needs: the tokens of every phrase and role, with their company.
+
+See docs/method.md, 3 and 6.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ from torch import Tensor
 from ..supsae_core.capture.captures import SHARD, Capture, Encoded, Plan
 from ..supsae_core.capture.statistics import Statistics, fold_of
 from ..supsae_core.dictionary.model import POOLED
-from ..supsae_core.encoders.slots import ROLES, Layout, company, layout_of, pooled_spans, rows_of
+from ..supsae_core.encoders.layout import TEMPLATE, Layout
+from ..supsae_core.encoders.placing import context_of, layout_of, pooled_spans, rows_of
+from .solvers.solution import Groups
 
 PADS = 16
 """Pads of a prompt that the moment is taken of."""
@@ -39,14 +44,15 @@ def gather(capture: Capture, rows: Iterable[Encoded], name: str) -> dict[str, St
     plan = capture.plan
     found = {
         encoder.name: Statistics.zeros(
-            len(plan.table.phrases) + len(ROLES),
+            len(plan.table.phrases) + len(plan.family.roles),
             len(plan.table),
-            plan.longest(encoder.name),
-            encoder.last - encoder.first,
+            plan.longest(encoder),
+            encoder.width,
         )
-        for encoder in plan.format.encoders
+        for encoder in plan.family.encoders
     }
-    found[POOLED] = Statistics.zeros(1, len(plan.table), 1, plan.format.pooled)
+    if plan.family.pooled:
+        found[POOLED] = Statistics.zeros(1, len(plan.table), 1, plan.family.pooled_width)
     wanted = (row for row in rows if row.entry.set == name)
     while some := list(islice(wanted, SHARD)):
         samples: Samples = {}
@@ -56,35 +62,43 @@ def gather(capture: Capture, rows: Iterable[Encoded], name: str) -> dict[str, St
     return found
 
 
-def groups(capture: Capture) -> Tensor:
-    """Return (S,) the group of every slot: its category, or one of its own for a role."""
+def groups(capture: Capture) -> Groups:
+    """Return the groups of an encoder's slots: a phrase's is its category, and every role has one of its own."""
     table = capture.plan.table
     phrases = [table.category_of[phrase.concept] for phrase in table.phrases]
-    return torch.tensor(phrases + [len(table.categories) + role for role in range(len(ROLES))])
+    roles = [len(table.categories) + role for role in range(len(capture.plan.family.roles))]
+    return Groups(torch.tensor(phrases + roles), len(phrases))
 
 
 def _collect(plan: Plan, row: Encoded, samples: Samples) -> None:
     table, fold, prompt = plan.table, fold_of(row.entry.prompt.text), row.entry.prompt
-    layouts = layout_of(plan.format, table, prompt, row.entry.counts, rows_of(row.cond, plan.format))
-    said = torch.zeros(1, len(table))
-    said[0, [table.phrases[span.phrase].concept for span in pooled_spans(plan.format, layouts)]] = 1
-    samples.setdefault(Key(POOLED, fold, 0), []).append((said, row.pooled[None, None]))
-    for encoder in plan.format.encoders:
+    rows = rows_of(row.cond, plan.family)
+    layouts = layout_of(plan.family, table, prompt, row.entry.counts, rows)
+    if plan.family.pooled:
+        said = torch.zeros(1, len(table))
+        said[0, [table.phrases[span.phrase].concept for span in pooled_spans(plan.family, layouts, rows)]] = 1
+        samples.setdefault(Key(POOLED, fold, 0), []).append((said, row.pooled[None, None]))
+    for encoder in plan.family.encoders:
         layout, x = layouts[encoder.name], row.cond[:, encoder.first : encoder.last]
-        labels = company(
-            layout.spans, prompt.support(table), len(table), len(x), plan.format.chunk if encoder.causal else None
-        )
-        for slot, at, some in _slots(len(table.phrases), layout, x):
+        own, concepts = rows.of(encoder), prompt.support(table)
+        labels = context_of(encoder, own, layout.spans, concepts, size=len(table), total=len(x))
+        for slot, at, some in _slots(plan, layout, x):
             samples.setdefault(Key(encoder.name, fold, slot), []).append((labels[at], some))
 
 
-def _slots(phrases: int, layout: Layout, x: Tensor) -> Iterable[tuple[int, list[int], Tensor]]:
-    """Yield (slot, rows whose company counts, samples (n, T, d)): a phrase is one sample, each row of a role is."""
+def _slots(plan: Plan, layout: Layout, x: Tensor) -> Iterable[tuple[int, list[int], Tensor]]:
+    """Yield (slot, rows whose context counts, samples (n, T, d)).
+
+    A phrase is one sample, and so are a template's rows; of other roles each row is.
+    """
     for span in layout.spans:
         yield span.phrase, [span.rows[0]], x[list(span.rows)][None]
-    for role, rows in enumerate(layout.roles):
-        if rows:
-            yield phrases + role, list(rows), x[list(rows)][:, None]
+    for name, rows in layout.roles.filled().items():
+        slot = len(plan.table.phrases) + plan.family.roles.index(name)
+        if name in TEMPLATE:
+            yield slot, [rows[0]], x[list(rows)][None]
+        else:
+            yield slot, list(rows), x[list(rows)][:, None]
 
 
 def _add(plan: Plan, found: Mapping[str, Statistics], samples: Samples) -> None:
@@ -98,7 +112,8 @@ def _add(plan: Plan, found: Mapping[str, Statistics], samples: Samples) -> None:
                 f"in one prompt and {max(lengths)} in another. Word it without marks or brackets."
             )
         found[part].add(fold, slot, torch.cat([a for a, _ in some]), torch.cat([x for _, x in some]))
-    pad = phrases + ROLES.index("pad")
+    roles = plan.family.roles
+    pad = phrases + roles.index("pad") if "pad" in roles else None
     for part, statistics in found.items():
         for concept in (True, False):
             rows = [

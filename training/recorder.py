@@ -66,7 +66,7 @@ class BatchRecorder:
             return {str(site): _small(total / steps) for site, total in self._sums.items()}
         return {
             name: self._samples(name).reduce(self._sums[site] / steps).cpu()
-            for name, site in self._how.parts(self._plan.format).items()
+            for name, site in self._how.parts(self._plan.family).items()
         }
 
     def _samples(self, name: str) -> Picked:

@@ -57,6 +57,14 @@ def plan(
 ) -> Plan:
     """Draw every prompt of a capture of activations, and fix how their pictures are sampled.
 
+    Args:
+        table: of concepts.
+        text: encodes the prompts.
+        model: draws the pictures.
+        config: how many prompts, and of what kind.
+        sampling: sites, steps and size.
+        wording: how prompts are worded.
+
     Raises:
         ValueError: if the model has no such block, or the options do not fit together; before anything is encoded.
     """

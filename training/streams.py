@@ -1,4 +1,7 @@
-"""Fit the streams inside the model: codes at every site and noise level, calibrated on the rewrites of a capture."""
+"""Fit the streams inside the model: codes at every site and noise level, calibrated on the rewrites of a capture.
+
+See docs/method.md, 17.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,12 @@ from ..supsae_core.capture.statistics import Statistics
 from ..supsae_core.dictionary.model import Codes, Dictionary
 from ..supsae_core.editing import edits
 from ..supsae_core.editing.edits import Change, Swap
-from ..supsae_core.editing.steer import STEPS
-from ..supsae_core.encoders.streams import TEXT, groups_of, layout_of_rows, parse
+from ..supsae_core.editing.steer import step_of
+from ..supsae_core.encoders.streams import IMAGE, groups_of, parse, writer_of
 from ..supsae_core.reading.readout import Reading
 from .calibration import known_reading, paired_rows, shrunk_gain, swapped
-from .solvers.exact import ExactConfig, exact, to_codes
-
-STREAMS = ExactConfig(widths=(8, 16, 32, 64))
-"""There are many parts: a limited code width keeps files small; behind the first block more gains under one percent."""
+from .solvers.solution import Groups, to_codes
+from .solvers.table import Solver
 
 
 class Pair(NamedTuple):
@@ -56,8 +57,16 @@ def finished(capture: Capture) -> Activations | None:
     return found
 
 
-def fit(dictionary: Dictionary, found: Activations, tick: Callable[[], None]) -> tuple[Dictionary, dict[str, Any]]:
+def fit(
+    dictionary: Dictionary, found: Activations, solve: Solver, tick: Callable[[], None]
+) -> tuple[Dictionary, dict[str, Any]]:
     """Add the codes of every recorded stream to a dictionary fitted on the same capture's text.
+
+    Args:
+        dictionary: fitted and calibrated on the text.
+        found: what was recorded.
+        solve: fits one part at one noise level.
+        tick: called when a part is done.
 
     Returns:
         the dictionary, and part → what was measured at every noise level.
@@ -65,10 +74,10 @@ def fit(dictionary: Dictionary, found: Activations, tick: Callable[[], None]) ->
     plan = found.plan
     assert plan.sampling is not None
     pairs, made, report = _pairs(dictionary, found), {}, {}
-    for name in plan.sampling.parts(plan.format):
-        solved = [_solve(dictionary, name, one) for one in found.sums(name)]
+    for name in plan.sampling.parts(plan.family):
+        solved = [_solve(dictionary, name, one, solve) for one in found.sums(name)]
         gained = _gains(dictionary, name, [codes for codes, _ in solved], pairs, found)
-        made[name] = tuple(replace(codes, gain=one.gain) for (codes, _), one in zip(solved, gained, strict=True))
+        made[name] = tuple(replace(codes, gains=one.gain) for (codes, _), one in zip(solved, gained, strict=True))
         report[name] = [_described(*both) for both in zip((one for _, one in solved), gained, strict=True)]
         tick()
     return replace(dictionary, streams=made, centres=plan.sampling.centres), report
@@ -76,7 +85,7 @@ def fit(dictionary: Dictionary, found: Activations, tick: Callable[[], None]) ->
 
 def ticks(plan: Plan) -> int:
     """Return how often ``fit`` will tell that something is done."""
-    return len(plan.sampling.parts(plan.format)) if plan.sampling else 0
+    return len(plan.sampling.parts(plan.family)) if plan.sampling else 0
 
 
 def described(how: Sampling) -> dict[str, Any]:
@@ -84,11 +93,11 @@ def described(how: Sampling) -> dict[str, Any]:
     return {"steps": how.steps, "cfg": how.cfg, "width": how.width, "height": how.height}
 
 
-def _solve(dictionary: Dictionary, name: str, statistics: Statistics) -> tuple[Codes, dict[str, float]]:
-    group = groups_of(name, dictionary.table, len(statistics.lengths))
+def _solve(dictionary: Dictionary, name: str, statistics: Statistics, solve: Solver) -> tuple[Codes, dict[str, float]]:
     phrases = 0 if parse(name)[1] in ("mean", "positions") else len(dictionary.table.phrases)
-    solution = exact(statistics, group, phrases, STREAMS)
-    return to_codes(solution, statistics.lengths, group), solution.measured
+    groups = Groups(groups_of(name, dictionary.table, len(statistics.lengths)), phrases)
+    solution = solve(statistics, groups)
+    return to_codes(solution, statistics.lengths, groups), solution.measured
 
 
 class Gained(NamedTuple):
@@ -124,11 +133,11 @@ def _gains(
     site, rows = parse(name)
     sums = torch.zeros(len(levels), 3, len(dictionary.table))  # ⟨Δ, Δ_word⟩, ‖Δ‖² and ‖Δ_word‖²
     for pair in pairs:
-        here, there = _paired(dictionary, rows, pair, len(levels[0].lengths))
+        here, there = _paired(dictionary, rows, pair, len(levels[0].slot_tokens))
         words = found.rows(pair.place + 1, site)[:, there] - found.rows(pair.place, site)[:, here]
         for codes, word, total in zip(levels, words, sums, strict=True):
             try:
-                step = STEPS[rows](dictionary, codes, rows, pair.reading, pair.changes)
+                step = step_of(rows)(dictionary, codes, rows, pair.reading, pair.changes)
             except ValueError:  # the prompt leaves no room for a longer phrase
                 continue
             moved = step.expand(len(here), -1) if rows == "attention" else step[here]
@@ -140,9 +149,11 @@ def _gains(
 
 def _paired(dictionary: Dictionary, rows: str, pair: Pair, slots: int) -> tuple[list[int], list[int]]:
     """Pair the recorded rows of a prompt and its rewrite that a part's step is about."""
-    if rows in TEXT:
-        one, other = (layout_of_rows(rows, dictionary.format, x.layouts) for x in (pair.reading, pair.target))
-        return paired_rows(one, other) if one and other else ([], [])
+    if rows not in IMAGE:
+        encoder = writer_of(rows, dictionary.family, pair.reading.layouts)
+        if encoder is None or encoder.name not in pair.target.layouts:
+            return [], []
+        return paired_rows(pair.reading.layouts[encoder.name], pair.target.layouts[encoder.name])
     if rows == "attention":
         olds = {change.old for change in pair.changes}
         places = [i for i, concept in enumerate(pair.reading.concepts(dictionary)) if concept in olds]

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ...supsae_core.capture.captures import Capture, Encoded
 from ...supsae_core.dictionary.model import POOLED
-from ...supsae_core.encoders.slots import TextFormat, rows_of
+from ...supsae_core.encoders.base import Family
+from ...supsae_core.encoders.placing import rows_of
 from ...supsae_core.host import Progress, TextHost
 from .paper import label_matrix
 from .topk import TOPK, Coder, TopKConfig, train
@@ -54,7 +55,7 @@ class Part:
 class Latents:
     """Auto-encoders of a conditioning's parts."""
 
-    format: TextFormat
+    family: Family
     parts: Mapping[str, Part]
     """encoder name or ``pooled`` → part"""
 
@@ -66,7 +67,7 @@ class Latents:
             return cond, pooled
         went, came = [one for one in old if one not in new], [one for one in new if one not in old]
         changes, made = list(zip_longest(went, came)), cond.clone()
-        for name, rows, columns in _places(self.format, cond):
+        for name, rows, columns in _places(self.family, cond):
             made[rows, columns] += strength * self.parts[name].move(cond[rows, columns], changes)
         return made, pooled + strength * self.parts[POOLED].move(pooled[None], changes)[0]
 
@@ -81,19 +82,19 @@ def fit(
     """Train on a capture's fit prompts; choose the number of latents on its calibration prompts and their rewrites."""
     rows = list(capture.read())
     prompts, before, after = ([row for row in rows if row.entry.set == s] for s in ("fit", "calibration", "rewrite"))
-    table, text_format = capture.plan.table, capture.plan.format
+    table, family = capture.plan.table, capture.plan.family
     labels = label_matrix([row.entry.prompt.support(table) for row in prompts], len(table))
     supports = [[row.entry.prompt.support(table) for row in pair] for pair in zip(before, after, strict=True)]
     changes = [next((a, b) for a, b in zip(*pair, strict=True) if a != b) for pair in supports]
-    names = [*(encoder.name for encoder in text_format.encoders), POOLED]
+    names = [*(encoder.name for encoder in family.encoders), POOLED]
     tick = _ticker(progress, len(names) * config.steps)
     parts = {}
     for name in names:
-        x, old, new = ([_vectors(text_format, row, name) for row in some] for some in (prompts, before, after))
+        x, old, new = ([_vectors(family, row, name) for row in some] for some in (prompts, before, after))
         coder = train(torch.cat(x), config, tick)
         pairs = list(zip(old, new, changes, strict=True))
         parts[name] = best([matched(coder, x, labels, count) for count in COUNTS], pairs)
-    return Latents(text_format, parts)
+    return Latents(family, parts)
 
 
 def matched(coder: Coder, x: Sequence[Tensor], labels: Tensor, count: int) -> Part:
@@ -133,17 +134,17 @@ def best(parts: Sequence[Part], pairs: Sequence[tuple[Tensor, Tensor, Change]]) 
     return min(parts, key=error)
 
 
-def _places(text_format: TextFormat, cond: Tensor) -> Iterator[tuple[str, slice, slice]]:
-    rows = rows_of(cond, text_format)
-    for encoder in text_format.encoders:
+def _places(family: Family, cond: Tensor) -> Iterator[tuple[str, slice, slice]]:
+    rows = rows_of(cond, family)
+    for encoder in family.encoders:
         own = rows.of(encoder)
         yield encoder.name, slice(own.start, own.stop), slice(encoder.first, encoder.last)
 
 
-def _vectors(text_format: TextFormat, row: Encoded, name: str) -> Tensor:
+def _vectors(family: Family, row: Encoded, name: str) -> Tensor:
     if name == POOLED:
         return row.pooled[None]
-    return next(row.cond[rows, columns] for one, rows, columns in _places(text_format, row.cond) if one == name)
+    return next(row.cond[rows, columns] for one, rows, columns in _places(family, row.cond) if one == name)
 
 
 def _ticker(progress: Progress | None, total: int) -> Callable[[], None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from ...supsae_core.capture.captures import Capture
-from ...supsae_core.encoders.slots import rows_of
+from ...supsae_core.encoders.placing import rows_of
 from ...supsae_core.host import Progress, TextHost
 from .additive import Additive
 from .flattened_ridge import regress
@@ -18,12 +18,12 @@ from .paper import flattened
 
 def fit(capture: Capture, host: TextHost, *, progress: Progress | None = None) -> Additive:
     """Fit to a capture's fit prompts."""
-    prompts, text_format = flattened(capture, "fit"), capture.plan.format
+    prompts, family = flattened(capture, "fit"), capture.plan.family
     length, width = prompts.shape
     cond = prompts.x[:, : length * width].unflatten(1, prompts.shape)
     effects = torch.zeros(prompts.labels.shape[1], length, width)
-    for encoder in text_format.encoders:
-        rows = list(rows_of(cond[0], text_format).of(encoder))
+    for encoder in family.encoders:
+        rows = list(rows_of(cond[0], family).of(encoder))
         columns = slice(encoder.first, encoder.last)
         direction, _, _ = regress(prompts.labels, cond[:, rows, columns].mean(1))
         effects[:, rows, columns] = direction[:, None]

@@ -1,6 +1,6 @@
 """The paper's own model, for comparison: features flattened by position, codes shared by all prompts, fitted by Adam.
 
-El Harzli et al., arXiv 2602.00924. Letters (science.md): M (n, K) labels, Y (K, d) codes, W decoder, b bias;
+El Harzli et al., arXiv 2602.00924. Letters (docs/method.md, 1): M (n, K) labels, Y (K, d) codes, W decoder, b bias;
 x̂_i = W σ(M_i ⊙ Y) + b with σ a leaky ReLU and x the dimensions of the flattened embedding that vary most.
 """
 

@@ -1,7 +1,7 @@
 """The slider's scale: a monotone map from slider position to strength along which the picture changes evenly.
 
 Whether a concept shows is a threshold in strength: little happens up to a half, nearly all of it before one. The map
-is measured on Portraits pictures (science.md, item 8); position 0 is no edit and 1 the effect of writing the word.
+is measured on Portraits pictures (docs/method.md, 14); position 0 is no edit and 1 the effect of writing the word.
 """
 
 from __future__ import annotations

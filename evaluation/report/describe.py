@@ -19,7 +19,7 @@ def describe(dictionary: Dictionary) -> str:
 
 def _origin(dictionary: Dictionary) -> Iterator[str]:
     table, known = dictionary.table, dictionary.provenance
-    yield f"{len(table)} concepts in {len(table.categories)} categories, format {dictionary.format.name!r}"
+    yield f"{len(table)} concepts in {len(table.categories)} categories, format {dictionary.family.name!r}"
     if "prompts" in known:
         pairs = len(known.get("held_out", ()))
         kept = f", {pairs} pairs of concepts never written together" if pairs else ""

@@ -142,7 +142,7 @@ def _known(dictionary: Dictionary) -> dict[str, Any]:
 
 def _origin(dictionary: Dictionary) -> dict[str, Any]:
     known = dictionary.provenance
-    rows = [["Text encoders", dictionary.format.name]]
+    rows = [["Text encoders", dictionary.family.name]]
     if "prompts" in known:
         rows.append(["Prompts", f"{known['prompts']} (seed {known.get('seed', 0)})"])
     if known.get("held_out"):

@@ -1,6 +1,7 @@
 """Judge one swap on the text encoders alone: how its rewrite is decoded and read, and how far the edit goes.
 
-Letters (science.md): x a row, x̂ its decode in its true company, Δ the change of an edit, Δ_word that of the rewrite.
+Letters (docs/method.md, 1): x a row, x̂ its decode in its true company, Δ the change of an edit, Δ_word that
+of the rewrite.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from torch import Tensor
 
 from ...supsae_core.capture.captures import Encoded
 from ...supsae_core.dictionary.model import POOLED, Dictionary, Part
-from ...supsae_core.encoders.slots import Layout, company, pooled_spans
+from ...supsae_core.encoders.base import Encoder
+from ...supsae_core.encoders.placing import context_of, pooled_spans
+from ...supsae_core.reading.readout import Reading
 from ...supsae_core.table.prompts import Pair
 from ...training.calibration import Located, known_reading, located, moves, swapped
 from ..cases import Case, untouched
@@ -63,28 +66,29 @@ def _products(made: Tensor, word: Tensor) -> Tensor:
 
 
 def _decoded(dictionary: Dictionary, row: Encoded, pairs: frozenset[Pair] | None) -> dict[str, Tensor]:
-    layouts, text_format = known_reading(dictionary, row).layouts, dictionary.format
-    said = torch.zeros(len(dictionary.table))
-    said[[dictionary.table.phrases[span.phrase].concept for span in pooled_spans(text_format, layouts)]] = 1
-    found = {POOLED: _squares(dictionary.parts[POOLED], 0, row.pooled[None], said)}
-    for encoder in text_format.encoders:
-        x, chunk = row.cond[:, encoder.first : encoder.last], text_format.chunk if encoder.causal else None
-        found[encoder.name] = _phrases(
-            dictionary, dictionary.parts[encoder.name], layouts[encoder.name], x, chunk, pairs
-        )
+    reading, family, found = known_reading(dictionary, row), dictionary.family, dict[str, Tensor]()
+    if family.pooled:
+        said = torch.zeros(len(dictionary.table))
+        spans = pooled_spans(family, reading.layouts, reading.rows)
+        said[[dictionary.table.phrases[span.phrase].concept for span in spans]] = 1
+        found[POOLED] = _squares(dictionary.parts[POOLED], 0, row.pooled[None], said)
+    for encoder in family.encoders:
+        found[encoder.name] = _phrases(dictionary, encoder, reading, row.cond, pairs)
     return found
 
 
 def _phrases(
-    dictionary: Dictionary, part: Part, layout: Layout, x: Tensor, chunk: int | None, pairs: frozenset[Pair] | None
+    dictionary: Dictionary, encoder: Encoder, reading: Reading, cond: Tensor, pairs: frozenset[Pair] | None
 ) -> Tensor:
     total = torch.zeros(3, dtype=torch.float64)
+    part, layout, own = dictionary.parts[encoder.name], reading.layouts[encoder.name], reading.rows.of(encoder)
+    x = cond[:, encoder.first : encoder.last]
     concepts = [dictionary.table.phrases[span.phrase].concept for span in layout.spans]
-    labels = company(layout.spans, concepts, len(dictionary.table), len(x), chunk)
+    labels = context_of(encoder, own, layout.spans, concepts, size=len(dictionary.table), total=len(x))
     for span, concept in zip(layout.spans, concepts, strict=True):
         around = labels[span.rows[0]]
         judged = pairs is None or any(frozenset((concept, one)) in pairs for one in around.nonzero().flatten().tolist())
-        if judged and int(part.lengths[span.phrase]) == len(span.rows):  # else it was never captured
+        if judged and int(part.slot_tokens[span.phrase]) == len(span.rows):  # else it was never captured
             total += _squares(part, span.phrase, x[list(span.rows)], around)
     return total
 
@@ -92,5 +96,5 @@ def _phrases(
 def _squares(part: Part, slot: int, x: Tensor, around: Tensor) -> Tensor:
     """Return (3,) squares of a slot's rows x (T, d) about their decode, the slot's mean and the mean of all tokens."""
     decoded = part.decode(torch.stack([part.code(slot, token, around) for token in range(len(x))]))
-    means = part.decode(part.constant[slot, : len(x)])
-    return torch.stack([(x - centre).double().square().sum() for centre in (decoded, means, part.origin)])
+    means = part.decode(part.slot_codes[slot, : len(x)])
+    return torch.stack([(x - centre).double().square().sum() for centre in (decoded, means, part.bias)])

@@ -95,7 +95,7 @@ def draw_swaps(dictionary: Dictionary, host: TextHost, config: TextConfig) -> tu
 
 def _has_room(host: TextHost, case: Case) -> bool:
     counts = [host.counts(prompt.words) for prompt in (case.prompt, case.rewrite)]
-    return all(sum(one[e.name]) <= host.format.room(e) for one in counts for e in host.format.encoders)
+    return all(sum(one[e.name]) <= host.family.room(e) for one in counts for e in host.family.encoders)
 
 
 def encoded_pairs(host: TextHost, cases: Sequence[Case]) -> Iterator[tuple[Encoded, Encoded]]:

@@ -1,6 +1,7 @@
 """What a dictionary is worth to its text encoders, without a picture: fresh prompts, decoded, edited and read.
 
-Letters (science.md): x a row, x̂ its decode in its true company, Δ the change of an edit, Δ_word that of the rewrite.
+Letters (docs/method.md, 1): x a row, x̂ its decode in its true company, Δ the change of an edit, Δ_word that
+of the rewrite.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class TextMetrics(NamedTuple):
             "tool": f"supsae {__version__}",
             "settings": {name: getattr(asked, name) for name in ("prompts", "seed", "mention")},
             "dictionary": {
-                "format": made.format.name,
+                "format": made.family.name,
                 **{name: made.provenance.get(name) for name in ("tool", "prompts", "seed", "length_policy")},
                 "held_out_pairs": len(held_out_pairs(made)),
                 "fitted": made.report.get("parts", {}),
@@ -197,7 +198,7 @@ def _ratio(part: float, whole: float) -> float | None:
 def _concept_score(dictionary: Dictionary, index: int, judged: Sequence[Judged]) -> ConceptScore:
     made = [one.moved for one in judged if one.moved]
     parts = {
-        name: _calibration([one[name] for one in made], float(part.gain[index]))
+        name: _calibration([one[name] for one in made], float(part.gains[index]))
         for name, part in dictionary.parts.items()
         if made
     }

@@ -223,7 +223,7 @@ def _edit_companion(
         index, _, members = aim(dictionary.table, one)
         for place in WHERE[type(one)](index, set(members), places):
             own[place].append(one)
-    vector = pooled if isinstance(pooled, Tensor) else cond.new_zeros(len(cond), dictionary.format.pooled)
+    vector = pooled if isinstance(pooled, Tensor) else cond.new_zeros(len(cond), dictionary.family.pooled)
     rows, vectors = _edit_rows(dictionary, cond, vector, own, [place.reading for place in places])
     return {key: rows, companion: vectors} if isinstance(pooled, Tensor) else {key: rows}
 

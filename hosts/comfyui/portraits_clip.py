@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from ...portraits import text
-from ...supsae_core.encoders.slots import FORMATS, rows_of
+from ...supsae_core.encoders.families import FAMILIES
+from ...supsae_core.encoders.placing import rows_of
 
 
 def portraits_clip() -> comfy.sd.CLIP:
@@ -27,9 +28,10 @@ def portraits_clip() -> comfy.sd.CLIP:
 
 def portraits_empty(clip: comfy.sd.CLIP, cond: Tensor) -> tuple[Tensor, Tensor]:
     """Encode the empty prompt to as many rows as a conditioning (L, width) of Portraits: both go through together."""
-    rows, tokens = rows_of(cond, FORMATS["portraits"]), clip.tokenize("")
-    pads = tokens["t5"][0][-1:] * (rows.total - rows.causal - text.CHUNK)
-    laid = {"clip": tokens["clip"] * (rows.causal // text.CHUNK), "t5": [tokens["t5"][0] + pads]}
+    causal, other = (len(rows) for rows in rows_of(cond, FAMILIES["portraits"]).own.values())
+    tokens = clip.tokenize("")
+    pads = tokens["t5"][0][-1:] * (other - text.CHUNK)
+    laid = {"clip": tokens["clip"] * (causal // text.CHUNK), "t5": [tokens["t5"][0] + pads]}
     empty, vector = clip.encode_from_tokens(laid, return_pooled=True)
     return empty[0], vector[0]
 

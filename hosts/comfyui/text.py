@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import comfy.model_management
 import comfy.sd
@@ -12,24 +12,12 @@ import torch
 from torch import Tensor
 
 from ...portraits import captions
-from ...supsae_core.encoders.slots import FORMATS, TextFormat
+from ...supsae_core.encoders.base import Family
+from ...supsae_core.encoders.families import FAMILIES
 from ...supsae_core.table.prompts import PLAIN, Wording
 
-
-class Family(NamedTuple):
-    """What is known of a family of text encoders behind a CLIP socket."""
-
-    keys: Mapping[str, str]
-    """encoder name of the text format → key in what ``clip.tokenize`` returns"""
-    wording: Wording
-    """how prompts for it are worded"""
-
-
-FAMILIES: dict[str, Family] = {
-    "portraits": Family({"clip": "clip", "t5": "t5"}, captions.WORDING),
-    "sd3": Family({"clip_l": "l", "clip_g": "g", "t5xxl": "t5xxl"}, PLAIN),
-}
-"""Name of the text format → family."""
+WORDINGS: dict[str, Wording] = {"portraits": captions.WORDING}
+"""Family → how prompts for it are worded, where not plainly."""
 
 
 class ComfyText:
@@ -37,14 +25,13 @@ class ComfyText:
 
     def __init__(self, clip: comfy.sd.CLIP) -> None:
         self._clip = clip
-        name = _family(clip)
-        self.format: TextFormat = FORMATS[name]
-        self.wording = FAMILIES[name].wording
-        self._keys = FAMILIES[name].keys
+        self.family = family_of(clip)
+        self.wording = WORDINGS.get(self.family.name, PLAIN)
+        self._keys = self.family.comfyui
         self._known: dict[str, dict[str, int]] = {}
 
     def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """Each word is tokenised alone; sd35_text: equal to the whole prompt in all tokenizers."""
+        """Each word is tokenised alone; measured equal to the whole prompt in all three tokenizers."""
         found = [self._count(word) for word in words]
         return {name: tuple(one[name] for one in found) for name in self._keys}
 
@@ -73,18 +60,29 @@ def _plain(prompt: str) -> str:
     return prompt.replace("(", "\\(").replace(")", "\\)")
 
 
-def _family(clip: comfy.sd.CLIP) -> str:
-    keys = set(clip.tokenize(""))
-    name = next((name for name, family in FAMILIES.items() if set(family.keys.values()) == keys), None)
-    if name is None:
+def family_of(clip: comfy.sd.CLIP) -> Family:
+    """Tell a CLIP's family by its tokenizers' keys, and by the empty prompt's length where others have the same keys.
+
+    Raises:
+        ValueError: naming the keys, if no family has them; or the encoders that were not loaded.
+    """
+    empty = {key: sum(map(len, chunks)) for key, chunks in clip.tokenize("").items()}
+    family = next((one for one in FAMILIES.values() if _spells(one, empty)), None)
+    if family is None:
         raise ValueError(
-            f"This CLIP has the text encoders {', '.join(sorted(keys))}, which SupSAE does not know. Use Load "
+            f"This CLIP has the text encoders {', '.join(sorted(empty))}, which SupSAE does not know. Use Load "
             "Portraits CLIP, or SD3.5's three text encoders (TripleCLIPLoader)."
         )
-    missing = [one for one in FAMILIES[name].keys if getattr(clip.cond_stage_model, one, None) is None]
+    missing = [one for one in family.comfyui if getattr(clip.cond_stage_model, one, None) is None]
     if missing:
         raise ValueError(f"This CLIP lacks the text encoder {', '.join(missing)}. Load all three (TripleCLIPLoader).")
-    return name
+    return family
+
+
+def _spells(family: Family, empty: Mapping[str, int]) -> bool:
+    """Tell whether a family has these keys, and so many tokens of the empty prompt where it says how many."""
+    lengths = {family.comfyui[name]: tokens for name, tokens in family.empty.items()}
+    return set(family.comfyui.values()) == set(empty) and all(empty[key] == n for key, n in lengths.items())
 
 
 def sd3_tokenizer() -> Any:

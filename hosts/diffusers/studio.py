@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ...portraits import reader
 from ...portraits.paths import WEIGHTS
-from ...portraits.text import TextEncoders, bidirectional_row, causal_chunks, load_encoders
-from ...supsae_core.encoders.slots import rows_of
+from ...portraits.text import CHUNK, TextEncoders, bidirectional_row, causal_chunks, load_encoders
+from ...supsae_core.encoders.placing import rows_of
 from ...supsae_core.host import Progress
 from ..batches import alike
 from ..embedded import PortraitsText
@@ -120,10 +120,9 @@ def _draw_alike(
 
 def negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:
     """Encode the empty prompt to as many rows as a conditioning has: both go through the model together."""
-    rows = rows_of(cond, studio.host.format)
-    chunks = causal_chunks([]) * (rows.causal // studio.host.format.chunk)
+    causal, other = (len(rows) for rows in rows_of(cond, studio.host.family).own.values())
     with torch.inference_mode():
-        return studio.encoders.encode_ids([chunks], [bidirectional_row([], rows.total - rows.causal)])
+        return studio.encoders.encode_ids([causal_chunks([]) * (causal // CHUNK)], [bidirectional_row([], other)])
 
 
 def read(studio: Studio, pictures: np.ndarray) -> list[dict[str, str]]:

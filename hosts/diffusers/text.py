@@ -14,10 +14,7 @@ import torch
 from diffusers import StableDiffusion3Pipeline
 from torch import Tensor
 
-from ...supsae_core.encoders.slots import FORMATS
-
-PARTS = {"clip_l": "", "clip_g": "_2", "t5xxl": "_3"}
-"""Encoder name of the text format → how its ``text_encoder`` and ``tokenizer`` end in a pipeline."""
+from ...supsae_core.encoders.families import FAMILIES
 
 
 def load_pipeline(folder: Path | str, *, text_only: bool = False) -> StableDiffusion3Pipeline:
@@ -59,7 +56,7 @@ def _kind(folder: Path) -> str:
 class DiffusersText:
     """A pipeline's text encoders as a ``host.TextHost``: 77 rows of CLIP, 256 of T5."""
 
-    format = FORMATS["sd3-diffusers"]
+    family = FAMILIES["sd3-diffusers"]
 
     def __init__(self, pipeline: StableDiffusion3Pipeline) -> None:
         """Take a loaded pipeline.
@@ -68,13 +65,14 @@ class DiffusersText:
             ValueError: if it lacks one of the three encoders.
         """
         self.pipeline = pipeline
-        self._tokenizers = {name: getattr(pipeline, f"tokenizer{end}") for name, end in PARTS.items()}
-        missing = [name for name, end in PARTS.items() if getattr(pipeline, f"text_encoder{end}") is None]
+        ends = self.family.diffusers
+        self._tokenizers = {name: getattr(pipeline, f"tokenizer{end}") for name, end in ends.items()}
+        missing = [name for name, end in ends.items() if getattr(pipeline, f"text_encoder{end}") is None]
         if missing:
             raise ValueError(f"This pipeline lacks the text encoder {', '.join(missing)}. Load all three.")
 
     def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """Each word is tokenised alone; sd35_text: equal to the whole prompt in all tokenizers."""
+        """Each word is tokenised alone; measured equal to the whole prompt in all three tokenizers."""
         return {
             name: tuple(len(ids) for ids in tokenizer(list(words), add_special_tokens=False).input_ids) if words else ()
             for name, tokenizer in self._tokenizers.items()
@@ -88,13 +86,13 @@ class DiffusersText:
             ValueError: if a text is longer than an encoder's rows, where diffusers would cut it.
         """
         for text in texts:
-            self.format.require_room({name: sum(counts) for name, counts in self.counts(text.split()).items()}, text)
+            self.family.require_room({name: sum(counts) for name, counts in self.counts(text.split()).items()}, text)
         made = self.pipeline.encode_prompt(
             list(texts),
             list(texts),
             list(texts),
             do_classifier_free_guidance=False,
-            max_sequence_length=self.format.least,
+            max_sequence_length=self.family.encoder("t5xxl").layout.length(0),
         )
         cond, _, pooled, _ = made
         assert cond is not None and pooled is not None

@@ -20,8 +20,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..encoders.sites import Site
-from ..encoders.slots import ROLES
-from ..encoders.streams import TEXT, parse, slots_of
+from ..encoders.streams import IMAGE, parse, slots_of
 from . import captures
 from .captures import Capture, Entry, Plan
 from .samples import Picked, picked, recorded_rows, rows_of_part
@@ -76,7 +75,7 @@ class Activations:
     def fold(self) -> None:
         """Write the sums, and remove the batches that are in them."""
         assert self.plan.sampling is not None
-        sums = {name: self.sums(name) for name in self.plan.sampling.parts(self.plan.format)}
+        sums = {name: self.sums(name) for name in self.plan.sampling.parts(self.plan.family)}
         self._summed += [index for some in self._fit.values() for index in some]
         write_sums(self.capture, sums, self._summed)
         for file in self._fit:
@@ -164,10 +163,10 @@ def size(plan: Plan) -> int:
     """Return the bytes that activations will take at most, before they are captured."""
     sampling = plan.sampling
     assert sampling is not None
-    sites, parts = {site: name for name, site in sampling.parts(plan.format).items()}, sampling.parts(plan.format)
+    sites, parts = {site: name for name, site in sampling.parts(plan.family).items()}, sampling.parts(plan.family)
     samples = sum(_most_samples(plan, name, entry) for entry in plan.entries if entry.set == "fit" for name in parts)
     rows = sum(
-        rows_of_part(sampling, parse(name)[1], captures.cond_rows(plan.format, entry), entry)
+        rows_of_part(sampling, parse(name)[1], captures.cond_rows(plan.family, entry), entry)
         for entry in plan.entries
         if entry.set != "fit"
         for name in sites.values()
@@ -181,7 +180,7 @@ def sums_size(plan: Plan) -> int:
     """Return the bytes of the sums."""
     assert plan.sampling is not None
     with torch.device("meta"):
-        some = [one for name in plan.sampling.parts(plan.format) for one in empty_sums(plan, name)]
+        some = [one for name in plan.sampling.parts(plan.family) for one in empty_sums(plan, name)]
     return sum(getattr(one, f.name).nbytes for one in some for f in fields(one))
 
 
@@ -189,24 +188,24 @@ def _most_samples(plan: Plan, name: str, entry: Entry) -> int:
     """Return how many rows a part keeps of a prompt to fit on, at most."""
     assert plan.sampling is not None
     rows, mentions = parse(name)[1], entry.prompt.mentions
-    if rows not in TEXT:
+    if rows in IMAGE:
         return rows_of_part(plan.sampling, rows, 0, entry)
-    counts, chunks = entry.counts[_spelling(plan, rows)[0]], captures.cond_rows(plan.format, entry) // plan.format.chunk
+    encoder = plan.family.segments[rows][0]
+    counts, length = entry.counts[encoder.name], encoder.layout.length(sum(entry.counts[encoder.name]))
+    parts = len(encoder.layout.parts(range(length)))
     tokens = sum(sum(counts[mention.start : mention.stop]) for mention in mentions)
-    return tokens + len(mentions) + len(ROLES) * chunks  # what a role hears changes behind a mention and in a new chunk
-
-
-def _spelling(plan: Plan, rows: str) -> list[str]:
-    """Return the encoders that wrote the causal or the other rows."""
-    return [encoder.name for encoder in plan.format.encoders if encoder.causal == (rows == "causal")]
+    templated = encoder.layout.lead + encoder.layout.tail
+    return (
+        tokens + len(mentions) + len(plan.family.roles) * parts + templated
+    )  # what a role hears changes behind a mention
 
 
 def empty_sums(plan: Plan, name: str) -> tuple[Statistics, ...]:
     """Return a part's sums over no prompts."""
     sampling, rows = plan.sampling, parse(name)[1]
     assert sampling is not None
-    tokens = max(plan.longest(encoder) for encoder in _spelling(plan, rows)) if rows in TEXT else 1
-    slots = slots_of(name, plan.table) or sampling.tokens
+    tokens = 1 if rows in IMAGE else max(plan.longest(one) for one in plan.family.segments[rows])
+    slots = slots_of(name, plan.table, plan.family) or sampling.tokens
     return tuple(
         Statistics.zeros(slots, len(plan.table), tokens, sampling.hidden, moment=False) for _ in range(sampling.buckets)
     )

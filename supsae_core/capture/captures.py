@@ -19,8 +19,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..encoders.base import Encoder, Family
+from ..encoders.families.stored import family_from_json, family_to_json
 from ..encoders.fingerprints import SAME, distance
-from ..encoders.slots import FORMATS, TextFormat
 from ..table import concepts
 from ..table.concepts import ConceptTable
 from ..table.prompts import Mention, Prompt
@@ -49,7 +50,7 @@ class Plan:
     """All that a capture will hold, fixed before it starts."""
 
     table: ConceptTable
-    format: TextFormat
+    family: Family
     entries: tuple[Entry, ...]
     held_out: tuple[tuple[int, int], ...]
     fingerprint: Mapping[str, tuple[float, ...]]
@@ -58,15 +59,16 @@ class Plan:
     sampling: Sampling | None = None
     """in captures of activations: what is recorded while pictures are sampled"""
 
-    def longest(self, encoder: str) -> int:
-        """Return the most tokens that a phrase can have in an encoder, its punctuation included."""
-        return max((_longest(entry, entry.counts[encoder]) for entry in self.entries), default=1)
+    def longest(self, encoder: Encoder) -> int:
+        """Return the most tokens of a slot in an encoder: of a phrase, its punctuation included, or of a template."""
+        phrases = (_longest(entry, entry.counts[encoder.name]) for entry in self.entries)
+        return max((*phrases, encoder.layout.lead, encoder.layout.tail, 1))
 
     def to_json(self) -> dict[str, Any]:
         return {
             "format_version": FORMAT_VERSION,
             "table": self.table.to_json(),
-            "format": self.format.name,
+            "family": family_to_json(self.family),
             "seed": self.seed,
             "held_out": [list(pair) for pair in self.held_out],
             "fingerprint": {site: list(values) for site, values in self.fingerprint.items()},
@@ -105,7 +107,7 @@ class Capture:
         return self.plan.entries[shard * SHARD : (shard + 1) * SHARD]
 
     def write(self, shard: int, conds: Sequence[Tensor], pooled: Sequence[Tensor]) -> None:
-        """Write a shard at once: it is there whole or not at all.
+        """Write a shard's rows (L, width) and pooled vectors (P,) at once: it is there whole or not at all.
 
         Raises:
             ValueError: if the encoder returned numbers that half precision cannot hold.
@@ -165,8 +167,8 @@ class Capture:
         count, plan = len(self.entries(shard)), self.plan
         lengths = tensors.get("lengths", torch.zeros(0))
         wanted = {
-            "cond": (int(lengths.sum()), plan.format.width),
-            "pooled": (count, plan.format.pooled),
+            "cond": (int(lengths.sum()), plan.family.width),
+            "pooled": (count, plan.family.pooled_width),
             "lengths": (count,),
         }
         if {name: tuple(tensor.shape) for name, tensor in tensors.items()} != wanted:
@@ -178,7 +180,7 @@ class Capture:
 
 
 def store(file: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write a file of a capture at once: it is there whole or not at all.
+    """Write a file of a capture, tensors of any shape by name, at once: it is there whole or not at all.
 
     Raises:
         OSError: with a sentence, if the disk is full.
@@ -266,19 +268,14 @@ def load(folder: str | Path) -> Capture:
 
 def size(plan: Plan) -> int:
     """Return the bytes a capture will take, before it starts."""
-    return sum(cond_rows(plan.format, entry) * plan.format.width + plan.format.pooled for entry in plan.entries) * 2
+    return (
+        sum(cond_rows(plan.family, entry) * plan.family.width + plan.family.pooled_width for entry in plan.entries) * 2
+    )
 
 
-def cond_rows(text_format: TextFormat, entry: Entry) -> int:
+def cond_rows(family: Family, entry: Entry) -> int:
     """Return how many rows the conditioning of a prompt will have."""
-    total = 0
-    causal = [encoder for encoder in text_format.encoders if encoder.causal]
-    if causal:
-        total += -(-max(1, sum(entry.counts[causal[0].name])) // (text_format.chunk - 2)) * text_format.chunk
-    other = [encoder for encoder in text_format.encoders if not encoder.causal]
-    if other:
-        total += max(text_format.least, sum(entry.counts[other[0].name]) + 1)
-    return total
+    return family.length({name: sum(counts) for name, counts in entry.counts.items()})
 
 
 def _half(tensor: Tensor) -> Tensor:
@@ -302,7 +299,7 @@ def other_setup(there: Plan, plan: Plan) -> str:
 
     Fingerprints agree up to the rounding of another thread or device.
     """
-    for name in ("table", "format"):
+    for name in ("table", "family"):
         if getattr(there, name) != getattr(plan, name):
             return name
     if distance(there.fingerprint, plan.fingerprint) > SAME:
@@ -317,7 +314,7 @@ def _longest(entry: Entry, counts: Sequence[int]) -> int:
 def _plan(data: Mapping[str, Any]) -> Plan:
     return Plan(
         table=concepts.from_mapping(data["table"]),
-        format=FORMATS[data["format"]],
+        family=family_from_json(data["family"]),
         entries=tuple(_entry(entry) for entry in data["entries"]),
         held_out=tuple((int(a), int(b)) for a, b in data["held_out"]),
         fingerprint={site: tuple(values) for site, values in data["fingerprint"].items()},

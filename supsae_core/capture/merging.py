@@ -85,7 +85,7 @@ def _copy_activations(parts: Sequence[Activations], made: Capture) -> None:
     shifts = (0, len(parts[0].plan.entries))
     summed = [shift + index for part, shift in zip(parts, shifts, strict=True) for index in part.summed]
     if summed:
-        names = made.plan.sampling.parts(made.plan.format)
+        names = made.plan.sampling.parts(made.plan.family)
         activations.write_sums(made, {name: _added(parts, made.plan, name) for name in names}, summed)
     found = Activations(made, summed)
     for part, shift in zip(parts, shifts, strict=True):

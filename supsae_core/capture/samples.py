@@ -1,4 +1,4 @@
-"""What a prompt's recorded rows give the slots of a part: the rows of every phrase and role, and their company."""
+"""What a prompt's recorded rows give the slots of a part: the rows of every phrase and role, and their context."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..encoders.slots import Layout, company, layout_of, rows_of
-from ..encoders.streams import TEXT, layout_of_rows, parse
+from ..encoders.base import Encoder, Rows
+from ..encoders.layout import TEMPLATE, Layout
+from ..encoders.placing import context_of, layout_of, rows_of
+from ..encoders.streams import parse, writer_of
 from .captures import Encoded, Entry, Plan
 from .sampling import Sampling
 from .statistics import fold_of
@@ -19,7 +21,7 @@ class Sample(NamedTuple):
     """What one slot takes from the recorded rows of one prompt."""
 
     slot: int
-    company: Tensor
+    context: Tensor
     """(K,)"""
     rows: tuple[int, ...]
     tokens: bool
@@ -52,19 +54,31 @@ class Picked(NamedTuple):
         return made.index_add_(0, target, flat[source] * weight[:, None])
 
 
-def layouts(plan: Plan, row: Encoded) -> dict[str, Layout | None]:
-    """Return who stands where in the causal and in the other rows of a prompt."""
-    found = layout_of(plan.format, plan.table, row.entry.prompt, row.entry.counts, rows_of(row.cond, plan.format))
-    return {rows: layout_of_rows(rows, plan.format, found) for rows in TEXT}
+class Written(NamedTuple):
+    """The rows of one segment of a prompt."""
+
+    encoder: Encoder
+    """one of those that wrote them"""
+    layout: Layout
+    rows: Rows
+
+
+def segments(plan: Plan, row: Encoded) -> dict[str, Written]:
+    """Return who stands where in the rows of every segment of a prompt; a silent one is left out."""
+    rows = rows_of(row.cond, plan.family)
+    found = layout_of(plan.family, plan.table, row.entry.prompt, row.entry.counts, rows)
+    wrote = {segment: writer_of(segment, plan.family, found) for segment in plan.family.segments}
+    return {segment: Written(one, found[one.name], rows) for segment, one in wrote.items() if one}
 
 
 def attended(plan: Plan, row: Encoded) -> list[tuple[int, ...]]:
     """Return the text rows of every mention, those of all encoders together; none of one that was cut off."""
-    both = [one for one in layouts(plan, row).values() if one]
-    return [
-        tuple(row for one in both for span in one.spans[place : place + 1] for row in span.rows)
-        for place in range(len(row.entry.prompt.mentions))
-    ]
+    layouts = [one.layout for one in segments(plan, row).values()]
+    found = []
+    for place in range(len(row.entry.prompt.mentions)):
+        spans = [span for layout in layouts for span in layout.spans[place : place + 1]]
+        found.append(tuple(row for span in spans for row in span.rows))
+    return found
 
 
 def samples(plan: Plan, name: str, row: Encoded) -> list[Sample]:
@@ -85,21 +99,25 @@ def samples(plan: Plan, name: str, row: Encoded) -> list[Sample]:
             for place, (mention, concept) in enumerate(zip(row.entry.prompt.mentions, support, strict=True))
             if heard[place]
         ]
-    found = layouts(plan, row)[rows]
-    chunk = plan.format.chunk if rows == "causal" else None
-    return [] if found is None else _text_samples(plan, found, support, len(row.cond), chunk)
+    wrote = segments(plan, row).get(rows)
+    return [] if wrote is None else _text_samples(plan, wrote, support)
 
 
-def _text_samples(plan: Plan, found: Layout, support: Sequence[int], total: int, chunk: int | None) -> list[Sample]:
-    """Rows of a role that have one company are one sample: their mean.
+def _text_samples(plan: Plan, wrote: Written, support: Sequence[int]) -> list[Sample]:
+    """Rows of a role that have one context are one sample: their mean; a template's rows are the tokens of one.
 
     Inside the model all rows hear one another, and still the causal ones say best what their encoder let them hear:
     on Portraits the concepts before a row leave 0.14, 0.43 and 0.84 of the variance in blocks 0, 1 and 2, all concepts
     0.86, 0.80 and 0.99.
     """
-    labels = company(found.spans, support, len(plan.table), total, chunk)
+    found, own = wrote.layout, wrote.rows.of(wrote.encoder)
+    labels = context_of(wrote.encoder, own, found.spans, support, size=len(plan.table), total=wrote.rows.total)
     made = [Sample(span.phrase, labels[span.rows[0]], span.rows, True) for span in found.spans]
-    for role, rows in enumerate(found.roles, len(plan.table.phrases)):
+    for name, rows in found.roles.filled().items():
+        role = len(plan.table.phrases) + plan.family.roles.index(name)
+        if name in TEMPLATE:
+            made.append(Sample(role, labels[rows[0]], rows, True))
+            continue
         heard: dict[tuple[float, ...], list[int]] = {}
         for row in rows:
             heard.setdefault(tuple(labels[row].tolist()), []).append(row)
@@ -108,7 +126,14 @@ def _text_samples(plan: Plan, found: Layout, support: Sequence[int], total: int,
 
 
 def picked(plan: Plan, name: str, rows: Sequence[Encoded], length: int) -> Picked:
-    """Return what a batch's prompts give a part, with ``length`` recorded rows for each of them."""
+    """Return what a batch's prompts give a part.
+
+    Args:
+        plan: of the capture.
+        name: of the part (``encoders/streams.py``).
+        rows: the prompts as their encoders wrote them.
+        length: recorded rows of each prompt.
+    """
     found = [(prompt * length, row, one) for prompt, row in enumerate(rows) for one in samples(plan, name, row)]
     source, target, weight, lengths, total = [], [], [], [], 0
     for first, _, one in found:
@@ -124,7 +149,7 @@ def picked(plan: Plan, name: str, rows: Sequence[Encoded], length: int) -> Picke
         torch.tensor(weight),
         torch.tensor([fold_of(row.entry.prompt.text) for _, row, _ in found], dtype=torch.int64),
         torch.tensor([one.slot for *_, one in found], dtype=torch.int64),
-        torch.stack([one.company for *_, one in found]) if found else torch.zeros(0, len(plan.table)),
+        torch.stack([one.context for *_, one in found]) if found else torch.zeros(0, len(plan.table)),
         torch.tensor(lengths, dtype=torch.int64),
     )
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..encoders import sites as sites_module
+from ..encoders.base import Family
 from ..encoders.fingerprints import SAME, distance
 from ..encoders.sites import Site
-from ..encoders.slots import TextFormat
-from ..encoders.streams import IMAGE, TEXT, name_of
+from ..encoders.streams import IMAGE, name_of
 
 PIXELS = 16
 """Width of an image token's square in pixels: the latent is an eighth, and patches are two of its cells wide."""
@@ -78,13 +78,13 @@ class Sampling:
         """Mean noise level of every bucket."""
         return tuple(math.fsum(self.sigmas[step] for step in run) / len(run) for run in self.runs)
 
-    def parts(self, text_format: TextFormat) -> dict[str, Site]:
-        """Return what is summed up, name → site: of a text stream the rows of either kind that the format has."""
-        causal = {encoder.causal for encoder in text_format.encoders}
-        text = [rows for rows in TEXT if (rows == "causal") in causal]
-        return {
-            name_of(site, rows): site for site in self.sites for rows in (text if site.kind == "txt" else [self.image])
-        }
+    def parts(self, family: Family) -> dict[str, Site]:
+        """Return what is summed up, name → site: of a text stream the rows of every segment of the family."""
+        made: dict[str, Site] = {}
+        for site in self.sites:
+            kinds = list(family.segments) if site.kind == "txt" else [self.image]
+            made |= {name_of(site, rows): site for rows in kinds}
+        return made
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``from_json`` reads."""

@@ -13,7 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..encoders.slots import FORMATS, ROLES, TextFormat
+from ..encoders.base import Family
+from ..encoders.families.stored import family_from_json, family_to_json
 from ..encoders.streams import slots_of
 from ..table import concepts
 from ..table.concepts import ConceptTable
@@ -30,7 +31,7 @@ class Header:
     """What a dictionary file says of itself; fields as in ``Dictionary``."""
 
     table: ConceptTable
-    format: TextFormat
+    family: Family
     parts: tuple[str, ...]
     identified: tuple[bool, ...]
     slider: tuple[tuple[float, float], ...]
@@ -50,7 +51,7 @@ def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
     tensors = {f"{name}.{f.name}": _packed(getattr(one, f.name)) for name, one in held.items() for f in fields(one)}
     header = {
         "table": dictionary.table.to_json(),
-        "format": dictionary.format.name,
+        "family": family_to_json(dictionary.family),
         "parts": list(dictionary.parts),
         "streams": list(dictionary.streams),
         "centres": list(dictionary.centres),
@@ -127,11 +128,10 @@ def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
             f"The dictionary {path.name!r} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. "
             "Update SupSAE."
         )
-    if str(header.get("format")) not in FORMATS:
-        raise ValueError(
-            f"The dictionary {path.name!r} is for text of the format {header.get('format')!r}; this SupSAE knows "
-            f"{', '.join(FORMATS)}. Update SupSAE."
-        )
+    try:
+        family_from_json(header.get("family"))
+    except ValueError as error:
+        raise ValueError(f"The dictionary {path.name!r} is for {error}") from error
     return header
 
 
@@ -143,7 +143,7 @@ def _parsed(header: Mapping[str, Any]) -> Header:
         raise TypeError("'provenance' and 'report' as JSON objects")
     return Header(
         table=table,
-        format=FORMATS[header["format"]],
+        family=family_from_json(header["family"]),
         parts=tuple(header["parts"]),
         identified=tuple(bool(one) for one in header["identified"]),
         slider=tuple((float(s), float(a)) for s, a in header["slider"]),
@@ -160,7 +160,7 @@ def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
 
     return Dictionary(
         table=header.table,
-        format=header.format,
+        family=header.family,
         parts={name: held(Part, name) for name in header.parts},
         identified=header.identified,
         slider=header.slider,
@@ -175,20 +175,21 @@ def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
 
 
 def _check_shapes(path: Path, dictionary: Dictionary) -> None:
-    """Refuse tensors that do not fit the header's table and format."""
-    slots = len(dictionary.table.phrases) + len(ROLES)
-    wanted = {one.name: (slots, one.last - one.first) for one in dictionary.format.encoders}
-    wanted[POOLED] = (1, dictionary.format.pooled)
-    found = {name: (*part.lengths.shape, part.decoder.shape[1]) for name, part in dictionary.parts.items()}
+    """Refuse tensors that do not fit the header's table and family."""
+    slots = len(dictionary.table.phrases) + len(dictionary.family.roles)
+    wanted = {one.name: (slots, one.width) for one in dictionary.family.encoders}
+    if dictionary.family.pooled:
+        wanted[POOLED] = (1, dictionary.family.pooled_width)
+    found = {name: (*part.slot_tokens.shape, part.decoder.shape[1]) for name, part in dictionary.parts.items()}
     size = len(dictionary.table)
-    if found != wanted or any(part.shared.shape[1] != size for part in dictionary.parts.values()):
+    if found != wanted or any(part.group_effects.shape[1] != size for part in dictionary.parts.values()):
         raise ValueError(
-            f"The tensors of {path.name!r} do not fit its own table of {size} concepts and the format "
-            f"{dictionary.format.name!r}: slots and widths are {found} instead of {wanted}. Fit or download it again."
+            f"The tensors of {path.name!r} do not fit its own table of {size} concepts and the family "
+            f"{dictionary.family.name!r}: slots and widths are {found} instead of {wanted}. Fit or download it again."
         )
     for name, some in dictionary.streams.items():
-        expected = slots_of(name, dictionary.table)
-        if any(expected not in (None, len(one.lengths)) or one.shared.shape[1] != size for one in some):
+        expected = slots_of(name, dictionary.table, dictionary.family)
+        if any(expected not in (None, len(one.slot_tokens)) or one.group_effects.shape[1] != size for one in some):
             raise ValueError(
                 f"The tensors of {name!r} in {path.name!r} do not fit its own table of {size} concepts. Fit or "
                 "download it again."

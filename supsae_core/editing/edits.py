@@ -101,10 +101,10 @@ class Change(NamedTuple):
     """concept that is said, or None"""
     new: int | None
     """concept to say, or None"""
-    strength: float
-    """what to apply, slider map included, calibration not"""
+    alpha: float
+    """step to apply, slider map included, calibration not"""
     scale: bool = False
-    """turn ``old`` by ``strength`` along its own effect, about the category's mean"""
+    """turn ``old`` by ``alpha`` along its own effect, about the category's mean"""
     occurrence: int = 0
     """which mention of ``old``, from 1; 0 is every one"""
     off: tuple[tuple[int, ...], ...] = ()
@@ -241,6 +241,12 @@ ACTIONS: dict[str, type] = {edit.__name__.lower(): edit for edit in (Swap, Add, 
 
 def make(action: str, concept: str, strength: float, occurrence: int = 0) -> Edit:
     """Build an edit from its spelling.
+
+    Args:
+        action: a key of ``ACTIONS``.
+        concept: such as ``hair: red``.
+        strength: position of the slider; 1 is the effect of writing the word.
+        occurrence: which mention, from 1; 0 is every one.
 
     Raises:
         ValueError: naming the action received and the legal ones, a strength out of range, or an occurrence of what is

@@ -17,11 +17,12 @@ from torch.nn import functional as F
 
 from ..dictionary.model import Codes, Dictionary
 from ..encoders.sites import Site
-from ..encoders.streams import IMAGE, TEXT, layout_of_rows, name_of
+from ..encoders.streams import IMAGE, name_of, writer_of
 from ..reading.readout import Reading
 from . import protect
-from .apply import additive_step, cond_step, off_of, pooled_step, text_step
+from .apply import additive_step, cond_step, pooled_step, text_step
 from .edits import Change
+from .step import off_of
 from .windows import Window
 
 COND, POOLED, EMBEDDED = Site("cond"), Site("pooled"), Site("txt", 0)
@@ -102,7 +103,14 @@ def check(dictionary: Dictionary, where: Where, masked: bool) -> None:
 
 
 def moves(dictionary: Dictionary, reading: Reading, found: Sequence[Change], where: Where) -> Moves:
-    """Return what the changes of one prompt add at the chosen sites."""
+    """Return what the changes of one prompt add at the chosen sites.
+
+    Args:
+        dictionary: what was learnt.
+        reading: what the prompt says, and where.
+        found: the changes.
+        where: sites and blocks.
+    """
     firsts = [Site(stretch.kind, stretch.first) for stretch in stretches(where)]
     text = COND in where.sites or EMBEDDED in firsts
     return Moves(
@@ -113,7 +121,7 @@ def moves(dictionary: Dictionary, reading: Reading, found: Sequence[Change], whe
 
 
 def at_level(steps: Tensor, centres: Sequence[float], sigma: float) -> Tensor:
-    """Interpolate (noise levels, …) linearly between falling centres; beyond them the nearest counts."""
+    """Interpolate steps (noise levels, …) linearly between falling centres and return one (…); beyond, the nearest."""
     after = next((i for i, centre in enumerate(centres) if centre <= sigma), len(centres) - 1)
     if after == 0 or centres[after] >= sigma:
         return steps[after]
@@ -149,7 +157,8 @@ def on_grid(step: Tensor, learnt: tuple[int, int], grid: tuple[int, int], mask: 
 
 def _parts(dictionary: Dictionary, site: Site) -> dict[str, tuple[Codes, ...]]:
     """Return what a dictionary has at a site: kind of rows → codes at every noise level."""
-    names = {rows: name_of(site, rows) for rows in (TEXT if site.kind == "txt" else IMAGE)}
+    kinds = dictionary.family.segments if site.kind == "txt" else IMAGE
+    names = {rows: name_of(site, rows) for rows in kinds}
     return {rows: dictionary.streams[name] for rows, name in names.items() if name in dictionary.streams}
 
 
@@ -157,17 +166,17 @@ def _stream_step(dictionary: Dictionary, site: Site, reading: Reading, found: Se
     """Return (noise levels, rows, d)."""
     steps: list[Tensor] = []
     for rows, levels in _parts(dictionary, site).items():
-        steps.append(torch.stack([STEPS[rows](dictionary, codes, rows, reading, found) for codes in levels]))
+        step = step_of(rows)
+        steps.append(torch.stack([step(dictionary, codes, rows, reading, found) for codes in levels]))
     return torch.stack(steps).sum(0)
 
 
 def _text_step(dictionary: Dictionary, codes: Codes, rows: str, reading: Reading, found: Sequence[Change]) -> Tensor:
-    """The rows of one kind of encoder."""
-    layout = layout_of_rows(rows, dictionary.format, reading.layouts)
-    if layout is None:
+    """The rows of one segment."""
+    encoder = writer_of(rows, dictionary.family, reading.layouts)
+    if encoder is None:
         return torch.zeros(reading.rows.total, codes.decoder.shape[1])
-    chunk = dictionary.format.chunk if rows == "causal" else None
-    return text_step(dictionary, codes, layout, reading.rows.total, found, chunk=chunk)
+    return text_step(dictionary, codes, encoder, reading.layouts[encoder.name], reading, found)
 
 
 def _additive_step(
@@ -179,7 +188,7 @@ def _additive_step(
 def _attended_step(
     dictionary: Dictionary, codes: Codes, rows: str, reading: Reading, found: Sequence[Change]
 ) -> Tensor:
-    """What the places that attend to an old phrase become when they attend to the new one, in its company."""
+    """What the places that attend to an old phrase become when they attend to the new one, in its context."""
     said = set(reading.concepts(dictionary))
     step = torch.zeros(codes.decoder.shape[0])
     for change in found:
@@ -188,10 +197,10 @@ def _attended_step(
                 "What was learnt about places that attend to words can only swap one word for another. Swap, or choose "
                 "another site."
             )
-        company = torch.zeros(len(dictionary.table))
-        company[[one for one in said if one != change.old]] = 1
-        old, new = (codes.code(dictionary.phrase(one), 0, company) for one in (change.old, change.new))
-        moved = change.strength * float(codes.gain[change.new]) * (new - old)
+        around = torch.zeros(len(dictionary.table))
+        around[[one for one in said if one != change.old]] = 1
+        old, new = (codes.code(dictionary.phrase(one), 0, around) for one in (change.old, change.new))
+        moved = change.alpha * float(codes.gains[change.new]) * (new - old)
         off = off_of(found)
         step = step + (
             protect.projected(moved, protect.basis(codes, dictionary.phrase(change.old), off)) if off else moved
@@ -199,10 +208,16 @@ def _attended_step(
     return (step @ codes.decoder)[None]
 
 
-STEPS: dict[str, Callable[[Dictionary, Codes, str, Reading, Sequence[Change]], Tensor]] = {
-    **dict.fromkeys(TEXT, _text_step),
+Step = Callable[[Dictionary, Codes, str, Reading, Sequence[Change]], Tensor]
+"""(dictionary, codes, rows, reading, changes) → (rows, d)."""
+STEPS: dict[str, Step] = {
     "mean": _additive_step,
     "positions": _additive_step,
     "attention": _attended_step,
 }
-"""Rows of a part (``streams.py``) → (dictionary, codes, rows, reading, changes) → (rows, d)."""
+"""Rows of a part of the image stream (``streams.py``) → the step it makes."""
+
+
+def step_of(rows: str) -> Step:
+    """Return what makes the step of a part's rows: of the text stream's, all segments alike."""
+    return STEPS.get(rows, _text_step)

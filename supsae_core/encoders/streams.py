@@ -1,7 +1,7 @@
 """The parts that a stream inside the model is learnt in: their names, slots and groups.
 
-A part is spelled site/rows. Of the text stream there are ``txt@3/causal`` and ``txt@3/other``, the rows of the causal
-encoders and the others; both have the slots of the prompt embedding. Of the image stream there is one, named after what
+A part is spelled site/rows. Of the text stream there is one a segment of the model family, such as ``txt@3/clip`` and
+``txt@3/t5``; both have the slots of the prompt embedding. Of the image stream there is one, named after what
 its rows were reduced to: ``img@3/mean``, ``img@3/attention`` or ``img@3/positions``.
 """
 
@@ -14,11 +14,10 @@ from torch import Tensor
 
 from ..table.concepts import ConceptTable
 from . import sites
+from .base import Encoder, Family
+from .layout import Layout
 from .sites import Site
-from .slots import ROLES, Layout, TextFormat
 
-TEXT = ("causal", "other")
-"""Rows of the text stream: by the encoder that wrote them."""
 IMAGE = ("mean", "attention", "positions")
 """Reductions of the image stream: one slot; one a phrase, tokens weighted by its attention; one a token."""
 
@@ -36,12 +35,13 @@ def parse(name: str) -> tuple[Site, str]:
     """
     spelled, _, rows = name.partition("/")
     (site,) = sites.parse(spelled)
-    if rows not in {"txt": TEXT, "img": IMAGE}.get(site.kind, ()):
-        raise ValueError(f"There is no part {name!r}. Parts are such as txt@3/causal, txt@3/other and img@3/mean.")
+    is_part = rows.isidentifier() and rows not in IMAGE if site.kind == "txt" else site.kind == "img" and rows in IMAGE
+    if not is_part:
+        raise ValueError(f"There is no part {name!r}. Parts are such as txt@3/clip, txt@3/t5 and img@3/mean.")
     return site, rows
 
 
-def slots_of(name: str, table: ConceptTable) -> int | None:
+def slots_of(name: str, table: ConceptTable, family: Family) -> int | None:
     """Return the number of slots of a part, or None if it has one for every image token, however many there are.
 
     Raises:
@@ -50,7 +50,7 @@ def slots_of(name: str, table: ConceptTable) -> int | None:
     _, rows = parse(name)
     phrases = len(table.phrases)
     every: dict[str, int | None] = {"mean": 1, "attention": phrases, "positions": None}
-    return every.get(rows, phrases + len(ROLES))
+    return every.get(rows, phrases + len(family.roles))
 
 
 def groups_of(name: str, table: ConceptTable, slots: int) -> Tensor:
@@ -61,13 +61,12 @@ def groups_of(name: str, table: ConceptTable, slots: int) -> Tensor:
     return torch.tensor(phrases + [len(table.categories) + role for role in range(slots - len(phrases))])
 
 
-def layout_of_rows(rows: str, text_format: TextFormat, layouts: Mapping[str, Layout]) -> Layout | None:
-    """Return who stands where in the causal or the other rows, if there are any; encoders that share rows spell alike.
+def writer_of(segment: str, family: Family, layouts: Mapping[str, Layout]) -> Encoder | None:
+    """Return one of the encoders that wrote the rows of a segment, if any did; those that share rows spell alike.
 
     Args:
-        rows: one of ``TEXT``.
-        text_format: whose encoders wrote the rows.
+        segment: of the family.
+        family: whose encoders wrote the rows.
         layouts: encoder name → layout.
     """
-    wrote = [one.name for one in text_format.encoders if one.causal == (rows == "causal") and one.name in layouts]
-    return layouts[wrote[0]] if wrote else None
+    return next((one for one in family.segments.get(segment, ()) if one.name in layouts), None)

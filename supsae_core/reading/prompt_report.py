@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from ..dictionary.model import Dictionary
-from ..encoders.slots import ROLES, Encoder, Layout, Rows, Span, company
+from ..encoders.base import Encoder, Rows
+from ..encoders.layout import TEMPLATE, Layout, Span
+from ..encoders.placing import context_of
 from . import weights
 from .readout import Reading, read
 
@@ -35,7 +37,7 @@ class Unexplained(NamedTuple):
     phrases: float | None
     """in the rows of the phrases that were found; None if there are none"""
     rows: float
-    """in all rows but the starts, which are the same in every prompt: fillers, ends and pads included"""
+    """in all rows but those that are the same in every prompt: fillers, ends and pads included"""
 
 
 class PromptReport(NamedTuple):
@@ -61,13 +63,13 @@ def report(dictionary: Dictionary, cond: Tensor, reading: Reading | None = None)
     said = tuple(_mentions(dictionary, reading))
     mentioned = {dictionary.table.concepts[concept].category for concept in reading.concepts(dictionary)}
     unmentioned = tuple(name for name in dictionary.table.categories if name not in mentioned)
-    here = [encoder for encoder in dictionary.format.encoders if encoder.name in reading.layouts]
+    here = [encoder for encoder in dictionary.family.encoders if encoder.name in reading.layouts]
     unexplained = {
         encoder.name: _unexplained(dictionary, encoder, cond, reading.rows, reading.layouts[encoder.name])
         for encoder in here
     }
     lead = dictionary.parts[here[-1].name]  # as in readout.read: what it finds is said
-    return PromptReport(said, unmentioned, unexplained, float(lead.threshold[-1]))
+    return PromptReport(said, unmentioned, unexplained, float(lead.thresholds[-1]))
 
 
 def to_json(found: PromptReport) -> dict[str, Any]:
@@ -161,13 +163,14 @@ def _mentions(dictionary: Dictionary, reading: Reading) -> list[Said]:
 
 def _unexplained(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, layout: Layout) -> Unexplained:
     part, codes = dictionary.parts[encoder.name], _codes(dictionary, encoder, rows, layout)
+    constant = encoder.layout.constant
     phrases = [row for span in layout.spans for row in span.rows]
-    others = [row for some in layout.roles[1:] for row in some]
+    others = [row for role, some in layout.roles.filled().items() if role != constant for row in some]
 
     def share(own: list[int]) -> float:
         """Return ‖x − x̂‖² / ‖x − mean‖²."""
         x = cond[own, encoder.first : encoder.last].float().cpu()
-        return float((x - part.decode(codes[own])).square().sum() / (x - part.origin).square().sum())
+        return float((x - part.decode(codes[own])).square().sum() / (x - part.bias).square().sum())
 
     return Unexplained(share(phrases) if phrases else None, share(phrases + others))
 
@@ -175,14 +178,15 @@ def _unexplained(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: R
 def _codes(dictionary: Dictionary, encoder: Encoder, rows: Rows, layout: Layout) -> Tensor:
     """Return the codes (L, r) of what stands in an encoder's rows, each token in its company and with its weight."""
     table, part, spans = dictionary.table, dictionary.parts[encoder.name], layout.spans
-    chunk = dictionary.format.chunk if encoder.causal else None
-    around = company(spans, [table.phrases[one.phrase].concept for one in spans], len(table), rows.total, chunk)
+    own, concepts = rows.of(encoder), [table.phrases[one.phrase].concept for one in spans]
+    around = context_of(encoder, own, spans, concepts, size=len(table), total=rows.total)
     made = torch.zeros(rows.total, part.decoder.shape[0])
-    for role, some in zip(ROLES, layout.roles, strict=True):
-        if some:
-            made[list(some)] = part.code(dictionary.role(role), 0, around[list(some)])
+    for role, some in layout.roles.filled().items():
+        slot = dictionary.role(role)
+        for token, row in enumerate(some):
+            made[row] = part.code(slot, token if role in TEMPLATE else 0, around[row])
     for span in spans:
         plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
-        empty = weights.empty(dictionary, part, span.rows, first=rows.of(encoder).start, chunk=chunk)
+        empty = weights.empty_prompt(dictionary, encoder, own, span.rows)
         made[list(span.rows)] = plain if span.weight == 1 else empty + span.weight * (plain - empty)
     return made

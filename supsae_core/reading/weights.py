@@ -1,8 +1,8 @@
 """Prompt weights, as in ``(phrase:1.3)``: what they do to rows, and reading them off.
 
-Letters: x a row, z the row that stood there without a weight, e the empty prompt's row at the same place, x̂ what the
-dictionary decodes. ComfyUI makes x = e + w (z − e), in the weighted rows only, so w is the multiple of x̂ − e nearest to
-x − e, in units of what company leaves unexplained.
+Letters (docs/method.md, 11): x a row, z the row that stood there without a weight, e the empty prompt's row at the same
+place, x̂ what the dictionary decodes. ComfyUI makes x = e + w (z − e), in the weighted rows only, so w is the multiple
+of x̂ − e nearest to x − e, in units of what company leaves unexplained.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..dictionary.model import Codes, Dictionary
-from ..encoders.slots import Encoder, Layout, Rows, Span, company
+from ..dictionary.model import Dictionary
+from ..encoders.base import Encoder, Rows
+from ..encoders.layout import Layout, Span
+from ..encoders.placing import context_of
 
 WEIGHTS = (0.4, 2.0)
 """Weights at which phrases are looked for; beyond, too little or too much is left of the text."""
@@ -21,26 +23,39 @@ PLAIN = 0.06
 """A weight that is read nearer to 1 than this is 1: unweighted phrases scatter by 0.02 (Portraits, all encoders)."""
 
 
-def empty(dictionary: Dictionary, part: Codes, places: Sequence[int], *, first: int, chunk: int | None) -> Tensor:
-    """Return the codes (places, r) of the empty prompt in these rows: an end behind the start, and pads.
+def empty_prompt(dictionary: Dictionary, encoder: Encoder, own: range, places: Sequence[int]) -> Tensor:
+    """Return the codes (places, r) of the empty prompt in rows of an encoder: an end behind the start, and pads.
 
     Args:
         dictionary: what was learnt.
-        part: of one encoder.
+        encoder: whose rows they are.
+        own: all its rows.
         places: rows of the conditioning.
-        first: the encoder's first row.
-        chunk: rows of a causal chunk, or None for a bidirectional encoder.
     """
-    nothing = torch.zeros(len(dictionary.table))
-    end, pad = (part.code(dictionary.role(role), 0, nothing) for role in ("end", "pad"))
-    number = torch.tensor([row % chunk - 1 if chunk else row - first for row in places])
-    return torch.where(number[:, None] > 0, pad, end)
+    part, nothing = dictionary.parts[encoder.name], torch.zeros(len(dictionary.table))
+    codes: dict[str, Tensor] = {}
+    made = part.mean_code.new_zeros(len(places), len(part.mean_code))
+    for number, row in enumerate(places):
+        role = encoder.layout.in_empty(own, row)
+        if role not in codes and role in dictionary.family.roles:
+            codes[role] = part.code(dictionary.role(role), 0, nothing)
+        made[number] = codes.get(role, made[number])
+    return made
 
 
 def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[str, Layout]) -> dict[str, Layout]:
-    """Return the layouts of a conditioning (L, width) with every span's weight, one for all encoders of a mention."""
+    """Return the layouts of a conditioning with every span's weight, one for all encoders of a mention.
+
+    Args:
+        dictionary: what was learnt.
+        cond: (L, width)
+        rows: whose rows are whose.
+        layouts: encoder name → what was read, without weights.
+    """
+    if not dictionary.family.weighted:
+        return dict(layouts)
     sums: dict[tuple[int, int], Tensor] = {}
-    for encoder in dictionary.format.encoders:
+    for encoder in dictionary.family.encoders:
         if encoder.name in layouts:
             for key, fit in _fits(dictionary, encoder, cond, rows, layouts[encoder.name].spans).items():
                 sums[key] = sums.get(key, 0) + fit
@@ -55,17 +70,22 @@ def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[
     }
 
 
-def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor) -> Tensor:
+def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor, *, weighted: bool = True) -> Tensor:
     """Return how far rows are from what is looked for, at the weight that fits best.
 
     Twice the negative log-likelihood of u = w (t + noise), up to a constant, minimal over w; noise of variance 1.
+
+    Of tensors of any one shape, and returned in it.
 
     Args:
         uu: ‖u‖², of the rows about the empty prompt's.
         ut: u · t, with what is looked for.
         tt: ‖t‖².
         numbers: how many numbers u holds.
+        weighted: whether there are weights at all; otherwise w is 1.
     """
+    if not weighted:
+        return uu - 2 * ut + tt
     v = (ut + (ut.square() + 4 * uu * numbers).sqrt()) / (2 * uu).clamp(min=1e-12)  # v = 1 / w
     v = v.clamp(1 / WEIGHTS[1], 1 / WEIGHTS[0])
     return v.square() * uu - 2 * v * ut + tt - 2 * numbers * v.log()
@@ -76,15 +96,15 @@ def _fits(
 ) -> dict[tuple[int, int], Tensor]:
     """Return, per mention, ⟨x − e, x̂ − e⟩ and ‖x̂ − e‖² in one encoder."""
     part = dictionary.parts[encoder.name]
+    own, size = rows.of(encoder), len(dictionary.table)
     concepts = [dictionary.table.phrases[span.phrase].concept for span in spans]
-    chunk = dictionary.format.chunk if encoder.causal else None
-    around = company(spans, concepts, len(dictionary.table), len(cond), chunk)
+    around = context_of(encoder, own, spans, concepts, size=size, total=len(cond))
     found = {}
     for span, key in zip(spans, _keys(spans), strict=True):
         codes = part.encode(cond[list(span.rows), encoder.first : encoder.last].float().cpu())
-        base = empty(dictionary, part, span.rows, first=rows.of(encoder).start, chunk=chunk)
+        base = empty_prompt(dictionary, encoder, own, span.rows)
         plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
-        x, decoded = ((one - base) @ part.rest for one in (codes, plain))
+        x, decoded = ((one - base) @ part.whiten_residual for one in (codes, plain))
         found[key] = torch.stack([(x * decoded).sum(), decoded.square().sum()])
     return found
 

@@ -20,7 +20,8 @@ from supsae.portraits.mmdit import MMDiT
 from supsae.portraits.vae import AutoEncoder
 from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
 from supsae.supsae_core.editing.edits import Add, Remove, Scale, Swap
-from supsae.training import fit
+from supsae.training.solvers.options import option_lines
+from supsae.training.solvers.table import SOLVERS
 
 PROMPT = "a portrait of a person with black hair, no hat, sandy beach"
 
@@ -154,7 +155,17 @@ def test_help_names_every_solver(capsys):
     with pytest.raises(SystemExit):
         parser.main(["fit", "--help"])
     said = capsys.readouterr().out
-    assert fit.SOLVERS and all(name in said for name in fit.SOLVERS)
+    assert SOLVERS and all(name in said for name in SOLVERS)
+    assert all(line in said for solver in SOLVERS.values() for line in option_lines(solver.options))
+
+
+def test_fit_takes_options(capsys, learnt, tmp_path):
+    options = ["--option", "rank=6", "--option", "shared_ridges=3"]
+    code, _, _ = run(capsys, "fit", learnt / "capture", "--out", tmp_path / "d", *options)
+    assert code == 0
+    made = load_dictionary(tmp_path / "d.safetensors")
+    assert {len(part.decoder) for part in made.parts.values()} == {6}
+    assert made.provenance["solver"]["shared_ridges"] == [3.0]
 
 
 def test_inspect_a_capture(capsys, learnt):
@@ -258,7 +269,10 @@ BAD = {
     "size": ("capture --out {tmp}/x --sites txt@1 --size 128", "Write width x height in pixels, such as 128x128"),
     "merge": ("merge {learnt}/capture {tmp}/nothing --out {tmp}/y", "There is no capture"),
     "no capture": ("fit {tmp}/nothing --out {tmp}/d", "There is no capture"),
-    "solver": ("fit {learnt}/capture --out {tmp}/d --solver adam", "Solvers are: exact"),
+    "solver": ("fit {learnt}/capture --out {tmp}/d --solver sgd", "Solvers are: exact, adam"),
+    "option": ("fit {learnt}/capture --out {tmp}/d --option width=4", "There is no option 'width'"),
+    "option of another solver": ("fit {learnt}/capture --out {tmp}/d --option steps=9", "Options are: common_ridges"),
+    "value of an option": ("fit {learnt}/capture --out {tmp}/d --option rank=wide", "It takes a whole number, or none"),
     "no dictionary": ("inspect {tmp}/nothing.safetensors", "There is no dictionary file"),
     "prompt with a capture": ("inspect {learnt}/capture --prompt hat", "is read with a dictionary"),
     "foreign file": ("inspect {weights}/text_encoders.safetensors", "not a SupSAE dictionary"),

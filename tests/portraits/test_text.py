@@ -18,7 +18,9 @@ from supsae.portraits.text import (
     causal_chunks,
     load_encoders,
 )
-from supsae.supsae_core.encoders.slots import FORMATS
+from supsae.supsae_core.encoders.chunked import Chunked
+from supsae.supsae_core.encoders.families import FAMILIES
+from supsae.supsae_core.encoders.padded import Padded
 
 LONG = "with " * 50 + "red hair"
 
@@ -86,13 +88,9 @@ def test_rows_as_in_sd3(encoders, text):
 
 
 def test_the_format_table_describes_these_encoders():
-    text_format = FORMATS["portraits"]
-    assert (text_format.width, text_format.tail, text_format.chunk, text_format.pooled) == (
-        WIDTH,
-        CAUSAL_WIDTH,
-        CHUNK,
-        CAUSAL_WIDTH,
-    )
+    family = FAMILIES["portraits"]
+    assert (family.width, family.width_of("clip"), family.pooled_width) == (WIDTH, CAUSAL_WIDTH, CAUSAL_WIDTH)
+    assert [one.layout for one in family.encoders] == [Chunked(CHUNK), Padded(CHUNK)]
 
 
 def test_pooled_is_the_first_end_row(encoders):

@@ -1,6 +1,6 @@
 """A capture that was fitted before is not fitted again; one that changed, or whose fit was damaged, is."""
 
-from functools import partial
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +9,6 @@ from safetensors import SafetensorError
 from supsae.portraits import captions
 from supsae.training import capture, fit_once
 from supsae.training.capture import CaptureConfig
-from supsae.training.fit import fit
 from supsae.training.fit_once import FOLDER
 from supsae.training.solvers.exact import ExactConfig
 
@@ -18,16 +17,15 @@ QUICK = ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.
 
 
 @pytest.fixture
-def made(learnt, tmp_path, monkeypatch):
-    monkeypatch.setattr(fit_once, "fit", partial(fit, config=QUICK))
+def made(learnt, tmp_path):
     plan = capture.plan(learnt.table, learnt.host, CaptureConfig(prompts=20, calibration=4), captions.WORDING)
     return capture.run(learnt.host, tmp_path / "capture", plan)
 
 
-def fitted(made):
+def fitted(made, config=QUICK):
     """Fit once; return the dictionary and whether anything was computed."""
     steps = []
-    return fit_once.fit_once(made, progress=lambda *at: steps.append(at)), bool(steps)
+    return fit_once.fit_once(made, config=config, progress=lambda *at: steps.append(at)), bool(steps)
 
 
 def test_the_second_time_is_the_same_and_computes_nothing(made):
@@ -35,6 +33,14 @@ def test_the_second_time_is_the_same_and_computes_nothing(made):
     assert (first, second) == (True, False)
     assert one.provenance == other.provenance and one.table == other.table
     assert torch.equal(one.codes, other.codes)
+
+
+def test_other_options_are_another_fit_and_both_are_kept(made):
+    narrow = replace(QUICK, rank=5)
+    (one, _), (other, first) = fitted(made), fitted(made, narrow)
+    assert first and {len(part.decoder) for part in other.parts.values()} == {5}
+    (again, anew), (_, anew_narrow) = fitted(made), fitted(made, narrow)
+    assert not anew and not anew_narrow and torch.equal(again.codes, one.codes)
 
 
 def test_a_capture_that_changed_is_fitted_anew(made):

@@ -17,17 +17,19 @@ from supsae.supsae_core.dictionary.model import Codes
 from supsae.supsae_core.editing import edits, steer
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.encoders import streams
+from supsae.supsae_core.encoders.families import FAMILIES
 from supsae.supsae_core.encoders.sites import Site, parse
 from supsae.training import fit, recording
 from supsae.training.calibration import known_reading
 from supsae.training.capture import CaptureConfig
 from supsae.training.recording import SamplingConfig
 from supsae.training.solvers.exact import ExactConfig, exact
+from supsae.training.solvers.solution import Groups
 
 TABLE = captions.table()
 PHRASES = len(TABLE.phrases)
 HOW = SamplingConfig(parse("txt@1, img@3"), steps=2, cfg=3.0, width=128, height=128, buckets=2)
-NAMES = ("txt@1/causal", "txt@1/other", "img@3/mean")
+NAMES = ("txt@1/clip", "txt@1/t5", "img@3/mean")
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +57,15 @@ def test_every_site_and_noise_level_has_codes(capture, made):
     assert tuple(made.streams) == NAMES and made.centres == capture.plan.sampling.centres
     assert made.centres[0] > made.centres[1] > 0
     for name, some in made.streams.items():
-        assert [len(one.lengths) for one in some] == [1 if name == "img@3/mean" else PHRASES + 4] * 2
+        assert [len(one.slot_tokens) for one in some] == [1 if name == "img@3/mean" else PHRASES + 4] * 2
         assert all(one.decoder.shape[1] == 192 and len(one.decoder) <= 64 for one in some)
-        assert all(one.gain.shape == (len(TABLE),) and bool(one.gain.isfinite().all()) for one in some)
+        assert all(one.gains.shape == (len(TABLE),) and bool(one.gains.isfinite().all()) for one in some)
 
 
 def test_the_report_says_how_well_each_was_learnt(made):
     found = made.report["streams"]
     assert tuple(found) == NAMES and all(len(some) == 2 for some in found.values())
-    for level in found["txt@1/other"]:
+    for level in found["txt@1/t5"]:
         # in T5's rows the swap alone explains most of what the word does, and the company most of the rest
         assert 0 < level["fvu_slot"] < 0.6 and level["agreement"] > 0.8 and 0.8 < level["gain"] < 1.25
     assert made.provenance["sampling"] == {"steps": 2, "cfg": 3.0, "width": 128, "height": 128}
@@ -79,7 +81,7 @@ def test_a_swap_moves_the_stream_as_the_word_does(capture, made):
         concept = next(b for a, b in zip(old, new, strict=True) if a != b)
         reading, target = known_reading(made, before), known_reading(made, after)
         changes = edits.changes(made, [Swap(str(TABLE.concepts[concept]))], reading.concepts(made))
-        step = steer.STEPS["other"](made, made.streams["txt@1/other"][0], "other", reading, changes)
+        step = steer.step_of("t5")(made, made.streams["txt@1/t5"][0], "t5", reading, changes)
         at = next(i for i, (a, b) in enumerate(zip(old, new, strict=True)) if a != b)
         here, there = (one.layouts["t5"].spans[at].rows[0] for one in (reading, target))
         rows = (found.rows(place + 1, Site("txt", 1))[0, there], found.rows(place, Site("txt", 1))[0, here])
@@ -108,8 +110,8 @@ def test_a_dictionary_without_streams_has_none(learnt, tmp_path):
 @pytest.mark.parametrize(
     ("name", "tensor", "message"),
     [
-        ("txt@1/other#1.lengths", torch.zeros(3, dtype=torch.int64), "tensors of 'txt@1/other' in .* do not fit"),
-        ("img@3/mean#0.shared", torch.zeros(1, 5, 8), "tensors of 'img@3/mean' in .* do not fit"),
+        ("txt@1/t5#1.slot_tokens", torch.zeros(3, dtype=torch.int64), "tensors of 'txt@1/t5' in .* do not fit"),
+        ("img@3/mean#0.group_effects", torch.zeros(1, 5, 8), "tensors of 'img@3/mean' in .* do not fit"),
         ("img@3/mean#1.decoder", None, "lacks something it should hold: 'img@3/mean#1.decoder'"),
     ],
 )
@@ -135,36 +137,37 @@ def test_an_unfinished_capture_is_not_fitted(capture, tmp_path):
 @pytest.mark.parametrize(
     ("name", "slots", "last"),
     [
-        ("txt@0/causal", PHRASES + 4, 11), ("txt@0/other", PHRASES + 4, 11), ("img@2/mean", 1, 0),
+        ("txt@0/clip", PHRASES + 4, 11), ("txt@0/t5", PHRASES + 4, 11), ("img@2/mean", 1, 0),
         ("img@2/attention", PHRASES, 7), ("img@2/positions", None, 0),
     ],
 )  # fmt: skip
 def test_slots_and_groups(name, slots, last):
     # Portraits has 8 categories, numbered 0 … 7, and 4 roles behind them
-    assert streams.slots_of(name, TABLE) == slots
+    assert streams.slots_of(name, TABLE, FAMILIES["portraits"]) == slots
     groups = streams.groups_of(name, TABLE, slots or 5)
     assert len(groups) == (slots or 5) and int(groups[-1]) == last and int(groups.min()) == 0
     assert streams.name_of(*streams.parse(name)) == name
 
 
-@pytest.mark.parametrize("name", ["txt@0", "txt@0/mean", "img@0/causal", "cond/other", "pooled/mean"])
+@pytest.mark.parametrize("name", ["txt@0", "txt@0/mean", "img@0/clip", "cond/t5", "pooled/mean"])
 def test_names_that_are_none(name):
-    with pytest.raises(ValueError, match=f"There is no part '{name}'. Parts are such as txt@3/causal"):
+    with pytest.raises(ValueError, match=f"There is no part '{name}'. Parts are such as txt@3/clip"):
         streams.parse(name)
 
 
-def test_encoders_that_share_rows_share_a_layout(learnt):
+def test_one_of_the_encoders_that_share_rows_stands_for_them(learnt):
     row = learnt.encoded(learnt.capture.plan.entries[0].prompt)
     layouts = known_reading(learnt.dictionary, row).layouts
-    assert streams.layout_of_rows("causal", learnt.dictionary.format, layouts) is layouts["clip"]
-    assert streams.layout_of_rows("other", learnt.dictionary.format, layouts) is layouts["t5"]
-    assert streams.layout_of_rows("other", learnt.dictionary.format, {"clip": layouts["clip"]}) is None
+    family = FAMILIES["sd3"]
+    both = {"clip_g": layouts["clip"], "t5xxl": layouts["t5"]}
+    assert streams.writer_of("clip", family, both) is family.encoder("clip_g")
+    assert streams.writer_of("clip", family, {"t5xxl": layouts["t5"]}) is None
 
 
 def test_codes_of_a_width_are_chosen_by_their_held_out_error(capture):
     """Of a wide and a narrow choice the one with the lesser error is taken; both errors are a width's own."""
-    (sums, _) = activations.load(capture).sums("txt@1/other")
-    group = streams.groups_of("txt@1/other", TABLE, len(sums.lengths))
-    alone = {width: exact(sums, group, PHRASES, ExactConfig(rank=width)).measured["fvu_slot"] for width in (2, 32)}
-    chosen = exact(sums, group, PHRASES, ExactConfig(widths=(2, 32))).measured
+    (sums, _) = activations.load(capture).sums("txt@1/t5")
+    groups = Groups(streams.groups_of("txt@1/t5", TABLE, len(sums.lengths)), PHRASES)
+    alone = {width: exact(sums, groups, ExactConfig(rank=width)).measured["fvu_slot"] for width in (2, 32)}
+    chosen = exact(sums, groups, ExactConfig(widths=(2, 32))).measured
     assert chosen["rank"] == min(alone, key=alone.get) and chosen["fvu_slot"] == alone[int(chosen["rank"])]

@@ -17,7 +17,7 @@ from supsae.evaluation.trials import METHODS, Results, Trial
 from supsae.portraits import captions
 from supsae.supsae_core.dictionary.model import Dictionary
 from supsae.supsae_core.editing.edits import Add, Remove, Swap
-from supsae.supsae_core.encoders.slots import FORMATS
+from supsae.supsae_core.encoders.families import FAMILIES
 
 TABLE = captions.table()
 GREEN = np.full((128, 128, 3), (0, 200, 0), np.uint8)
@@ -54,7 +54,7 @@ def results():
         trial(removals[1], {}, {removals[1].category: "gone"}),  # a removed value that is left in
     ]
     names = {"page": "index.html", "sheet": "contact_sheet.png", "dictionary": "a<b.safetensors", "numbers": "n.json"}
-    learnt = Dictionary(TABLE, FORMATS["portraits"], {}, (True,) * 8, ((1.0, 1.0),), {"held_out": [[0, 4]]}, {})
+    learnt = Dictionary(TABLE, FAMILIES["portraits"], {}, (True,) * 8, ((1.0, 1.0),), {"held_out": [[0, 4]]}, {})
     settings = {"prompts": 300, "cases": 7, "held_out": 0.1, "seed": 0, "steps": 16, "cfg": 3.0}
     seconds = {"write prompts and encode them": 2.0, "fit the dictionary": 3.0, "draw pictures": 60.0}
     return Results(settings, learnt, found, 0.5, 7, seconds, {key: Path(name) for key, name in names.items()})

@@ -84,7 +84,7 @@ def test_both_hosts_sum_up_the_same(seen, folder, tmp_path, image):
     assert captures.difference(theirs.plan, plan) == ""  # noise levels and fingerprints of the model among them
     one, other = activations.load(ours), activations.load(theirs)
     assert not other.missing
-    for name in plan.sampling.parts(plan.format):
+    for name in plan.sampling.parts(plan.family):
         for a, b in zip(one.sums(name), other.sums(name), strict=True):
             for field in (f.name for f in fields(Statistics) if f.name != "moment"):
                 x, y = getattr(a, field), getattr(b, field)
@@ -97,11 +97,11 @@ def test_both_hosts_sum_up_the_same(seen, folder, tmp_path, image):
 def test_sd35_layouts_and_dual_attention_are_captured(comfy_python, tmp_path):
     """SD3.5's text layout and block shapes with random weights: 77 + 77 rows, a second attention in both blocks."""
     seen = comfy_python("activations_sd35", tmp_path / "capture")
-    parts = ["txt@0/causal", "txt@0/other", "txt@1/causal", "txt@1/other", "img@1/attention", "img@2/attention"]
+    parts = ["txt@0/clip", "txt@0/t5", "txt@1/clip", "txt@1/t5", "img@1/attention", "img@2/attention"]
     assert seen["phrases"] == {name: [seen["mentions"]] * 2 for name in parts}  # at both noise levels
     assert seen["missing"] == [] and seen["finite"]
     # CLIP's tokenizer has a token for each of these words, T5's cuts some; in the picture a phrase is one mean
-    assert seen["lengths"]["txt@0/causal"] == [2, 2, 2, 3, 2, 2] and min(seen["lengths"]["txt@0/other"]) >= 2
+    assert seen["lengths"]["txt@0/clip"] == [2, 2, 2, 3, 2, 2] and min(seen["lengths"]["txt@0/t5"]) >= 2
     assert seen["lengths"]["img@2/attention"] == [1] * 6
     assert seen["rows"][0] == [2, 154, 128] and seen["rows"][1][::2] == [2, 128]
 
@@ -161,7 +161,7 @@ def test_an_interrupted_capture_goes_on_and_is_fitted(comfy_server):
     comfy_server.run(workflow() | {"5": fit})
     assert not activations.load(captures.load(folder)).missing
     learnt = load_dictionary(comfy_server.base / "models" / "supsae" / "blocks.safetensors")
-    assert list(learnt.streams) == ["txt@1/causal", "txt@1/other", "img@2/mean"]
+    assert list(learnt.streams) == ["txt@1/clip", "txt@1/t5", "img@2/mean"]
     comfy_server.run(workflow(**{"record.steps": 5, "prompts": 10}))  # other settings: beside it, and nothing is lost
     assert captures.load(folder).plan.sampling.steps == 4
     assert captures.load(folder.with_name("blocks_2")).plan.sampling.steps == 5

@@ -125,7 +125,7 @@ def test_several_edits_at_once(edited):
         "no pooled": "has no pooled_output",
         "empty": "conditioning is empty",
         "zeros": "all zeros",
-        "other width": "(154, 4096) is not of the format 'portraits'",
+        "other width": "(154, 4096) is not of the family 'portraits'",
         "other encoder": "not of the text encoder 'clip'",
         "joined": "concatenated or averaged is not supported",
         "twice": "change 'hair'. Keep one",

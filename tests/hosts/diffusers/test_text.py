@@ -12,7 +12,9 @@ from supsae.supsae_core.capture import captures
 from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Swap
-from supsae.supsae_core.encoders.slots import FORMATS, Rows, rows_of
+from supsae.supsae_core.encoders.base import Rows
+from supsae.supsae_core.encoders.families import FAMILIES
+from supsae.supsae_core.encoders.placing import rows_of
 from supsae.supsae_core.reading import readout
 
 
@@ -43,7 +45,9 @@ def test_rows_are_the_pipelines_own(pipeline, host):
         cond, _, vector, _ = pipeline.encode_prompt(texts, None, None, do_classifier_free_guidance=False)
     torch.testing.assert_close(torch.stack(conds), cond)
     torch.testing.assert_close(torch.stack(pooled), vector)
-    assert [rows_of(one, host.format) for one in conds] == [Rows(77, 77 + 256)] * 2
+    assert [rows_of(one, host.family) for one in conds] == [
+        Rows({"clip_l": range(77), "clip_g": range(77), "t5xxl": range(77, 333)}, 333)
+    ] * 2
     alone = host.encode(texts[:1])[0][0]
     torch.testing.assert_close(alone, conds[0])  # whatever stands beside it in the batch
 
@@ -67,7 +71,7 @@ def test_a_prompt_fills_its_rows_and_no_more(host):
     with pytest.raises(ValueError, match="has 76 tokens in 'clip_l', which takes 75"):
         host.encode(["blue " * 19])
     with pytest.raises(ValueError, match="has 256 tokens in 't5xxl', which takes 255"):
-        host.format.require_room({"clip_l": 75, "clip_g": 75, "t5xxl": 256}, "blue")
+        host.family.require_room({"clip_l": 75, "clip_g": 75, "t5xxl": 256}, "blue")
 
 
 def test_folders_that_hold_no_such_pipeline(tmp_path, folder):
@@ -89,9 +93,9 @@ def test_a_pipeline_without_t5(pipeline):
 
 def test_capture_and_fit_from_the_shell(learnt):
     plan, made = captures.load(learnt / "capture").plan, load_dictionary(learnt / "d.safetensors")
-    assert plan.format == made.format == FORMATS["sd3-diffusers"]
+    assert plan.family == made.family == FAMILIES["sd3-diffusers"]
     assert captures.size(plan) == len(plan.entries) * (333 * 4096 + 2048) * 2  # half precision
-    assert made.provenance["length_policy"] == "exactly 256 rows"
+    assert made.provenance["length_policy"] == "one chunk of 77 causal rows, exactly 256 rows"
 
 
 def test_an_edit_in_this_layout(learnt, host):
@@ -105,7 +109,7 @@ def test_an_edit_in_this_layout(learnt, host):
 
 def test_dictionaries_of_one_layout_are_refused_on_the_other(learnt, host):
     made = load_dictionary(learnt / "d.safetensors")
-    comfy = replace(made, format=FORMATS["sd3"])
+    comfy = replace(made, family=FAMILIES["sd3"])
     (cond,), _ = host.encode(["a photo with red hair, green eyes"])
     with pytest.raises(ValueError, match="256 rows of 't5xxl', the last .* padded to 77 rows and not beyond"):
         readout.read(comfy, cond)
@@ -122,7 +126,7 @@ def test_a_conditioning_without_t5_is_read_by_the_other_encoders(learnt, host):
     made = load_dictionary(learnt / "d.safetensors")
     (cond,), (pooled,) = host.encode(["a photo with red hair, green eyes"])
     silent = torch.cat([cond[:77], torch.zeros(256, 4096)])
-    assert rows_of(silent, made.format).silent == ("t5xxl",)
+    assert not rows_of(silent, made.family).own["t5xxl"]
     edited = apply(made, silent, pooled, [Swap("hair: blond hair")])
     assert not edited.cond[77:].any() and not torch.equal(edited.cond, silent)
     assert list(edited.reading.layouts) == ["clip_l", "clip_g"]

@@ -17,8 +17,8 @@ from supsae.portraits import captions
 from supsae.supsae_core.capture import activations, captures, merging, samples
 from supsae.supsae_core.capture.sampling import Sampling
 from supsae.supsae_core.capture.statistics import Statistics, fold_of
+from supsae.supsae_core.encoders.placing import context_of, layout_of, rows_of
 from supsae.supsae_core.encoders.sites import Site, parse
-from supsae.supsae_core.encoders.slots import ROLES, company, layout_of, rows_of
 from supsae.training import capture, recording
 from supsae.training.capture import CaptureConfig
 from supsae.training.recorder import BatchRecorder
@@ -29,7 +29,7 @@ CONFIG = CaptureConfig(prompts=10, calibration=4, seed=1)
 """10 prompts to fit on and 2 · 4 to calibrate on; in batches of 4 that is 4 + 4 + 2 and 4 + 4."""
 HOW = SamplingConfig(parse("txt@1, img@2-3"), steps=3, cfg=3.0, width=128, height=128, buckets=2)
 """Two buckets: steps 0 and 1, and step 2. Portraits has three blocks, so img@3 leaves the last."""
-TEXT = ("txt@1/causal", "txt@1/other")
+TEXT = ("txt@1/clip", "txt@1/t5")
 PARTS = (*TEXT, "img@2/mean", "img@3/mean")
 
 
@@ -109,21 +109,23 @@ def everything(original, pictures):
 def summed_directly(plan, everything, name, bucket):
     """A part's sums by the definition: one sample of every slot at a time."""
     site, rows = name.split("/")
-    text = rows in ("causal", "other")
-    slots = len(TABLE.phrases) + len(ROLES) if text else 1
-    found = Statistics.zeros(slots, len(TABLE), plan.longest("t5") if text else 1, 192, moment=False)
+    text = rows in plan.family.segments
+    slots = len(TABLE.phrases) + len(plan.family.roles) if text else 1
+    found = Statistics.zeros(
+        slots, len(TABLE), plan.longest(plan.family.encoder("t5")) if text else 1, 192, moment=False
+    )
     for row, heard in everything[:10]:
         x, prompt = heard[parse(site)[0]][bucket], row.entry.prompt
         fold, said = fold_of(prompt.text), prompt.support(TABLE)
         if not text:
             found.add(fold, 0, torch.zeros(1, len(TABLE)).index_fill(1, torch.tensor(said), 1), x.mean(0)[None, None])
             continue
-        layouts = layout_of(plan.format, TABLE, prompt, row.entry.counts, rows_of(row.cond, plan.format))
-        layout = layouts["clip" if rows == "causal" else "t5"]
-        labels = company(layout.spans, said, len(TABLE), len(x), 48 if rows == "causal" else None)
+        (encoder,), typed = plan.family.segments[rows], rows_of(row.cond, plan.family)
+        layout = layout_of(plan.family, TABLE, prompt, row.entry.counts, typed)[rows]
+        labels = context_of(encoder, typed.of(encoder), layout.spans, said, size=len(TABLE), total=len(x))
         for span in layout.spans:
             found.add(fold, span.phrase, labels[span.rows[0]][None], x[list(span.rows)][None])
-        for role, own in enumerate(layout.roles, len(TABLE.phrases)):
+        for role, own in enumerate(layout.roles[:4], len(TABLE.phrases)):
             for heard_there in labels[list(own)].unique(dim=0):
                 alike = [one for one in own if torch.equal(labels[one], heard_there)]
                 found.add(fold, role, heard_there[None], x[alike].mean(0)[None, None])
@@ -469,7 +471,7 @@ def test_options_that_cannot_be(change, message):
 
 def test_blocks_that_are_not_there_are_refused_before_anything_is_encoded(models, pictures):
     class Silent:
-        format = models.host.format
+        format = models.host.family
 
     with pytest.raises(ValueError, match=r"There is no txt@3: this model has 3 blocks, so txt@0 … txt@2"):
         recording.plan(TABLE, Silent(), pictures, CONFIG, replace(HOW, sites=parse("txt@3")))

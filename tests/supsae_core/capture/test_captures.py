@@ -13,7 +13,9 @@ from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
 from supsae.portraits.text import load_encoders
 from supsae.supsae_core.capture import captures
+from supsae.supsae_core.encoders.chunked import Chunked
 from supsae.supsae_core.encoders.fingerprints import PRECISION, SAME, distance
+from supsae.supsae_core.encoders.padded import Padded
 from supsae.supsae_core.host import text_fingerprint
 from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.concepts import ConceptTable, parse
@@ -30,7 +32,7 @@ SHARD = 8
 class Counting:
     """The real encoders, with every call counted; after ``limit`` prompts they fail as a lost machine would."""
 
-    format = PortraitsText.format
+    format = PortraitsText.family
 
     def __init__(self, real, limit=None):
         self.real, self.texts, self.limit = real, [], limit
@@ -77,7 +79,9 @@ def made(original, tmp_path):
 def cutting(host):
     """The real encoders where 46 tokens fit and longer prompts are cut off."""
     made = Counting(host)
-    made.format = replace(host.format, cut=True, least=47)
+    clip, t5 = host.family.encoders
+    cut = (replace(clip, layout=Chunked(48, cut=True)), replace(t5, layout=Padded(48, cut=True)))
+    made.family = replace(host.family, encoders=cut)
     return made
 
 
@@ -278,7 +282,7 @@ def test_a_damaged_shard_is_named_and_encoded_anew(host, plan, made, damage, mes
     [
         (lambda text: text[:-50], "is damaged"),
         (lambda text: "[]", "is damaged"),
-        (lambda text: text.replace('"format": "portraits"', '"format": "sd9"'), "is damaged .*sd9"),
+        (lambda text: text.replace('"family": "portraits"', '"family": "sd9"'), "is damaged .*sd9"),
         (
             lambda text: json.dumps(json.loads(text) | {"format_version": 2}),
             "has format version 2; this SupSAE reads up to 1",

@@ -20,7 +20,7 @@ def complaining(learnt):
     index = learnt.table.index(POORLY)
     gains = torch.ones(len(learnt.table))
     gains[index] = 0.5
-    parts = {name: replace(part, gain=gains) for name, part in learnt.dictionary.parts.items()}
+    parts = {name: replace(part, gains=gains) for name, part in learnt.dictionary.parts.items()}
     report = {**learnt.dictionary.report, "poorly_learnt": [POORLY], "never_captured": [NEVER]}
     identified = (False, *learnt.dictionary.identified[1:])
     return replace(learnt.dictionary, parts=parts, report=report, identified=identified)
@@ -67,7 +67,7 @@ def test_header_lists_the_same_but_for_the_gain(complaining, file):
     assert {k: bool(v) for k, v in warnings(listed).items()} == {k: bool(v) for k, v in warnings(whole).items()}
 
 
-@pytest.mark.parametrize("name", ["table", "format", "identified", "slider", "provenance", "report", "centres"])
+@pytest.mark.parametrize("name", ["table", "family", "identified", "slider", "provenance", "report", "centres"])
 def test_header_is_the_dictionary_s(complaining, file, name):
     assert getattr(read_header(file), name) == getattr(complaining, name)
 

@@ -40,7 +40,7 @@ def test_every_tensor_comes_back_bit_for_bit(learnt, file, field):
         assert one.dtype == other.dtype and torch.equal(one, other)
 
 
-@pytest.mark.parametrize("field", ["table", "format", "identified", "slider", "provenance", "report"])
+@pytest.mark.parametrize("field", ["table", "family", "identified", "slider", "provenance", "report"])
 def test_every_header_field_comes_back(learnt, file, field):
     assert getattr(load_dictionary(file), field) == getattr(learnt.dictionary, field)
 
@@ -85,9 +85,11 @@ def test_codes_are_about_their_category(learnt):
 
 def uncaptured(dictionary, *phrases):
     """The dictionary as if phrases had never been captured by the causal encoder."""
-    lengths = dictionary.parts["clip"].lengths.clone()
+    lengths = dictionary.parts["clip"].slot_tokens.clone()
     lengths[list(phrases)] = 0
-    return replace(dictionary, parts={**dictionary.parts, "clip": replace(dictionary.parts["clip"], lengths=lengths)})
+    return replace(
+        dictionary, parts={**dictionary.parts, "clip": replace(dictionary.parts["clip"], slot_tokens=lengths)}
+    )
 
 
 def test_an_edit_writes_the_first_phrase_that_was_captured(learnt):
@@ -106,15 +108,15 @@ BAD = {
     "odd version": ({"metadata": {"format_version": "x"}}, "damaged header"),
     "odd header": ({"metadata": {"header": "{"}}, "damaged header"),
     "deep header": ({"metadata": {"header": "[" * 200_000}}, "damaged header"),
-    "odd format": ({"header": {"format": []}}, r"text of the format \[\]; this SupSAE knows portraits, sd3"),
+    "odd family": ({"header": {"family": []}}, "text of a family that is not described in full"),
     "huge slider": ({"header": {"slider": [[10**400, 1]]}}, "lacks something it should hold"),
-    "other model": ({"header": {"format": "flux"}}, "text of the format 'flux'; this SupSAE knows portraits, sd3"),
+    "other model": ({"header": {"family": "flux"}}, "text of the family 'flux'; this SupSAE knows portraits, sd3"),
     "no table": ({"header": {"table": {}}}, "concept table is empty"),
     "no parts": ({"header": {"parts": None}}, "lacks something it should hold"),
-    "other width": ({"header": {"format": "sd3"}}, r"do not fit its own table of 28 concepts and the format 'sd3'"),
+    "other width": ({"header": {"family": "sd3"}}, "do not fit its own table of 28 concepts and the family 'sd3'"),
     "no encoder": ({"header": {"parts": ["clip", "pooled"]}}, "do not fit its own table"),
-    "missing tensor": ({"tensors": {"t5.own": None}}, "lacks something it should hold: 't5.own'"),
-    "wrong tensor": ({"tensors": {"t5.shared": torch.zeros(12, 5, 97)}}, "do not fit its own table"),
+    "missing tensor": ({"tensors": {"t5.slot_effects": None}}, "lacks something it should hold: 't5.slot_effects'"),
+    "wrong tensor": ({"tensors": {"t5.group_effects": torch.zeros(12, 5, 97)}}, "do not fit its own table"),
 }
 
 

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from supsae.portraits import captions
-from supsae.supsae_core.editing import apply as applying
+from supsae.supsae_core.editing import step
 from supsae.supsae_core.editing.apply import apply, edit_cond, in_order
 from supsae.supsae_core.editing.edits import ACTIONS, Add, Change, Clear, Keep, Remove, Scale, Swap
-from supsae.supsae_core.encoders.slots import Layout, Roles
+from supsae.supsae_core.editing.room import room_for
+from supsae.supsae_core.editing.step import RowStep
+from supsae.supsae_core.encoders.layout import Layout, Roles
 from supsae.supsae_core.reading.readout import read
 from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.prompts import Mention, Prompt
@@ -170,7 +172,7 @@ def errors(learnt, row, made, target):
     """Per part, ‖edited − rewritten‖² and ‖unedited − rewritten‖² over rows that stand for one another."""
     before, after = known_reading(learnt.dictionary, row), known_reading(learnt.dictionary, target)
     found = {"pooled": torch.stack([(x - target.pooled).square().sum() for x in (made.pooled, row.pooled)])}
-    for encoder in learnt.dictionary.format.encoders:
+    for encoder in learnt.dictionary.family.encoders:
         here, there = paired_rows(before.layouts[encoder.name], after.layouts[encoder.name])
         wanted = target.cond[there, encoder.first : encoder.last]
         found[encoder.name] = torch.stack(
@@ -206,7 +208,7 @@ def test_without_the_rest_most_of_the_change_is_left_undone(learnt, monkeypatch)
     # Slots hold a third of a swap's change at most; measured without fillers, ends and pads: clip 0.70, t5 0.79.
     cases = drawn(learnt, 20, 33)
     whole = swap_ratios(learnt, cases)
-    monkeypatch.setattr(applying, "REST", False)
+    monkeypatch.setattr(step, "REST", False)
     alone = swap_ratios(learnt, cases)
     assert alone["pooled"] == whole["pooled"]
     assert all(alone[name] > 0.5 and alone[name] > 2 * whole[name] for name in ("clip", "t5")), (whole, alone)
@@ -273,23 +275,13 @@ def test_two_values_of_a_category_are_swapped_for_one(learnt):
     part = learnt.dictionary.parts["pooled"]
     red, black, blue = (learnt.table.index(one) for one in (RED, BLACK, "hair: blue"))
     move = torch.zeros(len(learnt.table))
-    move[[red, black]], move[blue] = -part.gain[blue], part.gain[blue]
+    move[[red, black]], move[blue] = -part.gains[blue], part.gains[blue]
     torch.testing.assert_close(made.pooled - row.pooled, move @ part.effect(0) @ part.decoder, rtol=0, atol=1e-4)
-    work = [
-        applying._Work(
-            learnt.dictionary,
-            learnt.dictionary.parts[encoder.name],
-            made.reading.layouts[encoder.name],
-            96,
-            made.changes,
-            chunk=48 if encoder.causal else None,
-            name=encoder.name,
-        )
-        for encoder in learnt.dictionary.format.encoders
-    ]
-    gains = [float(learnt.dictionary.parts[name].gain[blue]) for name in ("clip", "t5")]
-    for one, gain in zip(work, gains, strict=True):
-        assert one.new[:, blue].max() == pytest.approx(gain)
+    for encoder in learnt.dictionary.family.encoders:
+        part, own = learnt.dictionary.parts[encoder.name], made.reading.rows.of(encoder)
+        room = room_for(learnt.dictionary, part, encoder, made.reading.layouts[encoder.name], made.changes, {})
+        work = RowStep(learnt.dictionary, part, encoder, own, room, made.changes, total=96)
+        assert work.new[:, blue].max() == pytest.approx(float(part.gains[blue]))
 
 
 @pytest.mark.parametrize("which", [1, 2])
@@ -309,7 +301,7 @@ def test_pooled_goes_on_saying_what_is_still_mentioned(learnt):
     row = learnt.encoded(said(learnt, "a drawing of someone with", RED, "beside someone with", RED))
     made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK, occurrence=2)])
     part, black = learnt.dictionary.parts["pooled"], learnt.table.index(BLACK)
-    step = part.gain[black] * part.effect(0)[black] @ part.decoder  # black comes, red stays
+    step = part.gains[black] * part.effect(0)[black] @ part.decoder  # black comes, red stays
     torch.testing.assert_close(made.pooled - row.pooled, step, rtol=0, atol=1e-4)
 
 
@@ -324,7 +316,9 @@ def test_a_phrase_behind_the_first_chunk_leaves_pooled_bit_equal(learnt):
     opener = "a drawing of someone with " + ", ".join(captions.WORDING.fillers * 2)
     row = learnt.encoded(said(learnt, opener, RED, "and", CROWN))
     made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK), Remove(CROWN)])
-    assert made.reading.rows.causal == 96 and made.pooled is row.pooled and not torch.equal(made.cond, row.cond)
+    assert (
+        len(made.reading.rows.own["clip"]) == 96 and made.pooled is row.pooled and not torch.equal(made.cond, row.cond)
+    )
     assert torch.equal(made.cond[:48], row.cond[:48])
 
 
@@ -359,13 +353,14 @@ def test_a_reserve_of_pads_stays(learnt):
 @pytest.mark.parametrize(("pads", "spare"), [(60, 44), (32, 16), (31, 16), (3, 2), (1, 1)])
 def test_sixteen_pads_stay_or_half_of_few(learnt, pads, spare):
     # 60 − 16, 32 − 16, 31 − 15, 3 − 1, 1 − 0; "smiling" takes one row
-    part, layout = learnt.dictionary.parts["t5"], Layout((), Roles((), (50,), tuple(range(51, 51 + pads)), ()))
+    encoder, part = learnt.dictionary.family.encoder("t5"), learnt.dictionary.parts["t5"]
+    layout = Layout((), Roles(end=(50,), pad=tuple(range(51, 51 + pads))))
     smile = Change(None, learnt.table.index("expression: smile"), 1.0)
-    left, written = applying._with_room(learnt.dictionary, part, layout, [smile] * spare, "t5")
+    left, written = room_for(learnt.dictionary, part, encoder, layout, [smile] * spare, {})
     assert [rows for _, rows in written] == [(50 + pads - i,) for i in range(spare)]  # farthest from the text first
     assert left.roles.pad == tuple(range(51, 51 + pads - spare))
     with pytest.raises(ValueError, match="Too few pads"):
-        applying._with_room(learnt.dictionary, part, layout, [smile] * (spare + 1), "t5")
+        room_for(learnt.dictionary, part, encoder, layout, [smile] * (spare + 1), {})
 
 
 def test_an_empty_prompt_can_be_added_to(learnt):
@@ -389,7 +384,7 @@ def test_refused_edits_say_why(learnt, row, edits, message):
 
 
 def test_a_pooled_vector_of_another_model(learnt, row):
-    with pytest.raises(ValueError, match=r"shape \(100,\) is not of the format 'portraits', which has \(128,\)"):
+    with pytest.raises(ValueError, match=r"shape \(100,\) is not of the family 'portraits', which has \(128,\)"):
         apply(learnt.dictionary, row.cond, row.pooled[:100], [Swap(BLACK)])
 
 
@@ -397,13 +392,13 @@ def test_strength_follows_the_slider(learnt, row):
     bent = replace(learnt.dictionary, slider=((0.5, 0.7), (1.0, 1.0)))
     one = apply(bent, row.cond, row.pooled, [Swap(BLACK, 0.5)])
     other = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK, 0.7)])
-    assert [change.strength for change in one.changes] == [pytest.approx(0.7)]
+    assert [change.alpha for change in one.changes] == [pytest.approx(0.7)]
     torch.testing.assert_close(one.cond, other.cond)
 
 
 def plain(learnt):
     """The dictionary with all gains 1, so that a step is the difference of two decodes."""
-    parts = {name: replace(part, gain=torch.ones_like(part.gain)) for name, part in learnt.dictionary.parts.items()}
+    parts = {name: replace(part, gains=torch.ones_like(part.gains)) for name, part in learnt.dictionary.parts.items()}
     return replace(learnt.dictionary, parts=parts)
 
 
@@ -444,7 +439,7 @@ def test_tokens_without_room_are_written_on_the_last_pads_in_the_company_of_thei
 
 def test_calibration_multiplies_the_strength(learnt, row):
     """A part whose gains are doubled does at half the strength what it did."""
-    parts = {name: replace(part, gain=2 * part.gain) for name, part in learnt.dictionary.parts.items()}
+    parts = {name: replace(part, gains=2 * part.gains) for name, part in learnt.dictionary.parts.items()}
     one = apply(replace(learnt.dictionary, parts=parts), row.cond, row.pooled, [Swap(BLACK, 0.5)])
     other = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK)])
     torch.testing.assert_close(one.cond, other.cond)
@@ -509,11 +504,11 @@ def kept_share(learnt, row, edits, category):
         whole = step.double().norm(dim=-1, keepdim=True) * directions.norm(dim=-1)
         found.append((read_out.abs() / whole.clamp(min=1e-6)).max())
 
-    for encoder in dictionary.format.encoders:
+    for encoder in dictionary.family.encoders:
         part, layout = dictionary.parts[encoder.name], made.reading.layouts[encoder.name]
         step = (made.cond - row.cond)[:, encoder.first : encoder.last]
         slots = [(span.phrase, span.rows) for span in layout.spans]
-        slots += [(dictionary.role(name), rows) for name, rows in layout.roles._asdict().items()]
+        slots += [(dictionary.role(name), rows) for name, rows in layout.roles.filled().items()]
         for slot, rows in slots:
             if rows:
                 look(part, slot, step[list(rows)])

@@ -190,9 +190,9 @@ def test_what_was_never_left_out_cannot_be_added_or_removed(dictionary, asked):
 
 
 def test_what_was_never_captured_cannot_be_said(dictionary):
-    lengths = dictionary.parts["t5"].lengths.clone()
+    lengths = dictionary.parts["t5"].slot_tokens.clone()
     lengths[:2] = 0  # both phrases of the beach
-    blind = replace(dictionary, parts={**dictionary.parts, "t5": replace(dictionary.parts["t5"], lengths=lengths)})
+    blind = replace(dictionary, parts={**dictionary.parts, "t5": replace(dictionary.parts["t5"], slot_tokens=lengths)})
     with pytest.raises(ValueError, match="'background: beach' was never written in the captured prompts"):
         resolved(blind, [Swap(BEACH)], FOREST)
 
@@ -224,7 +224,7 @@ def test_unknown_action():
 
 
 def test_changes_are_what_their_fields_say():
-    wanted = {"old": 1, "new": 2, "strength": 0.5, "scale": False, "occurrence": 0, "off": ()}
+    wanted = {"old": 1, "new": 2, "alpha": 0.5, "scale": False, "occurrence": 0, "off": ()}
     assert Change(1, 2, 0.5)._asdict() == wanted
     assert edits.Edit == Swap | Add | Remove | Scale
     assert edits.AnyEdit == edits.Edit | Clear | Keep

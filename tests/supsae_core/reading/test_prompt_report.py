@@ -65,12 +65,12 @@ def test_what_is_decoded_is_explained(learnt, cond):
     # rows that are exactly what is said leave nothing over; as far again from the mean, 1 / 2² of the variation
     dictionary, reading = learnt.dictionary, readout.read(learnt.dictionary, cond)
     exact, double = torch.zeros_like(cond), torch.zeros_like(cond)
-    for encoder in dictionary.format.encoders:
+    for encoder in dictionary.family.encoders:
         part, own = dictionary.parts[encoder.name], list(reading.rows.of(encoder))
         codes = prompt_report._codes(dictionary, encoder, reading.rows, reading.layouts[encoder.name])[own]
         columns = slice(encoder.first, encoder.last)
         exact[own, columns] = part.decode(codes)
-        double[own, columns] = 2 * part.decode(codes) - part.origin
+        double[own, columns] = 2 * part.decode(codes) - part.bias
     for rows, share in ((exact, 0.0), (double, 0.25)):
         for some in report(dictionary, rows, reading).unexplained.values():
             assert some == pytest.approx((share, share), abs=1e-6)

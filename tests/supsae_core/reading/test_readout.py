@@ -68,7 +68,7 @@ def test_every_encoder_finds_its_rows(learnt):
 def test_every_row_of_a_reading_has_one_place(learnt):
     for prompt in drawn(learnt, 20, 6):
         reading = read(learnt.dictionary, learnt.encoded(prompt).cond)
-        for encoder in learnt.dictionary.format.encoders:
+        for encoder in learnt.dictionary.family.encoders:
             layout = reading.layouts[encoder.name]
             taken = [row for span in layout.spans for row in span.rows] + [row for some in layout.roles for row in some]
             assert sorted(taken) == list(reading.rows.of(encoder))
@@ -133,7 +133,7 @@ def test_reading_writes_nothing(learnt):
         ),
         (
             lambda cond: cond[:, :100],
-            r"shape \(96, 100\) is not of the format 'portraits'.*Use the dictionary with the",
+            r"shape \(96, 100\) is not of the family 'portraits'.*Use the dictionary with the",
         ),
         (lambda cond: torch.zeros_like(cond), "all zeros"),
         (lambda cond: torch.cat([cond, cond]), "concatenated or averaged"),
@@ -188,7 +188,7 @@ def places_of(learnt, scores, words):
 
 
 def picked(learnt, places, wanted, threshold):
-    encoder = learnt.dictionary.format.encoders[-1]
+    encoder = learnt.dictionary.family.encoders[-1]
     return [(one.phrase, one.rows, one.score) for one in pick(learnt.dictionary, encoder, places, wanted, threshold)]
 
 
@@ -214,27 +214,27 @@ def test_a_phrase_cut_by_a_chunk_border_is_taken_at_any_score_if_asked_for(learn
 
 def test_a_phrase_stands_on_rows_that_follow_one_another(learnt):
     """Across a chunk border, but not across the end of the text, and behind that only where the rows are no pads."""
-    causal, other = learnt.dictionary.format.encoders
+    causal, other = learnt.dictionary.family.encoders
     behind = Text(3, [1, 2, 4, 5, 6], torch.tensor([-1.0, -1.0, -2.0, 1.0, 3.0]))  # the end is row 3
-    fits = readout._fits(learnt.dictionary, other, behind, torch.tensor([1, 2, 0]))
+    fits = readout._fits(other, range(96), behind, torch.tensor([1, 2, 0]))
     # rows 1 2 and 4 5 follow one another, 2 4 do not; alone, rows 5 and 6 look like pads, and so do both together
     assert fits.tolist() == [[True, True, True, False, False], [True, False, True, False, False], [False] * 5]
     border = Text(60, [45, 46, 49, 50], -torch.ones(4))  # rows 47 and 48 are the end and the start of two chunks
-    assert readout._fits(learnt.dictionary, causal, border, torch.tensor([4])).tolist() == [[True, False, False, False]]
+    assert readout._fits(causal, range(96), border, torch.tensor([4])).tolist() == [[True, False, False, False]]
 
 
 def test_no_words_no_places(learnt):
     assert picked(learnt, places_of(learnt, {}, []), None, 0.0) == []
 
 
-def test_company_of_a_look_is_what_other_categories_say(learnt):
-    # "hair: red" in rows 2 3 of words 1 … 5: behind it a causal phrase of another category has it for company
+def test_context_of_a_look_is_what_other_categories_say(learnt):
+    # "hair: red" in rows 2 3 of words 1 … 5: behind it a causal phrase of another category has it for context
     red, black = (learnt.table.index(one) for one in ("hair: red", "hair: black"))
     phrase, hair = slot(learnt, "eyes: blue"), slot(learnt, "hair: black")
     known = [Found(slot(learnt, "hair: red"), (2, 3), 1.0)]
     causal, both = (
-        readout._companies(learnt.dictionary, encoder, [1, 2, 3, 4, 5], known)
-        for encoder in learnt.dictionary.format.encoders
+        readout._contexts(learnt.dictionary, encoder, range(48), [1, 2, 3, 4, 5], known)
+        for encoder in learnt.dictionary.family.encoders
     )
     assert causal[phrase, :, red].tolist() == [0, 0, 0, 1, 1] and both[phrase, :, red].tolist() == [1] * 5
     assert not causal[hair].any() and not both[hair].any() and not both[:, :, black].any()

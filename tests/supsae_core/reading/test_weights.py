@@ -86,11 +86,10 @@ def test_what_is_added_has_no_weight(learnt):
 
 def test_the_empty_prompt_is_an_end_and_pads(learnt):
     # behind the start row of a chunk, and at the first of the other rows, stands the end of the empty prompt
-    causal, other = learnt.dictionary.format.encoders
+    causal, other = learnt.dictionary.family.encoders
     for encoder, places in ((causal, [1, 2, 5, 49, 50]), (other, [96, 97, 99])):
-        chunk, first = (48, 0) if encoder.causal else (None, 96)
-        part = learnt.dictionary.parts[encoder.name]
-        codes = weights.empty(learnt.dictionary, part, places, first=first, chunk=chunk)
+        own = range(96) if encoder is causal else range(96, 144)
+        codes = weights.empty_prompt(learnt.dictionary, encoder, own, places)
         same = [bool((code == codes[0]).all()) for code in codes]
         assert same == [place in (1, 49, 96) for place in places]
 

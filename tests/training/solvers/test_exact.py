@@ -4,16 +4,17 @@ import pytest
 import torch
 
 from supsae.supsae_core.capture.statistics import FOLDS, Statistics
-from supsae.training import fit
-from supsae.training.solvers import exact as solvers
-from supsae.training.solvers.exact import NEVER, ExactConfig, Ridges, choose, effects, exact, held_out_error
-
-assert fit.SOLVERS, "the table of solvers is empty"
+from supsae.training.solvers.effects import NEVER, Ridges, effects
+from supsae.training.solvers.exact import ExactConfig, choose, exact
+from supsae.training.solvers.held_out import folds_of, held_out_error
+from supsae.training.solvers.solution import Groups
+from supsae.training.solvers.width import SLACK
 
 CONCEPTS, WIDTH = 4, 6
 LENGTHS = (2, 1, 2, 3)
 GROUP = torch.tensor([0, 0, 1, 2])
 """Slots 0 and 1 are one category, slot 2 is another, slot 3 a role's."""
+GROUPS = Groups(GROUP, 3)
 
 
 def noise(seed=0, count=24):
@@ -142,26 +143,26 @@ def test_a_slot_that_training_never_saw_is_not_judged():
 def test_order_of_folds_is_irrelevant():
     samples = noise()
     turned = {((fold + 2) % FOLDS, slot): value for (fold, slot), value in samples.items()}
-    one, other = exact(summed(samples), GROUP, 3), exact(summed(turned), GROUP, 3)
+    one, other = exact(summed(samples), GROUPS), exact(summed(turned), GROUPS)
     assert one.measured == pytest.approx(other.measured, rel=1e-10)
-    close((one.shared @ one.decoder).double(), (other.shared @ other.decoder).double())
+    close((one.group_effects @ one.decoder).double(), (other.group_effects @ other.decoder).double())
 
 
 def test_a_planted_world_is_recovered():
     # Ridge 1e-9 leaves nothing but rounding, and the model's own form leaves nothing unexplained.
     samples, means, slopes = planted()
     config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(1e-9,), own_ridges=(NEVER,), rank=WIDTH)
-    found = exact(summed(samples), GROUP, 3, config)
+    found = exact(summed(samples), GROUPS, config)
     assert found.measured["fvu_slot"] < 1e-12
-    made = found.shared @ found.decoder
+    made = found.group_effects @ found.decoder
     torch.testing.assert_close(made.double(), slopes, rtol=0, atol=1e-5)
     for slot, length in enumerate(LENGTHS):
         # a slot's constant is its mean at the mean company
-        mean = found.origin + found.constant[slot, :length] @ found.decoder
+        mean = found.bias + found.slot_codes[slot, :length] @ found.decoder
         torch.testing.assert_close(
             mean.double(), means[slot] + joined(samples, slot)[0].mean(0) @ slopes[GROUP[slot]], rtol=0, atol=1e-5
         )
-        assert not found.constant[slot, length:].any()
+        assert not found.slot_codes[slot, length:].any()
     torch.testing.assert_close(found.decoder @ found.decoder.T, torch.eye(WIDTH), rtol=0, atol=1e-6)
 
 
@@ -188,26 +189,31 @@ def test_ridges_are_chosen_group_by_group():
     samples, _, _ = planted()
     samples |= {key: value for key, value in noise(7).items() if key[1] == 3}
     statistics = summed(samples)
-    folds = [(statistics.total(without=f), statistics.fold(f)) for f in range(FOLDS)]
-    found = choose(folds, GROUP, ExactConfig(common_ridges=(NEVER,), shared_ridges=(1e-6, NEVER), own_ridges=(NEVER,)))
+    config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(1e-6, NEVER), own_ridges=(NEVER,))
+    found = choose(folds_of(statistics), GROUPS, config)
     assert found.shared.tolist() == [1e-6, 1e-6, NEVER]
+
+
+def test_deviations_that_are_not_wanted_are_exactly_none():
+    config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(1.0,), own_ridges=(NEVER,))
+    assert not exact(summed(noise()), GROUPS, config).slot_effects.any()
 
 
 def test_the_chosen_width_is_the_smallest_within_the_slack():
     samples, _, _ = planted()
     rows = {key: (a, x + 0.3 * torch.randn_like(x)) for key, (a, x) in samples.items()}
-    error = lambda rank: exact(summed(rows), GROUP, 3, ExactConfig(rank=rank)).measured  # noqa: E731
+    error = lambda rank: exact(summed(rows), GROUPS, ExactConfig(rank=rank)).measured  # noqa: E731
     chosen = int(error(None)["rank"])
     full = error(WIDTH)["fvu_slot_full_rank"]
-    assert error(chosen)["fvu_slot"] <= full * (1 + solvers.RANK_SLACK)
-    assert chosen == 1 or error(chosen - 1)["fvu_slot"] > full * (1 + solvers.RANK_SLACK)
+    assert error(chosen)["fvu_slot"] <= full * (1 + SLACK)
+    assert chosen == 1 or error(chosen - 1)["fvu_slot"] > full * (1 + SLACK)
 
 
 def test_measured_errors_are_shares_of_what_they_say():
     # With no effect at all the slot's mean is the prediction: all of fvu_slot is left, and fvu_token is its constant.
     config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(NEVER,), own_ridges=(NEVER,), rank=WIDTH)
     samples = noise()
-    measured = exact(summed(samples), GROUP, 3, config).measured
+    measured = exact(summed(samples), GROUPS, config).measured
     assert measured["fvu_slot"] == pytest.approx(1, rel=1e-10)
     assert measured["fvu_token"] == pytest.approx(measured["fvu_token_constant"], rel=1e-10)
     every = torch.cat([samples[fold, slot][1].flatten(0, 1) for fold in range(FOLDS) for slot in range(3)])
@@ -228,6 +234,6 @@ def test_one_slot_without_phrases_is_judged_by_itself():
     for fold in range(FOLDS):
         statistics.add(fold, 0, *samples[fold, 0])
     config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(1e-9,))
-    found = exact(statistics, torch.zeros(1, dtype=torch.int64), 0, config)
-    assert found.measured["fvu_slot"] < solvers.RANK_SLACK
-    assert not found.own.any() and found.shared.shape == (1, CONCEPTS, int(found.measured["rank"]))
+    found = exact(statistics, Groups(torch.zeros(1, dtype=torch.int64), 0), config)
+    assert found.measured["fvu_slot"] < SLACK
+    assert not found.slot_effects.any() and found.group_effects.shape == (1, CONCEPTS, int(found.measured["rank"]))

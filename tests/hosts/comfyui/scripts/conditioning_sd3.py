@@ -12,7 +12,7 @@ tokenizer = SD3Tokenizer()
 stages = {"clip_l": 1, "clip_g": 1, "t5xxl": 1}
 clip = SimpleNamespace(tokenize=tokenizer.tokenize_with_weights, cond_stage_model=SimpleNamespace(**stages))
 host = ComfyText(clip)
-seen["format"] = host.format.name
+seen["format"] = host.family.name
 words = ["a", "photo,", "(ginger-haired)", "woman's", "Sou'wester,", "35mm"]
 counts = host.counts(words)
 

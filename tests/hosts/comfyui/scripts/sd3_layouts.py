@@ -102,9 +102,10 @@ for kind, conditioning in made.items():
     pooled = (new["pooled_output"] != extra["pooled_output"])[0]
     moved = (rows != cond)[0]
     reading = readout.read(learnt, cond[0].float())
-    chunks = reading.rows.causal
+    own = reading.rows.own
+    chunks = max(len(own["clip_l"]), len(own["clip_g"]))
     seen[kind] |= {
-        "typed": [chunks, reading.rows.total, *reading.rows.silent],
+        "typed": [chunks, reading.rows.total, *(name for name, rows in own.items() if not rows)],
         "before": said(cond[0]),
         "after": said(rows[0]),
         "pooled": [bool(pooled[:768].any()), bool(pooled[768:].any())],

@@ -37,7 +37,7 @@ if not file.exists():
     plan = capture.plan(table, host, capture.CaptureConfig(prompts=64, calibration=26), host.wording)
     save_dictionary(fit.fit(capture.run(host, tempfile.mkdtemp(), plan)), file)
 learnt = load_dictionary(file)
-encoders = learnt.format.encoders
+encoders = learnt.family.encoders
 
 
 def encode(prompt, with_clip=clip):

@@ -6,7 +6,7 @@ from sd3_parts import drawn, encoded, encoders, known, learnt, name, table
 
 from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Add, Remove, Swap
-from supsae.supsae_core.encoders.slots import Layout
+from supsae.supsae_core.encoders.layout import Layout
 from supsae.supsae_core.reading import readout
 from supsae.supsae_core.table import prompts
 from supsae.training import calibration

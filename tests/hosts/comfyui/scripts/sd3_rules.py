@@ -5,7 +5,8 @@ from sd3_parts import PROMPT, RED, clip, encode, encoders, host, learnt
 
 from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Swap
-from supsae.supsae_core.encoders.slots import Rows, layout_of
+from supsae.supsae_core.encoders.base import Rows
+from supsae.supsae_core.encoders.placing import layout_of
 from supsae.supsae_core.reading import readout
 from supsae.supsae_core.table import concepts
 from supsae.supsae_core.table.prompts import Mention, Prompt
@@ -32,12 +33,14 @@ for kind, (phrase, frame) in awkward.items():
     first = len(frame.split("{}")[0].split())
     prompt = Prompt(tuple(words), (Mention(0, first, first + len(phrase.split())),))
     tokens = clip.tokenize(prompt.text)
-    rows = Rows(77 * len(tokens["l"]), 77 * len(tokens["l"]) + len(tokens["t5xxl"][0]))
-    layouts = layout_of(learnt.format, spelled, prompt, host.counts(words), rows)
+    clip = range(77 * len(tokens["l"]))
+    t5 = range(clip.stop, clip.stop + len(tokens["t5xxl"][0]))
+    rows = Rows({"clip_l": clip, "clip_g": clip, "t5xxl": t5}, t5.stop)
+    layouts = layout_of(learnt.family, spelled, prompt, host.counts(words), rows)
     seen["slots"][kind] = [phrase]
     for encoder, key in keys.items():
         ids = [token[0] for chunk in tokens[key] for token in chunk]
-        own = [ids[row - (rows.causal if key == "t5xxl" else 0)] for row in layouts[encoder].spans[0].rows]
+        own = [ids[row - rows.own[encoder].start] for row in layouts[encoder].spans[0].rows]
         alone = [token[0] for token in clip.tokenize(phrase, return_word_ids=True)[key][0] if token[2]]
         seen["slots"][kind].append([own == alone, inner[encoder].decode(own)])
 

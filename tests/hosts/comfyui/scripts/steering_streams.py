@@ -31,23 +31,23 @@ def codes(slots, groups, seed):
     return Codes(
         torch.zeros(d),
         torch.randn(r, d),
-        torch.randn(slots, part.constant.shape[1], r),
+        torch.randn(slots, part.slot_codes.shape[1], r),
         torch.randn(groups, K, r),
         torch.zeros(slots, K, r),
         torch.zeros(slots, K),
-        part.lengths[:slots] if slots > 1 else torch.ones(1).long(),
-        part.group[:slots] if slots > 1 else torch.zeros(1).long(),
+        part.slot_tokens[:slots] if slots > 1 else torch.ones(1).long(),
+        part.slot_groups[:slots] if slots > 1 else torch.zeros(1).long(),
         torch.ones(K),
     )
 
 
 part = learnt.parts["t5"]
-slots, groups = len(part.lengths), len(part.shared)
+slots, groups = len(part.slot_tokens), len(part.group_effects)
 deep = replace(
     learnt,
     streams={
-        "txt@1/causal": (codes(slots, groups, 0), codes(slots, groups, 1)),
-        "txt@1/other": (codes(slots, groups, 2), codes(slots, groups, 3)),
+        "txt@1/clip": (codes(slots, groups, 0), codes(slots, groups, 1)),
+        "txt@1/t5": (codes(slots, groups, 2), codes(slots, groups, 3)),
         "img@2/mean": (codes(1, 1, 4), codes(1, 1, 5)),
         "img@3/mean": (codes(1, 1, 6), codes(1, 1, 7)),
     },

@@ -1,40 +1,35 @@
 """Slots: the rows of a phrase hold the tokens that spell it, in both encoders, whatever stands around it."""
 
+import json
+
 import pytest
 import torch
 
 from supsae.portraits.text import END, END_CAUSAL, PAD, START, bidirectional_row, causal_chunks, load_encoders
-from supsae.supsae_core.encoders.slots import (
-    FORMATS,
-    ROLES,
-    Layout,
-    Roles,
-    Rows,
-    Span,
-    company,
-    layout_of,
-    pooled_spans,
-    rows_of,
-)
+from supsae.supsae_core.encoders.base import Encoder, Rows
+from supsae.supsae_core.encoders.chunked import Chunked
+from supsae.supsae_core.encoders.families import FAMILIES
+from supsae.supsae_core.encoders.families.stored import family_from_json, family_to_json
+from supsae.supsae_core.encoders.layout import Layout, Roles, Span
+from supsae.supsae_core.encoders.padded import Padded
+from supsae.supsae_core.encoders.placing import context_of, layout_of, pooled_spans, rows_of
 from supsae.supsae_core.table.concepts import parse
 from supsae.supsae_core.table.prompts import Mention, Prompt
 
-assert FORMATS, "the table of text formats is empty"
-PORTRAITS = FORMATS["portraits"]
+assert FAMILIES, "the table of families is empty"
+PORTRAITS = FAMILIES["portraits"]
 TOKENIZER = load_encoders().tokenizer
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_formats_fit_together(name):
-    # causal columns end where the causal rows become zero, the others fill the width; the leading encoder stands last
-    text_format = FORMATS[name]
-    assert text_format.name == name and text_format.least >= text_format.chunk
-    causal = [one for one in text_format.encoders if one.causal]
-    assert [one.first for one in causal] == [0, *[one.last for one in causal[:-1]]] and causal[
-        -1
-    ].last == text_format.tail
-    assert text_format.encoders[-1] == (other := next(one for one in text_format.encoders if not one.causal))
-    assert (other.first, other.last) == (0, text_format.width)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_families_fit_together(name):
+    # encoders of one segment stand side by side from column 0 on, the leading one fills the width
+    family = FAMILIES[name]
+    assert family.name == name and family_from_json(json.loads(json.dumps(family_to_json(family)))) == family
+    for some in family.segments.values():
+        assert [one.first for one in some] == [0, *[one.last for one in some[:-1]]]
+    assert (family.encoders[-1].first, family.encoders[-1].last) == (0, family.width)
+    assert [one.first for one in family.pooled] == [0, *[one.last for one in family.pooled[:-1]]]
 
 
 # Every phrase, with the words around it, is awkward in its own way.
@@ -57,6 +52,10 @@ AWKWARD = {
 }
 
 
+def rows_at(causal, total):
+    return Rows({"clip": range(causal), "t5": range(causal, total)}, total)
+
+
 def awkward(name):
     """The prompt of an awkward phrase, its table, its tokens, its row types and its layout."""
     phrase, frame = AWKWARD[name]
@@ -68,8 +67,8 @@ def awkward(name):
     counts = {one.name: [len(TOKENIZER.ids(word)) for word in words] for one in PORTRAITS.encoders}
     ids = TOKENIZER.ids(prompt.text)
     laid = {"clip": [i for chunk in causal_chunks(ids) for i in chunk], "t5": bidirectional_row(ids)}
-    rows = Rows(len(laid["clip"]), len(laid["clip"]) + len(laid["t5"]))
-    laid["t5"] = [-1] * rows.causal + laid["t5"]
+    rows = rows_at(len(laid["clip"]), len(laid["clip"]) + len(laid["t5"]))
+    laid["t5"] = [-1] * len(laid["clip"]) + laid["t5"]
     return phrase, laid, rows, layout_of(PORTRAITS, table, prompt, counts, rows)
 
 
@@ -89,10 +88,10 @@ def test_every_row_has_one_place(name, encoder):
     assert sorted(taken) == list(rows.of(encoder))
     ids = laid[encoder.name]
     assert all(ids[row] == START for row in layout.roles.start)
-    assert all(ids[row] == (END_CAUSAL if encoder.causal else END) for row in layout.roles.end)
-    assert all(ids[row] == (END_CAUSAL if encoder.causal else PAD) for row in layout.roles.pad)
+    assert all(ids[row] == (END_CAUSAL if encoder.name == "clip" else END) for row in layout.roles.end)
+    assert all(ids[row] == (END_CAUSAL if encoder.name == "clip" else PAD) for row in layout.roles.pad)
     assert not {START, END, END_CAUSAL, PAD} & {ids[row] for row in layout.roles.other}
-    assert len(layout.roles.end) == (rows.causal // 48 if encoder.causal else 1)
+    assert len(layout.roles.end) == (len(rows.own["clip"]) // 48 if encoder.name == "clip" else 1)
 
 
 def test_a_phrase_on_a_chunk_border_keeps_both_sides():
@@ -104,28 +103,28 @@ def test_a_phrase_on_a_chunk_border_keeps_both_sides():
 
 
 def test_an_empty_prompt_is_start_end_and_pads():
-    rows = Rows(48, 96)
+    rows = rows_at(48, 96)
     layouts = layout_of(PORTRAITS, parse("a: [x, y]"), Prompt((), ()), {"clip": [], "t5": []}, rows)
     assert layouts["clip"] == Layout((), Roles((0,), (1,), tuple(range(2, 48)), ()))
     assert layouts["t5"] == Layout((), Roles((), (48,), tuple(range(49, 96)), ()))
 
 
 def test_role_names():
-    assert ROLES == ("start", "end", "pad", "other")
+    assert PORTRAITS.roles == ("start", "end", "pad", "other")
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 3])
 def test_rows_are_typed_by_content(chunks):
     cond = torch.ones(chunks * 48 + 5, 192)
     cond[: chunks * 48, 128:] = 0
-    assert rows_of(cond, PORTRAITS) == Rows(chunks * 48, chunks * 48 + 5)
+    assert rows_of(cond, PORTRAITS) == rows_at(chunks * 48, chunks * 48 + 5)
 
 
 def test_causal_rows_alone():
     cond = torch.ones(48, 192)
     cond[:, 128:] = 0
     rows = rows_of(cond, PORTRAITS)
-    assert rows == Rows(48, 48) and len(rows.of(PORTRAITS.encoders[1])) == 0
+    assert rows == Rows({"clip": range(48), "t5": range(0)}, 48) and len(rows.of(PORTRAITS.encoders[1])) == 0
 
 
 def sd3_rows(name):
@@ -148,33 +147,32 @@ def sd3_rows(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "rows", "ranges"),
+    ("name", "ranges"),
     [
-        ("both", Rows(77, 154), (range(77), range(77), range(77, 154))),
-        ("three chunks", Rows(231, 385), (range(231), range(231), range(231, 385))),
-        ("no CLIP-L", Rows(77, 154, ("clip_l",)), (range(0), range(77), range(77, 154))),
-        ("no CLIP-G", Rows(77, 154, ("clip_g",)), (range(77), range(0), range(77, 154))),
-        ("no T5", Rows(77, 77), (range(77), range(77), range(77, 77))),
-        ("CLIP-G alone", Rows(77, 77, ("clip_l",)), (range(0), range(77), range(77, 77))),
-        ("T5 alone", Rows(0, 77), (range(0), range(0), range(77))),
-        ("no text for T5", Rows(77, 78, ("t5xxl",)), (range(77), range(77), range(0))),
-        ("zeros for T5", Rows(77, 154, ("t5xxl",)), (range(77), range(77), range(0))),
+        ("both", (range(77), range(77), range(77, 154))),
+        ("three chunks", (range(231), range(231), range(231, 385))),
+        ("no CLIP-L", (range(0), range(77), range(77, 154))),
+        ("no CLIP-G", (range(77), range(0), range(77, 154))),
+        ("no T5", (range(77), range(77), range(77, 77))),
+        ("CLIP-G alone", (range(0), range(77), range(77, 77))),
+        ("T5 alone", (range(0), range(0), range(77))),
+        ("no text for T5", (range(77), range(77), range(0))),
+        ("zeros for T5", (range(77), range(77), range(0))),
     ],
 )
-def test_encoders_that_say_nothing_are_told(name, rows, ranges):
-    found = rows_of(torch.cat(sd3_rows(name)), FORMATS["sd3"])
-    assert found == rows
-    assert tuple(found.of(encoder) for encoder in FORMATS["sd3"].encoders) == ranges
+def test_encoders_that_say_nothing_are_told(name, ranges):
+    found = rows_of(torch.cat(sd3_rows(name)), FAMILIES["sd3"])
+    assert tuple(found.own.values()) == ranges and found.total == len(torch.cat(sd3_rows(name)))
 
 
 def test_no_text_at_all():
     with pytest.raises(ValueError, match="made of no text at all"):
-        rows_of(torch.ones(1, 4096), FORMATS["sd3"])
+        rows_of(torch.ones(1, 4096), FAMILIES["sd3"])
 
 
 def test_a_format_that_cuts_has_one_chunk():
-    (clip, t5), cut = sd3_rows("both"), FORMATS["sd3-diffusers"]
-    assert rows_of(torch.cat([clip, t5]), cut) == Rows(77, 154)  # of what length T5 is, reading asks
+    (clip, t5), cut = sd3_rows("both"), FAMILIES["sd3-diffusers"]
+    assert rows_of(torch.cat([clip, t5]), cut).own["t5xxl"] == range(77, 154)  # of what length T5 is, reading asks
     with pytest.raises(ValueError, match="not one chunk of 77 causal rows"):
         rows_of(torch.cat([clip, clip, t5]), cut)
 
@@ -185,17 +183,17 @@ def test_a_format_that_cuts_has_one_chunk():
 def test_room_of_a_format_that_cuts(clip, t5, refused):
     # between start and end of 77 rows, before the end of 256
     tokens = {"clip_l": clip, "clip_g": clip, "t5xxl": t5}
-    FORMATS["sd3"].require_room(tokens, "…")
+    FAMILIES["sd3"].require_room(tokens, "…")
     if not refused:
-        FORMATS["sd3-diffusers"].require_room(tokens, "…")
+        FAMILIES["sd3-diffusers"].require_room(tokens, "…")
         return
     with pytest.raises(ValueError, match=refused):
-        FORMATS["sd3-diffusers"].require_room(tokens, "…")
+        FAMILIES["sd3-diffusers"].require_room(tokens, "…")
 
 
 def test_marks_that_are_spelled_together_are_refused():
     # CLIP and T5 spell "?!" with one token: "smiling?!" has two, and two marks
-    table, rows = parse('a: {x: smiling, y: "sad face"}'), Rows(48, 96)
+    table, rows = parse('a: {x: smiling, y: "sad face"}'), rows_at(48, 96)
     prompt = Prompt(("smiling?!",), (Mention(0, 0, 1),))
     with pytest.raises(ValueError, match="'clip' spells the marks behind 'smiling\\?!' together"):
         layout_of(PORTRAITS, table, prompt, {"clip": [2], "t5": [2]}, rows)
@@ -217,7 +215,7 @@ def bad_rows(kind):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("other width", r"shape \(96, 100\) is not of the format 'portraits', which has rows of width 192"),
+        ("other width", r"shape \(96, 100\) is not of the family 'portraits', which has rows of width 192"),
         ("a batch", r"shape \(1, 96, 192\)"),
         ("zeros", "all zeros"),
         ("other rows first", "The 96 rows .* are not chunks of 48 causal rows"),
@@ -234,21 +232,29 @@ def test_rows_that_fit_no_layout(kind, message):
 SPANS = (Span(0, (1, 2)), Span(1, (3,)), Span(0, (7,)))
 
 
-def test_causal_company_is_what_stood_before_in_the_chunk():
-    # row:       0  1  2  3  4 | 5  6  7  8  9   (the second mention of concept 0 is no company of itself)
+def contexts(layout):
+    found = context_of(Encoder("a", "a", layout, 0, 1), range(10), SPANS, [0, 1, 0], size=2, total=10)
+    return found.T.tolist()
+
+
+def test_a_chunk_hears_what_stood_before_in_it():
+    # row:       0  1  2  3  4 | 5  6  7  8  9   (the second mention of concept 0 is no context of itself)
     concept0 = [0, 0, 0, 1, 1, 0, 0, 0, 1, 1]
     concept1 = [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
-    assert company(SPANS, [0, 1, 0], 2, 10, 5).T.tolist() == [concept0, concept1]
+    assert contexts(Chunked(5)) == [concept0, concept1]
 
 
-def test_bidirectional_company_is_everything_but_oneself():
+def test_a_padded_text_hears_everything_but_itself():
     concept0 = [1, 0, 0, 1, 1, 1, 1, 0, 1, 1]
     concept1 = [1, 1, 1, 0, 1, 1, 1, 1, 1, 1]
-    assert company(SPANS, [0, 1, 0], 2, 10, None).T.tolist() == [concept0, concept1]
+    assert contexts(Padded(10)) == [concept0, concept1]
 
 
 def test_the_pooled_vector_knows_the_first_chunk():
     layouts = awkward("behind the border")[-1]
-    assert pooled_spans(PORTRAITS, layouts) == ()
-    assert pooled_spans(PORTRAITS, awkward("chunk border")[-1])[0].rows == (46, 49)
-    assert pooled_spans(PORTRAITS, {"t5": layouts["t5"]}) == layouts["t5"].spans  # no causal rows: nothing is left out
+    rows = awkward("behind the border")[-2]
+    assert pooled_spans(PORTRAITS, layouts, rows) == ()
+    assert pooled_spans(PORTRAITS, *reversed(awkward("chunk border")[-2:]))[0].rows == (46, 49)
+    assert (
+        pooled_spans(PORTRAITS, {"t5": layouts["t5"]}, rows) == layouts["t5"].spans
+    )  # no causal rows: nothing is left out

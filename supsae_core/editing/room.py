@@ -1,0 +1,197 @@
+"""Where tokens go that have no row yet: on pads far from the text, or in inserted rows where there are no pads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..dictionary.model import Codes, Dictionary
+from ..encoders.base import Encoder, Rows
+from ..encoders.layout import Layout, Span
+from ..encoders.placing import context_of
+from ..reading.readout import Reading
+from .edits import Change
+
+RESERVE = 16
+"""Pads that an edit leaves alone, of few pads half: models keep in them what belongs to no word. Not yet measured."""
+
+
+class Written(NamedTuple):
+    """Rows that take tokens of a change."""
+
+    change: Change
+    rows: tuple[int, ...]
+
+
+class Room(NamedTuple):
+    """An encoder's layout without the rows that take new tokens, and these."""
+
+    layout: Layout
+    written: tuple[Written, ...]
+
+
+Inserted = Mapping[str, Sequence[Written]]
+"""Segment → the rows that were inserted into it, per change."""
+
+
+class Grown(NamedTuple):
+    """A conditioning with the rows that edits need beyond those it had."""
+
+    cond: Tensor
+    """(L + inserted, width)"""
+    reading: Reading
+    inserted: Inserted
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The inserted rows, in the new count."""
+        return tuple(row for some in self.inserted.values() for one in some for row in one.rows)
+
+
+def changed_spans(dictionary: Dictionary, layout: Layout, change: Change) -> list[Span]:
+    """Return the places of the concept that a change replaces: all, or the one it names."""
+    spans = [span for span in layout.spans if dictionary.table.phrases[span.phrase].concept == change.old]
+    return spans[change.occurrence - 1 : change.occurrence] if change.occurrence else spans
+
+
+def lacking(dictionary: Dictionary, part: Codes, layout: Layout, change: Change) -> int:
+    """Return for how many tokens of its new phrase a change has no row, in one encoder."""
+    have = [len(span.rows) for span in changed_spans(dictionary, layout, change)]
+    if change.new is None or (change.old is not None and not have):
+        return 0  # nothing to write, or said in the leading encoder only: here nothing can be replaced
+    return max(0, int(part.slot_tokens[dictionary.phrase(change.new)]) - min(have, default=0))
+
+
+def room_for(
+    dictionary: Dictionary, part: Codes, encoder: Encoder, layout: Layout, found: Sequence[Change], inserted: Inserted
+) -> Room:
+    """Find the rows for tokens that have none yet.
+
+    Args:
+        dictionary: what was learnt.
+        part: codes of the rows.
+        encoder: that wrote them.
+        layout: who stands where.
+        found: the changes.
+        inserted: rows that were inserted for them, if the encoder has no pads.
+
+    Raises:
+        ValueError: if there are too few pads, or none and no row was inserted.
+    """
+    last = max((*layout.roles.end, *layout.roles.after), default=-1)
+    pads = [row for row in layout.roles.pad if row > last]  # not those that a part before the last may end with
+    free = len(pads) - min(RESERVE, len(pads) // 2)
+    own = {id(one.change): one.rows for one in inserted.get(encoder.segment, ())}
+    written: list[Written] = []
+    for change in found:
+        need = lacking(dictionary, part, layout, change)
+        if not need:
+            continue
+        if id(change) in own:
+            written.append(Written(change, own[id(change)][:need]))
+            continue
+        if need > free:
+            raise ValueError(_too_few(dictionary, encoder, change, need, free))
+        written.append(Written(change, tuple(pads[-need:])))
+        del pads[-need:]
+        free -= need
+    taken = {row for one in written for row in one.rows}
+    pad = tuple(row for row in layout.roles.pad if row not in taken)
+    return Room(Layout(layout.spans, layout.roles._replace(pad=pad)), tuple(written))
+
+
+def _too_few(dictionary: Dictionary, encoder: Encoder, change: Change, need: int, free: int) -> str:
+    assert change.new is not None
+    phrase = dictionary.table.phrases[dictionary.phrase(change.new)].text
+    if not encoder.layout.has_pads:
+        return (
+            f"{encoder.name!r} has no pads, so writing {phrase!r} needs {need} more rows, which cannot be inserted "
+            "while the model draws. Edit the conditioning instead."
+        )
+    return (
+        f"Too few pads in {encoder.name!r}: writing {phrase!r} needs {need} more rows and the prompt has {free} to "
+        "spare. Shorten the prompt by a few words."
+    )
+
+
+def grown(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change]) -> Grown:
+    """Insert the rows that edits need in encoders without pads; where none is needed, the very same tensor.
+
+    An inserted row is a word of no concept, as the dictionary decodes it there.
+    """
+    inserted: dict[str, list[Written]] = {}
+    for segment, encoders in dictionary.family.segments.items():
+        if encoders[0].layout.has_pads:
+            continue
+        for change in found:
+            here = [one for one in encoders if one.name in reading.layouts]
+            layouts = [reading.layouts[one.name] for one in here]
+            parts = [dictionary.parts[one.name] for one in here]
+            needs = [lacking(dictionary, part, layout, change) for part, layout in zip(parts, layouts, strict=True)]
+            count = max(needs, default=0)
+            if count:
+                first = _behind(dictionary, layouts[needs.index(count)], change)
+                cond, reading, rows = _with_rows(dictionary, cond, reading, segment, first, count)
+                inserted = {name: [_moved(one, first, count) for one in some] for name, some in inserted.items()}
+                inserted.setdefault(segment, []).append(Written(change, rows))
+    return Grown(cond, reading, inserted)
+
+
+def _behind(dictionary: Dictionary, layout: Layout, change: Change) -> int:
+    """Return the row before which a change's new rows are inserted: behind the old phrase, or at the text's end."""
+    if change.old is not None:
+        return changed_spans(dictionary, layout, change)[0].rows[-1] + 1
+    closing = (*layout.roles.end[-1:], *layout.roles.after[:1])
+    rows = [row for some in (*layout.roles, *(span.rows for span in layout.spans)) for row in some]
+    return closing[0] if closing else max(rows) + 1
+
+
+def _with_rows(
+    dictionary: Dictionary, cond: Tensor, reading: Reading, segment: str, first: int, count: int
+) -> tuple[Tensor, Reading, tuple[int, ...]]:
+    """Insert rows before a row; return the longer conditioning, its reading, and the new rows, which it calls pads."""
+    new = tuple(range(first, first + count))
+    moved = _shifted_reading(dictionary, reading, segment, first, new)
+    rows = cond.new_zeros(count, cond.shape[1])
+    for encoder in dictionary.family.segments[segment]:
+        layout = moved.layouts.get(encoder.name)
+        if layout is not None:
+            part, own = dictionary.parts[encoder.name], moved.rows.of(encoder)
+            concepts = [dictionary.table.phrases[span.phrase].concept for span in layout.spans]
+            around = context_of(
+                encoder, own, layout.spans, concepts, size=len(dictionary.table), total=moved.rows.total
+            )
+            codes = [part.code(dictionary.role("other"), 0, around[row]) for row in new]
+            rows[:, encoder.first : encoder.last] = part.decode(torch.stack(codes)).to(rows)
+    return torch.cat([cond[:first], rows, cond[first:]]), moved, new
+
+
+def _shifted_reading(
+    dictionary: Dictionary, reading: Reading, segment: str, first: int, new: tuple[int, ...]
+) -> Reading:
+    names = {encoder.name for encoder in dictionary.family.segments[segment]}
+    count = len(new)
+
+    def shift(rows: Sequence[int]) -> tuple[int, ...]:
+        return tuple(row + count if row >= first else row for row in rows)
+
+    layouts = {}
+    for name, layout in reading.layouts.items():
+        roles = type(layout.roles)(*map(shift, layout.roles))
+        if name in names:
+            roles = roles._replace(pad=tuple(sorted((*roles.pad, *new))))
+        layouts[name] = Layout(tuple(span._replace(rows=shift(span.rows)) for span in layout.spans), roles)
+    own = {}
+    for name, rows in reading.rows.own.items():
+        inside = name in names and bool(rows)
+        before = count if rows and not inside and rows.start >= first else 0
+        own[name] = range(rows.start + before, rows.stop + (count if inside else before))
+    found = tuple(one._replace(rows=shift(one.rows)) for one in reading.found)
+    return Reading(layouts, found, Rows(own, reading.rows.total + count))
+
+
+def _moved(one: Written, first: int, count: int) -> Written:
+    return one._replace(rows=tuple(row + count if row >= first else row for row in one.rows))

@@ -1,0 +1,186 @@
+"""What changes add to the rows of one encoder, in codes: decode(new support) − decode(old support), row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..dictionary.model import Codes, Dictionary
+from ..encoders.base import Encoder
+from ..encoders.layout import Span
+from ..encoders.placing import context_of
+from ..reading import weights
+from . import protect
+from .edits import Change
+from .room import Room, changed_spans
+
+REST = True
+"""Whether fillers, ends and pads move with their context; benchmarks switch it off to measure what it is worth."""
+
+
+def off_of(found: Sequence[Change]) -> tuple[tuple[int, ...], ...]:
+    """Return what is kept: the same in every change of a stack."""
+    return found[0].off if found else ()
+
+
+def gained(part: Codes, change: Change) -> float:
+    """Return the step to apply of a change, calibrated: 1 is the effect of writing the word."""
+    concept = change.new if change.new is not None else change.old
+    assert concept is not None
+    return change.alpha * float(part.gains[concept])
+
+
+class RowStep:
+    """The change of one encoder's rows. Built per call and dropped."""
+
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        part: Codes,
+        encoder: Encoder,
+        own: range,
+        room: Room,
+        found: Sequence[Change],
+        *,
+        total: int,
+    ) -> None:
+        """Work out the context of every row before and after.
+
+        Args:
+            dictionary: what was learnt.
+            part: codes of the rows; the encoder's, or a stream's inside the model.
+            encoder: that wrote the rows.
+            own: all its rows.
+            room: who stands where, and the rows that take new tokens.
+            found: the changes.
+            total: rows of the conditioning.
+        """
+        self.dictionary, self.part, self.encoder, self.own = dictionary, part, encoder, own
+        self.layout, self.written, self.found, self.total = room.layout, room.written, found, total
+        self.blank = dictionary.role("pad" if encoder.layout.has_pads else "other")
+        self.off, self._bases = off_of(found), dict[int, Tensor]()
+        self.old = self._context(self.layout.spans)
+        moves = torch.stack([gained(part, change) * (self._after(change) - self.old) for change in found])
+        # Two values of one category may both be swapped for a third, which is then said once, not twice.
+        self.new = self.old + moves.clamp(min=0).amax(0) + moves.clamp(max=0).amin(0)
+
+    def steps(self) -> Tensor:
+        """Return (total rows, r)."""
+        step = torch.zeros(self.total, self.part.decoder.shape[0])
+        moved = self.new - self.old
+        if REST:  # rows of no concept move by what their context's change does to them
+            for role, rows in self.layout.roles.filled().items():
+                slot = self.dictionary.role(role)
+                step[list(rows)] = self._off(slot, moved[list(rows)] @ self.part.effect(slot))
+        for span in self.layout.spans:
+            step[list(span.rows)] = self._off(span.phrase, self._span_step(span))
+        for change, rows in self.written:
+            step[list(rows)] = self._off(self.blank, self._written_step(change, rows))
+        return step
+
+    def _off(self, slot: int, step: Tensor) -> Tensor:
+        """Project the step of a slot's rows off what is kept."""
+        if not self.off:
+            return step
+        if slot not in self._bases:
+            self._bases[slot] = protect.basis(self.part, slot, self.off)
+        return protect.projected(step, self._bases[slot])
+
+    def _span_step(self, span: Span) -> Tensor:
+        """The step of a phrase's rows: its own in a new context, and by α from there to what replaces it."""
+        change = next((c for c in self.found if span in self._spans(c)), None)
+        old = self._weighted(span, span.rows, self._phrase(span.phrase, span.rows, self.old))
+        stay = self._weighted(span, span.rows, self._phrase(span.phrase, span.rows, self.new))
+        if change is None:
+            return stay - old
+        if change.scale:
+            mean = self._weighted(span, span.rows, self._category_mean(span))
+            return stay - old + gained(self.part, change) * (old - mean)
+        become = self._blanks(span.rows, self.new)
+        if change.new is not None:
+            phrase = self.dictionary.phrase(change.new)
+            held = span.rows[: int(self.part.slot_tokens[phrase])]
+            become[: len(held)] = self._weighted(span, held, self._phrase(phrase, held, self.new))
+        return stay - old + gained(self.part, change) * (become - stay)
+
+    def _written_step(self, change: Change, rows: Sequence[int]) -> Tensor:
+        """Blank rows that take the tokens for which the old phrase had no room, weighted as it was."""
+        assert change.new is not None
+        phrase = self.dictionary.phrase(change.new)
+        first, around = int(self.part.slot_tokens[phrase]) - len(rows), self._written_context(change, rows[0])
+        become = torch.stack([self.part.code(phrase, first + i, around) for i in range(len(rows))])
+        if change.old is not None:
+            become = self._weighted(self._spans(change)[0], rows, become)
+        old, stay = (self._blanks(rows, labels) for labels in (self.old, self.new))
+        return stay - old + gained(self.part, change) * (become - stay)
+
+    def _weighted(self, span: Span, rows: Sequence[int], codes: Tensor) -> Tensor:
+        """Give the codes (rows, r) of tokens the weight of a span."""
+        if span.weight == 1:
+            return codes
+        nothing = weights.empty_prompt(self.dictionary, self.encoder, self.own, rows)
+        return nothing + span.weight * (codes - nothing)
+
+    def _written_context(self, change: Change, row: int) -> Tensor:
+        """The context (K,) of tokens on blanks: of the span they continue; an addition stands behind everything."""
+        if change.old is not None:
+            return self.new[self._spans(change)[0].rows[0]]
+        around = self.new[row].clone()
+        around[change.new] = 0
+        return around
+
+    def _phrase(self, phrase: int, rows: Sequence[int], labels: Tensor) -> Tensor:
+        """Codes (rows, r) of a phrase over rows in their contexts; where it has no token left, a blank stands in."""
+        length = int(self.part.slot_tokens[phrase])
+        own = [self.part.code(phrase, token, labels[row]) for token, row in enumerate(rows[:length])]
+        return torch.stack([*own, *self._blanks(rows[length:], labels)])
+
+    def _blanks(self, rows: Sequence[int], labels: Tensor) -> Tensor:
+        """Codes (rows, r) of rows that say nothing; wherever they stand, their context is that of their part's end."""
+        if not rows:
+            return torch.zeros(0)
+        ends = self.layout.roles.end
+        part = self.encoder.layout.part(self.own, torch.tensor(rows))
+        heard = [ends[number] for number in part.tolist()] if ends else rows
+        return torch.stack([self.part.code(self.blank, 0, labels[row]) for row in heard])
+
+    def _category_mean(self, span: Span) -> Tensor:
+        table = self.dictionary.table
+        members = table.categories[table.concepts[self._concept(span)].category]
+        phrases = [phrase for phrase in (self.dictionary.writes[one] for one in members) if phrase is not None]
+        return torch.stack([self._phrase(phrase, span.rows, self.old) for phrase in phrases]).mean(0)
+
+    def _concept(self, span: Span) -> int:
+        return self.dictionary.table.phrases[span.phrase].concept
+
+    def _spans(self, change: Change) -> list[Span]:
+        return changed_spans(self.dictionary, self.layout, change)
+
+    def _context(self, spans: Sequence[Span]) -> Tensor:
+        """The context (total rows, K) of every row when these spans are said."""
+        concepts = [self._concept(span) for span in spans]
+        made = context_of(self.encoder, self.own, spans, concepts, size=len(self.dictionary.table), total=self.total)
+        ends = (*self.layout.roles.end[-1:], *self.layout.roles.after[:1])
+        reach = self.encoder.layout.reach(self.own, ends[0], self.total) if ends else self.total
+        for span, concept in zip(spans, concepts, strict=True):
+            # Written behind the text: heard from its end on, as if the prompt had gone on with it.
+            made[reach : span.rows[0], concept] = 1
+        return made
+
+    def _after(self, change: Change) -> Tensor:
+        """The context of every row once this change alone is fully made."""
+        if change.scale:
+            doubled = self.old.clone()
+            doubled[:, change.old] *= 2
+            return doubled
+        gone = self._spans(change)
+        spans = [span for span in self.layout.spans if span not in gone]
+        if change.new is not None:
+            phrase = self.dictionary.phrase(change.new)
+            where = [span.rows for span in gone]
+            if change.old is None:
+                where = [rows for one, rows in self.written if one is change]
+            spans += [Span(phrase, rows) for rows in where]
+        return self._context(spans)

@@ -1,0 +1,47 @@
+"""Who stands where in one encoder's rows: the spans of phrases, and the roles of all other rows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Roles(NamedTuple):
+    """The rows of tokens of no concept; each role is one slot per encoder, and any may be empty."""
+
+    start: tuple[int, ...] = ()
+    end: tuple[int, ...] = ()
+    """of every part that hears only itself (a chunk), the last one's last"""
+    pad: tuple[int, ...] = ()
+    other: tuple[int, ...] = ()
+    """words that belong to no phrase"""
+    before: tuple[int, ...] = ()
+    """of a template, before the prompt"""
+    after: tuple[int, ...] = ()
+    """of a template, behind the prompt"""
+
+    def filled(self) -> dict[str, tuple[int, ...]]:
+        """Return role → rows, of those that have any."""
+        return {name: rows for name, rows in self._asdict().items() if rows}
+
+
+ROLES = Roles._fields
+"""Names of the roles, in the order of the slots of those that a family has."""
+TEMPLATE = ("before", "after")
+"""Roles whose rows are the tokens of one slot, in order; of the others every row is a token of its own."""
+
+
+class Span(NamedTuple):
+    """A phrase's tokens: its slot number and the conditioning rows in order."""
+
+    phrase: int
+    rows: tuple[int, ...]
+    weight: float = 1.0
+    """prompt weight, as in ``(phrase:1.3)``"""
+
+
+class Layout(NamedTuple):
+    """Who stands where in one encoder's rows of one prompt."""
+
+    spans: tuple[Span, ...]
+    """In order of writing."""
+    roles: Roles

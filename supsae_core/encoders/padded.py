@@ -1,0 +1,95 @@
+"""One text from first row to last, every row hearing all others: T5, UMT5, BERT; padded to a length or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .layout import Roles
+
+
+@dataclass(frozen=True)
+class Padded:
+    """A ``RowLayout``: start rows if there are any, words, an end row, pads."""
+
+    least: int = 0
+    """rows that a text is padded to; 0 for no pads at all"""
+    start: int = 0
+    """start rows, which hear the whole text like all others: BERT has one, T5 none"""
+    cut: bool = False
+    """whether longer texts are cut off; otherwise they get as many rows as they need"""
+    masked: bool = False
+    """whether a mask hides the pads from the model"""
+
+    tail, constant, pooled_room = 1, None, None
+
+    @property
+    def role_names(self) -> tuple[str, ...]:
+        return (*(("start",) if self.start else ()), "end", *(("pad",) if self.least else ()), "other")
+
+    @property
+    def lead(self) -> int:
+        return self.start
+
+    @property
+    def has_pads(self) -> bool:
+        return self.least > 0
+
+    @property
+    def room(self) -> int | None:
+        return self.least - self.start - 1 if self.cut else None
+
+    @property
+    def policy(self) -> str:
+        if not self.least:
+            return "rows without pads"
+        return f"exactly {self.least} rows" if self.cut else f"at least {self.least} rows"
+
+    def length(self, tokens: int) -> int:
+        return self.least if self.cut else max(self.least, self.start + tokens + 1)
+
+    def place(self, own: range, token: int) -> int:
+        return own.start + self.start + token
+
+    def ends(self, own: range, tokens: int) -> tuple[int, ...]:
+        return (self.place(own, tokens),)
+
+    def roles(self, own: range, ends: Sequence[int], taken: set[int]) -> Roles:
+        start, end = tuple(own[: self.start]), tuple(row for row in ends if row in own)
+        other = tuple(row for row in range(own.start + self.start, ends[-1]) if row not in taken)
+        pad = tuple(row for row in own if row not in {*taken, *start, *end, *other})
+        return Roles(start=start, end=end, pad=pad, other=other)
+
+    def parts(self, own: range) -> list[range]:
+        return [own]
+
+    def part(self, own: range, rows: Tensor) -> Tensor:
+        return torch.zeros_like(rows)
+
+    def hears(self, own: range, rows: Tensor, row: int) -> Tensor:
+        return torch.ones_like(rows, dtype=torch.bool)
+
+    def reach(self, own: range, end: int, total: int) -> int:
+        return total  # written anywhere it is heard by all, itself aside
+
+    def number(self, own: range, rows: Tensor) -> Tensor:
+        return rows
+
+    def in_empty(self, own: range, row: int) -> str:
+        return "pad" if row - own.start > self.start else "end"
+
+    def fits(self, rows: int) -> bool:
+        return True
+
+    def is_empty(self, rows: int) -> bool:
+        return rows <= self.start + 1
+
+    def wrong_length(self, rows: int, pads: int) -> str | None:
+        if not self.least or rows == self.least:
+            return None
+        if self.cut or rows < self.least or pads > 0:
+            return f"{self.least} rows{', where longer ones are cut' if self.cut else ' and not beyond'}"
+        return None

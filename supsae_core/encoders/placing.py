@@ -1,0 +1,147 @@
+"""Where the tokens of a prompt stand in a conditioning: rows typed by content, spans, roles, and what rows hear."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from ..table.concepts import ConceptTable
+from ..table.prompts import Prompt, trim
+from .base import Encoder, Family, Rows
+from .layout import Layout, Span
+
+
+def rows_of(cond: Tensor, family: Family) -> Rows:
+    """Type the rows of one (L, width) conditioning by content.
+
+    A row belongs to the narrowest segment that it fits: it is exactly zero from that segment's width on.
+
+    Raises:
+        ValueError: if the width or the order of the rows fits no known layout; the reason is given.
+    """
+    if cond.ndim != 2 or cond.shape[1] != family.width:
+        raise ValueError(
+            f"A conditioning of shape {tuple(cond.shape)} is not of the family {family.name!r}, "
+            f"which has rows of width {family.width}. Use the dictionary with the model it was made for."
+        )
+    if not bool(cond.any()):
+        raise ValueError("This conditioning is all zeros (Conditioning Zero Out?): no concept can be read or edited.")
+    counts = _counts(cond, family)
+    layouts = {name: some[0].layout for name, some in family.segments.items()}
+    if counts is None or not all(layout.fits(counts[name]) for name, layout in layouts.items()):
+        wanted = " followed by ".join(layout.policy for layout in layouts.values())
+        raise ValueError(
+            f"The {len(cond)} rows of this conditioning are not {wanted}. Conditioning that was concatenated or "
+            "averaged is not supported; edit the parts before they are joined."
+        )
+    own, first = dict[str, range](), 0
+    for name, some in family.segments.items():
+        rows = range(first, first + counts[name])
+        first += counts[name]
+        for encoder in some:
+            written = cond[rows.start : rows.stop, encoder.first : encoder.last].any()
+            own[encoder.name] = rows if bool(written) else range(0)
+    # Beside encoders that have the text, one without a word was not given it.
+    told = {encoder.name for encoder in family.encoders if not encoder.layout.is_empty(len(own[encoder.name]))}
+    if told:
+        own = {name: rows if name in told else range(0) for name, rows in own.items()}
+    elif len(family.segments) > 1:
+        raise ValueError("This conditioning was made of no text at all: no concept can be read or edited.")
+    return Rows(own, len(cond))
+
+
+def _counts(cond: Tensor, family: Family) -> dict[str, int] | None:
+    """Return segment → number of its rows, None if the segments do not follow one another."""
+    names = list(family.segments)
+    kind = torch.full((len(cond),), names.index(max(names, key=family.width_of)))
+    written = cond.any(1)
+    for name in sorted(names, key=family.width_of, reverse=True):  # the narrowest has the last word
+        width = family.width_of(name)
+        if width < family.width:
+            kind[written & ~cond[:, width:].any(1)] = names.index(name)
+    in_order = bool((kind.diff() >= 0).all())
+    return {name: int((kind == number).sum()) for number, name in enumerate(names)} if in_order else None
+
+
+def layout_of(
+    family: Family, table: ConceptTable, prompt: Prompt, counts: Mapping[str, Sequence[int]], rows: Rows
+) -> dict[str, Layout]:
+    """Lay a known prompt out.
+
+    Args:
+        family: the layout rules.
+        table: whose phrases the mentions number.
+        prompt: words and mentions.
+        counts: encoder name → tokens of each whitespace word (punctuation included).
+        rows: the row types of the prompt's conditioning.
+
+    Returns:
+        encoder name → layout; phrases cut by a chunk border keep the rows on both sides.
+    """
+    return {
+        encoder.name: _encoder_layout(encoder, table, prompt, counts[encoder.name], rows.of(encoder))
+        for encoder in family.encoders
+        if rows.of(encoder)
+    }
+
+
+def _encoder_layout(encoder: Encoder, table: ConceptTable, prompt: Prompt, counts: Sequence[int], own: range) -> Layout:
+    starts = [0]
+    for count in counts:
+        starts.append(starts[-1] + count)
+    spans = []
+    for mention in prompt.mentions:
+        first = starts[mention.start]
+        last = prompt.words[mention.stop - 1]
+        marks = len(last) - len(trim(last))  # every mark is a token of its own
+        length = starts[mention.stop] - first - marks
+        if length < 1:
+            raise ValueError(
+                f"{encoder.name!r} spells the marks behind {last!r} together, so it cannot be told where the phrase "
+                f"{table.phrases[mention.phrase].text!r} ends. Put one mark behind a phrase at most."
+            )
+        spans.append(Span(mention.phrase, tuple(encoder.layout.place(own, first + i) for i in range(length))))
+    taken = {row for span in spans for row in span.rows}
+    return Layout(tuple(spans), encoder.layout.roles(own, encoder.layout.ends(own, starts[-1]), taken))
+
+
+def pooled_spans(family: Family, layouts: Mapping[str, Layout], rows: Rows) -> tuple[Span, ...]:
+    """Return the spans that the pooled vector can know of, as far as the rows of an encoder that made it show them."""
+    encoders = {encoder.name: encoder for encoder in family.encoders}
+    seen = (encoders[one.encoder] for one in family.pooled if one.encoder in layouts)
+    encoder = next(seen, None)
+    if encoder is None:
+        return next(iter(layouts.values())).spans
+    return heard_by_pooled(encoder, layouts[encoder.name], rows)
+
+
+def heard_by_pooled(encoder: Encoder, layout: Layout, rows: Rows) -> tuple[Span, ...]:
+    """Return the spans of an encoder that begin in the rows which its pooled vector is made of."""
+    room = encoder.layout.pooled_room
+    first = rows.of(encoder).start
+    return tuple(span for span in layout.spans if room is None or span.rows[0] < first + room)
+
+
+def context_of(
+    encoder: Encoder, own: range, spans: Sequence[Span], concepts: Sequence[int], *, size: int, total: int
+) -> Tensor:
+    """Return the context of every row as labels (total rows, K): the concepts that it can attend to.
+
+    A span is no context of itself.
+
+    Args:
+        encoder: that wrote the rows.
+        own: its rows.
+        spans: the phrases' rows.
+        concepts: concept of every span.
+        size: K.
+        total: number of conditioning rows.
+    """
+    every, labels = torch.arange(total), torch.zeros(total, size)
+    for span, concept in zip(spans, concepts, strict=True):
+        labels[encoder.layout.hears(own, every, span.rows[-1]), concept] = 1
+    for span, concept in zip(spans, concepts, strict=True):
+        labels[list(span.rows), concept] = 0
+    return labels

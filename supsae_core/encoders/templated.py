@@ -1,0 +1,101 @@
+"""A causal language model that reads a prompt inside a template: Qwen, Mistral, Gemma as text encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .layout import Roles
+
+
+@dataclass(frozen=True)
+class Templated:
+    """A ``RowLayout``: the template's first rows, words, the template's last rows, pads if there are any.
+
+    Every row hears what stands before it, so the first rows are the same in every prompt.
+    """
+
+    before: int = 0
+    """rows of the template before the prompt that the conditioning keeps"""
+    after: int = 0
+    """rows of the template behind the prompt"""
+    least: int = 0
+    """rows that a text is padded to, at the right; 0 for no pads at all"""
+    masked: bool = False
+    """whether a mask hides the pads from the model"""
+
+    room, pooled_room = None, None
+
+    @property
+    def role_names(self) -> tuple[str, ...]:
+        template = (name for name, rows in (("before", self.before), ("after", self.after)) if rows)
+        return (*(("pad",) if self.least else ()), "other", *template)
+
+    @property
+    def lead(self) -> int:
+        return self.before
+
+    @property
+    def tail(self) -> int:
+        return self.after
+
+    @property
+    def has_pads(self) -> bool:
+        return self.least > 0
+
+    @property
+    def constant(self) -> str | None:
+        return "before" if self.before else None
+
+    @property
+    def policy(self) -> str:
+        padded = f"at least {self.least} rows" if self.least else "without pads"
+        return f"{self.before} rows before the prompt, {self.after} behind it, {padded}"
+
+    def length(self, tokens: int) -> int:
+        return max(self.least, self.before + tokens + self.after)
+
+    def place(self, own: range, token: int) -> int:
+        return own.start + self.before + token
+
+    def ends(self, own: range, tokens: int) -> tuple[int, ...]:
+        return (self.place(own, tokens),)
+
+    def roles(self, own: range, ends: Sequence[int], taken: set[int]) -> Roles:
+        before = tuple(own[: self.before])
+        after = tuple(row for row in range(ends[-1], ends[-1] + self.after) if row in own)
+        other = tuple(row for row in range(own.start + self.before, ends[-1]) if row not in taken)
+        pad = tuple(row for row in own if row not in {*taken, *before, *after, *other})
+        return Roles(pad=pad, other=other, before=before, after=after)
+
+    def parts(self, own: range) -> list[range]:
+        return [own]
+
+    def part(self, own: range, rows: Tensor) -> Tensor:
+        return torch.zeros_like(rows)
+
+    def hears(self, own: range, rows: Tensor, row: int) -> Tensor:
+        return rows > row
+
+    def reach(self, own: range, end: int, total: int) -> int:
+        return end
+
+    def number(self, own: range, rows: Tensor) -> Tensor:
+        return rows
+
+    def in_empty(self, own: range, row: int) -> str:
+        return "after" if row - own.start - self.before < self.after else "pad"
+
+    def fits(self, rows: int) -> bool:
+        return True
+
+    def is_empty(self, rows: int) -> bool:
+        return rows <= self.before + self.after
+
+    def wrong_length(self, rows: int, pads: int) -> str | None:
+        if self.least and rows != self.least and (rows < self.least or pads > 0):
+            return f"{self.least} rows and not beyond"
+        return None

@@ -1,0 +1,143 @@
+"""Held-out error over the folds, exactly and from sums alone (docs/method.md, 6).
+
+Letters: K concepts, S slots, T tokens, d columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from einops import einsum, rearrange, reduce
+from torch import Tensor
+
+from ...supsae_core.capture.statistics import FOLDS, Statistics, Sums
+from .effects import Effects
+from .solution import Groups
+
+
+class Fold(NamedTuple):
+    """One part of the prompts, and all the others."""
+
+    train: Sums
+    test: Sums
+
+
+class Error(NamedTuple):
+    """Squared errors, summed."""
+
+    left: float
+    """Σ‖x − x̂‖²"""
+    base: float
+    """Σ‖x − the mean of the token in its slot‖²"""
+
+
+def folds_of(statistics: Statistics) -> list[Fold]:
+    """Return every fold with the sum of the others."""
+    return [Fold(statistics.total(without=fold), statistics.fold(fold)) for fold in range(FOLDS)]
+
+
+def held_out_error(fitted: Effects, train: Sums, test: Sums, group: Tensor) -> tuple[Tensor, Tensor]:
+    """Return Σ‖x − x̂‖² and Σ‖x − the fit's own mean of the token‖² per slot (S,), exactly, from sums.
+
+    Slots that the training folds never saw count nothing.
+
+    Args:
+        fitted: to ``train``.
+        train: sums whose mean context the means of ``fitted`` refer to.
+        test: sums of the prompts to judge on.
+        group: (S,) group of every slot.
+    """
+    slope, mean, centre = fitted.of(group), fitted.mean, train.mean_label
+    count, label = test.count, test.label
+    tokens = test.lengths.clamp(min=1).to(mean.dtype)
+    average = reduce(mean, "s t d -> s d", "sum") / rearrange(tokens, "s -> s 1")
+    # ‖x − mean‖² = ‖x‖² − 2 x·mean + ‖mean‖², summed over samples and tokens.
+    products, squares = (reduce(x, "s t d -> s", "sum") for x in (test.token * mean, mean.square()))
+    base = test.square - 2 * products + count * squares
+    # The test's sums about the training means: Σ (a − ā)(a − ā)ᵀ and Σ (a − ā)(x − mean)ᵀ. Those means are not the
+    # test's own, so all four terms of each product stay.
+    number = rearrange(count, "s -> s 1 1")
+    gram = (
+        test.gram
+        - einsum(label, centre, "s k, s l -> s k l")
+        - einsum(centre, label, "s k, s l -> s k l")
+        + number * rearrange(centre, "s k -> s k 1") * rearrange(centre, "s l -> s 1 l")
+    )
+    heard = reduce(test.token, "s t d -> s d", "sum") / rearrange(tokens, "s -> s 1")  # Σ over samples of mean tokens
+    cross = (
+        test.cross
+        - einsum(centre, heard, "s k, s d -> s k d")
+        - einsum(label, average, "s k, s d -> s k d")
+        + number * rearrange(centre, "s k -> s k 1") * rearrange(average, "s d -> s 1 d")
+    )
+    # One effect for all tokens of a phrase: Σ‖r − Wᵀa‖² − Σ‖r‖² = T (−2 ⟨W, Σ a rᵀ⟩ + ⟨W, Σ a aᵀ W⟩).
+    gain = -2 * reduce(slope * cross, "s k d -> s", "sum") + reduce(slope * (gram @ slope), "s k d -> s", "sum")
+    trained = train.count > 0
+    return (base + tokens * gain) * trained, base * trained
+
+
+def error_over(folds: Sequence[Fold], fits: Sequence[Effects], groups: Groups) -> Error:
+    """Sum the errors of every fold under the fit of the others, over the slots that are judged."""
+    found = [held_out_error(fit, fold.train, fold.test, groups.of) for fit, fold in zip(fits, folds, strict=True)]
+    left, base = (sum(float(one[side][groups.judged].sum()) for one in found) for side in (0, 1))
+    return Error(left, base)
+
+
+def base_over(folds: Sequence[Fold], groups: Groups) -> float:
+    """Sum the errors of the slots' own training means over the slots that are judged: what effects are held against."""
+    concepts, columns = folds[0].train.cross.shape[1:]
+    shared = torch.zeros(groups.count, concepts, columns, dtype=torch.float64)
+    own = torch.zeros(len(groups.of), concepts, columns, dtype=torch.float64)
+    fits = [Effects(fold.train.mean_token, shared, own) for fold in folds]
+    return error_over(folds, fits, groups).base
+
+
+def require_enough(base: float) -> None:
+    """Refuse a part of which nothing was held out that had been seen in training.
+
+    Raises:
+        ValueError: with the remedy.
+    """
+    if not base:
+        raise ValueError(
+            "Too few prompts to fit: no phrase occurs in two of the five parts that the prompts are divided into. "
+            "Capture more prompts, or with a higher mention rate."
+        )
+
+
+def origin_of(total: Sums, judged: slice) -> Tensor:
+    """Return the mean of all tokens (d,) of some slots."""
+    return reduce(total.token[judged], "s t d -> d", "sum") / _tokens(total, judged)
+
+
+def measured(found: Error, total: Sums, judged: slice, width: int) -> dict[str, float]:
+    """Return what every solver reports of a part.
+
+    Args:
+        found: held-out error of the codes at their width, over the judged slots.
+        total: all sums.
+        judged: slots.
+        width: of the codes.
+
+    Returns:
+        ``fvu_slot``: share of the variance about the slots' means that is left, which judges the effects of context;
+        ``fvu_token``: about the mean of all tokens; ``fvu_token_constant``: the same of the slots' means alone;
+        ``rank``: code width; ``label_rank``: of the centred labels, K if every effect is identified.
+    """
+    origin = origin_of(total, judged)
+    # Σ‖x − origin‖², with origin the mean
+    around = float(total.square[judged].sum() - _tokens(total, judged) * origin.square().sum())
+    return {
+        "fvu_slot": found.left / found.base,
+        "fvu_token": found.left / around,
+        "fvu_token_constant": found.base / around,
+        "rank": float(width),
+        "label_rank": float(torch.linalg.matrix_rank(reduce(total.gram, "s k l -> k l", "sum"))),
+    }
+
+
+def _tokens(total: Sums, judged: slice) -> Tensor:
+    """How many tokens were summed up in some slots, a scalar."""
+    return (total.count * total.lengths)[judged].sum()

@@ -1,0 +1,93 @@
+"""What every solver is given and gives: ``(Statistics, Groups, config) → Solution``.
+
+Letters (docs/method.md, 1): K concepts, S slots, T tokens, d columns, r code width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...supsae_core.capture.statistics import Sums
+from ...supsae_core.dictionary.model import Codes
+from .effects import Effects
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Which slots share their effects, and which of them are phrases."""
+
+    of: Tensor
+    """(S,) group of every slot: a phrase's category, or one of its own for a role; numbered from 0, phrases first"""
+    phrases: int
+    """the first so many slots are phrases; 0 if a part has none, as the pooled vector"""
+
+    @property
+    def count(self) -> int:
+        """How many groups there are."""
+        return int(self.of.max()) + 1
+
+    @property
+    def judged(self) -> slice:
+        """The slots whose errors are reported: phrases, or all of a part without any."""
+        return slice(0, self.phrases or None)
+
+
+class Solution(NamedTuple):
+    """Codes and decoder of one part; float32."""
+
+    bias: Tensor
+    """(d,) what a code of 0 decodes to: the mean of all tokens, or the paper's bias"""
+    decoder: Tensor
+    """(r, d) orthonormal rows"""
+    slot_codes: Tensor
+    """(S, T, r) codes of the slots' mean tokens; 0 from a slot's length on"""
+    group_effects: Tensor
+    """(groups, K, r) effects of context"""
+    slot_effects: Tensor
+    """(S, K, r) what a slot's effects deviate by"""
+    mean_context: Tensor
+    """(S, K) mean context that the constants refer to"""
+    measured: dict[str, float]
+    """held-out errors, code width, rank of the labels"""
+
+
+def encoded(fitted: Effects, total: Sums, decoder: Tensor, origin: Tensor, measured: dict[str, float]) -> Solution:
+    """Write a fit in codes.
+
+    Args:
+        fitted: means (S, T, d) and effects in full width.
+        total: the sums that it was fitted to.
+        decoder: (r, d) orthonormal rows.
+        origin: (d,)
+        measured: what is known of its errors.
+    """
+
+    def code(x: Tensor) -> Tensor:
+        return (x @ decoder.T).float()
+
+    constant = code(fitted.mean - origin) * total.valid[..., None]
+    shared, own, label = code(fitted.shared), code(fitted.own), total.mean_label.float()
+    return Solution(origin.float(), decoder.float(), constant, shared, own, label, measured)
+
+
+def to_codes(solution: Solution, lengths: Tensor, groups: Groups) -> Codes:
+    """Build codes in the precision of their file, not yet calibrated; lengths (S,) are the slots' tokens."""
+
+    def half(x: Tensor) -> Tensor:
+        return x.half().float().contiguous()  # laid out as a file's, so that sums round alike
+
+    return Codes(
+        bias=half(solution.bias),
+        decoder=half(solution.decoder),
+        slot_codes=half(solution.slot_codes),
+        group_effects=half(solution.group_effects),
+        slot_effects=half(solution.slot_effects),
+        mean_context=half(solution.mean_context),
+        slot_tokens=lengths,
+        slot_groups=groups.of,
+        gains=torch.ones(solution.group_effects.shape[1]),
+    )
