@@ -71,7 +71,7 @@ class Bench:
     def means(self) -> dict[str, text.Means]:
         """Of the fit to all prompts."""
         parts, sums = self.fit(ALL).default.dictionary.parts, self.fit(ALL).statistics
-        return {name: text.Means(sums[name].total().mean_token.float(), part.origin) for name, part in parts.items()}
+        return {name: text.Means(sums[name].total().mean_token.float(), part.bias) for name, part in parts.items()}
 
     def fit(self, size: int) -> Fit:
         if size not in self.fits:

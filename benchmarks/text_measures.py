@@ -152,7 +152,7 @@ def _pairwise_step(variant: Variant, name: str, one: Task) -> Tensor:
     for concept, other in new.items():
         becomes[concept, other] = 1
     moved = pairwise.labels(old.labels @ becomes) - pairwise.labels(old.labels)
-    group = variant.dictionary.parts[name].group[old.slots]
+    group = variant.dictionary.parts[name].slot_groups[old.slots]
     made = torch.zeros(len(one.before.cond) if name != POOLED else 1, pairwise.effect.shape[2])
     made[old.rows] = torch.einsum("np,npd->nd", moved, pairwise.effect[group])
     return made
@@ -182,14 +182,14 @@ def _squares(word: Tensor, made: Tensor) -> Tensor:
 def gained(variant: Variant, tasks: Sequence[Task]) -> Variant:
     """Calibrate the edits of a variant on tasks of one swap each, as fitting does."""
     dictionary = variant.dictionary
-    parts = {name: replace(part, gain=torch.ones_like(part.gain)) for name, part in dictionary.parts.items()}
+    parts = {name: replace(part, gain=torch.ones_like(part.gains)) for name, part in dictionary.parts.items()}
     plain = replace(variant, dictionary=replace(dictionary, parts=parts))
     new = torch.tensor([dictionary.table.index(one.edits[0].concept) for one in tasks])
     left, word, made = moved(plain, tasks).unbind(2)
     dot = (word + made - left) / 2
     for name, part in parts.items():
         own = [i for i, (cell, _) in enumerate(cells(dictionary)) if cell == name]
-        sums = [torch.zeros(len(part.gain)).index_add_(0, new, one[:, own].sum(1)) for one in (dot, made)]
+        sums = [torch.zeros(len(part.gains)).index_add_(0, new, one[:, own].sum(1)) for one in (dot, made)]
         parts[name] = replace(part, gain=shrunk_gain(*sums))
     return replace(variant, dictionary=replace(dictionary, parts=parts))
 
@@ -236,13 +236,13 @@ def _places(layout: Layout, phrases: int) -> list[tuple[int, int, int]]:
 def decoded(variant: Variant, name: str, laid: Laid) -> Tensor:
     """Return x̂ (n, d) of rows."""
     part: Codes = variant.dictionary.parts[name]
-    off = laid.labels - part.mean_label[laid.slots]
-    effect = part.shared[part.group[laid.slots]] + part.own[laid.slots]
-    made = part.decode(part.constant[laid.slots, laid.tokens] + torch.einsum("nk,nkr->nr", off, effect))
+    off = laid.labels - part.mean_context[laid.slots]
+    effect = part.group_effects[part.slot_groups[laid.slots]] + part.slot_effects[laid.slots]
+    made = part.decode(part.slot_codes[laid.slots, laid.tokens] + torch.einsum("nk,nkr->nr", off, effect))
     if name in variant.pairwise:
         pairwise = variant.pairwise[name]
         pairs = pairwise.labels(laid.labels) - pairwise.mean_label[laid.slots]
-        made = made + torch.einsum("np,npd->nd", pairs, pairwise.effect[part.group[laid.slots]])
+        made = made + torch.einsum("np,npd->nd", pairs, pairwise.effect[part.slot_groups[laid.slots]])
     return made
 
 
@@ -299,7 +299,7 @@ def spans_read(variant: Variant, cond: Tensor) -> list[Span]:
     if variant.looks == 2:
         return [Span(one.phrase, one.rows) for one in readout.read(dictionary, cond).found]
     encoder, rows = dictionary.family.encoders[-1], readout.rows_of(cond, dictionary.family)
-    cut = float(dictionary.parts[encoder.name].threshold[0])
+    cut = float(dictionary.parts[encoder.name].thresholds[0])
     found = readout.pick(dictionary, encoder, readout.scores(dictionary, encoder, cond, rows), None, cut)
     return [Span(one.phrase, one.rows) for one in found]
 

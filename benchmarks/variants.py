@@ -112,7 +112,7 @@ def constant(made: Fit) -> Variant:
     """Decode every phrase alike in all company."""
 
     def change(name: str, part: Part) -> Part:
-        own, shared = part.own.clone(), part.shared.clone()
+        own, shared = part.slot_effects.clone(), part.group_effects.clone()
         own[: len(made.plan.table.phrases)] = 0
         shared[: len(made.plan.table.categories)] = 0
         return replace(part, own=own, shared=shared)
@@ -124,7 +124,7 @@ def still(made: Fit, *roles: str) -> Variant:
     """Leave the rows of roles as they are."""
 
     def change(name: str, part: Part) -> Part:
-        shared = part.shared.clone()
+        shared = part.group_effects.clone()
         for role in roles:
             shared[len(made.plan.table.categories) + ROLES.index(role)] = 0
         return replace(part, shared=shared)
@@ -153,7 +153,8 @@ def phrases_apart(made: Fit) -> Variant:
         fitted = _fitted(replace(sums, **some, lengths=sums.lengths[:phrases]), groups, FINE)
         shared, own = ((one @ solution.decoder.double().T).float() for one in (fitted.shared, fitted.own))
         solution = solution._replace(
-            shared=torch.cat([shared, solution.shared[categories:]]), own=torch.cat([own, solution.own[phrases:]])
+            shared=torch.cat([shared, solution.group_effects[categories:]]),
+            own=torch.cat([own, solution.slot_effects[phrases:]]),
         )
         return made.part(name, solution)
 

@@ -1,16 +1,40 @@
-"""Which model the command line works on: Portraits, or a folder in diffusers' layout; diffusers is imported late."""
+"""Which model the command line works on: Portraits, a folder in diffusers' layout, or a text host of one's own.
+
+A package offers a host by an entry point of the group ``supsae.text_hosts`` in its pyproject.toml, a function
+``(folder: Path | None) -> TextHost``. In Python any ``TextHost`` is passed to ``training.capture`` as it is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from ..supsae_core.host import PictureHost, TextHost
 from .embedded import PortraitsText
 
+HOSTS = "supsae.text_hosts"
+"""Group of entry points that name text hosts."""
 
-def text_host(folder: Path | None) -> TextHost:
-    """Return the text encoders of an SD3 pipeline's folder, or Portraits'."""
+
+def plugged(name: str) -> Callable[[Path | None], TextHost]:
+    """Return what makes the text host that an installed package offers under a name.
+
+    Raises:
+        ValueError: naming the hosts that are installed, if there is none of that name.
+    """
+    found = {one.name: one for one in entry_points(group=HOSTS)}
+    if name not in found:
+        known = f"Installed are: {', '.join(sorted(found))}." if found else "None is installed."
+        raise ValueError(f"There is no text host {name!r}. {known} A package offers one by an entry point of {HOSTS}.")
+    return found[name].load()
+
+
+def text_host(folder: Path | None, name: str | None = None) -> TextHost:
+    """Return a host by its name, else the text encoders of an SD3 pipeline's folder, or Portraits'."""
+    if name is not None:
+        return plugged(name)(folder)
     if folder is None:
         return PortraitsText()
     from .diffusers.text import DiffusersText, load_pipeline

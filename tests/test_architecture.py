@@ -368,5 +368,5 @@ def test_root_leaves_the_nodes_to_the_entrypoint():
 
 def test_these_tests_test_this_checkout():
     assert Path(supsae.__file__).resolve() == ROOT / "__init__.py"
-    copies = {m for m in sys.modules if m.split(".")[0] in {*(room.split("/")[0] for room in ROOMS if room), ROOT.name}}
-    assert copies == set()
+    second = {*(room.split("/")[0] for room in ROOMS if room), ROOT.name} - {"supsae"}
+    assert {module for module in sys.modules if module.split(".")[0] in second} == set()

@@ -32,7 +32,7 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
     located = locate_accuracy(dictionary, rewrites)  # not the prompts that the thresholds were chosen on
     pairs = list(zip(known, rewrites, strict=True))
     gains, spread = _gains(dictionary, pairs)
-    parts = {name: replace(part, gain=gains[name]) for name, part in dictionary.parts.items()}
+    parts = {name: replace(part, gains=gains[name]) for name, part in dictionary.parts.items()}
     low, high = GAIN_RANGE
     overall = torch.stack(list(gains.values())).mean(0)
     poorly = [str(dictionary.table.concepts[i]) for i, g in enumerate(overall.tolist()) if not low <= g <= high]
@@ -101,7 +101,7 @@ def _with_thresholds(dictionary: Dictionary, rows: Sequence[Encoded]) -> Diction
                 true += some[0]
                 false += some[1]
             cuts[look] = best_threshold(true, false)
-        parts[encoder.name] = replace(parts[encoder.name], threshold=cuts)
+        parts[encoder.name] = replace(parts[encoder.name], thresholds=cuts)
     return replace(dictionary, parts=parts)
 
 

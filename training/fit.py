@@ -97,11 +97,11 @@ def make_part(solution: Solution, statistics: Statistics, groups: Groups) -> Par
     rest = _rest(solution, statistics, groups)
     return Part(
         **vars(to_codes(solution, statistics.lengths, groups)),
-        within=_whitener(decoder @ moments.within @ decoder.T),
-        rest=_whitener(rest),
-        around=_whitener(decoder @ moments.around @ decoder.T),
-        middle=decoder @ (moments.middle - solution.origin),
-        threshold=torch.zeros(2),
+        whiten_slot=_whitener(decoder @ moments.within @ decoder.T),
+        whiten_residual=_whitener(rest),
+        whiten_tokens=_whitener(decoder @ moments.around @ decoder.T),
+        mean_code=decoder @ (moments.middle - solution.bias),
+        thresholds=torch.zeros(2),
     )
 
 
@@ -133,7 +133,7 @@ def _rest(solution: Solution, statistics: Statistics, groups: Groups) -> Tensor:
     gram, cross = (x[judged] for x in sums.centred())
     tokens, mean = sums.lengths[judged].double(), sums.mean_token[judged]
     decoder = solution.decoder.double()
-    slope = (solution.shared[groups.of[judged]] + solution.own[judged]).double()
+    slope = (solution.group_effects[groups.of[judged]] + solution.slot_effects[judged]).double()
     # Σ r rᵀ of residuals r about the slots' means, in full width; then Σ (r − Wᵀa)(r − Wᵀa)ᵀ in codes.
     moment = statistics.moment[0 if groups.phrases else 1]
     spread = moment - einsum(sums.count[judged], mean, mean, "s, s t d, s t e -> d e")

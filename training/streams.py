@@ -77,7 +77,7 @@ def fit(
     for name in plan.sampling.parts(plan.family):
         solved = [_solve(dictionary, name, one, solve) for one in found.sums(name)]
         gained = _gains(dictionary, name, [codes for codes, _ in solved], pairs, found)
-        made[name] = tuple(replace(codes, gain=one.gain) for (codes, _), one in zip(solved, gained, strict=True))
+        made[name] = tuple(replace(codes, gains=one.gain) for (codes, _), one in zip(solved, gained, strict=True))
         report[name] = [_described(*both) for both in zip((one for _, one in solved), gained, strict=True)]
         tick()
     return replace(dictionary, streams=made, centres=plan.sampling.centres), report
@@ -133,7 +133,7 @@ def _gains(
     site, rows = parse(name)
     sums = torch.zeros(len(levels), 3, len(dictionary.table))  # ⟨Δ, Δ_word⟩, ‖Δ‖² and ‖Δ_word‖²
     for pair in pairs:
-        here, there = _paired(dictionary, rows, pair, len(levels[0].lengths))
+        here, there = _paired(dictionary, rows, pair, len(levels[0].slot_tokens))
         words = found.rows(pair.place + 1, site)[:, there] - found.rows(pair.place, site)[:, here]
         for codes, word, total in zip(levels, words, sums, strict=True):
             try:

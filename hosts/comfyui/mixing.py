@@ -67,7 +67,7 @@ def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, wanted:
 
 def mix_model(model: Any, dictionary: Dictionary, wanted: Mix, tell: TellPanel) -> Mixed:
     """Return a clone of a MODEL that makes the edits, and calls ``tell`` with the panel's JSON when it samples."""
-    transformer.require_sd3(model)
+    transformer.require_network(model)
     edits = mix.edits(wanted)
 
     def told(prompts: Sequence[Prompt], report: str) -> None:

@@ -38,7 +38,7 @@ def drawing(
     Raises:
         ValueError: if the model is not of the SD3 family.
     """
-    transformer.require_sd3(model)
+    transformer.require_network(model)
     noise = sampling.noise_like(model, latent, seed)
     return Drawing(model, positive, negative, vae, noise, SamplerSettings(steps, cfg, sampler, scheduler), seed)
 

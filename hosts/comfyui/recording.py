@@ -32,7 +32,7 @@ class ComfyPictures:
             ValueError: if it is of another family, or something of SupSAE is in it already.
         """
         self.depth = transformer.depth(model)
-        self.hidden = int(transformer.require_sd3(model).hidden_size)
+        self.hidden = int(transformer.require_network(model).hidden_size)
         if any(str(key).startswith("supsae") for some in model.wrappers.values() for key in some):
             raise ValueError(
                 "This model comes from Apply Edits, Concept Mixer or Lock, so what is captured would be edited "

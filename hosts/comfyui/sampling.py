@@ -13,6 +13,8 @@ import latent_preview
 import torch
 from torch import Tensor
 
+from ..models import SD3
+
 SAMPLERS, SCHEDULERS = comfy.samplers.KSampler.SAMPLERS, comfy.samplers.KSampler.SCHEDULERS
 """Names that KSampler offers."""
 
@@ -32,9 +34,12 @@ def empty_latent(width: int, height: int) -> Tensor:
     Raises:
         ValueError: if a side is no multiple of 16 pixels.
     """
-    if width % 16 or height % 16:
-        raise ValueError(f"A picture of {width} × {height} does not fit SD3. Width and height are multiples of 16.")
-    return torch.zeros(1, 16, height // 8, width // 8)
+    token = SD3.patch * SD3.cell
+    if width % token or height % token:
+        raise ValueError(
+            f"A picture of {width} × {height} does not fit {SD3.name}. Width and height are multiples of {token}."
+        )
+    return torch.zeros(1, SD3.channels, height // SD3.cell, width // SD3.cell)
 
 
 def noise_of(latent: Tensor, seed: int) -> Tensor:

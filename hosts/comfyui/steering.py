@@ -21,7 +21,7 @@ from ...supsae_core.editing.steer import COND, EMBEDDED, POOLED, Stretch
 from ...supsae_core.encoders.sites import Site
 from . import messages
 from .steering_run import EntryRows, Run, Steering, SteeringGroup, prepare
-from .transformer import Options, Tap, Taps, tapped
+from .transformer import Options, Tap, Taps, family_of, tapped
 
 KEY = "supsae"
 """Of our wrappers, of the MODEL's attachment that lists the edits, and of a run in ``transformer_options``."""
@@ -112,10 +112,10 @@ class _SteeredCall:
         self, run: Run, model: Any, options: Mapping[str, Any], x: Tensor, context: Tensor, pooled: Tensor | None
     ) -> None:
         self.context, self.pooled = context, pooled
-        self._run, self._network = run, model.diffusion_model
+        self._run, self._network, self._family = run, model.diffusion_model, family_of(model)
         self._dtype, self._device = model.get_dtype_inference(), x.device
         self._uuids, self._size = options["uuids"], len(x) // len(options["uuids"])
-        patch = self._network.patch_size
+        patch = self._family.patch
         self._grid = (-(-x.shape[-2] // patch), -(-x.shape[-1] // patch))
         self._enter: dict[int, list[Tap]] = defaultdict(list)
         self._leave: dict[int, list[Tap]] = defaultdict(list)
@@ -135,10 +135,11 @@ class _SteeredCall:
 
     def taps(self) -> Taps:
         """Return what goes on the blocks."""
-        return Taps(*({block: _in_turn(taps) for block, taps in side.items()} for side in (self._enter, self._leave)))
+        enter, leave = ({n: _in_turn(taps) for n, taps in side.items()} for side in (self._enter, self._leave))
+        return Taps(enter, leave, self._family.block_key)
 
     def _tap(self, stretch: Stretch, inside: bool, steps: Mapping[int, Tensor]) -> None:
-        last = len(self._network.joint_blocks) - 1
+        last = len(getattr(self._network, self._family.blocks)) - 1
         put_in = self._enter[stretch.first] if stretch.first <= last else self._leave[last]
         put_in.append(partial(self._with_stream, stretch.kind, steps))
         if inside and stretch.last <= last:
@@ -164,7 +165,7 @@ class _SteeredCall:
     def _embedded(self, step: Tensor) -> Tensor:
         """What the context embedder, which is linear, makes of a step."""
         both = torch.stack([step, torch.zeros_like(step)]).to(self._dtype)
-        made, nothing = self._network.context_embedder(both.flatten(0, 1)).chunk(2)
+        made, nothing = getattr(self._network, self._family.embedder)(both.flatten(0, 1)).chunk(2)
         return made - nothing
 
     def _once(self, step: Tensor | None, make: Callable[[Tensor], Tensor]) -> Tensor:

@@ -120,7 +120,7 @@ def require_portraits(models: Models) -> None:
         raise ValueError(
             f"The {'model' if model is None else 'VAE'} is missing. Connect both, or none to judge no picture."
         )
-    width = transformer.require_sd3(model).context_embedder.in_features
+    width = transformer.width_of_text(model)
     if width != WIDTH:
         raise ValueError(
             f"This model reads prompts {width} numbers wide, Portraits' text encoders write {WIDTH}. Connect Load "

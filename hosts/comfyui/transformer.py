@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import comfy.model_base
 
+from ..models import MODELS, SD3, ModelFamily
+
 Tap = Callable[[dict[str, Any]], dict[str, Any]]
 """Before a block: its arguments {img, txt, vec, transformer_options} → the same; behind it: its result {img, txt} → the
 same. ``txt`` is None behind the last block. What came in is never written to."""
@@ -21,25 +23,44 @@ class Taps(NamedTuple):
 
     enter: Mapping[int, Tap]
     leave: Mapping[int, Tap]
+    key: str = SD3.block_key
+    """of a block among ComfyUI's patches, as the model's family has it"""
 
 
-def require_sd3(model: Any) -> Any:
-    """Return the diffusion model (MMDiT) behind a MODEL.
+def family_of(base: Any) -> ModelFamily:
+    """Return the family of what a MODEL holds, ComfyUI's ``BaseModel``.
 
     Raises:
-        ValueError: if it is of another family.
+        ValueError: if no family of the table has it.
     """
-    if not isinstance(model.model, comfy.model_base.SD3):
-        raise ValueError(
-            f"This model is {type(model.model).__name__}. SupSAE edits the blocks of Stable Diffusion 3 and 3.5 and of "
-            "Portraits; for others connect the conditioning to Apply Edits, where a dictionary fits."
-        )
+    for one in MODELS:
+        if isinstance(base, getattr(comfy.model_base, one.comfyui)):
+            return one
+    known = ", ".join(one.name for one in MODELS)
+    raise ValueError(
+        f"This model is {type(base).__name__}. SupSAE edits the blocks of {known} and of Portraits; for others "
+        "connect the conditioning to Apply Edits, where a dictionary fits."
+    )
+
+
+def require_network(model: Any) -> Any:
+    """Return the network behind a MODEL.
+
+    Raises:
+        ValueError: if it is of no known family.
+    """
+    family_of(model.model)
     return model.model.diffusion_model
 
 
 def depth(model: Any) -> int:
-    """Return the number of joint blocks of a MODEL of the SD3 family."""
-    return len(require_sd3(model).joint_blocks)
+    """Return the number of joint blocks of a MODEL."""
+    return len(getattr(require_network(model), family_of(model.model).blocks))
+
+
+def width_of_text(model: Any) -> int:
+    """Return the width of the conditionings that a MODEL reads."""
+    return getattr(require_network(model), family_of(model.model).embedder).in_features
 
 
 def is_changed(model: Any) -> bool:
@@ -56,7 +77,7 @@ def tapped(options: Options, taps: Taps) -> Options:
     replace = options.get("patches_replace", {})
     blocks = replace.get("dit", {})
     mine = {
-        ("double_block", i): _Tapped(blocks.get(("double_block", i)), taps.enter.get(i), taps.leave.get(i))
+        (taps.key, i): _Tapped(blocks.get((taps.key, i)), taps.enter.get(i), taps.leave.get(i))
         for i in {*taps.enter, *taps.leave}
     }
     return {**options, "patches_replace": {**replace, "dit": {**blocks, **mine}}}

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from ...supsae_core.capture.sampling import Sampling
 from ...supsae_core.encoders.sites import Site
 from ...supsae_core.host import Recorder, Told
+from ..models import SD3
 from . import transformer as diffusers_host
 
 Negative = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -25,7 +26,8 @@ class DiffusersPictures:
 
     def __init__(self, transformer: diffusers_host.SD3Transformer2DModel, negative: Negative) -> None:
         self._transformer, self._negative = transformer, negative
-        self.depth, self.hidden = len(transformer.transformer_blocks), int(transformer.inner_dim)
+        blocks = getattr(transformer, SD3.diffusers_blocks)
+        self.depth, self.hidden = len(blocks), int(transformer.inner_dim)
 
     def sigmas(self, steps: int) -> tuple[float, ...]:
         return diffusers_host.noise_levels(steps)
@@ -41,7 +43,7 @@ class DiffusersPictures:
         device = self._transformer.device
         cond, pooled = (torch.stack(rows).to(device) for rows in zip(*prompts, strict=True))
         empty, nothing = (one.to(device) for one in self._negative(prompts[0][0]))
-        noise = diffusers_host.initial_noise(seeds, how.height // 8, width=how.width // 8).to(device)
+        noise = diffusers_host.initial_noise(seeds, how.height // SD3.cell, width=how.width // SD3.cell).to(device)
 
         def step(done: int, _: int) -> None:
             recorder.step()
@@ -57,7 +59,7 @@ class DiffusersPictures:
 @contextmanager
 def listening(transformer: nn.Module, recorder: Recorder, prompts: int) -> Iterator[None]:
     """Let a recorder hear the first ``prompts`` rows of every call of the model; those behind are the negative's."""
-    blocks = transformer.transformer_blocks
+    blocks = getattr(transformer, SD3.diffusers_blocks)
     assert isinstance(blocks, nn.ModuleList)
     ears = [_Ear(recorder, number, number == len(blocks) - 1, prompts) for number in range(len(blocks))]
     handles = []
@@ -85,21 +87,23 @@ class _Ear:
 
     def enter(self, _: nn.Module, args: tuple, named: dict[str, Any]) -> None:
         if self._text:
-            self._recorder.hear(Site("txt", self._block), named["encoder_hidden_states"][: self._prompts])
+            self._recorder.hear(Site("txt", self._block), named[SD3.streams["txt"]][: self._prompts])
         if self._image:
-            self._tokens = named["hidden_states"][: self._prompts]
+            self._tokens = named[SD3.streams["img"]][: self._prompts]
 
     def attend(self, attn: nn.Module, args: tuple, named: dict[str, Any]) -> None:
         groups = self._recorder.attended
         if groups is not None and (self._image or self._out):
-            image, text = (named[name][: self._prompts] for name in ("hidden_states", "encoder_hidden_states"))
+            image, text = (named[name][: self._prompts] for name in (SD3.streams["img"], SD3.streams["txt"]))
             self._attention = attention_to(attn, image, text, groups)
 
     def leave(self, _: nn.Module, args: tuple, made: tuple[Tensor | None, Tensor]) -> None:
         if self._tokens is not None:
             self._recorder.hear(Site("img", self._block), self._tokens, self._attention)
         if self._out:
-            self._recorder.hear(Site("img", self._block + 1), made[1][: self._prompts], self._attention)
+            self._recorder.hear(
+                Site("img", self._block + 1), made[list(SD3.streams).index("img")][: self._prompts], self._attention
+            )
         self._tokens = self._attention = None
 
 

@@ -14,6 +14,7 @@ from ...supsae_core.editing import steer
 from ...supsae_core.editing.apply import added
 from ...supsae_core.editing.steer import COND, EMBEDDED, POOLED, Moves, Stretch, Where
 from ...supsae_core.encoders.sites import Site
+from ..models import SD3
 
 TIMES = 1000.0
 """Diffusers tells the time as a thousand times the noise level."""
@@ -31,7 +32,7 @@ def steered(transformer: nn.Module, dictionary: Dictionary, moves: Sequence[Move
     """
     work = _Steered(transformer, dictionary, moves, where)
     handles = [transformer.register_forward_pre_hook(work.call, with_kwargs=True)]
-    blocks = transformer.transformer_blocks
+    blocks = getattr(transformer, SD3.diffusers_blocks)
     assert isinstance(blocks, nn.ModuleList)
     for stretch in steer.stretches(where):
         if stretch.first < len(blocks):
@@ -47,10 +48,6 @@ def steered(transformer: nn.Module, dictionary: Dictionary, moves: Sequence[Move
             handle.remove()
 
 
-NAMES = {"txt": "encoder_hidden_states", "img": "hidden_states"}
-"""Stream → diffusers' name of it; a block returns them in this order."""
-
-
 class _Steered:
     """The steps of one batch, and the noise level of the call that is under way."""
 
@@ -64,7 +61,7 @@ class _Steered:
         )
         self._streams = {site: torch.stack([one.streams[site] for one in moves], 1) for site in moves[0].streams}
         if cond is not None and self._cond is None:
-            embedder = transformer.context_embedder
+            embedder = getattr(transformer, SD3.embedder)
             assert isinstance(embedder, nn.Linear)
             self._streams[EMBEDDED] = nn.functional.linear(cond.to(embedder.weight), embedder.weight)[None]
 
@@ -72,12 +69,12 @@ class _Steered:
         """Hear the noise level; move prompt rows and pooled vectors."""
         latent, context, pooled, time, *rest = args
         self._sigma = float(time.flatten()[0]) / TIMES
-        self._grid = (latent.shape[-2] // 2, latent.shape[-1] // 2)
+        self._grid = (latent.shape[-2] // SD3.patch, latent.shape[-1] // SD3.patch)
         return (latent, self._moved(context, self._cond), self._moved(pooled, self._pooled), time, *rest), named
 
     def put_in(self, stretch: Stretch) -> Any:
         """Return a hook before a block."""
-        name = NAMES[stretch.kind]
+        name = SD3.streams[stretch.kind]
 
         def hook(_: nn.Module, args: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
             return args, {**named, name: self._moved(named[name], self._step(stretch))}
@@ -86,7 +83,7 @@ class _Steered:
 
     def put_behind(self, stretch: Stretch, sign: int) -> Any:
         """Return a hook behind a block that adds a step, or takes it out again."""
-        place = list(NAMES).index(stretch.kind)
+        place = list(SD3.streams).index(stretch.kind)
 
         def hook(_: nn.Module, args: tuple, made: tuple[Tensor | None, Tensor]) -> tuple[Tensor | None, ...]:
             stream = made[place]

@@ -201,7 +201,7 @@ def additive_step(dictionary: Dictionary, part: Codes, reading: Reading, found: 
         if change.new is not None:
             move[change.new] = alpha
     off = off_of(found)
-    steps = [move @ part.effect(slot) for slot in range(len(part.lengths))]
+    steps = [move @ part.effect(slot) for slot in range(len(part.slot_tokens))]
     if off:
         steps = [protect.projected(step, protect.basis(part, slot, off)) for slot, step in enumerate(steps)]
     return torch.stack(steps) @ part.decoder

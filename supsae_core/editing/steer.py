@@ -200,7 +200,7 @@ def _attended_step(
         around = torch.zeros(len(dictionary.table))
         around[[one for one in said if one != change.old]] = 1
         old, new = (codes.code(dictionary.phrase(one), 0, around) for one in (change.old, change.new))
-        moved = change.alpha * float(codes.gain[change.new]) * (new - old)
+        moved = change.alpha * float(codes.gains[change.new]) * (new - old)
         off = off_of(found)
         step = step + (
             protect.projected(moved, protect.basis(codes, dictionary.phrase(change.old), off)) if off else moved

@@ -34,7 +34,7 @@ def empty_prompt(dictionary: Dictionary, encoder: Encoder, own: range, places: S
     """
     part, nothing = dictionary.parts[encoder.name], torch.zeros(len(dictionary.table))
     codes: dict[str, Tensor] = {}
-    made = part.middle.new_zeros(len(places), len(part.middle))
+    made = part.mean_code.new_zeros(len(places), len(part.mean_code))
     for number, row in enumerate(places):
         role = encoder.layout.in_empty(own, row)
         if role not in codes and role in dictionary.family.roles:
@@ -104,7 +104,7 @@ def _fits(
         codes = part.encode(cond[list(span.rows), encoder.first : encoder.last].float().cpu())
         base = empty_prompt(dictionary, encoder, own, span.rows)
         plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
-        x, decoded = ((one - base) @ part.rest for one in (codes, plain))
+        x, decoded = ((one - base) @ part.whiten_residual for one in (codes, plain))
         found[key] = torch.stack([(x * decoded).sum(), decoded.square().sum()])
     return found
 

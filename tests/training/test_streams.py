@@ -57,9 +57,9 @@ def test_every_site_and_noise_level_has_codes(capture, made):
     assert tuple(made.streams) == NAMES and made.centres == capture.plan.sampling.centres
     assert made.centres[0] > made.centres[1] > 0
     for name, some in made.streams.items():
-        assert [len(one.lengths) for one in some] == [1 if name == "img@3/mean" else PHRASES + 4] * 2
+        assert [len(one.slot_tokens) for one in some] == [1 if name == "img@3/mean" else PHRASES + 4] * 2
         assert all(one.decoder.shape[1] == 192 and len(one.decoder) <= 64 for one in some)
-        assert all(one.gain.shape == (len(TABLE),) and bool(one.gain.isfinite().all()) for one in some)
+        assert all(one.gains.shape == (len(TABLE),) and bool(one.gains.isfinite().all()) for one in some)
 
 
 def test_the_report_says_how_well_each_was_learnt(made):
@@ -110,8 +110,8 @@ def test_a_dictionary_without_streams_has_none(learnt, tmp_path):
 @pytest.mark.parametrize(
     ("name", "tensor", "message"),
     [
-        ("txt@1/t5#1.lengths", torch.zeros(3, dtype=torch.int64), "tensors of 'txt@1/t5' in .* do not fit"),
-        ("img@3/mean#0.shared", torch.zeros(1, 5, 8), "tensors of 'img@3/mean' in .* do not fit"),
+        ("txt@1/t5#1.slot_tokens", torch.zeros(3, dtype=torch.int64), "tensors of 'txt@1/t5' in .* do not fit"),
+        ("img@3/mean#0.group_effects", torch.zeros(1, 5, 8), "tensors of 'img@3/mean' in .* do not fit"),
         ("img@3/mean#1.decoder", None, "lacks something it should hold: 'img@3/mean#1.decoder'"),
     ],
 )

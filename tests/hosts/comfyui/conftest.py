@@ -4,7 +4,7 @@ They need a checkout at $COMFYUI_PATH (else ~/comfy/ComfyUI, where comfy-cli put
 $COMFYUI_PYTHON, else .venv or venv in the checkout. Without one they are skipped and the last lines of pytest say so.
 
 `comfy_server`: a running server with a fresh copy of this checkout as a custom node, and a client for it.
-`comfy_python`: run a script in ComfyUI's interpreter, `comfy` and `supsae` importable.
+`comfy_python`: run a file of scripts/ in ComfyUI's interpreter, `comfy` and `supsae` importable.
 `browser`: a headless Chromium. `comfy_page`: opens ComfyUI's page in it, once with the frontend that ComfyUI requires,
 and once with each of $COMFYUI_FRONTENDS (folders of the package comfyui_frontend_package, separated as in $PATH).
 """
@@ -14,7 +14,6 @@ import os
 import shutil
 import socket
 import subprocess
-import textwrap
 import time
 import urllib.error
 import urllib.parse
@@ -26,6 +25,7 @@ from typing import Any, NamedTuple
 
 import page
 import pytest
+from interpreter import Interpreter, ScriptError
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -267,21 +267,17 @@ def wait_until_ready(server: Server) -> None:
 
 
 @pytest.fixture(scope="session")
-def comfy_python(comfy, tmp_path_factory) -> Callable[..., str]:
-    """Return `run(source, *arguments)`: run a script's text in ComfyUI's interpreter, return what it printed."""
+def comfy_python(comfy, tmp_path_factory) -> Iterator[Callable[..., Any]]:
+    """Return `run(name, *arguments)`: run scripts/NAME.py in ComfyUI's interpreter, return what it told."""
+    with Interpreter(comfy.python, comfy.path, tmp_path_factory.mktemp("scripts"), environment()) as interpreter:
 
-    def run(source: str, *arguments: str, timeout: float = RUN_TIMEOUT) -> str:
-        folder = tmp_path_factory.mktemp("script")
-        script = folder / "script.py"
-        script.write_text(textwrap.dedent(source), encoding="utf-8")
-        command = [comfy.python, HERE / "in_comfyui.py", folder, script, *arguments]
-        streams = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
-        done = subprocess.run(command, cwd=comfy.path, env=environment(), timeout=timeout, **streams)
-        if done.returncode:
-            pytest.fail(f"the script ended with {done.returncode}:\n{done.stdout}\n{done.stderr}", pytrace=False)
-        return done.stdout
+        def run(script: str, *arguments: object, timeout: float = RUN_TIMEOUT, own_process: bool = False) -> Any:
+            try:
+                return interpreter.run(script, *arguments, timeout=timeout, own_process=own_process)
+            except ScriptError as error:
+                pytest.fail(str(error), pytrace=False)
 
-    return run
+        yield run
 
 
 def is_here(path: Path) -> bool:

@@ -25,115 +25,6 @@ HOW = {
     "positions": SamplingConfig(parse("img@1"), 2, 3.0, 128, 128, "positions", 1),
 }
 
-PREPARE = """
-    import json, sys
-    from pathlib import Path
-    import torch
-    import comfy.sd, comfy.model_management
-    from comfy_extras.nodes_pag import PerturbedAttentionGuidance
-    from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
-    from supsae.hosts.comfyui import capturing, comfy_host, comfy_model, steering
-    from supsae.hosts.comfyui.recording import ComfyPictures
-    from supsae.portraits import captions
-    from supsae.supsae_core.capture import activations, captures
-    from supsae.supsae_core.editing.edits import Swap
-    from supsae.supsae_core.capture.sampling import Sampling
-    from supsae.supsae_core.encoders.sites import parse
-    from supsae.supsae_core.editing.steer import Where
-    from supsae.training import recording
-    from supsae.training.capture import CaptureConfig
-    from supsae.training.recording import SamplingConfig
-
-    torch.set_num_threads(1)
-    torch.inference_mode().__enter__()
-    host = comfy_host.ComfyText(comfy_host.portraits_clip())
-    file = comfy_host.WEIGHTS / "diffusion_models" / "supsae_portraits_mmdit.safetensors"
-    model = comfy.sd.load_diffusion_model(str(file))
-    seen = {}
-"""
-
-HEARD = """
-    SITES = parse("txt@0-2, img@0-3")
-
-    class Listener:
-        '''Keeps what was heard last before each step, and counts the hearings.'''
-        attended, sites = None, SITES
-
-        def __init__(self):
-            self.last, self.steps, self.count = {}, [], 0
-
-        def hear(self, site, rows, attention=None):
-            self.last[site], self.count = rows.clone(), self.count + 1
-
-        def step(self):
-            self.steps.append(self.last)
-            self.last = {}
-
-    def heard(model, text="a person with blond hair, no hat", steps=2, cfg=3.0, sampler="euler", seeds=(1, 2)):
-        (cond,), (pooled,) = host.encode([text])
-        pictures = ComfyPictures(model, host, sampler)
-        how = Sampling(SITES, steps, cfg, 128, 128, "mean", 1, pictures.sigmas(steps), 192, {})
-        listener = Listener()
-        pictures.sample([(cond, pooled)] * len(seeds), seeds, how, listener)
-        return listener
-
-    def first(one, other):
-        return all(torch.equal(one.steps[0][site], other.steps[0][site]) for site in SITES)
-
-    def far(one, other, step=0):
-        pairs = [(one.steps[step][site], other.steps[step][site]) for site in SITES]
-        return max(float((a - b).norm() / b.norm()) for a, b in pairs)
-
-    plain = heard(model)
-    seen["shapes"] = [list(plain.steps[0][site].shape) for site in (SITES[0], SITES[-1])]
-    seen["plain"] = [len(plain.steps), plain.count]
-    slg = heard(SkipLayerGuidanceDiT.execute(model, 3.0, 0.0, 1.0, "1")[0])
-    pag = heard(PerturbedAttentionGuidance.execute(model, 3.0)[0])
-    for name, one in (("slg", slg), ("pag", pag)):
-        seen[name] = [len(one.steps), one.count, first(one, plain)]
-    seen["slg guides"] = far(slg, plain, 1)
-    seen["pictures"] = far(plain, heard(model, seeds=(1, 3)))
-    heun = heard(model, sampler="heun")
-    seen["heun"] = [len(heun.steps), heun.count, first(heun, plain)]
-    seen["heun's second call is euler's second step"] = far(heun, plain, 1)
-    seen["without negative"] = far(heard(model, cfg=1.0), plain)
-    long = "a portrait of a person with blond hair, " + ", ".join(["in soft light"] * 20)
-    tiled, alone = heard(model, long), heard(model, long, cfg=1.0)
-    seen["longer than the negative"] = [tiled.steps[0][SITES[0]].shape[1], far(tiled, alone)]
-
-    # --- refusals ---
-    def error(function, *arguments):
-        try:
-            function(*arguments)
-        except ValueError as sentence:
-            return str(sentence)
-
-    edited = steering.apply_to_model(model, steering.Steering(None, (Swap("hair: red"),), Where()))
-    seen["edited model"] = error(ComfyPictures, edited, host)
-
-    # --- the interrupt, and both hosts ---
-    config = CaptureConfig(prompts=10, calibration=4, seed=3)
-    for image, options in json.loads(sys.argv[2]).items():
-        pictures = ComfyPictures(model, host)
-        how = SamplingConfig(parse(options.pop("sites")), **options)
-        plan = recording.plan(captions.table(), host, pictures, config, how, captions.WORDING)
-        watch = capturing.Watch(Path(sys.argv[1]) / image, plan)
-        tell, told = capturing.sampling(watch, model), []
-
-        def interrupted(done, total, denoised):
-            told.append(done)
-            if len(told) == 1:
-                comfy.model_management.interrupt_current_processing()
-            tell(done, total, denoised)
-
-        try:
-            recording.run(host, pictures, f"{sys.argv[1]}/{image}", plan, sampled=interrupted)
-        except comfy.model_management.InterruptProcessingException:
-            seen[f"interrupt {image}"] = told
-        recording.run(host, pictures, f"{sys.argv[1]}/{image}", plan, sampled=tell)
-    print(json.dumps(seen))
-"""
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -143,8 +34,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def seen(comfy_python, folder):
     how = {name: {**vars(one), "sites": ", ".join(map(str, one.sites))} for name, one in HOW.items()}
-    printed = comfy_python(PREPARE + HEARD, str(folder), json.dumps(how))
-    return json.loads(printed.splitlines()[-1])
+    return comfy_python("activations_heard", folder, json.dumps(how))
 
 
 def test_a_step_is_heard_once_at_every_site(seen):
@@ -204,33 +94,9 @@ def test_both_hosts_sum_up_the_same(seen, folder, tmp_path, image):
     assert float((x - y).norm() / x.norm()) < 1e-3  # half precision
 
 
-SD35 = """
-    import sd3_text, sd35_shapes
-    from supsae.supsae_core.table import concepts
-
-    text = "hair: [blond hair, red hair]\\nhat: [no hat, a golden crown]\\nplace: [sandy beach, deep forest]"
-    table = concepts.parse(text)
-    host = comfy_host.ComfyText(sd3_text.clip())
-    model = sd35_shapes.build(2, 128, True)
-    pictures = ComfyPictures(model, host)
-    how = SamplingConfig(parse("txt@0-1, img@1-2"), 2, 3.0, 64, 96, "attention", 2)
-    plan = recording.plan(table, host, pictures, CaptureConfig(10, 4), how, host.wording)
-    made = recording.run(host, pictures, sys.argv[1], plan)
-    found = activations.load(made)
-    sums = {name: found.sums(name) for name in plan.sampling.parts(plan.family)}
-    seen["missing"] = found.missing
-    seen["phrases"] = {name: [float(one.count[:, :6].sum()) for one in some] for name, some in sums.items()}
-    seen["mentions"] = sum(len(entry.prompt.mentions) for entry in plan.entries if entry.set == "fit")
-    seen["lengths"] = {name: some[0].lengths[:6].tolist() for name, some in sums.items()}
-    seen["finite"] = all(bool(one.square.isfinite().all()) for some in sums.values() for one in some)
-    seen["rows"] = [list(found.rows(10, site).shape) for site in parse("txt@1, img@2")]
-    print(json.dumps(seen))
-"""
-
-
 def test_sd35_layouts_and_dual_attention_are_captured(comfy_python, tmp_path):
     """SD3.5's text layout and block shapes with random weights: 77 + 77 rows, a second attention in both blocks."""
-    seen = json.loads(comfy_python(PREPARE + SD35, str(tmp_path / "capture")).splitlines()[-1])
+    seen = comfy_python("activations_sd35", tmp_path / "capture")
     parts = ["txt@0/clip", "txt@0/t5", "txt@1/clip", "txt@1/t5", "img@1/attention", "img@2/attention"]
     assert seen["phrases"] == {name: [seen["mentions"]] * 2 for name in parts}  # at both noise levels
     assert seen["missing"] == [] and seen["finite"]

@@ -22,139 +22,6 @@ TEXTS = (
 SEEDS = (1, 1, 2, 3)
 EDITED = (1, 1, 2, 3)  # which text is drawn under the lock, held to each of TEXTS: the first is an edit of its own
 
-PREPARE = """
-    import json, sys
-    from pathlib import Path
-    import comfy.model_management, comfy.sd, comfy.utils, folder_paths, nodes as stock
-    import numpy as np
-    import sd35_shapes
-    import torch
-    from supsae.hosts.comfyui import comfy_host, comfy_painter
-    from supsae.nodes import evaluate, lock
-    from supsae.hosts.comfyui.comfy_painter import Models, comfy_painter
-    from supsae.supsae_core.dictionary.file import load_dictionary
-    from supsae.evaluation.pictures import parts, run
-    from supsae.evaluation.pictures.run import EvalConfig
-
-    torch.set_num_threads(1)
-    clip, weights = comfy_host.portraits_clip(), comfy_host.WEIGHTS
-    tensors = comfy.utils.load_torch_file(str(weights / "vae/supsae_portraits_vae.safetensors"))
-    with torch.inference_mode():
-        model = comfy.sd.load_diffusion_model(str(weights / "diffusion_models/supsae_portraits_mmdit.safetensors"))
-        vae = comfy.sd.VAE(sd=dict(tensors))
-    learnt, seen = load_dictionary(sys.argv[1]), {}
-
-    def error(function, *arguments):
-        try:
-            function(*arguments)
-        except ValueError as sentence:
-            return str(sentence)
-
-    parts.SIZES["tiny"] = parts.Size(
-        headline=2, rivals=0, calibration=0, split=0, several=0, curve=1, removal=2, adapter=0, text=4
-    )
-    run.PROBE = 1
-    tiny = EvalConfig("tiny", 7)
-"""
-
-DRAWN = """
-    from supsae.supsae_core.lock import LockConfig
-    from supsae.hosts import locked
-
-    folder, texts, seeds, edited = Path(sys.argv[2]), *map(json.loads, sys.argv[3:])
-    painter = comfy_painter(Models(model, clip, vae))
-    conds, pooled = comfy_host.ComfyText(clip).encode(texts)
-    plain = painter.draw(conds, pooled, seeds)
-    references = locked.reference(painter.draw, conds, pooled, seeds)
-    others = [[some[i] for i in edited] for some in (conds, pooled)]
-    held = locked.hold(painter.draw, *others, references, LockConfig())
-    everywhere = locked.hold(painter.draw, *others, references, LockConfig(threshold=0.0, floor=0.0))
-    seen["recording changes nothing"] = bool((references.pictures == plain).all())
-    seen["let through"] = float(everywhere.masks[0].float().mean())
-    np.savez(folder / "drawn.npz", plain=plain, held=held.pictures, everywhere=everywhere.pictures)
-    told = []
-    telling = comfy_painter(Models(model, clip, vae), lambda denoised: told.append(list(denoised.shape)))
-    telling.draw(conds[:1], pooled[:1], [1])
-    seen["told"] = told
-
-    tensors["taesd_decoder.1.bias"] = tensors["taesd_decoder.1.bias"] + 1e-2
-    with torch.inference_mode():
-        again = comfy.sd.load_diffusion_model(str(weights / "diffusion_models/supsae_portraits_mmdit.safetensors"))
-        retrained = comfy.sd.VAE(sd=tensors)
-    named = [Models(model, clip, vae), Models(again, clip, vae), Models(model, clip, retrained)]
-    seen["name"] = [comfy_painter(some).name for some in named]
-"""
-
-REFUSED = """
-    lora = model.clone()
-    lora.add_patches({"diffusion_model.x_embedder.proj.weight": (torch.ones(1),)})
-    wide = sd35_shapes.build(1, 64, False)
-    pixels = comfy.sd.VAE(sd={"pixel_space_vae": torch.tensor(1.0)})
-    locking = lock.Lock.execute(model, 0.5, 0.1, 1)[0]
-    for name, some in {
-        "no VAE": (model, None), "no model": (None, vae), "SD3.5": (wide, vae), "VAE": (model, pixels),
-        "LoRA": (lora, vae), "Lock": (locking, vae),
-    }.items():
-        seen[name] = error(evaluate.evaluate, learnt, clip, *some, tiny)
-    seen["written"] = list(Path(folder_paths.get_output_directory()).rglob("*"))
-"""
-
-RUN = """
-    done = []
-    bar = evaluate.Bar(lambda count, _: done.append(count))
-    one = bar.part("one", 4)
-    one(3), one(3)
-    two = bar.part("two", 2)
-    two(1), bar.step(None)
-    seen["bar"], seen["most"] = done, evaluate.most(parts.SIZES["tiny"])
-
-    import threading, time
-
-    def stop_at_the_first_picture():
-        while not pictures():
-            time.sleep(0.01)
-        comfy.model_management.interrupt_current_processing()
-
-    def pictures():
-        return {one: one.read_bytes() for one in folder.rglob("*.png") if one.parent.parent.name == "pictures"}
-
-    folder = Path(folder_paths.get_output_directory()) / "supsae"
-    thread = threading.Thread(target=stop_at_the_first_picture)
-    thread.start()
-    with torch.inference_mode():
-        try:
-            evaluate.evaluate(learnt, clip, model, vae, tiny)
-        except comfy.model_management.InterruptProcessingException:
-            seen["interrupted"] = True
-        thread.join()
-        kept = pictures()
-        made = evaluate.EvaluateDictionary.execute(clip, learnt, "tiny", 7, model, vae)
-    after = pictures()
-    seen["kept"] = [len(kept), len(after), kept.items() <= after.items()]
-    seen["folder"] = [one.name for one in folder.iterdir()]
-    results = json.loads((next(folder.iterdir()) / "results.json").read_text())
-    seen["sections"], seen["counted"] = list(results["sections"]), results["pictures"]
-    seen["report"], seen["plot"] = made.args[0], [*made.args[1].shape, float(made.args[1].std())]
-    seen["shown"] = len(made.ui["images"])
-"""
-
-SD3 = """
-    import tempfile
-    import sd3_text
-    from supsae.supsae_core.table import concepts
-    from supsae.training import capture, fit
-
-    table = concepts.parse("hair: [blond hair, red hair]\\neyes: [green eyes, blue eyes, brown eyes]")
-    other = sd3_text.clip()
-    with torch.inference_mode():
-        host = comfy_host.ComfyText(other)
-        plan = capture.plan(table, host, capture.CaptureConfig(prompts=24, calibration=8), host.wording)
-        own = fit.fit(capture.run(host, tempfile.mkdtemp(), plan))
-        found = evaluate.evaluate(own, other, None, None, tiny)
-    seen["sd3"], seen["sd3 plot"] = found.report, list(found.plot.size)
-    seen["foreign"] = [error(evaluate.evaluate, *one, model, vae, tiny) for one in ((own, clip), (learnt, other))]
-"""
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -163,10 +30,11 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seen(comfy_python, folder):
-    source = "".join((PREPARE, DRAWN, REFUSED, RUN, SD3, "\n    print('SEEN' + json.dumps(seen, default=str))\n"))
     lists = (json.dumps(one) for one in (TEXTS, SEEDS, EDITED))
-    printed = comfy_python(source, str(SHIPPED), str(folder), *lists)
-    return json.loads(re.search("^SEEN(.*)$", printed, re.MULTILINE)[1])
+    found = comfy_python("evaluate_drawn", SHIPPED, folder, *lists)
+    for script in ("evaluate_refused", "evaluate_run", "evaluate_sd3"):
+        found |= comfy_python(script, SHIPPED)
+    return found
 
 
 @pytest.fixture(scope="module")

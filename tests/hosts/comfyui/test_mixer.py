@@ -5,110 +5,12 @@ import json
 import pytest
 
 PROMPT = "a portrait of a person with blond hair, green eyes, smiling, seaside"
-SCRIPT = """
-    import json, sys
-    import torch
-    import comfy.sd
-    from supsae.hosts.comfyui import comfy_host, comfy_model, conditionings as conditioning
-    from supsae.nodes import mixer
-    from supsae.hosts.comfyui.comfy_model import Sampling
-    from supsae.supsae_core.dictionary.file import load_dictionary
-    from supsae.supsae_core.editing import mix
-    from supsae.supsae_core.editing.edits import Keep, Remove, Swap
-
-    learnt = load_dictionary(comfy_host.WEIGHTS / "supsae" / "portraits.safetensors")
-    torch.inference_mode().__enter__()
-    clip = comfy_host.portraits_clip()
-    weights = comfy_host.WEIGHTS / "diffusion_models" / "supsae_portraits_mmdit.safetensors"
-    model = comfy.sd.load_diffusion_model(str(weights))
-    encode = lambda prompt: clip.encode_from_tokens_scheduled(clip.tokenize(prompt))
-    plain, empty = encode(sys.argv[1]), encode("")
-    noise = comfy_model.noise_of(comfy_model.empty_latent(128, 128), 3)
-
-    def drawn(model, positive=plain, negative=empty):
-        return comfy_model.sample(model, positive, negative, noise, Sampling(4, 3.0), 3)
-
-    def mixed(rows, conditioning=plain):
-        return mixer.mix_conditioning(conditioning, learnt, mix.parse(json.dumps({"version": 1, "mix": rows})))
-
-    def modelled(rows, told, on=model):
-        return mixer.mix_model(on, learnt, mix.parse(json.dumps({"version": 1, "mix": rows})), told.append)
-
-    def same(one, other):
-        return [torch.equal(a[0], b[0]) and torch.equal(a[1]["pooled_output"], b[1]["pooled_output"])
-                for a, b in zip(one, other, strict=True)]
-
-    seen = {}
-    RED = {"hair": {"say": "red"}}
-    edited = lambda *edits, on=plain: conditioning.edit(on, learnt, edits)[0]
-
-    # --- a conditioning ---
-    seen["swap"] = same(mixed(RED).output, edited(Swap("hair: red")))
-    three = {"hair": {"say": "red", "strength": 0.8}, "expression": {"say": None}, "eyes": {"keep": True}}
-    made = mixed(three)
-    wanted = edited(Swap("hair: red", 0.8), Remove("expression: smile"), Keep("eyes"))
-    seen["three rows"] = same(made.output, wanted)
-    seen["report"], seen["prompts"] = made.report, made.panel["prompts"]
-    longer = {"expression": {"say": "sad"}, "background": {"say": "city"}, "eyes": {"keep": True}}
-    seen["longer phrases"] = mixed(longer).panel["prompts"][0]
-    still = {
-        "empty": {}, "strength 0": {"hair": {"say": "red", "strength": 0}}, "said already": {"hair": {"say": "blond"}},
-        "kept only": {"eyes": {"keep": True}}, "unmentioned cleared": {"hat": {"say": None}},
-    }
-    for name, rows in still.items():
-        made = mixed(rows)
-        seen[f"still {name}"] = made.output[0] is plain[0]
-        seen[f"shown {name}"] = made.panel["prompts"][0]["before"]["hair"]
-    zeros = [[plain[0][0] * 0, plain[0][1]]]
-    seen["zeros"] = [mixed({}, zeros).output[0] is zeros[0], mixed({}, zeros).panel["prompts"]]
-    two = mixed(RED, [*plain, *encode("green eyes")])
-    seen["two parts"] = [one["title"] for one in two.panel["prompts"]]
-    seen["two parts after"] = [one["after"]["hair"] for one in two.panel["prompts"]]
-
-    # --- a model ---
-    told = []
-    before = drawn(modelled(longer, told).output)
-    seen["longer phrases of a model"] = told[0]["prompts"][0]
-    before, told = drawn(model), []
-    both = {**RED, "eyes": {"keep": True}}
-    wanted = drawn(model, mixed(both).output)
-    seen["the edit is seen"] = float((before - wanted).abs().max()) > 0.5
-    made = modelled(both, told)
-    seen["not told before it draws"] = [told == [], made.panel["prompts"], made.report]
-    seen["model"] = torch.equal(drawn(made.output), wanted)
-    seen["told once"] = len(told)
-    seen["told as a conditioning's"] = told[0]["prompts"] == mixed(both).panel["prompts"]
-    seen["told report"] = told[0]["report"] == mixed(both).report
-    told, other = [], []
-    chained = modelled({"background": {"say": "forest"}}, other, modelled(RED, told).output).output
-    one_node = mixed({**RED, "background": {"say": "forest"}}).output
-    seen["two mixers are one"] = torch.equal(drawn(chained), drawn(model, one_node))
-    seen["both are told"] = [len(told), len(other)]
-    told = []
-    idle = modelled({}, told).output
-    seen["idle"] = torch.equal(drawn(idle), before)
-    seen["idle is told"] = told[0]["prompts"] == mixed({}).panel["prompts"]
-    calls = []
-
-    def spy(executor, *args, **kwargs):
-        calls.append("supsae" in args[-1] if isinstance(args[-1], dict) else False)
-        return executor(*args, **kwargs)
-
-    for name, rows in (("idle", {}), ("busy", RED)):
-        own = modelled(rows, []).output.clone()
-        own.add_wrapper_with_key("apply_model", "spy", spy)
-        calls.clear()
-        drawn(own)
-        seen[f"{name} calls"] = [len(calls), any(calls)]
-    seen["panel"] = made.panel
-    print(json.dumps(seen))
-"""
 STILL = ("empty", "strength 0", "said already", "kept only", "unmentioned cleared")
 
 
 @pytest.fixture(scope="module")
 def seen(comfy_python):
-    return json.loads(comfy_python(SCRIPT, PROMPT).splitlines()[-1])
+    return comfy_python("mixer_panel", PROMPT)
 
 
 @pytest.mark.parametrize("name", ["swap", "three rows"])
@@ -176,24 +78,6 @@ def test_model_with_nothing_to_change_draws_the_same_and_costs_no_call(seen):
 
 # --- through a server ----------------------------------------------------------------------------------------------
 
-EVENTS = """
-    import asyncio, json, sys
-    import aiohttp
-
-    async def main(url, prompt):
-        found = []
-        async with aiohttp.ClientSession() as session, session.ws_connect(f"{url}/ws?clientId=mixer") as socket:
-            answer = await session.post(f"{url}/prompt", json={"prompt": json.loads(prompt), "client_id": "mixer"})
-            assert answer.status == 200, await answer.text()
-            async for message in socket:
-                event = json.loads(message.data) if message.type == aiohttp.WSMsgType.TEXT else {}
-                found += [event] if event.get("type") in ("supsae.mixer", "execution_error") else []
-                if event.get("type") in ("execution_success", "execution_error"):
-                    break
-        print(json.dumps(found))
-
-    asyncio.run(main(*sys.argv[1:]))
-"""
 LOADERS = {
     "clip": {"class_type": "SupSAE_PortraitsCLIPLoader", "inputs": {}},
     "dictionary": {"class_type": "SupSAE_LoadDictionary", "inputs": {"name": "portraits.safetensors"}},
@@ -259,7 +143,7 @@ def test_refusal_is_a_sentence(comfy_server, name):
 def test_output_of_what_is_not_connected_says_so(comfy_server, comfy_python):
     # ComfyUI shows an artist the sentence, and leaves out the nodes that would have been given nothing
     prompt = json.dumps(workflow({}, "conditioning", output=1))
-    (event,) = json.loads(comfy_python(EVENTS, comfy_server.url, prompt).splitlines()[-1])
+    (event,) = comfy_python("mixer_events", comfy_server.url, prompt)
     assert event["type"] == "execution_error" and event["data"]["node_id"] == "shown"
     assert "a conditioning connected and no model, so its model output is empty" in event["data"]["exception_message"]
 
@@ -277,6 +161,6 @@ def test_model_tells_the_browser_while_it_samples(comfy_server, comfy_python):
         },
         "saved": {"class_type": "SaveLatent", "inputs": {"samples": ["sample", 0], "filename_prefix": "mixer"}},
     }  # fmt: skip
-    (event,) = json.loads(comfy_python(EVENTS, comfy_server.url, json.dumps(prompt)).splitlines()[-1])
+    (event,) = comfy_python("mixer_events", comfy_server.url, json.dumps(prompt))
     assert event["type"] == "supsae.mixer" and event["data"]["node"] == "mixer"
     assert event["data"]["output"]["prompts"][0]["after"]["hair"] == ["red"]

@@ -11,34 +11,6 @@ from supsae.portraits.vae import LATENT_SCALE, LATENT_SHIFT, AutoEncoder
 
 STEPS = (16, 20, 38)  # with and without rounding; at 38 the float product falls just below a whole entry
 
-IN_COMFYUI = """
-    import sys
-    import comfy.model_management, comfy.sample, comfy.samplers, comfy.sd, comfy.utils, torch
-    from safetensors.torch import load_file, save_file
-
-    folder, made = sys.argv[1], {}
-    given = load_file(f"{folder}/given.safetensors")
-    cond, pooled, noise = given["cond"], given["pooled"], given["noise"]
-    patcher = comfy.sd.load_diffusion_model(f"{folder}/model.safetensors")
-    vae = comfy.sd.VAE(sd=comfy.utils.load_torch_file(f"{folder}/vae.safetensors"))
-    comfy.model_management.load_models_gpu([patcher])
-    latent_format = patcher.model.latent_format
-    made["latent format"] = torch.tensor([latent_format.scale_factor, latent_format.shift_factor])
-    for steps in map(int, sys.argv[2:]):
-        sampling = patcher.get_model_object("model_sampling")
-        made[f"sigmas {steps}"] = comfy.samplers.calculate_sigmas(sampling, "simple", steps)
-    with torch.no_grad():
-        run = patcher.model.diffusion_model
-        made["velocity"] = run(noise, 1000 * given["sigma"], context=cond[:3], y=pooled[:3])
-    positive, negative = ([[cond[rows], {"pooled_output": pooled[rows]}]] for rows in (slice(0, 3), slice(3, 4)))
-    start = torch.zeros_like(noise)
-    made["latents"] = comfy.sample.sample(patcher, noise, 16, 3.0, "euler", "simple", positive, negative, start)
-    made["decoded"] = vae.decode(made["latents"])
-    made["encoded"] = vae.encode(given["pixels"])
-    made["prepared noise"] = comfy.sample.prepare_noise(torch.zeros(1, 16, 16, 16), 7)
-    save_file({name: tensor.contiguous() for name, tensor in made.items()}, f"{folder}/made.safetensors")
-"""
-
 
 def write_random(module, path):
     """Fill every tensor with noise, gates included, and write the file as `portraits.train` does: fp16, bare keys."""
@@ -76,7 +48,7 @@ def given(folder):
 
 @pytest.fixture(scope="module")
 def made(comfy_python, folder, given):
-    comfy_python(IN_COMFYUI, str(folder), *map(str, STEPS))
+    comfy_python("same_transformer", folder, *STEPS)
     return load_file(folder / "made.safetensors")
 
 

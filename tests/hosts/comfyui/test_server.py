@@ -1,6 +1,6 @@
-"""A real ComfyUI starts with the pack and offers its nodes."""
+"""A real ComfyUI starts with the pack and offers its nodes; scripts run in its interpreter."""
 
-import json
+import pytest
 
 
 def test_pack_loads_in_a_server(comfy_server):
@@ -18,12 +18,19 @@ def test_server_offers_the_nodes(comfy_server):
 
 
 def test_script_sees_both_worlds(comfy_python):
-    script = """
-        import json, sys
-        import comfy.model_management, nodes, supsae.supsae_core
-        device = str(comfy.model_management.get_torch_device())
-        print(json.dumps([device, nodes.__file__, supsae.__file__, sys.argv[1]]))
-    """
-    device, nodes_file, pack_file, argument = json.loads(comfy_python(script, "hello").splitlines()[-1])
-    assert device == "cpu" and argument == "hello"
-    assert nodes_file.endswith("nodes.py") and pack_file.endswith("__init__.py")
+    seen = comfy_python("both_worlds", "hello")
+    assert seen["device"] == "cpu" and seen["arguments"] == ["hello"]
+    assert seen["files"][0].endswith("nodes.py") and seen["files"][1].endswith("__init__.py")
+    assert seen["threads"] == 1 and seen["inference"]  # ComfyUI runs nodes in inference mode
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_script_finds_no_traces_of_the_one_before(comfy_python, ends):
+    seen = comfy_python("both_worlds")
+    assert seen["traces"] == [False, False] and not seen["folder"] and not seen["interrupted"]
+    if ends:
+        with pytest.raises(pytest.fail.Exception, match="ended the process"):
+            comfy_python("leave_traces", "end")
+    else:
+        comfy_python("leave_traces")
+    assert comfy_python("both_worlds") == seen

@@ -1,0 +1,12 @@
+"""The Lock under every sampler that is not adaptive."""
+
+import comfy.samplers
+from lock_parts import holds
+from script_parts import tell
+
+from supsae.hosts.comfyui.comfy_model import Sampling
+
+seen = {}
+names = [name for name in comfy.samplers.SAMPLER_NAMES if "adaptive" not in name]
+seen["samplers"] = {name: holds(how=Sampling(4, 3.0, name)) for name in names}
+tell(seen)

@@ -1,0 +1,66 @@
+"""Random text encoders of SD3's kind and a dictionary of them: what the scripts about SD3's text begin with.
+
+`python … DICTIONARY`: fitted and saved there by the first script, loaded by the others.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import sd3_text
+from script_parts import encode_with
+
+from supsae.hosts.comfyui import comfy_host
+from supsae.supsae_core.capture.captures import Encoded, Entry
+from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
+from supsae.supsae_core.editing.edits import Swap
+from supsae.supsae_core.reading import readout
+from supsae.supsae_core.table import concepts, prompts
+from supsae.training import calibration, capture, fit
+
+TABLE = """
+    hair: [blond hair, red hair, curly auburn hair]
+    eyes: [green eyes, blue eyes]
+    expression: {smile: [smiling, with a big smile], sad: [sad face], angry: [angry look]}
+    clothing: [a dark-blue coat, silk kimono]
+    place: [sandy beach, city at night, misty forest]
+"""
+PROMPT = "a photo of a person with blond hair, green eyes, smiling, sandy beach"
+RED = [Swap("hair: red hair")]
+
+table = concepts.parse(TABLE)
+clip = sd3_text.clip()
+host = comfy_host.ComfyText(clip)
+file = Path(sys.argv[1])
+if not file.exists():
+    plan = capture.plan(table, host, capture.CaptureConfig(prompts=64, calibration=26), host.wording)
+    save_dictionary(fit.fit(capture.run(host, tempfile.mkdtemp(), plan)), file)
+learnt = load_dictionary(file)
+encoders = learnt.family.encoders
+
+
+def encode(prompt, with_clip=clip):
+    return encode_with(with_clip, prompt)
+
+
+def encoded(prompt):
+    conds, pooled = host.encode([prompt.text])
+    return Encoded(Entry(prompt, "test", host.counts(prompt.words)), conds[0].clone(), pooled[0].clone())
+
+
+def known(row):
+    return calibration.known_reading(learnt, row)
+
+
+def drawn(count, seed):
+    rng = np.random.default_rng(seed)
+    return rng, [encoded(prompts.draw(table, rng, wording=host.wording)) for _ in range(count)]
+
+
+def name(concept):
+    return str(table.concepts[concept])
+
+
+def said(cond):
+    return [name(one) for one in readout.read(learnt, cond.float()).concepts(learnt)]

@@ -1,0 +1,78 @@
+"""Awkward phrases, prompt weights, and the first row that an edit moves."""
+
+from script_parts import tell
+from sd3_parts import PROMPT, RED, clip, encode, encoders, host, learnt
+
+from supsae.supsae_core.editing.apply import apply
+from supsae.supsae_core.editing.edits import Swap
+from supsae.supsae_core.encoders.base import Rows
+from supsae.supsae_core.encoders.placing import layout_of
+from supsae.supsae_core.reading import readout
+from supsae.supsae_core.table import concepts
+from supsae.supsae_core.table.prompts import Mention, Prompt
+
+seen = {}
+awkward = {
+    "comma": ("red hair", "a cat, {}, and a dog"),
+    "one mark": ("smiling", "is she {}?"),
+    "hyphen": ("dark-blue coat", "in a {}, at night"),
+    "capital": ("Red Hair", "A Cat With {}, Sir"),
+    "apostrophe": ("a sailor's hat", "wears {}, always"),
+    "digits": ("10 cats", "exactly {} here"),
+    "inner comma": ("long, flowing locks", "with {}, yes"),
+    "foreign letters": ("Ärmel", "kurze {}, bitte"),
+    "chunk border": ("red hair", "with " * 74 + "{}, and more"),
+    "third chunk": ("red hair", "with " * 160 + "{}"),
+}
+keys = {"clip_l": "l", "clip_g": "g", "t5xxl": "t5xxl"}
+inner = {key: getattr(clip.tokenizer, key).tokenizer for key in keys}
+seen["slots"] = {}
+for kind, (phrase, frame) in awkward.items():
+    spelled = concepts.from_mapping({"a": {"x": phrase, "y": "some thing else"}})
+    words = frame.format(phrase).split()
+    first = len(frame.split("{}")[0].split())
+    prompt = Prompt(tuple(words), (Mention(0, first, first + len(phrase.split())),))
+    tokens = clip.tokenize(prompt.text)
+    clip = range(77 * len(tokens["l"]))
+    t5 = range(clip.stop, clip.stop + len(tokens["t5xxl"][0]))
+    rows = Rows({"clip_l": clip, "clip_g": clip, "t5xxl": t5}, t5.stop)
+    layouts = layout_of(learnt.family, spelled, prompt, host.counts(words), rows)
+    seen["slots"][kind] = [phrase]
+    for encoder, key in keys.items():
+        ids = [token[0] for chunk in tokens[key] for token in chunk]
+        own = [ids[row - rows.own[encoder].start] for row in layouts[encoder].spans[0].rows]
+        alone = [token[0] for token in clip.tokenize(phrase, return_word_ids=True)[key][0] if token[2]]
+        seen["slots"][kind].append([own == alone, inner[encoder].decode(own)])
+
+weighted = encode(PROMPT.replace("blond hair", "(blond hair:1.3)"))
+after = encode(PROMPT.replace("blond hair", "(red hair:1.3)"))
+cond, target = weighted[0][0][0], after[0][0][0]
+reading, wanted = readout.read(learnt, cond), readout.read(learnt, target)
+seen["weights"] = {key: [span.weight for span in layout.spans] for key, layout in reading.layouts.items()}
+plain = {
+    key: layout._replace(spans=tuple(span._replace(weight=1.0) for span in layout.spans))
+    for key, layout in reading.layouts.items()
+}
+seen["weighted"] = {}
+for kind, how in (("read off", reading), ("ignored", reading._replace(layouts=plain))):
+    left = {}
+    made = apply(learnt, cond, weighted[0][1]["pooled_output"][0], RED, how)
+    for encoder in encoders:
+        columns = slice(encoder.first, encoder.last)
+        a, b = (list(one.layouts[encoder.name].spans[0].rows) for one in (reading, wanted))
+        a, b = a[: len(b)], b[: len(a)]
+        off = [(x[a, columns] - target[b, columns]).square().sum() for x in (made.cond, cond)]
+        left[encoder.name] = float(off[0] / off[1])
+    seen["weighted"][kind] = left
+
+((cond, extra),) = encode(PROMPT)
+made = apply(learnt, cond[0], extra["pooled_output"][0], [Swap("expression: sad")])
+layouts = made.reading.layouts
+moved = made.cond != cond[0]
+first = {key: layout.spans[2].rows[0] for key, layout in layouts.items()}
+seen["first moved"] = [
+    int(moved[:77, :768].any(1).nonzero()[0]) - first["clip_l"],
+    int(moved[:77, 768:2048].any(1).nonzero()[0]) - first["clip_g"],
+    int(moved[77:].any(1).nonzero()[0]),
+]
+tell(seen)
