@@ -53,7 +53,8 @@ class Learnt(NamedTuple):
 
     def encoded(self, prompt):
         """Encode a prompt as a capture would hold it, in full precision."""
-        from supsae.supsae_core.capture.captures import Encoded, Entry
+        from supsae.supsae_core.capture.captures import Encoded
+        from supsae.supsae_core.capture.plan import Entry
 
         conds, pooled = self.host.encode([prompt.text])
         return Encoded(Entry(prompt, "test", self.host.counts(prompt.words)), conds[0].clone(), pooled[0].clone())
