@@ -22,8 +22,8 @@ from torch import Tensor
 from ..encoders.base import Encoder, Family
 from ..encoders.families.stored import family_from_json, family_to_json
 from ..encoders.fingerprints import SAME, distance
-from ..table import concepts
 from ..table.concepts import ConceptTable
+from ..table.parsing import table_from_mapping
 from ..table.prompts import Mention, Prompt
 from . import sampling
 from .sampling import Sampling
@@ -313,7 +313,7 @@ def _longest(entry: Entry, counts: Sequence[int]) -> int:
 
 def _plan(data: Mapping[str, Any]) -> Plan:
     return Plan(
-        table=concepts.from_mapping(data["table"]),
+        table=table_from_mapping(data["table"]),
         family=family_from_json(data["family"]),
         entries=tuple(_entry(entry) for entry in data["entries"]),
         held_out=tuple((int(a), int(b)) for a, b in data["held_out"]),
