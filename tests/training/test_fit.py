@@ -16,7 +16,9 @@ from supsae.supsae_core.encoders.chunked import Chunked
 from supsae.supsae_core.encoders.layout import Layout, Roles, Span
 from supsae.supsae_core.encoders.placing import layout_of, rows_of
 from supsae.supsae_core.reading import readout
-from supsae.supsae_core.table import concepts, prompts
+from supsae.supsae_core.reading.places import Places
+from supsae.supsae_core.table import prompts
+from supsae.supsae_core.table.parsing import table_from_mapping
 from supsae.supsae_core.table.prompts import PLAIN, Mention, Prompt
 from supsae.training import capture, fit, gather
 from supsae.training.calibration import best_threshold, paired_rows, true_and_false
@@ -262,7 +264,7 @@ def test_best_threshold(true, false, cut):
 def test_true_and_false_places():
     # words in rows 5 … 8; phrase 0 stands in rows 6 7, so places 0 and 3 are free, and the best of them count as false
     table = torch.tensor([[0.0, 9.0, 1.0, -torch.inf], [4.0, 8.0, 2.0, 3.0], [-torch.inf] * 4])
-    places = readout.Places([5, 6, 7, 8], table)
+    places = Places([5, 6, 7, 8], table)
     layout = Layout((Span(0, (6, 7)),), Roles((), (), (), ()))
     assert true_and_false(places, layout) == ([9.0], [0.0, 4.0])
 
@@ -280,7 +282,7 @@ FEW = ("hair", "hat", "expression")
 def read_among_other_words(learnt, wording):
     """Learn three of Portraits' categories, and return the share of their concepts read in prompts that say all."""
     known = learnt.table.to_json()
-    table = concepts.from_mapping({name: known[name] for name in FEW})
+    table = table_from_mapping({name: known[name] for name in FEW})
     plan = capture.plan(table, learnt.host, CaptureConfig(prompts=150, calibration=24), wording)
     with tempfile.TemporaryDirectory() as folder:
         dictionary = fit.fit(capture.run(learnt.host, folder, plan), config=QUICK)
@@ -289,7 +291,7 @@ def read_among_other_words(learnt, wording):
         prompt = prompts.draw(learnt.table, rng, wording=captions.WORDING, mention=0.8)
         said = {str(learnt.table.concepts[one]) for one in prompt.support(learnt.table)}
         wanted = {one for one in said if one.split(":")[0] in FEW}
-        reading = readout.read(dictionary, learnt.encoded(prompt).cond)
+        reading = readout.read_conditioning(dictionary, learnt.encoded(prompt).cond)
         right += len(wanted & {str(table.concepts[one]) for one in reading.concepts(dictionary)})
         all_of_them += len(wanted)
     return right / all_of_them
