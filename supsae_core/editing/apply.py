@@ -19,7 +19,8 @@ from ..encoders.placing import heard_by_pooled
 from ..reading.readout import Reading, read_conditioning
 from . import edits as edits_module
 from . import protect
-from .edits import AnyEdit, Change
+from .change import Change
+from .edits import AnyEdit
 from .room import Inserted, Room, changed_spans, grown, room_for
 from .step import RowStep, gained, off_of
 
