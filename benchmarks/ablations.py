@@ -29,7 +29,8 @@ from supsae.evaluation.pictures import figures
 from supsae.evaluation.report import files
 from supsae.hosts.diffusers import studio
 from supsae.portraits import captions
-from supsae.supsae_core.capture.captures import Capture, Encoded, Entry
+from supsae.supsae_core.capture.captures import Capture, Encoded
+from supsae.supsae_core.capture.plan import Entry
 from supsae.supsae_core.dictionary.model import Dictionary
 from supsae.supsae_core.encoders.layout import ROLES
 from supsae.supsae_core.host import TextHost

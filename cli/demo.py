@@ -24,7 +24,7 @@ from ..evaluation.trials import METHODS, Results, Trial
 from ..hosts.diffusers import studio
 from ..hosts.diffusers.studio import Studio
 from ..portraits import captions
-from ..supsae_core.capture import captures
+from ..supsae_core.capture.plan import TextPlan
 from ..supsae_core.dictionary.file import save_dictionary
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.editing.edits import Add, Edit, Remove, Swap
@@ -156,7 +156,7 @@ def _capture_config(config: DemoConfig) -> CaptureConfig:
     return CaptureConfig(prompts=config.prompts, held_out=config.held_out, seed=config.seed)
 
 
-def draw_cases(config: DemoConfig, plan: captures.Plan) -> list[Case]:
+def draw_cases(config: DemoConfig, plan: TextPlan) -> list[Case]:
     """Draw swaps into held-out pairs, then removals, then additions; one seed gives one list."""
     rng = np.random.default_rng((config.seed, 3))  # 1 and 2 are the capture's
     few = max(1, config.cases // 10)

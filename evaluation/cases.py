@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
-from ..supsae_core.capture.captures import Encoded, Entry
+from ..supsae_core.capture.captures import Encoded
+from ..supsae_core.capture.plan import Entry
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.editing.apply import apply
 from ..supsae_core.editing.edits import Add, Edit, Remove, Swap

@@ -1,4 +1,4 @@
-"""Plan and run a text capture: draw prompts, hold pairs out, add calibration rewrites, encode shard by shard."""
+"""TextPlan and run a text capture: draw prompts, hold pairs out, add calibration rewrites, encode shard by shard."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..supsae_core.capture import captures
-from ..supsae_core.capture.captures import Capture, Entry, Plan
+from ..supsae_core.capture.captures import SHARD, Capture, start_capture
+from ..supsae_core.capture.plan import Entry, TextPlan
 from ..supsae_core.host import Progress, TextHost, text_fingerprint
 from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
@@ -50,7 +50,7 @@ def plan(
     config: CaptureConfig,
     wording: Wording = PLAIN,
     held_out: frozenset[prompts.Pair] | None = None,
-) -> Plan:
+) -> TextPlan:
     """Draw every prompt of a capture; the same arguments give the same plan.
 
     Args:
@@ -82,7 +82,7 @@ def plan(
 
         entries += _with_room(host, to_calibrate, wording, used)
     pairs = sorted((min(pair), max(pair)) for pair in held_out)
-    return Plan(table, host.family, tuple(entries), tuple(pairs), text_fingerprint(host), config.seed)
+    return TextPlan(table, host.family, tuple(entries), tuple(pairs), text_fingerprint(host), config.seed)
 
 
 def _with_room(
@@ -142,7 +142,7 @@ def calibration_pair(
 
 
 def run(
-    host: TextHost, folder: str | Path, to_do: Plan, *, progress: Progress | None = None, batch: int = 32
+    host: TextHost, folder: str | Path, to_do: TextPlan, *, progress: Progress | None = None, batch: int = 32
 ) -> Capture:
     """Encode what is missing of a planned capture.
 
@@ -153,20 +153,20 @@ def run(
         progress: called with (done, total) prompts.
         batch: prompts encoded together.
     """
-    capture = captures.start(folder, to_do)
+    capture = start_capture(folder, to_do)
     missing = capture.missing()
     for done, shard in enumerate(missing):
         texts = [entry.prompt.text for entry in capture.entries(shard)]
         conds, pooled = [], []
         for start in range(0, len(texts), batch):
             if progress:
-                progress(done * captures.SHARD + start, len(missing) * captures.SHARD)
+                progress(done * SHARD + start, len(missing) * SHARD)
             some = host.encode(texts[start : start + batch])
             conds += some[0]
             pooled += some[1]
         capture.write(shard, conds, pooled)
     if progress:
-        progress(len(missing) * captures.SHARD, len(missing) * captures.SHARD)
+        progress(len(missing) * SHARD, len(missing) * SHARD)
     return capture
 
 

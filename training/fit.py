@@ -11,7 +11,8 @@ import torch
 from einops import einsum, reduce
 from torch import Tensor
 
-from ..supsae_core.capture.captures import Capture, Plan
+from ..supsae_core.capture.captures import Capture
+from ..supsae_core.capture.plan import ActivationPlan, TextPlan
 from ..supsae_core.capture.statistics import Statistics
 from ..supsae_core.dictionary.model import POOLED, Dictionary, Part
 from ..supsae_core.host import Progress
@@ -159,8 +160,8 @@ def described(solver: str, options: Any) -> dict[str, Any]:
     return {"name": solver, **said}
 
 
-def _provenance(plan: Plan) -> dict[str, Any]:
-    how = plan.sampling
+def _provenance(plan: TextPlan) -> dict[str, Any]:
+    how = plan.sampling if isinstance(plan, ActivationPlan) else None
     return {
         "fingerprint": {
             site: list(values) for site, values in {**plan.fingerprint, **(how.fingerprint if how else {})}.items()

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..supsae_core.capture import activations
-from ..supsae_core.capture.activations import Activations
-from ..supsae_core.capture.captures import Capture, Plan
+from ..supsae_core.capture.activations import Activations, load_activations
+from ..supsae_core.capture.captures import Capture
+from ..supsae_core.capture.plan import ActivationPlan, TextPlan
 from ..supsae_core.capture.sampling import Sampling
 from ..supsae_core.capture.statistics import Statistics
 from ..supsae_core.dictionary.model import Codes, Dictionary
@@ -46,9 +46,9 @@ def finished(capture: Capture) -> Activations | None:
     Raises:
         ValueError: if prompts are missing, or files are damaged.
     """
-    if capture.plan.sampling is None:
+    if not isinstance(capture.plan, ActivationPlan):
         return None
-    found = activations.load(capture)
+    found = load_activations(capture)
     if found.missing:
         raise ValueError(
             f"The capture in {capture.folder} is not finished ({len(found.missing)} of {len(capture.plan.entries)} "
@@ -72,7 +72,6 @@ def fit(
         the dictionary, and part → what was measured at every noise level.
     """
     plan = found.plan
-    assert plan.sampling is not None
     pairs, made, report = _pairs(dictionary, found), {}, {}
     for name in plan.sampling.parts(plan.family):
         solved = [_solve(dictionary, name, one, solve) for one in found.sums(name)]
@@ -83,9 +82,9 @@ def fit(
     return replace(dictionary, streams=made, centres=plan.sampling.centres), report
 
 
-def ticks(plan: Plan) -> int:
+def ticks(plan: TextPlan) -> int:
     """Return how often ``fit`` will tell that something is done."""
-    return len(plan.sampling.parts(plan.family)) if plan.sampling else 0
+    return len(plan.sampling.parts(plan.family)) if isinstance(plan, ActivationPlan) else 0
 
 
 def described(how: Sampling) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from ...hosts.embedded import PortraitsText
 from ...portraits import artifacts, captions, reader, scene, second_reader
-from ...supsae_core.capture.captures import Capture, Plan
+from ...supsae_core.capture.captures import Capture
+from ...supsae_core.capture.plan import TextPlan
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.host import Painter, TextHost
 from ...supsae_core.lock import LockConfig
@@ -74,7 +75,7 @@ class Hooks(NamedTuple):
     """called with a part's name and the pictures it draws at most; returns what is called with how many are done"""
 
 
-AdaptersOf = Callable[[Plan, Hooks], Mapping[str, Adapter]]
+AdaptersOf = Callable[[TextPlan, Hooks], Mapping[str, Adapter]]
 """(the prompts that the dictionary was learnt from, what to tell) → concept → a change of the model that draws it."""
 
 
@@ -192,7 +193,7 @@ def prepared(
     )
 
 
-def _captured(host: TextHost, folder: Path, plan: Plan) -> Capture:
+def _captured(host: TextHost, folder: Path, plan: TextPlan) -> Capture:
     return capturing.run(host, folder, plan)
 
 

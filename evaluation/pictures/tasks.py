@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...portraits import captions
-from ...supsae_core.capture.captures import Plan
+from ...supsae_core.capture.plan import TextPlan
 from ...supsae_core.editing.edits import Add, Edit, Remove, Swap
 from ...supsae_core.table import prompts
 from ...supsae_core.table.concepts import ConceptTable
@@ -52,7 +52,7 @@ class World:
     """sets of concepts that the fitted prompts say"""
 
     @classmethod
-    def of(cls, plan: Plan) -> World:
+    def of(cls, plan: TextPlan) -> World:
         """Return the world of a capture."""
         fitted = [frozenset(entry.prompt.support(plan.table)) for entry in plan.entries if entry.set == "fit"]
         return cls(

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from supsae.portraits import captions
-from supsae.supsae_core.capture.captures import Encoded, Entry
+from supsae.supsae_core.capture.captures import Encoded
+from supsae.supsae_core.capture.plan import Entry
 from supsae.supsae_core.capture.statistics import FOLDS, fold_of
 from supsae.supsae_core.dictionary.model import POOLED, Dictionary
 from supsae.supsae_core.encoders.chunked import Chunked

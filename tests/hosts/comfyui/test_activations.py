@@ -10,8 +10,12 @@ import pytest
 from supsae.hosts.diffusers import studio
 from supsae.hosts.diffusers.recording import DiffusersPictures
 from supsae.portraits import captions
-from supsae.supsae_core.capture import activations, captures
+from supsae.supsae_core.capture import activations
+from supsae.supsae_core.capture.activations import load_activations
+from supsae.supsae_core.capture.captures import load_capture
+from supsae.supsae_core.capture.plan import difference
 from supsae.supsae_core.capture.statistics import Statistics
+from supsae.supsae_core.capture.store import Store
 from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.encoders.sites import parse
 from supsae.training import recording
@@ -80,9 +84,9 @@ def test_both_hosts_sum_up_the_same(seen, folder, tmp_path, image):
     models = studio.load()
     pictures = DiffusersPictures(models.transformer, partial(studio.negative, models))
     plan = recording.plan(captions.table(), models.host, pictures, CONFIG, HOW[image], captions.WORDING)
-    ours, theirs = recording.run(models.host, pictures, tmp_path, plan), captures.load(folder / image)
-    assert captures.difference(theirs.plan, plan) == ""  # noise levels and fingerprints of the model among them
-    one, other = activations.load(ours), activations.load(theirs)
+    ours, theirs = recording.run(models.host, pictures, tmp_path, plan), load_capture(folder / image)
+    assert difference(theirs.plan, plan) == ""  # noise levels and fingerprints of the model among them
+    one, other = load_activations(ours), load_activations(theirs)
     assert not other.missing
     for name in plan.sampling.parts(plan.family):
         for a, b in zip(one.sums(name), other.sums(name), strict=True):
@@ -150,18 +154,18 @@ def test_bad_input_is_a_sentence(comfy_server, name):
 def test_an_interrupted_capture_goes_on_and_is_fitted(comfy_server):
     folder = comfy_server.base / "output" / "supsae" / "captures" / "blocks"
     running, deadline = comfy_server.queue(workflow()), time.monotonic() + 120
-    while not list(folder.glob(activations.BATCHES)) and time.monotonic() < deadline:
+    while not Store(folder).keys(activations.BATCHES) and time.monotonic() < deadline:
         time.sleep(0.02)
     comfy_server.interrupt()
     with pytest.raises(RuntimeError, match="interrupted at SupSAE_Capture"):
         comfy_server.wait(running)
-    assert 0 < len(activations.load(captures.load(folder)).missing) < 32
+    assert 0 < len(load_activations(load_capture(folder)).missing) < 32
     file = {"save": "in models/supsae", "save.name": "blocks", "save.overwrite": True}
     fit = {"class_type": "SupSAE_FitDictionary", "inputs": {"capture": ["4", 0], **file}}
     comfy_server.run(workflow() | {"5": fit})
-    assert not activations.load(captures.load(folder)).missing
+    assert not load_activations(load_capture(folder)).missing
     learnt = load_dictionary(comfy_server.base / "models" / "supsae" / "blocks.safetensors")
     assert list(learnt.streams) == ["txt@1/clip", "txt@1/t5", "img@2/mean"]
     comfy_server.run(workflow(**{"record.steps": 5, "prompts": 10}))  # other settings: beside it, and nothing is lost
-    assert captures.load(folder).plan.sampling.steps == 4
-    assert captures.load(folder.with_name("blocks_2")).plan.sampling.steps == 5
+    assert load_capture(folder).plan.sampling.steps == 4
+    assert load_capture(folder.with_name("blocks_2")).plan.sampling.steps == 5

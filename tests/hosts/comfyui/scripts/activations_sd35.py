@@ -8,7 +8,7 @@ from script_parts import tell
 
 from supsae.hosts.comfyui.recording import ComfyPictures
 from supsae.hosts.comfyui.text import ComfyText
-from supsae.supsae_core.capture import activations
+from supsae.supsae_core.capture.activations import load_activations
 from supsae.supsae_core.encoders.sites import parse
 from supsae.supsae_core.table import concepts
 from supsae.training import recording
@@ -24,7 +24,7 @@ pictures = ComfyPictures(model, host)
 how = SamplingConfig(parse("txt@0-1, img@1-2"), 2, 3.0, 64, 96, "attention", 2)
 plan = recording.plan(table, host, pictures, CaptureConfig(10, 4), how, host.wording)
 made = recording.run(host, pictures, sys.argv[1], plan)
-found = activations.load(made)
+found = load_activations(made)
 sums = {name: found.sums(name) for name in plan.sampling.parts(plan.family)}
 seen["missing"] = found.missing
 seen["phrases"] = {name: [float(one.count[:, :6].sum()) for one in some] for name, some in sums.items()}

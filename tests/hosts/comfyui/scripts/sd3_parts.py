@@ -12,7 +12,8 @@ import sd3_text
 from script_parts import encode_with
 
 from supsae.hosts.comfyui.text import ComfyText
-from supsae.supsae_core.capture.captures import Encoded, Entry
+from supsae.supsae_core.capture.captures import Encoded
+from supsae.supsae_core.capture.plan import Entry
 from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.reading import readout
