@@ -29,7 +29,7 @@ sums = {name: found.sums(name) for name in plan.sampling.parts(plan.family)}
 seen["missing"] = found.missing
 seen["phrases"] = {name: [float(one.count[:, :6].sum()) for one in some] for name, some in sums.items()}
 seen["mentions"] = sum(len(entry.prompt.mentions) for entry in plan.entries if entry.set == "fit")
-seen["lengths"] = {name: some[0].slot_tokens[:6].tolist() for name, some in sums.items()}
+seen["lengths"] = {name: some[0].lengths[:6].tolist() for name, some in sums.items()}
 seen["finite"] = all(bool(one.square.isfinite().all()) for some in sums.values() for one in some)
 seen["rows"] = [list(found.rows(10, site).shape) for site in parse("txt@1, img@2")]
 
