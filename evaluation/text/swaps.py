@@ -95,7 +95,8 @@ def draw_swaps(dictionary: Dictionary, host: TextHost, config: TextConfig) -> tu
 
 def _has_room(host: TextHost, case: Case) -> bool:
     counts = [host.counts(prompt.words) for prompt in (case.prompt, case.rewrite)]
-    return all(sum(one[e.name]) <= host.family.room(e) for one in counts for e in host.family.encoders)
+    limits = {encoder.name: encoder.layout.room for encoder in host.family.encoders}
+    return all(room is None or sum(one[name]) <= room for one in counts for name, room in limits.items())
 
 
 def encoded_pairs(host: TextHost, cases: Sequence[Case]) -> Iterator[tuple[Encoded, Encoded]]:
