@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ...supsae_core.capture.sampling import Sampling
@@ -139,8 +140,9 @@ class _HeardCall:
         groups = self._recorder.attended
         assert groups is not None
         q, k = joint.q[self._own], joint.k[self._own]
-        found = [
-            masses(joint.attention, q[i : i + 1], k[i : i + 1], joint.heads, some, joint.text_rows)[0].T
-            for i, some in enumerate(groups)
-        ]
-        self._attention[block] = torch.nn.utils.rnn.pad_sequence(found, batch_first=True).transpose(1, 2)
+        found: list[Tensor] = []
+        for i, some in enumerate(groups):
+            heard = masses(joint.attention, q[i : i + 1], k[i : i + 1], joint.heads, some, joint.text_rows)
+            found.append(rearrange(heard, "1 token group -> group token"))
+        padded = torch.nn.utils.rnn.pad_sequence(found, batch_first=True)
+        self._attention[block] = rearrange(padded, "b group token -> b token group")

@@ -55,23 +55,29 @@ class Solution(NamedTuple):
     """held-out errors, code width, rank of the labels"""
 
 
-def encoded(fitted: Effects, total: Sums, decoder: Tensor, origin: Tensor, measured: dict[str, float]) -> Solution:
+def encoded(fitted: Effects, total: Sums, decoder: Tensor, bias: Tensor, measured: dict[str, float]) -> Solution:
     """Write a fit in codes.
 
     Args:
         fitted: means (S, T, d) and effects in full width.
         total: the sums that it was fitted to.
         decoder: (r, d) orthonormal rows.
-        origin: (d,)
+        bias: (d,) what a code of 0 is to decode to.
         measured: what is known of its errors.
     """
 
     def code(x: Tensor) -> Tensor:
         return (x @ decoder.T).float()
 
-    constant = code(fitted.mean - origin) * total.valid[..., None]
-    shared, own, label = code(fitted.shared), code(fitted.own), total.mean_label.float()
-    return Solution(origin.float(), decoder.float(), constant, shared, own, label, measured)
+    return Solution(
+        bias=bias.float(),
+        decoder=decoder.float(),
+        slot_codes=code(fitted.mean - bias) * total.valid[..., None],
+        group_effects=code(fitted.shared),
+        slot_effects=code(fitted.own),
+        mean_context=total.mean_label.float(),
+        measured=measured,
+    )
 
 
 def to_codes(solution: Solution, lengths: Tensor, groups: Groups) -> Codes:

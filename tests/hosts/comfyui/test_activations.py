@@ -1,4 +1,4 @@
-"""Capture Activations inside ComfyUI: only the main pass on the prompts is heard, and both hosts hear the same."""
+"""Capture of prompts and blocks in ComfyUI: only the main pass on the prompts is heard, and both hosts hear it."""
 
 import json
 import time
@@ -70,7 +70,7 @@ def test_the_negative_prompt_is_not_heard(seen):
 
 
 def test_an_edited_model_is_refused(seen):
-    assert "comes from Apply to Model or Lock" in seen["edited model"]
+    assert "comes from Apply Edits, Concept Mixer or Lock" in seen["edited model"]
 
 
 @pytest.mark.parametrize("image", HOW)
@@ -115,16 +115,17 @@ def test_sd35_layouts_and_dual_attention_are_captured(comfy_python, tmp_path):
 
 def workflow(**changes):
     capture = {
-        "model": ["1", 0], "clip": ["2", 0], "table": ["3", 0], "name": "blocks", "sites": "txt@1, img@2",
-        "prompts": 24, "calibration": 4, "steps": 4, "cfg": 3.0, "width": 128, "height": 128, "image": "mean",
-        "mention": 0.75, "held_out": 0.0, "seed": 0,
+        "clip": ["2", 0], "table": ["3", 0], "name": "blocks", "prompts": 24, "calibration": 4, "mention": 0.75,
+        "held_out": 0.0, "seed": 0, "record": "prompts and blocks", "record.model": ["1", 0],
+        "record.sites": "txt@1, img@2", "record.steps": 4, "record.cfg": 3.0, "record.width": 128,
+        "record.height": 128, "record.image": "mean",
     }  # fmt: skip
     loader = {"unet_name": "supsae_portraits_mmdit.safetensors", "weight_dtype": "default"}
     return {
         "1": {"class_type": "UNETLoader", "inputs": loader},
-        "2": {"class_type": "SupSAE_PortraitsCLIPLoader", "inputs": {}},
+        "2": {"class_type": "SupSAE_LoadPortraitsCLIP", "inputs": {}},
         "3": {"class_type": "SupSAE_ConceptTable", "inputs": table()},
-        "4": {"class_type": "SupSAE_CaptureActivations", "inputs": capture | changes},
+        "4": {"class_type": "SupSAE_Capture", "inputs": capture | changes},
     }
 
 
@@ -134,9 +135,10 @@ def table():
 
 
 REFUSED = {
-    "block": ({"sites": "txt@0-3"}, "There is no txt@3: this model has 3 blocks"),
-    "no stream": ({"sites": "cond"}, "Activations are captured at txt@i and img@i, not at cond"),
-    "no site": ({"sites": "text@1"}, "There is no site 'text@1'"),
+    "block": ({"record.sites": "txt@0-3"}, "There is no txt@3: this model has 3 blocks"),
+    "no stream": ({"record.sites": "cond"}, "Activations are captured at txt@i and img@i, not at cond"),
+    "no site": ({"record.sites": "text@1"}, "There is no site 'text@1'"),
+    "no place for tokens": ({"record.sites": "txt@1", "record.image": "positions"}, "no site is of the picture's"),
     "folder": ({"name": "../up"}, "cannot name the capture"),
 }
 
@@ -155,20 +157,15 @@ def test_an_interrupted_capture_goes_on_and_is_fitted(comfy_server):
     while not Store(folder).keys(activations.BATCHES) and time.monotonic() < deadline:
         time.sleep(0.02)
     comfy_server.interrupt()
-    with pytest.raises(RuntimeError, match="interrupted at SupSAE_CaptureActivations"):
+    with pytest.raises(RuntimeError, match="interrupted at SupSAE_Capture"):
         comfy_server.wait(running)
     assert 0 < len(load_activations(load_capture(folder)).missing) < 32
-    fitted = workflow() | {
-        "5": {"class_type": "SupSAE_Fit", "inputs": {"capture": ["4", 0]}},
-        "6": {
-            "class_type": "SupSAE_SaveDictionary",
-            "inputs": {"dictionary": ["5", 0], "name": "blocks", "overwrite": True},
-        },
-    }
-    comfy_server.run(fitted)
+    file = {"save": "in models/supsae", "save.name": "blocks", "save.overwrite": True}
+    fit = {"class_type": "SupSAE_FitDictionary", "inputs": {"capture": ["4", 0], **file}}
+    comfy_server.run(workflow() | {"5": fit})
     assert not load_activations(load_capture(folder)).missing
     learnt = load_dictionary(comfy_server.base / "models" / "supsae" / "blocks.safetensors")
     assert list(learnt.streams) == ["txt@1/clip", "txt@1/t5", "img@2/mean"]
-    comfy_server.run(workflow(steps=5, prompts=10))  # other settings: beside it, and nothing is lost
+    comfy_server.run(workflow(**{"record.steps": 5, "prompts": 10}))  # other settings: beside it, and nothing is lost
     assert load_capture(folder).plan.sampling.steps == 4
     assert load_capture(folder.with_name("blocks_2")).plan.sampling.steps == 5
