@@ -87,8 +87,8 @@ VERBS: dict[type, str] = {
 class Aim(NamedTuple):
     """What an edit is about."""
 
-    index: int | None
-    """the concept it names, or None if it is about the whole category"""
+    concept: int | None
+    """the one it names, or None if it is about the whole category"""
     category: str
     members: tuple[int, ...]
     """concepts of the category"""
@@ -125,18 +125,18 @@ def aim(table: ConceptTable, edit: AnyEdit) -> Aim:
     return Aim(index, category, table.categories[category])
 
 
-def name(edit: AnyEdit) -> str:
+def edit_name(edit: AnyEdit) -> str:
     """Return the concept or category that an edit names, as its node spells it."""
     return edit.category if isinstance(edit, Clear | Keep) else edit.concept
 
 
-def spelled(edit: AnyEdit) -> str:
+def spell_edit(edit: AnyEdit) -> str:
     """Return an edit as a person says it, e.g. ``swap hair: red (strength 1)``."""
     strength = "" if isinstance(edit, Keep) else f" (strength {edit.strength:g})"
-    return f"{VERBS[type(edit)]} {name(edit)}{strength}"
+    return f"{VERBS[type(edit)]} {edit_name(edit)}{strength}"
 
 
-def changes(dictionary: Dictionary, edits: Sequence[AnyEdit], said: Sequence[int]) -> list[Change]:
+def resolve_edits(dictionary: Dictionary, edits: Sequence[AnyEdit], said: Sequence[int]) -> list[Change]:
     """Resolve edits against what a conditioning says.
 
     Raises:
@@ -153,7 +153,7 @@ def changes(dictionary: Dictionary, edits: Sequence[AnyEdit], said: Sequence[int
             kept[category] = members  # held twice is held
         elif category in touched:
             raise ValueError(
-                f"Two edits ({name(touched[category])!r} and {name(edit)!r}) change {category!r}. Keep one."
+                f"Two edits ({edit_name(touched[category])!r} and {edit_name(edit)!r}) change {category!r}. Keep one."
             )
         touched[category] = edit
         if not isinstance(edit, Keep):
@@ -239,7 +239,7 @@ ACTIONS: dict[str, type] = {edit.__name__.lower(): edit for edit in (Swap, Add, 
 """Spelling in widgets, flags and files → edit that names a concept."""
 
 
-def make(action: str, concept: str, strength: float, occurrence: int = 0) -> Edit:
+def make_edit(action: str, concept: str, strength: float, occurrence: int = 0) -> Edit:
     """Build an edit from its spelling.
 
     Args:
