@@ -93,7 +93,7 @@ def several(found: Dictionary, rng: np.random.Generator, held_out: frozenset[pro
     """Draw a prompt and its rewrite with several swaps."""
     low, high = SEVERAL
     while True:
-        prompt = prompts.draw(found.table, rng, wording=captions.WORDING, held_out=held_out)
+        prompt = prompts.draw_prompt(found.table, rng, wording=captions.WORDING, held_out=held_out)
         support = rng.permutation(prompt.support(found.table))[:high].tolist()
         rewrite = prompt
         for old in support:
@@ -208,7 +208,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(0)
     began = time.perf_counter()
-    models = studio.load()
+    models = studio.load_studio()
     with tempfile.TemporaryDirectory() as folder:
         made = shared.captured(models, Path(folder))
         bench = Bench(models.host, made, args.count)

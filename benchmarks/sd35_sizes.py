@@ -100,7 +100,9 @@ def inside(args: argparse.Namespace) -> None:
     )
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         drawn = CaptureConfig(prompts=60, calibration=8)
-        learnt = fit.fit(capture.run(host, Path(folder) / "text", capture.plan(table, host, drawn, host.wording)))
+        learnt = fit.fit_dictionary(
+            capture.run(host, Path(folder) / "text", capture.plan(table, host, drawn, host.wording))
+        )
         size = sd35_shapes.MEDIUM if args.depth is None else {**sd35_shapes.MEDIUM, "depth": args.depth}
         gpu = torch.cuda.is_available()
         model = sd35_shapes.build(**size, dtype=torch.bfloat16 if gpu else torch.float32)

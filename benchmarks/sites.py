@@ -43,7 +43,7 @@ def moves(dictionary: Dictionary, case: Case, cond: torch.Tensor, where: Where) 
     """Find the concepts in the rows alone and return what the edit adds; nothing where it is refused."""
     reading = readout.read_conditioning(dictionary, cond)
     try:
-        found = edits.changes(dictionary, [case.edit], reading.concepts(dictionary))
+        found = edits.resolve_edits(dictionary, [case.edit], reading.concepts(dictionary))
     except ValueError:
         found = []
     return steer.moves(dictionary, reading, found, where)
@@ -58,7 +58,9 @@ def draw(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], where: W
         steps = [moves(dictionary, drawn[i], conds[i], where) for i in some]
         with steered(models.transformer, dictionary, steps, where):
             seeds = [drawn[i].seed for i in some]
-            made.append(studio.draw(models, [conds[i] for i in some], [pooled[i] for i in some], seeds, batch=BATCH))
+            made.append(
+                studio.draw_portraits(models, [conds[i] for i in some], [pooled[i] for i in some], seeds, batch=BATCH)
+            )
     return np.concatenate(made)
 
 
@@ -67,7 +69,7 @@ def read(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], sites: s
     file = work / f"{sites}-{len(drawn)}.json"
     if not file.exists():
         pictures = draw(models, dictionary, drawn, Where(parse(sites)), sites)
-        file.write_text(json.dumps(studio.read(models, pictures)), encoding="utf-8")
+        file.write_text(json.dumps(studio.read_portraits(models, pictures)), encoding="utf-8")
     return json.loads(file.read_text(encoding="utf-8"))
 
 
@@ -87,11 +89,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "supsae" / "sites", help="readings kept")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results") / "sites.json")
     args = parser.parse_args()
-    models, work = studio.load(), args.work / shared.weights()
+    models, work = studio.load_studio(), args.work / shared.weights()
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         many = shared.captured(models, Path(folder) / "many")
-        dictionary = fit.fit(many)
+        dictionary = fit.fit_dictionary(many)
         drawn = shared.unseen_swaps(many, args.count)
         found = {}
         before = read_plain(models, drawn, work)
@@ -121,8 +123,8 @@ def read_plain(models: Studio, drawn: Sequence[Case], work: Path) -> list[dict[s
     file = work / f"no edit-{len(drawn)}.json"
     if not file.exists():
         conds, pooled = models.host.encode([case.prompt.text for case in drawn])
-        pictures = studio.draw(models, conds, pooled, [case.seed for case in drawn])
-        file.write_text(json.dumps(studio.read(models, pictures)), encoding="utf-8")
+        pictures = studio.draw_portraits(models, conds, pooled, [case.seed for case in drawn])
+        file.write_text(json.dumps(studio.read_portraits(models, pictures)), encoding="utf-8")
     return json.loads(file.read_text(encoding="utf-8"))
 
 
@@ -141,7 +143,7 @@ def recorded(models: Studio, folder: Path) -> Dictionary:
     plan = recording.plan(captions.table(), models.host, pictures, drawn, how, captions.WORDING)
     with tqdm(total=len(plan.entries) * how.steps, desc="capture") as bar:
         tell = lambda done, _total, _latents: bar.update(done - bar.n) and None  # noqa: E731
-        return fit.fit(recording.run(models.host, pictures, folder, plan, sampled=tell))
+        return fit.fit_dictionary(recording.run(models.host, pictures, folder, plan, sampled=tell))
 
 
 if __name__ == "__main__":

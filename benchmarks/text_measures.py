@@ -117,7 +117,7 @@ def step(variant: Variant, one: Task) -> tuple[Tensor, Tensor]:
     dictionary, reading, total = variant.dictionary, one.reading, len(one.before.cond)
     rows, pooled = torch.zeros(total, dictionary.family.width), torch.zeros(dictionary.family.pooled)
     try:
-        found = edits.changes(dictionary, one.edits, reading.concepts(dictionary))
+        found = edits.resolve_edits(dictionary, one.edits, reading.concepts(dictionary))
         for encoder in dictionary.family.encoders:
             part, layout, chunk = dictionary.parts[encoder.name], reading.layouts[encoder.name], variant.reach
             own = text_step(dictionary, part, layout, total, found, chunk=chunk[encoder.name])

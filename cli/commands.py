@@ -56,7 +56,8 @@ def draw_prompts(args: argparse.Namespace) -> None:
     held_out = prompts.hold_out_pairs(table, args.held_out, args.seed)
     rng = np.random.default_rng(args.seed)
     drawn = [
-        prompts.draw(table, rng, wording=wording, mention=args.mention, held_out=held_out) for _ in range(args.count)
+        prompts.draw_prompt(table, rng, wording=wording, mention=args.mention, held_out=held_out)
+        for _ in range(args.count)
     ]
     if args.json:
         print(json.dumps([_prompt_json(table, prompt) for prompt in drawn], ensure_ascii=False, indent=1))
@@ -138,7 +139,7 @@ def fit(args: argparse.Namespace) -> None:
     out = args.out if args.out.suffix else args.out.with_suffix(".safetensors")
     found = load_capture(args.capture)
     with tqdm(total=1, desc="fit", unit="step") as bar:
-        made = fitting.fit(found, args.solver, options, progress=_onto(bar))
+        made = fitting.fit_dictionary(found, args.solver, options, progress=_onto(bar))
     if args.slider:
         made = _with_slider(made, found)
     save_dictionary(made, out)
@@ -152,7 +153,7 @@ def _with_slider(learnt: Dictionary, found: Capture) -> Dictionary:
     from ..evaluation.pictures import slider
     from ..hosts.diffusers import studio
 
-    models = studio.load()
+    models = studio.load_studio()
     check_encoder(learnt, models.host)
     with tqdm(total=1, desc="slider", unit="strength") as bar:
         return slider.scaled_slider(models, learnt, found, progress=_onto(bar))
@@ -195,13 +196,13 @@ def edit(args: argparse.Namespace) -> None:
         studio,  # diffusers takes seconds to import: only once the edit is known to be possible
     )
 
-    models = studio.load()
+    models = studio.load_studio()
     with tqdm(total=2, desc="draw", unit="picture") as bar:
-        pictures = studio.draw(
+        pictures = studio.draw_portraits(
             models, [cond, made.cond], [pooled, made.pooled], [args.seed] * 2,
             steps=args.steps, cfg=args.cfg, batch=1, progress=_onto(bar),
         )  # fmt: skip
-    print(_difference(*studio.read(models, pictures)))
+    print(_difference(*studio.read_portraits(models, pictures)))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     captions_below = [f"before, seed {args.seed}", "after: " + "; ".join(" ".join(text.split()) for text in args.edits)]
     sheet.side_by_side(list(pictures), captions_below).save(args.out)
@@ -223,7 +224,7 @@ def parse_edit(text: str) -> Edit:
         raise ValueError(
             f"The edit {text!r} cannot be read. Write 'swap hair: red', or 'swap hair: red @ 0.5' for half."
         )
-    return edits.make(match[1].casefold(), match[2], strength)
+    return edits.make_edit(match[1].casefold(), match[2], strength)
 
 
 def _change_lines(learnt: Dictionary, wanted: Sequence[Edit], made: Edited) -> list[str]:

@@ -123,13 +123,13 @@ def _run(out: Path, config: DemoConfig, weights: Path | None, progress: Steps) -
         "capture": out / "capture",
     }
     with progress.step("load the models"):
-        models = studio.load(weights)
+        models = studio.load_studio(weights)
     with progress.step("write prompts and encode them") as tick:
         _clear(files["capture"])
         plan = capture.plan(captions.table(), models.host, _capture_config(config), captions.WORDING)
         captured = capture.run(models.host, files["capture"], plan, progress=tick)
     with progress.step("fit the dictionary") as tick:
-        learnt = fit.fit(captured, progress=tick)
+        learnt = fit.fit_dictionary(captured, progress=tick)
         save_dictionary(learnt, files["dictionary"])
     with progress.step("edit") as tick:
         asked = draw_cases(config, plan)
@@ -207,7 +207,7 @@ def _draw(
     models: Studio, edited: _Edited, asked: list[Case], config: DemoConfig, tick: Progress
 ) -> dict[str, np.ndarray]:
     """Draw all pictures, every case's three from the same noise."""
-    made = studio.draw(
+    made = studio.draw_portraits(
         models,
         [cond for method in METHODS for cond in edited.conds[method]],
         [vector for method in METHODS for vector in edited.pooled[method]],
@@ -220,7 +220,7 @@ def _draw(
 
 
 def _judged(models: Studio, asked: list[Case], edited: _Edited, pictures: dict[str, np.ndarray]) -> list[Trial]:
-    read = {method: studio.read(models, pictures[method]) for method in METHODS}
+    read = {method: studio.read_portraits(models, pictures[method]) for method in METHODS}
     outcomes = {
         method: evaluate.judge_all(asked, read["before"], read[method], read["rewrite"]) for method in METHODS[1:]
     }

@@ -39,7 +39,7 @@ def _by_pictures(args: argparse.Namespace, learnt: Dictionary) -> None:
 
     config = run.EvalConfig(args.size, args.seed, tuple(args.parts or PARTS))
     run.require_portraits(learnt)
-    models = studio.load()
+    models = studio.load_studio()
     hooks = run.Hooks(tqdm.write, _bar)
     train = partial(adapters.trained, models, args.out / "adapters")
     found = run.run(learnt, diffusers_painter(models), args.out, config, hooks, models.host, train)

@@ -101,7 +101,9 @@ def draw_cases(
         raise ValueError(f"There is no kind of pairs {pairs!r}. Kinds are: {', '.join(PAIRS)}.")
     found: list[Case] = []
     for _ in range(count):
-        drawn = (prompts.draw(table, rng, wording=wording, mention=mention, held_out=held_out) for _ in range(TRIES))
+        drawn = (
+            prompts.draw_prompt(table, rng, wording=wording, mention=mention, held_out=held_out) for _ in range(TRIES)
+        )
         made = (_case(edit, table, rng, prompt, held_out, pairs, used) for prompt in drawn)
         case = next((one for one in made if one and _fits(one, longest, apart_from)), None)
         if case is None:

@@ -76,7 +76,7 @@ def read_prompt(learnt: Dictionary, text: str) -> str:
     (cond,), _ = host.encode([text])
     with torch.inference_mode():
         reading = readout.read_conditioning(learnt, cond)
-        left = prompt_report.left(prompt_report.report(learnt, cond, reading))
+        left = prompt_report.left(prompt_report.report_prompt(learnt, cond, reading))
     if not reading.found:
         return "The conditioning says none of the dictionary's concepts."
     lines = [("concept", "words in the prompt", "score", "rows")]

@@ -97,7 +97,7 @@ def prepare(
     """
     edits = {OURS: Method(content_hash(dictionary), by_dictionary(dictionary))}
     if few:
-        learnt = fitting.fit(few, progress=lambda *_: tick())
+        learnt = fitting.fit_dictionary(few, progress=lambda *_: tick())
         edits[_with(OURS, few)] = Method(content_hash(learnt), by_dictionary(learnt))
         edits[_with(LINEAR, few)] = _rival(LINEAR, few, host, tick)
     if capture:

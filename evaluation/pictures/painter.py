@@ -22,4 +22,4 @@ def diffusers_painter(models: Studio, weights: Path = studio.WEIGHTS, *, steps: 
     """
     content = b"".join((weights / name).read_bytes() for name in studio.FILES)
     name = f"diffusers {hashlib.sha256(content).hexdigest()[:16]} {steps} {cfg}"
-    return Painter(name, partial(studio.draw, models, steps=steps, cfg=cfg))
+    return Painter(name, partial(studio.draw_portraits, models, steps=steps, cfg=cfg))

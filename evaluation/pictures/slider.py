@@ -70,7 +70,7 @@ def measure(
             for case, cond, vector in zip(cases, conds, pooled, strict=True)
         ]
         rows, vectors = [one.cond for one in made], [one.pooled for one in made if one.pooled is not None]
-        drawn.append(studio.draw(models, rows, vectors, seeds).astype(np.float32) / 255)
+        drawn.append(studio.draw_portraits(models, rows, vectors, seeds).astype(np.float32) / 255)
         if progress:
             progress(index + 1, len(STRENGTHS))
     moved = np.abs(np.stack(drawn) - drawn[0]).mean(-1)  # (strengths, cases, 128, 128)

@@ -101,7 +101,7 @@ def _into_seen(world: World, rng: np.random.Generator) -> Iterator[Task | None]:
         if prompts.has_pair(support, world.held_out):
             yield None
             continue
-        prompt = prompts.draw(table, rng, wording=captions.WORDING, mention=0.0, require=support)
+        prompt = prompts.draw_prompt(table, rng, wording=captions.WORDING, mention=0.0, require=support)
         yield _fitting(world, swap_all(table, prompt, [(old, new)], int(rng.integers(2**31))))
 
 
@@ -121,7 +121,7 @@ def shuffled(world: World, count: int, rng: np.random.Generator) -> list[Task]:
 def _shuffled(world: World, rng: np.random.Generator, wording: prompts.Wording) -> Iterator[Task | None]:
     while True:
         task = _drawn(world, Swap, "unseen" if world.held_out else "any", 1, rng)[0]
-        prompt = prompts.draw(world.table, rng, wording=wording, mention=0.0, require=task.before[::-1])
+        prompt = prompts.draw_prompt(world.table, rng, wording=wording, mention=0.0, require=task.before[::-1])
         ((old, new),) = _swapped(task)
         yield _fitting(world, swap_all(world.table, prompt, [(old, new)], task.seed))
 
@@ -180,7 +180,7 @@ def several(world: World, count: int, rng: np.random.Generator) -> list[tuple[Ta
 def _nested(world: World, rng: np.random.Generator) -> Iterator[tuple[Task, ...] | None]:
     table = world.table
     while True:
-        prompt = prompts.draw(table, rng, wording=captions.WORDING, held_out=world.held_out)
+        prompt = prompts.draw_prompt(table, rng, wording=captions.WORDING, held_out=world.held_out)
         said = [one for one in prompt.support(table) if len(table.categories[table.concepts[one].category]) > 1]
         if len(said) < MOST:
             yield None

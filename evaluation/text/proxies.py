@@ -124,7 +124,7 @@ def measure(
     rows = {"before": before, "edited": ([one.cond for one in made], [one.pooled for one in made]), "rewrite": rewrite}
     conds, pooled = ([one for name in METHODS for one in rows[name][part]] for part in (0, 1))
     seeds = [case.seed for case in cases] * len(METHODS)
-    flat = pictures_of.draw(host, conds, pooled, seeds, judges.config, progress=progress)
+    flat = pictures_of.draw_pictures(host, conds, pooled, seeds, judges.config, progress=progress)
     pictures: dict[str, np.ndarray] = dict(zip(METHODS, np.split(flat, len(METHODS)), strict=True))
     return Proxies(
         judges.config,

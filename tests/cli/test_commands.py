@@ -314,20 +314,20 @@ def test_a_dictionary_of_another_encoder_is_refused(capsys, learnt, tmp_path):
 
 def test_missing_weights_are_named(tmp_path):
     with pytest.raises(ValueError, match="text_encoders.safetensors are missing.*supsae.portraits.make.train"):
-        studio.load(tmp_path)
+        studio.load_studio(tmp_path)
 
 
 # --- pictures and the demo -------------------------------------------------------------------------------------------
 
 
 def test_pictures_come_in_the_order_asked_for(weights):
-    models = studio.load(weights)
+    models = studio.load_studio(weights)
     longer = "red hair, " * 20  # more than one chunk, so that it cannot share a batch
     conds, pooled = models.host.encode(["red hair", longer, "no hat"])
-    made = studio.draw(models, conds, pooled, [1, 2, 1], steps=2)
+    made = studio.draw_portraits(models, conds, pooled, [1, 2, 1], steps=2)
     assert made.shape == (3, 128, 128, 3)
     for index, seed in enumerate([1, 2, 1]):
-        alone = studio.draw(models, conds[index : index + 1], pooled[index : index + 1], [seed], steps=2)[0]
+        alone = studio.draw_portraits(models, conds[index : index + 1], pooled[index : index + 1], [seed], steps=2)[0]
         # A batch sums in another order: a byte may round to its neighbour.
         assert np.abs(alone.astype(int) - made[index]).max() <= 1
     assert (made[0] != made[2]).mean() > 0.1  # equal noise, other words

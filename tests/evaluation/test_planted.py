@@ -19,11 +19,14 @@ def swapped():
     """Pictures with black hair, and the same pictures with red hair."""
     rng = np.random.default_rng(4)
     drawn = [(scene.sample_factors(rng), scene.Nuisance.sample(rng)) for _ in range(COUNT)]
-    hair = lambda color: pixels_of(np.stack([scene.draw({**one, "hair": color}, other) for one, other in drawn]))  # noqa: E731
-    return hair("black"), hair("red")
+
+    def with_hair(color):
+        return pixels_of(np.stack([scene.draw_portrait({**one, "hair": color}, other) for one, other in drawn]))
+
+    return with_hair("black"), with_hair("red")
 
 
-@pytest.mark.parametrize("load", [reader.load, second_reader.load], ids=["first", "second"])
+@pytest.mark.parametrize("load", [reader.load_reader, second_reader.load_second_reader], ids=["first", "second"])
 def test_blended_hair_is_no_success(swapped, load):
     before, after = swapped
     judged = lambda made: score(  # noqa: E731
@@ -37,10 +40,10 @@ def test_blended_hair_is_no_success(swapped, load):
 
 
 def test_an_artifact_raises_the_artifact_rate(swapped):
-    vae = corpus.load("vae/supsae_portraits_vae", AutoEncoder(), torch.device("cpu"))
+    vae = corpus.load_weights("vae/supsae_portraits_vae", AutoEncoder(), torch.device("cpu"))
     with torch.no_grad():
         shown = vae.decode(vae.encode(swapped[1])).clamp(0, 1)
     half = noise(shown[: COUNT // 2], np.random.default_rng(0))
-    rate = lambda pictures: share(artifacts.load().is_artifact(pictures).tolist()).estimate  # noqa: E731
+    rate = lambda pictures: share(artifacts.load_artifacts().is_artifact(pictures).tolist()).estimate  # noqa: E731
     assert rate(shown) == 0
     assert rate(torch.cat([half, shown[COUNT // 2 :]])) == 0.5

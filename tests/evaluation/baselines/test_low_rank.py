@@ -108,7 +108,7 @@ def test_what_is_learnt_from():
 
 @pytest.fixture(scope="module")
 def models():
-    return studio.load()
+    return studio.load_studio()
 
 
 @pytest.fixture(scope="module")
@@ -179,11 +179,11 @@ def test_training_again_gives_the_same(models, prompts, trained):
 
 def test_strength_0_draws_the_same_picture(models, prompts, trained):
     conds, pooled = models.host.encode([prompts[0].text])
-    plain = studio.draw(models, conds, pooled, [3], steps=2)
+    plain = studio.draw_portraits(models, conds, pooled, [3], steps=2)
     with adapted(models.transformer, trained[0], 0.0):
-        assert (studio.draw(models, conds, pooled, [3], steps=2) == plain).all()
+        assert (studio.draw_portraits(models, conds, pooled, [3], steps=2) == plain).all()
     with adapted(models.transformer, trained[0], 1.0):
-        assert (studio.draw(models, conds, pooled, [3], steps=2) != plain).any()
+        assert (studio.draw_portraits(models, conds, pooled, [3], steps=2) != plain).any()
 
 
 def test_save_and_load(trained, tmp_path):

@@ -17,7 +17,7 @@ TEXTS = ("a portrait of a person with blond hair", "a portrait of a person with 
 
 @pytest.fixture(scope="module")
 def models():
-    return studio.load()
+    return studio.load_studio()
 
 
 def rows(models, text):

@@ -27,7 +27,7 @@ RIVAL = "stand still"
 
 @pytest.fixture(scope="module")
 def models():
-    return studio.load()
+    return studio.load_studio()
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def bench(models, learnt, world, folder, steps, edit=None):
         asked.edits[OURS] = edit
     blank = low_rank.blank(models.transformer, "hat: crown", 1, torch.Generator().manual_seed(0))
     adapters = {"hat: crown": Adapter("blank", lambda strength: low_rank.adapted(models.transformer, blank, strength))}
-    one = reader.load()
+    one = reader.load_reader()
     made = Gallery(diffusers_painter(models, steps=steps), folder, LockConfig())
     none = lambda pictures: torch.zeros(len(pictures), dtype=torch.bool)  # noqa: E731
     return Bench(learnt, world, asked, made, one, one, none, 3, "unseen pairs", adapters)

@@ -209,7 +209,7 @@ def test_pictures_are_the_pipelines_own(opened):
     host, _ = opened
     conds, pooled = host.encode(["red hair", "a photo with blond hair"])
     seen = []
-    made = pictures_of.draw(host, conds, pooled, [5, 6], SMALL, progress=lambda *at: seen.append(at))
+    made = pictures_of.draw_pictures(host, conds, pooled, [5, 6], SMALL, progress=lambda *at: seen.append(at))
     assert (made.shape, made.dtype) == ((2, 64, 96, 3), np.uint8)
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     own = host.pipeline(
@@ -217,7 +217,7 @@ def test_pictures_are_the_pipelines_own(opened):
         generator=torch.Generator().manual_seed(5),
     ).images[0]  # fmt: skip
     assert np.abs(made[0] - 255 * own).max() <= 0.5 + 1e-2  # rounded to bytes
-    assert np.array_equal(pictures_of.draw(host, conds[:1], pooled[:1], [5], SMALL), made[:1])
+    assert np.array_equal(pictures_of.draw_pictures(host, conds[:1], pooled[:1], [5], SMALL), made[:1])
 
 
 def test_what_does_not_fit_is_refused(sd3, tmp_path):

@@ -19,7 +19,7 @@ RED = Swap("hair: red")
 
 @pytest.fixture(scope="module")
 def models():
-    return studio.load()
+    return studio.load_studio()
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,10 @@ def drawn(models, learnt):
         readings = [readout.read_conditioning(learnt.dictionary, cond) for cond in conds]
         moves = [
             steer.moves(
-                learnt.dictionary, one, edits.changes(learnt.dictionary, [RED], one.concepts(learnt.dictionary)), where
+                learnt.dictionary,
+                one,
+                edits.resolve_edits(learnt.dictionary, [RED], one.concepts(learnt.dictionary)),
+                where,
             )
             for one in readings
         ]

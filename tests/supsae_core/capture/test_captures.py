@@ -98,7 +98,9 @@ def test_what_has_no_room_is_drawn_anew_and_counted_once(cutting):
     used, rng = [0] * 5, np.random.default_rng(0)
 
     def make(wording):
-        return [capture._entry(cutting, prompts.draw(table, rng, wording=wording, mention=1.0, used=used), "fit")]
+        return [
+            capture._entry(cutting, prompts.draw_prompt(table, rng, wording=wording, mention=1.0, used=used), "fit")
+        ]
 
     entries = [one for _ in range(9) for one in capture._with_room(cutting, make, LONG, used)]
     written = [mention.phrase for entry in entries for mention in entry.prompt.mentions]
