@@ -41,7 +41,7 @@ PICTURES, BATCH = 300, 16
 
 def moves(dictionary: Dictionary, case: Case, cond: torch.Tensor, where: Where) -> Moves:
     """Find the concepts in the rows alone and return what the edit adds; nothing where it is refused."""
-    reading = readout.read(dictionary, cond)
+    reading = readout.read_conditioning(dictionary, cond)
     try:
         found = edits.changes(dictionary, [case.edit], reading.concepts(dictionary))
     except ValueError:

@@ -20,8 +20,9 @@ from supsae.supsae_core.editing import edits
 from supsae.supsae_core.editing.apply import pooled_step, text_step
 from supsae.supsae_core.editing.edits import Edit, Swap
 from supsae.supsae_core.encoders.layout import ROLES, Layout, Roles, Span
-from supsae.supsae_core.encoders.placing import pooled_spans
+from supsae.supsae_core.encoders.placing import pooled_spans, rows_of
 from supsae.supsae_core.reading import readout
+from supsae.supsae_core.reading.places import pick_phrases, score_places
 from supsae.supsae_core.reading.readout import Reading
 from supsae.training.calibration import known_reading, paired_rows, shrunk_gain
 
@@ -297,10 +298,10 @@ def spans_read(variant: Variant, cond: Tensor) -> list[Span]:
     """Return what is read in the leading encoder, with both looks or with the first alone."""
     dictionary = variant.dictionary
     if variant.looks == 2:
-        return [Span(one.phrase, one.rows) for one in readout.read(dictionary, cond).found]
-    encoder, rows = dictionary.family.encoders[-1], readout.rows_of(cond, dictionary.family)
+        return [Span(one.phrase, one.rows) for one in readout.read_conditioning(dictionary, cond).found]
+    encoder, rows = dictionary.family.encoders[-1], rows_of(cond, dictionary.family)
     cut = float(dictionary.parts[encoder.name].thresholds[0])
-    found = readout.pick(dictionary, encoder, readout.scores(dictionary, encoder, cond, rows), None, cut)
+    found = pick_phrases(dictionary, encoder, score_places(dictionary, encoder, cond, rows), None, cut)
     return [Span(one.phrase, one.rows) for one in found]
 
 

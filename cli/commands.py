@@ -30,8 +30,9 @@ from ..supsae_core.editing.edits import Change, Edit
 from ..supsae_core.encoders import sites
 from ..supsae_core.host import Progress
 from ..supsae_core.reading import readout
-from ..supsae_core.table import concepts, prompts
+from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
+from ..supsae_core.table.parsing import load_table
 from ..supsae_core.table.prompts import PLAIN, Prompt, Wording
 from ..training import capture as capturing
 from ..training import fit as fitting
@@ -159,7 +160,7 @@ def _with_slider(learnt: Dictionary, found: Capture) -> Dictionary:
 
 def _table(path: Path | None) -> tuple[ConceptTable, Wording]:
     """Return a table and how its prompts are worded; Portraits' own unless a file is given."""
-    return (captions.table(), captions.WORDING) if path is None else (concepts.load(path), PLAIN)
+    return (captions.table(), captions.WORDING) if path is None else (load_table(path), PLAIN)
 
 
 def _onto(bar: tqdm) -> Progress:
@@ -187,7 +188,7 @@ def edit(args: argparse.Namespace) -> None:
     (cond,), (pooled,) = host.encode([args.prompt])
     made = apply(learnt, cond, pooled, wanted)
     assert made.pooled is not None
-    print(f"The prompt says {readout.describe(learnt, made.reading)}.")
+    print(f"The prompt says {readout.describe_reading(learnt, made.reading)}.")
     print("\n".join(_change_lines(learnt, wanted, made)))
     from ..drawing import sheet
     from ..hosts.diffusers import (

@@ -75,7 +75,7 @@ def read_prompt(learnt: Dictionary, text: str) -> str:
     check_encoder(learnt, host)
     (cond,), _ = host.encode([text])
     with torch.inference_mode():
-        reading = readout.read(learnt, cond)
+        reading = readout.read_conditioning(learnt, cond)
         left = prompt_report.left(prompt_report.report(learnt, cond, reading))
     if not reading.found:
         return "The conditioning says none of the dictionary's concepts."

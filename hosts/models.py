@@ -49,3 +49,17 @@ SD3 = ModelFamily(
 )
 MODELS = (SD3,)
 """Every family there is; Portraits has the first one's layout."""
+
+
+def family_in_diffusers(network: object) -> ModelFamily:
+    """Return the family of one of diffusers' transformers.
+
+    Raises:
+        ValueError: naming its class and the families there are, if it is of none.
+    """
+    names = {one.__name__ for one in type(network).__mro__}
+    found = next((one for one in MODELS if one.diffusers in names), None)
+    if found is None:
+        known = ", ".join(one.diffusers for one in MODELS)
+        raise ValueError(f"This model is a {type(network).__name__}. SupSAE records and steers the blocks of {known}.")
+    return found

@@ -9,8 +9,9 @@ from functools import cache
 
 import numpy as np
 
-from ..supsae_core.table import concepts, prompts
+from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
+from ..supsae_core.table.parsing import load_table
 from ..supsae_core.table.prompts import Prompt, Wording
 from . import paths
 
@@ -18,7 +19,7 @@ from . import paths
 @cache
 def table() -> ConceptTable:
     """Return the concept table of Portraits."""
-    return concepts.load(paths.TABLE)
+    return load_table(paths.TABLE)
 
 
 WORDING = Wording(

@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.xdist_group(group_of(item)))
         if HOST in item.path.parents:
             item.add_marker("host")
-        elif not item.get_closest_marker("slow"):
+        elif not item.get_closest_marker("slow") and not GROUPS.keys() & set(item.fixturenames):
             item.add_marker("quick")
 
 

@@ -19,7 +19,8 @@ from ..supsae_core.capture.sampling import Sampling
 from ..supsae_core.capture.statistics import Statistics
 from ..supsae_core.dictionary.model import Codes, Dictionary
 from ..supsae_core.editing import edits
-from ..supsae_core.editing.edits import Change, Swap
+from ..supsae_core.editing.change import Change
+from ..supsae_core.editing.edits import Swap
 from ..supsae_core.editing.steer import step_of
 from ..supsae_core.encoders.streams import IMAGE, groups_of, parse, writer_of
 from ..supsae_core.reading.readout import Reading

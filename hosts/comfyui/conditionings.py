@@ -97,7 +97,7 @@ def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place
     if not bool(entry[0].any()):
         return []
     partial = any(entry[1].get(key) is not None and entry[1].get(key) is not False for key in PARTIAL)
-    readings = [readout.read(dictionary, row) for row in entry[0].float().cpu()]
+    readings = [readout.read_conditioning(dictionary, row) for row in entry[0].float().cpu()]
     return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
 
 
@@ -107,7 +107,7 @@ def said_after(dictionary: Dictionary, cond: Tensor, place: Place, changes: Sequ
         return place.said
     try:
         rows = in_order(dictionary, cond.float().cpu(), place.reading, changes)
-        return readout.read(dictionary, rows).concepts(dictionary)
+        return readout.read_conditioning(dictionary, rows).concepts(dictionary)
     except ValueError:
         return None
 
@@ -238,7 +238,7 @@ def line(dictionary: Dictionary, place: Place, edits: Sequence[AnyEdit], changes
     where = f"{title(place)}: " if total > 1 else ""
     kept = [f"kept {name(one)}" for one in edits if isinstance(one, Keep)] if changes else []
     done = ", ".join([*(_spell(dictionary, edits, change) for change in changes), *kept])
-    return f"{where}found {readout.describe(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"
+    return f"{where}found {readout.describe_reading(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"
 
 
 def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ..encoders.base import Encoder, Rows
@@ -49,10 +50,10 @@ class Picked(NamedTuple):
 
     def reduce(self, rows: Tensor) -> Tensor:
         """Return the samples (R, d) of recorded rows (B, rows, d), on their device."""
-        flat = rows.flatten(0, 1)
+        flat = rearrange(rows, "prompt row d -> (prompt row) d")
         source, target, weight = (one.to(flat.device) for one in self[:3])
         made = flat.new_zeros(int(self.lengths.sum()), flat.shape[1])
-        return made.index_add_(0, target, flat[source] * weight[:, None])
+        return made.index_add_(0, target, flat[source] * rearrange(weight, "m -> m 1"))
 
 
 class Written(NamedTuple):

@@ -16,8 +16,8 @@ from torch import Tensor
 from ..encoders.base import Family
 from ..encoders.families.stored import family_from_json, family_to_json
 from ..encoders.streams import slots_of
-from ..table import concepts
 from ..table.concepts import ConceptTable
+from ..table.parsing import table_from_mapping
 from .model import POOLED, Codes, Dictionary, Part
 from .report_shapes import readable
 
@@ -136,7 +136,7 @@ def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _parsed(header: Mapping[str, Any]) -> Header:
-    table = concepts.from_mapping(header["table"])
+    table = table_from_mapping(header["table"])
     if len(header["identified"]) != len(table.categories):
         raise TypeError(f"'identified' for each of {len(table.categories)} categories")
     if not all(isinstance(header[key], dict) for key in ("provenance", "report")):

@@ -16,10 +16,11 @@ from ..dictionary.model import POOLED, Codes, Dictionary
 from ..encoders.base import Encoder, Pooled
 from ..encoders.layout import Layout
 from ..encoders.placing import heard_by_pooled
-from ..reading.readout import Reading, read
+from ..reading.readout import Reading, read_conditioning
 from . import edits as edits_module
 from . import protect
-from .edits import AnyEdit, Change
+from .change import Change
+from .edits import AnyEdit
 from .room import Inserted, Room, changed_spans, grown, room_for
 from .step import RowStep, gained, off_of
 
@@ -58,7 +59,7 @@ def apply(
     Raises:
         ValueError: if a concept is unknown or not found, or a prompt leaves too few pads.
     """
-    reading = reading or read(dictionary, cond)
+    reading = reading or read_conditioning(dictionary, cond)
     found = edits_module.changes(dictionary, edits, reading.concepts(dictionary))
     if not found:
         return Edited(cond, pooled, reading, [])

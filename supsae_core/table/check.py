@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from math import prod
 from typing import Any
 
-from .concepts import ConceptTable, TableError, parse
+from .concepts import ConceptTable, TableError
+from .parsing import parse_table
 
 LONGEST = 100_000
 """Characters of a text that are read: a table of thousands of concepts is shorter."""
@@ -26,7 +27,7 @@ def check(text: str, speller: Speller = lambda phrase: ()) -> dict[str, Any]:
     empty = {"summary": "", "categories": 0, "concepts": 0, "phrases": 0, "prompts": "", "prompt_count": 0}
     try:
         require_short(text)
-        table = parse(text)
+        table = parse_table(text)
     except TableError as error:
         line, column = error.place or (None, None)
         wrong = {"message": str(error), "line": line, "column": column}

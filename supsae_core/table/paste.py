@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import yaml
 
-from . import concepts
 from .check import require_short
 from .concepts import MARKS, TableError
+from .parsing import parse_yaml, read_concepts
 
 UNNAMED = "new category"
 """Where phrases go that stand under no heading."""
@@ -135,7 +135,7 @@ def _tidy(text: str) -> str:
 def _as_table(text: str) -> list[Row]:
     """Read what is a table as it stands; several lines that YAML would fold into one are a list."""
     try:
-        found, (node, _) = concepts.read(text), concepts.construct(text)
+        found, (node, _) = read_concepts(text), parse_yaml(text)
     except TableError:
         return []
     assert isinstance(node, yaml.MappingNode)
@@ -215,7 +215,7 @@ def _sections(text: str) -> dict[str, Section]:
     members = _members(text)
     if not members:
         return {}
-    node, _ = concepts.construct(text)
+    node, _ = parse_yaml(text)
     assert isinstance(node, yaml.MappingNode)
     if node.flow_style or any(key.start_mark.column for key, _ in node.value):
         return {name: Section(_category(name, own), own) for name, own in members.items()}
@@ -230,7 +230,7 @@ def _members(text: str) -> dict[str, Members]:
     found: dict[str, Members] = {}
     if all(line.lstrip().startswith("#") for line in text.splitlines() if line.strip()):
         return found
-    for concept in concepts.read(text):
+    for concept in read_concepts(text):
         found.setdefault(concept.category, {})[concept.name] = concept.phrases
     return found
 

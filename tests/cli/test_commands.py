@@ -240,6 +240,7 @@ def test_strength_nothing_draws_the_same_picture(edit):
 # --- activations ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_captured_blocks_are_merged_and_fitted(capsys, weights, tmp_path):
     """With untrained models: there is nothing to learn, but every command goes through."""
     for seed in (0, 1):
@@ -346,12 +347,14 @@ def check_demo(made, folder):
     assert load_dictionary(folder / "portraits.safetensors").table == table
 
 
+@pytest.mark.slow
 def test_demo_on_untrained_pictures(weights, tmp_path):
     made = demo.run(tmp_path, DemoConfig(prompts=60, cases=4, steps=1), weights=weights, show=False)
     check_demo(made, tmp_path)
     assert all((trial.pictures["before"] != trial.pictures["edited"]).any() for trial in made.trials)
 
 
+@pytest.mark.slow
 def test_demo_on_the_models_that_ship(capsys, tmp_path):
     made = demo.run(tmp_path, DemoConfig(prompts=150, cases=10, steps=12), show=False)
     check_demo(made, tmp_path)

@@ -11,7 +11,8 @@ from supsae.evaluation import outcomes as evaluate
 from supsae.evaluation.outcomes import judge, paired_interval, score, wilson
 from supsae.portraits import captions
 from supsae.supsae_core.editing.edits import Add, Remove, Scale, Swap
-from supsae.supsae_core.table import concepts, prompts
+from supsae.supsae_core.table import prompts
+from supsae.supsae_core.table.parsing import parse_table
 
 TABLE = captions.table()
 HELD_OUT = prompts.hold_out_pairs(TABLE, 0.1, seed=0)
@@ -73,7 +74,7 @@ def test_cases_fit_one_chunk():
 
 
 def test_cases_stay_apart_from_what_was_fitted_on():
-    table = concepts.parse("a: [x, y]\nb: [u, v]")
+    table = parse_table("a: [x, y]\nb: [u, v]")
     plain = {"table": table, "count": 5, "mention": 1.0}
     seen = {text for case in draw(Swap, seed=3, **plain) for text in (case.prompt.text, case.rewrite.text)}
     again = draw(Swap, seed=3, apart_from=seen, **plain)
@@ -87,7 +88,7 @@ def test_one_seed_gives_one_list():
 
 def test_impossible_cases_are_refused():
     with pytest.raises(ValueError, match="No 'swap' with unseen pairs can be drawn with 0 pairs held out"):
-        draw(Swap, pairs="unseen", table=concepts.parse("a: [x, y]\nb: [u, v]"))
+        draw(Swap, pairs="unseen", table=parse_table("a: [x, y]\nb: [u, v]"))
     with pytest.raises(ValueError, match="no kind of pairs 'new'. Kinds are: unseen, seen, any"):
         draw(Swap, pairs="new")
     assert Scale not in cases.CANDIDATES  # a scaled concept has no rewrite to be held against

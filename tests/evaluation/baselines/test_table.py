@@ -14,7 +14,7 @@ from supsae.portraits import captions
 from supsae.supsae_core.capture.captures import Capture, start_capture
 from supsae.supsae_core.capture.plan import Entry, TextPlan
 from supsae.supsae_core.encoders.families import FAMILIES
-from supsae.supsae_core.table.concepts import from_mapping
+from supsae.supsae_core.table.parsing import table_from_mapping
 from supsae.supsae_core.table.prompts import Mention, Prompt
 
 SMALL = {
@@ -126,7 +126,7 @@ def test_ridge_strength_follows_the_folds():
 @pytest.fixture
 def toy(tmp_path):
     """20 prompts of ten 'red's and ten 'blue's, always 1 in all columns; 'red' adds 2 to causal row 5."""
-    table = from_mapping({"colour": {"red": ["red"], "blue": ["blue"]}})
+    table = table_from_mapping({"colour": {"red": ["red"], "blue": ["blue"]}})
     entries = [
         Entry(Prompt((word,), (Mention(index, 0, 1),)), "fit", {"clip": (1,), "t5": (1,)})
         for _ in range(10)

@@ -6,9 +6,10 @@ from supsae.evaluation.pictures import figures
 from supsae.evaluation.pictures.figures import Look, judged
 from supsae.evaluation.pictures.tasks import Task
 from supsae.supsae_core.editing.edits import Remove, Swap
-from supsae.supsae_core.table import concepts, prompts
+from supsae.supsae_core.table import prompts
+from supsae.supsae_core.table.parsing import parse_table
 
-TABLE = concepts.parse("hair: [red, blond]\nhat: [crown, cap]\neyes: [blue, green]")
+TABLE = parse_table("hair: [red, blond]\nhat: [crown, cap]\neyes: [blue, green]")
 PROMPT = prompts.Prompt(("red", "crown"), (prompts.Mention(0, 0, 1), prompts.Mention(2, 1, 2)))
 BEFORE = {"hair": "red", "hat": "crown", "eyes": "blue"}
 SWAP = Task(PROMPT, (Swap("hair: blond"),), PROMPT, 0, {"hair": "blond"}, (0, 2), (1, 2))

@@ -8,7 +8,8 @@ from supsae.evaluation.pictures.tasks import SPLITS, World
 from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
 from supsae.supsae_core.editing.edits import Add, Remove
-from supsae.supsae_core.table import concepts, prompts
+from supsae.supsae_core.table import prompts
+from supsae.supsae_core.table.parsing import parse_table
 from supsae.training import capture
 from supsae.training.capture import CaptureConfig
 
@@ -85,7 +86,7 @@ def test_several_edits_are_nested(world):
 
 
 def test_a_reworded_mention_keeps_its_punctuation_and_moves_the_later_ones():
-    table = concepts.parse("hair: {red: [red hair], blond: [blond hair]}\nhat: {crown: [a crown], cap: [a cap]}")
+    table = parse_table("hair: {red: [red hair], blond: [blond hair]}\nhat: {crown: [a crown], cap: [a cap]}")
     prompt = prompts.Prompt(("red", "hair,", "a", "crown."), (prompts.Mention(0, 0, 2), prompts.Mention(2, 2, 4)))
     made = tasks.reworded(table, prompt, 0, "copper coloured mane")
     assert made.text == "copper coloured mane, a crown."
@@ -93,7 +94,7 @@ def test_a_reworded_mention_keeps_its_punctuation_and_moves_the_later_ones():
 
 
 def test_what_cannot_be_drawn_is_said():
-    nothing = World(concepts.parse("hair: [red, blond]"), frozenset(), frozenset(), (frozenset(),))
+    nothing = World(parse_table("hair: [red, blond]"), frozenset(), frozenset(), (frozenset(),))
     with pytest.raises(ValueError, match="No 'swap' with unseen pairs can be drawn"):
         tasks.draw("unseen pairs", nothing, 1, seed=0)
     with pytest.raises(ValueError, match="No task of the split 'seen tuples'"):

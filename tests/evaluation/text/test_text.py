@@ -18,7 +18,8 @@ from supsae.evaluation.text.text import text_metrics
 from supsae.portraits import captions
 from supsae.supsae_core.dictionary.file import save_dictionary
 from supsae.supsae_core.dictionary.model import POOLED
-from supsae.supsae_core.table import concepts, prompts
+from supsae.supsae_core.table import prompts
+from supsae.supsae_core.table.parsing import parse_table
 from supsae.training.calibration import located
 
 CONFIG = TextConfig(prompts=40, seed=1)
@@ -210,7 +211,7 @@ def test_a_table_with_one_concept_a_category_is_refused_with_its_file(learnt, tm
 
 
 def test_prompts_without_room_are_refused(learnt):
-    many = concepts.parse("\n".join(f"place {i}: [a {i} dark old house, a {i} bright new house]" for i in range(40)))
+    many = parse_table("\n".join(f"place {i}: [a {i} dark old house, a {i} bright new house]" for i in range(40)))
     crowded = replace(learnt.dictionary, table=many, provenance={})
     with pytest.raises(ValueError, match="mention rate of 1 none has room in the text encoders. Choose a lower rate"):
         swaps.draw_swaps(crowded, learnt.host, TextConfig(2, mention=1.0))

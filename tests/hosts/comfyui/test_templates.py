@@ -16,7 +16,7 @@ from PIL import Image
 from supsae.portraits import reader
 from supsae.supsae_core.editing import mix
 from supsae.supsae_core.editing.mix import Say
-from supsae.supsae_core.table import concepts
+from supsae.supsae_core.table.parsing import parse_table
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = [
@@ -290,7 +290,7 @@ def test_judge_a_dictionary_starts_as_it_is(comfy_server, info):
 
 def test_sd35_speaks_of_what_its_table_holds():
     workflow = load("SD3.5 - learn and edit")
-    table = concepts.parse(of_type(workflow, "SupSAE_ConceptTable")["widgets_values"][0])
+    table = parse_table(of_type(workflow, "SupSAE_ConceptTable")["widgets_values"][0])
     rows = mix.parse(of_type(workflow, "SupSAE_ConceptMixer")["widgets_values"][0]).rows
     names = {str(concept) for concept in table.concepts}
     assert {f"{name}: {row.concept}" for name, row in rows.items()} <= names
@@ -302,7 +302,7 @@ def test_sd35_speaks_of_what_its_table_holds():
 def test_sd35_note_gives_the_numbers_of_its_nodes():
     workflow = load("SD3.5 - learn and edit")
     note = of_type(workflow, "MarkdownNote")["widgets_values"][0]
-    table = concepts.parse(of_type(workflow, "SupSAE_ConceptTable")["widgets_values"][0])
+    table = parse_table(of_type(workflow, "SupSAE_ConceptTable")["widgets_values"][0])
     assert f"Learns {len(table)} everyday concepts" in note
     _, prompts, calibration, *_ = of_type(workflow, "SupSAE_Capture")["widgets_values"]
     assert f"encodes {prompts + 2 * calibration} prompts" in note  # a prompt for calibration has a rewritten copy

@@ -34,7 +34,7 @@ def drawn(models, learnt):
         return transformer.sample(models.transformer, torch.stack(rows), torch.stack(vectors), negative, noise, steps=2)
 
     def with_where(where):
-        readings = [readout.read(learnt.dictionary, cond) for cond in conds]
+        readings = [readout.read_conditioning(learnt.dictionary, cond) for cond in conds]
         moves = [
             steer.moves(
                 learnt.dictionary, one, edits.changes(learnt.dictionary, [RED], one.concepts(learnt.dictionary)), where

@@ -86,7 +86,7 @@ def deep(learnt):
 @pytest.fixture(scope="module")
 def reading(learnt):
     cond = learnt.host.encode(["a portrait of a person with blond hair, golden crown, sandy beach"])[0][0]
-    return readout.read(learnt.dictionary, cond)
+    return readout.read_conditioning(learnt.dictionary, cond)
 
 
 def moved(dictionary, reading, sites, *asked):

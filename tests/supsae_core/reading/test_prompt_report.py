@@ -63,7 +63,7 @@ def test_a_weight_is_told_where_it_stands(learnt, weight):
 
 def test_what_is_decoded_is_explained(learnt, cond):
     # rows that are exactly what is said leave nothing over; as far again from the mean, 1 / 2² of the variation
-    dictionary, reading = learnt.dictionary, readout.read(learnt.dictionary, cond)
+    dictionary, reading = learnt.dictionary, readout.read_conditioning(learnt.dictionary, cond)
     exact, double = torch.zeros_like(cond), torch.zeros_like(cond)
     for encoder in dictionary.family.encoders:
         part, own = dictionary.parts[encoder.name], list(reading.rows.of(encoder))

@@ -5,7 +5,7 @@ import pytest
 from supsae.portraits import captions
 from supsae.supsae_core.table import check as table_check
 from supsae.supsae_core.table.check import check, prompts, spelled
-from supsae.supsae_core.table.concepts import dump, parse, read
+from supsae.supsae_core.table.parsing import dump_table, parse_table, read_concepts
 from supsae.supsae_core.table.paste import rows_of
 
 PLACES = {
@@ -48,7 +48,7 @@ def test_the_example_is_good():
     # 9 · 8 · 7 · 4 · 7 · 9 · 7 · 7 = 6,223,392
     table = captions.table()
     assert prompts(table) == 6_223_392
-    assert check(dump(table))["ok"]
+    assert check(dump_table(table))["ok"]
 
 
 SPELLED = {
@@ -102,11 +102,11 @@ def test_hostile_texts_get_a_short_sentence(text):
 
 def test_what_aliases_make_is_counted_while_it_is_read():
     with pytest.raises(ValueError, match=r"more than 20000 phrases; up to so many are read\. Divide it"):
-        read(ALIASES)  # which holds nothing against each other
+        read_concepts(ALIASES)  # which holds nothing against each other
     assert len(rows_of(ALIASES)) < 200  # read as a list: cells of its 40 lines
 
 
 def test_a_bad_table_still_raises_for_whoever_reads_it():
     with pytest.raises(ValueError, match="one concept only") as caught:
-        parse("hair: [red, blond]\nhat: [cap]")
+        parse_table("hair: [red, blond]\nhat: [cap]")
     assert caught.value.place == (2, 1)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from supsae.portraits import captions
-from supsae.supsae_core.table import concepts
-from supsae.supsae_core.table.concepts import TableError, parse
+from supsae.supsae_core.table.concepts import TableError
+from supsae.supsae_core.table.parsing import parse_table, read_concepts
 from supsae.supsae_core.table.paste import UNNAMED, Row, merge, rows_of
 
 
@@ -96,7 +96,7 @@ def test_a_phrase_of_two_lines_is_one_line():
 def test_duplicates_are_left_out_wherever_they_stand():
     made = merge(TABLE, "hair: Red Hair, red hair, blond hair, Blond hair, cap")
     assert made.added == 1  # blond hair; cap is said by a hat
-    assert [str(one) for one in parse(made.text).concepts if one.category == "hair"] == [
+    assert [str(one) for one in parse_table(made.text).concepts if one.category == "hair"] == [
         "hair: red", "hair: black", "hair: blond hair",
     ]  # fmt: skip
 
@@ -104,7 +104,7 @@ def test_duplicates_are_left_out_wherever_they_stand():
 def test_a_concept_gets_further_wordings():
     made = merge(TABLE, "category,concept,phrase\nhair,RED,red hair,ginger hair")
     assert made.added == 1
-    assert parse(made.text).concepts[0].phrases == ("red hair", "ginger hair")
+    assert parse_table(made.text).concepts[0].phrases == ("red hair", "ginger hair")
 
 
 STARTS = {
@@ -123,18 +123,18 @@ STARTS = {
 def test_every_table_can_be_added_to(start):
     text, kept = STARTS[start]
     made = merge(text, "hat: cap, none")
-    before = concepts.read(text) if ":" in text else ()
-    assert concepts.read(made.text)[: len(before)] == before
-    assert [str(one) for one in concepts.read(made.text)[len(before) :]] == ["hat: cap", "hat: none"]
+    before = read_concepts(text) if ":" in text else ()
+    assert read_concepts(made.text)[: len(before)] == before
+    assert [str(one) for one in read_concepts(made.text)[len(before) :]] == ["hat: cap", "hat: none"]
     assert made.text.startswith(kept)
 
 
 def test_anchors_of_a_category_that_grows():
     made = merge("hair: &x\n  red: &y [red]\n  black: [black]\nhat: {cap: [cap], none: [no hat]}\n", "hair: blond")
-    assert [str(one) for one in parse(made.text).concepts][:3] == ["hair: red", "hair: black", "hair: blond"]
+    assert [str(one) for one in parse_table(made.text).concepts][:3] == ["hair: red", "hair: black", "hair: blond"]
     # the alias in hat points into hair, which is written anew: all of it is
     leaning = "a:\n  x: &p [one]\n  y: [two]\nb:\n  z: [three]\n  u: [four]\nc: {v: [five], w: [six]}\n"
-    assert len(parse(merge(leaning, "a: seven").text)) == 7
+    assert len(parse_table(merge(leaning, "a: seven").text)) == 7
 
 
 ODD = [
@@ -161,14 +161,14 @@ def test_names_are_quoted_where_yaml_needs_it(name):
     made = merge(
         "", f'category\tconcept\tphrase\nkind\t"{name.replace(chr(34), chr(34) * 2)}"\tfirst\nkind\tother\tsecond'
     )
-    names = [one.name for one in concepts.read(made.text)]
+    names = [one.name for one in read_concepts(made.text)]
     assert len(names) == 2 and names[0] == name.strip('"')
 
 
 def test_the_example_and_what_is_wrong():
     example = Path(captions.__file__).with_name("concepts.yaml").read_text(encoding="utf-8")
     made = merge(example, "shoes: red boots, bare feet")
-    assert made.text.startswith(example) and parse(made.text)
+    assert made.text.startswith(example) and parse_table(made.text)
     with pytest.raises(TableError, match="nothing in this list"):
         merge(example, " \n")
     with pytest.raises(TableError, match="not readable YAML") as caught:

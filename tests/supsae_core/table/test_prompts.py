@@ -5,11 +5,11 @@ import pytest
 
 from supsae.portraits import captions
 from supsae.supsae_core.table import prompts
-from supsae.supsae_core.table.concepts import parse
+from supsae.supsae_core.table.parsing import parse_table
 from supsae.supsae_core.table.prompts import Mention, Prompt, Wording, draw, others_of
 
 TABLE = captions.table()
-SMALL = parse("hair: {red: [red hair, ginger hair], black: black hair}\nhat: [no hat, top hat]")
+SMALL = parse_table("hair: {red: [red hair, ginger hair], black: black hair}\nhat: [no hat, top hat]")
 RED, BLACK, NO_HAT, TOP_HAT = range(4)
 
 
@@ -134,13 +134,13 @@ def test_trim(word, trimmed):
 
 
 def test_others_share_no_word_with_the_table_but_small_ones():
-    table = parse("hair: [red hair, blond hair]\nplace: [a lake, a wood]")
+    table = parse_table("hair: [red hair, blond hair]\nplace: [a lake, a wood]")
     wording = Wording(others=("grey hair", "by a lake", "an old man", "in a garden"))
     assert others_of(table, wording) == ("an old man", "in a garden")  # "a" is shared with "a lake"
 
 
 def test_others_stand_between_the_phrases_as_often_as_they_are_asked_for():
-    table = parse("hair: [red hair, blond hair]\neyes: [green eyes, blue eyes]")
+    table = parse_table("hair: [red hair, blond hair]\neyes: [green eyes, blue eyes]")
     rng = np.random.default_rng(0)
     for rate, wanted in ((0.0, 0), (1.0, 2)):  # after each of two phrases
         wording = Wording(others=("an old man",), other_rate=rate)
@@ -150,7 +150,7 @@ def test_others_stand_between_the_phrases_as_often_as_they_are_asked_for():
 
 
 def test_a_table_that_knows_all_others_draws_as_if_there_were_none():
-    table = parse("hair: [red hair, blond hair]")
+    table = parse_table("hair: [red hair, blond hair]")
     drawn = [
         draw(table, np.random.default_rng(3), wording=Wording(others=some), mention=1.0)
         for some in ((), ("red shoes", "a blond dog"))

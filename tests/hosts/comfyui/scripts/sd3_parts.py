@@ -17,7 +17,8 @@ from supsae.supsae_core.capture.plan import Entry
 from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.reading import readout
-from supsae.supsae_core.table import concepts, prompts
+from supsae.supsae_core.table import prompts
+from supsae.supsae_core.table.parsing import parse_table
 from supsae.training import calibration, capture, fit
 
 TABLE = """
@@ -30,7 +31,7 @@ TABLE = """
 PROMPT = "a photo of a person with blond hair, green eyes, smiling, sandy beach"
 RED = [Swap("hair: red hair")]
 
-table = concepts.parse(TABLE)
+table = parse_table(TABLE)
 clip = sd3_text.clip()
 host = ComfyText(clip)
 file = Path(sys.argv[1])
@@ -64,4 +65,4 @@ def name(concept):
 
 
 def said(cond):
-    return [name(one) for one in readout.read(learnt, cond.float()).concepts(learnt)]
+    return [name(one) for one in readout.read_conditioning(learnt, cond.float()).concepts(learnt)]

@@ -76,7 +76,7 @@ def watched(block, when, edit=lambda on: on):
     return sigma, lists.index(0), values
 
 
-reading = readout.read(learnt, plain[0][0][0])
+reading = readout.read_conditioning(learnt, plain[0][0][0])
 found = changes(learnt, [RED], reading.concepts(learnt))
 
 
