@@ -84,12 +84,12 @@ def _prompt_json(table: ConceptTable, prompt: Prompt) -> dict[str, object]:
 def capture(args: argparse.Namespace) -> None:
     """Encode prompts with a model's text encoders, saying first what it will take."""
     table, wording = _table(args.table)
-    wording = captions.WORDING if args.model is None else wording  # words that the encoders know
+    wording = captions.WORDING if args.model is None and args.host is None else wording  # words that the encoders know
     config = CaptureConfig(args.prompts, args.calibration, args.mention, args.held_out, args.seed)
     if args.sites is not None:
         _capture_activations(args, table, config, wording)
         return
-    host = choose.text_host(args.model)
+    host = choose.text_host(args.model, args.host)
     plan = capturing.plan(table, host, config, wording)
     print(
         f"{len(plan.entries)} prompts ({config.prompts} to fit on, {config.calibration} to calibrate on and their "

@@ -62,6 +62,7 @@ def _capture(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, metavar="FOLDER",
         help="an SD3 or SD3.5 model in diffusers' layout, the folder of its model_index.json (default: Portraits)",
     )  # fmt: skip
+    parser.add_argument("--host", metavar="NAME", help="a text host that an installed package offers; gets --model")
     parser.add_argument("--prompts", type=int, default=300, metavar="N", help="prompts to fit on (default: 300)")
     parser.add_argument(
         "--calibration", type=int, default=64, metavar="N",
