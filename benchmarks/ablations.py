@@ -49,7 +49,7 @@ OPTIONS: dict[str, ExactConfig] = {
 
 def uncalibrated(dictionary: Dictionary) -> Dictionary:
     """Return a dictionary whose strength 1 is what the solver found, not what writing the word does."""
-    parts = {name: replace(part, gain=torch.ones_like(part.gain)) for name, part in dictionary.parts.items()}
+    parts = {name: replace(part, gains=torch.ones_like(part.gains)) for name, part in dictionary.parts.items()}
     return replace(dictionary, parts=parts)
 
 

@@ -1,8 +1,8 @@
 """What this pack costs in a model of SD3.5's size: ``python benchmarks/sd35_sizes.py``; random weights, a real ComfyUI.
 
-Reports the seconds spent in our own code as a share of all the rest of sampling, for Apply to Model and for Capture
-Activations, and the memory that an edit's steps take as a share of the model's. Our code is timed where ComfyUI enters
-it: in our wrappers less what they call, and in our taps on the blocks. Writes ``benchmarks/results/sd35_sizes.json``.
+Reports the seconds spent in our own code as a share of all the rest of sampling, for edits on a model and for a capture of
+blocks, and the memory that an edit's steps take as a share of the model's. Our code is timed where ComfyUI enters it:
+in our wrappers less what they call, and in our taps on the blocks. Writes ``benchmarks/results/sd35_sizes.json``.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ def inside(args: argparse.Namespace) -> None:
     import sd35_shapes
     import torch
 
-    from supsae.hosts.comfyui import comfy_host, comfy_model, conditionings, recording, steering
+    from supsae.hosts.comfyui import conditionings, recording, sampling, steering, steering_run
+    from supsae.hosts.comfyui.text import ComfyText
     from supsae.supsae_core.editing.edits import Swap
     from supsae.supsae_core.editing.steer import Where
     from supsae.supsae_core.encoders.sites import parse
@@ -90,7 +91,7 @@ def inside(args: argparse.Namespace) -> None:
 
     torch.manual_seed(0)
     clip = sd3_text.clip()
-    host = comfy_host.ComfyText(clip)
+    host = ComfyText(clip)
     phrases = {"hair": "{} hair", "weather": "in heavy {}", "dress": "wearing {}"}
     article = {"suit": "a suit", "robe": "a robe", "armour": "armour"}
     table = concepts.from_mapping(
@@ -106,17 +107,17 @@ def inside(args: argparse.Namespace) -> None:
         encode = lambda text: clip.encode_from_tokens_scheduled(clip.tokenize(text))  # noqa: E731
         positive, negative = encode(PROMPT), encode("")
         assert conditionings.edit(positive, learnt, [Swap("hair: red")])[0][0][0] is not positive[0][0]
-        noise = comfy_model.noise_of(comfy_model.empty_latent(args.pixels, args.pixels), 0)
-        how = comfy_model.Sampling(args.steps, 4.5)
+        noise = sampling.noise_of(sampling.empty_latent(args.pixels, args.pixels), 0)
+        how = sampling.SamplerSettings(args.steps, 4.5)
 
         def apply(sites: str) -> dict[str, float]:
             clock = Clock(device)
             wrappers = {kind: ours(clock, wrapper) for kind, wrapper in steering.WRAPPERS.items()}
             with replaced(steering, "WRAPPERS", wrappers), replaced(steering, "tapped", tapped(clock, steering.tapped)):
                 where = Where(parse(sites))
-                steered = steering.apply_to_model(model, steering.Steering(learnt, (Swap("hair: red"),), where))
+                steered = steering.apply_to_model(model, steering_run.Steering(learnt, (Swap("hair: red"),), where))
                 began = clock.now()
-                comfy_model.sample(steered, positive, negative, noise, how, 0)
+                sampling.sample(steered, positive, negative, noise, how, 0)
                 whole = clock.now() - began
             return {
                 "share": clock.seconds / (whole - clock.seconds),
@@ -130,7 +131,7 @@ def inside(args: argparse.Namespace) -> None:
             planned = plan(table, host, pictures, CaptureConfig(prompts=10, calibration=4), config, host.wording)
             made = capture.run(host, Path(folder) / sites.replace(", ", "_"), planned)
             listening = BatchRecorder(planned, made.pick([0]))
-            with replaced(recording.comfy_model, "tapped", tapped(clock, recording.comfy_model.tapped)):
+            with replaced(recording.transformer, "tapped", tapped(clock, recording.transformer.tapped)):
                 listening.step = clock.timed(listening.step)
                 began = clock.now()
                 rows = [(row.cond, row.pooled) for row in made.pick([0])]
@@ -142,8 +143,8 @@ def inside(args: argparse.Namespace) -> None:
                 "step_seconds": (whole - clock.seconds) / args.steps,
             }
 
-        small = comfy_model.noise_of(comfy_model.empty_latent(64, 64), 0)
-        comfy_model.sample(model, positive, negative, small, how._replace(steps=1), 0)  # loads the model
+        small = sampling.noise_of(sampling.empty_latent(64, 64), 0)
+        sampling.sample(model, positive, negative, small, how._replace(steps=1), 0)  # loads the model
         depth = len(model.model.diffusion_model.joint_blocks)
         steps_bytes = sum(one.numel() * 4 for one in (positive[0][0], positive[0][1]["pooled_output"]))
         found = {

@@ -15,7 +15,10 @@ from ..evaluation.report.describe import describe
 from ..hosts import choose
 from ..portraits import captions
 from ..portraits.paths import DICTIONARY
-from ..supsae_core.capture import activations, captures, merging
+from ..supsae_core.capture.activations import activation_bytes
+from ..supsae_core.capture.captures import Capture, load_capture, start_capture
+from ..supsae_core.capture.merging import merge_captures
+from ..supsae_core.capture.plan import text_bytes
 from ..supsae_core.dictionary.file import load_dictionary, save_dictionary
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.encoders import sites
@@ -78,9 +81,9 @@ def capture_command(args: argparse.Namespace) -> None:
     plan = capture.plan(table, host, config, wording)
     print(
         f"{len(plan.entries)} prompts ({config.prompts} to fit on, {config.calibration} to calibrate on and their "
-        f"rewrites) will take {captures.size(plan) / 1e6:.1f} MB in {args.out}."
+        f"rewrites) will take {text_bytes(plan) / 1e6:.1f} MB in {args.out}."
     )
-    begun = captures.start(args.out, plan)
+    begun = start_capture(args.out, plan)
     done = begun.shards - len(begun.missing())
     if done:
         print(f"{done} of {begun.shards} parts are there already; going on with the rest.")
@@ -100,7 +103,7 @@ def _capture_activations(
     host, pictures = choose.picture_hosts(args.model)
     how = recording.SamplingConfig(wanted, args.steps, args.cfg, width, height, args.image)
     plan = recording.plan(table, host, pictures, config, how, wording)
-    need = captures.size(plan) + activations.size(plan)
+    need = text_bytes(plan) + activation_bytes(plan)
     print(
         f"{len(plan.entries)} pictures of {args.steps} steps ({config.prompts} to fit on, {config.calibration} to "
         f"calibrate on and their rewrites) will take at most {need / 1e6:.1f} MB in {args.out}."
@@ -113,8 +116,8 @@ def _capture_activations(
 
 def merge_command(args: argparse.Namespace) -> None:
     """Join two captures."""
-    one, other = (captures.load(folder) for folder in args.captures)
-    made = merging.merge(one, other, args.out)
+    one, other = (load_capture(folder) for folder in args.captures)
+    made = merge_captures(one, other, args.out)
     print(f"Wrote the capture {made.folder} of {len(made.plan.entries)} prompts. Next: supsae fit {made.folder}")
 
 
@@ -122,7 +125,7 @@ def fit_command(args: argparse.Namespace) -> None:
     """Fit a dictionary, print its report, and write the file and its cosine matrix."""
     options = parse_options(chosen(args.solver).options, args.options)
     out = args.out if args.out.suffix else args.out.with_suffix(".safetensors")
-    found = captures.load(args.capture)
+    found = load_capture(args.capture)
     with tqdm(total=1, desc="fit", unit="step") as bar:
         made = fit.fit(found, args.solver, options, progress=onto(bar))
     if args.slider:
@@ -133,7 +136,7 @@ def fit_command(args: argparse.Namespace) -> None:
     print(f"{describe(made)}\n\nWrote the dictionary {out} and its cosine matrix {picture}")
 
 
-def _with_slider(learnt: Dictionary, found: captures.Capture) -> Dictionary:
+def _with_slider(learnt: Dictionary, found: Capture) -> Dictionary:
     """Scale the slider on Portraits pictures; refuses dictionaries of other encoders."""
     from ..evaluation.pictures import slider
     from ..hosts.diffusers import studio
@@ -170,7 +173,7 @@ def inspect_command(args: argparse.Namespace) -> None:
             raise ValueError(
                 f"{args.path} is a capture; a prompt is read with a dictionary. Fit one: supsae fit {args.path}"
             )
-        print(describe_capture(captures.load(args.path)))
+        print(describe_capture(load_capture(args.path)))
         return
     learnt = load_dictionary(args.path)
     print(describe(learnt) if args.prompt is None else read_prompt(learnt, args.prompt))

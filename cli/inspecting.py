@@ -8,26 +8,28 @@ import torch
 
 from ..hosts.embedded import PortraitsText
 from ..portraits.text import Tokenizer, load_encoders
-from ..supsae_core.capture import activations, captures
+from ..supsae_core.capture.activations import load_activations
+from ..supsae_core.capture.captures import Capture
+from ..supsae_core.capture.plan import SETS, ActivationPlan, text_bytes
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.host import check_host
 from ..supsae_core.reading import prompt_report, readout
 
 
-def describe_capture(found: captures.Capture) -> str:
+def describe_capture(found: Capture) -> str:
     """Return what a capture holds, in lines."""
     plan, missing = found.plan, len(found.missing())
-    sets = ", ".join(f"{sum(entry.set == name for entry in plan.entries)} {name}" for name in captures.SETS)
+    sets = ", ".join(f"{sum(entry.set == name for entry in plan.entries)} {name}" for name in SETS)
     state = "finished" if not missing else f"{missing} of {found.shards} parts missing: run 'supsae capture' again"
     sizes = ", ".join(f"{name} ({len(members)})" for name, members in plan.table.categories.items())
     held_out = (
         f"{len(plan.held_out)} pairs of concepts never written together" if plan.held_out else "no pairs held out"
     )
     examples = [f"  {entry.prompt.text}" for entry in plan.entries[:3]]
-    recorded = [] if plan.sampling is None or missing else [_describe_activations(found)]
+    recorded = [] if missing or not isinstance(plan, ActivationPlan) else [_describe_activations(found)]
     return "\n".join(
         [
-            f"Capture {found.folder}, {captures.size(plan) / 1e6:.1f} MB: {state}",
+            f"Capture {found.folder}, {text_bytes(plan) / 1e6:.1f} MB: {state}",
             f"prompts: {sets}; seed {plan.seed}; {held_out}",
             f"format {plan.family.name!r}; {len(plan.table)} concepts: {sizes}",
             *recorded,
@@ -37,9 +39,9 @@ def describe_capture(found: captures.Capture) -> str:
     )
 
 
-def _describe_activations(found: captures.Capture) -> str:
-    how, missing = found.plan.sampling, len(activations.load(found).missing)
-    assert how is not None
+def _describe_activations(found: Capture) -> str:
+    recorded = load_activations(found)
+    how, missing = recorded.plan.sampling, len(recorded.missing)
     state = "finished" if not missing else f"{missing} of {len(found.plan.entries)} pictures missing: capture again"
     places = ", ".join(map(str, how.sites))
     return f"activations at {places}, {how.steps} steps, cfg {how.cfg:g}, {how.width} × {how.height}: {state}"

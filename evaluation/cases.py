@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ..portraits import captions
-from ..supsae_core.capture.captures import Plan
+from ..supsae_core.capture.plan import TextPlan
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.editing.apply import apply
 from ..supsae_core.editing.edits import Add, Edit, Remove, Swap, scaled
@@ -66,7 +66,7 @@ class World:
     """most words and punctuation marks in a prompt or its rewrite"""
 
     @classmethod
-    def of(cls, plan: Plan) -> World:
+    def of(cls, plan: TextPlan) -> World:
         """Return the world of a capture of Portraits."""
         fitted = [entry.prompt.support(plan.table) for entry in plan.entries if entry.set == "fit"]
         return cls(

@@ -1,5 +1,5 @@
 """Hold the rest still: a mask over the latent that says what an edit may change; it only grows, outside it the
-reference stands.
+reference stands (docs/method.md, 18).
 
 All functions are pure. ``edited`` and ``reference`` are the denoised latents of one call of the sampler, (B, C, h, w).
 """
@@ -73,7 +73,14 @@ def pixels(mask: Tensor, height: int, width: int) -> Tensor:
 
 
 def step(config: LockConfig, state: State, edited: Tensor, reference: Tensor) -> State:
-    """Return the state after one more call; the mask never loses a cell."""
+    """Return the state after one more call; the mask never loses a cell.
+
+    Args:
+        config: what counts as a change.
+        state: after the calls before.
+        edited: (B, C, h, w) denoised latent of this call, with the edit.
+        reference: (B, C, h, w) without it.
+    """
     total = state.total + (edited - reference).abs().mean(1)
     change = smoothed(total / (state.calls + 1))
     least = (config.threshold * parting(change.flatten(1).float())).clamp(min=config.floor)
@@ -122,8 +129,8 @@ def composite(picture: Tensor, reference: Tensor, mask: Tensor, *, reach: int = 
     A decoder mixes neighbouring cells, so the picture is taken inside the mask grown by ``reach``.
 
     Args:
-        picture: decoded from the locked latent.
-        reference: decoded from the reference's.
+        picture: (B, H, W, 3) decoded from the locked latent.
+        reference: (B, H, W, 3) decoded from the reference's.
         mask: (B, h, w) over the latent.
         reach: latent cells.
         soft: fade from the picture at the mask's edge to the reference at the grown mask's.

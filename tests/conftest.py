@@ -4,10 +4,15 @@ The repository root has an `__init__.py`, so pytest would import it under the fo
 Registered as a plugin, because a conftest's hooks are not asked about folders above its own.
 """
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+GROUPS = {"browser": "server", "comfy_server": "server", "comfy_python": "scripts", "sd3": "sd3"}
+"""Fixture that takes long to make → the process in which all its tests run; other tests stay with their module's."""
+HOST = Path(__file__).parent / "hosts" / "comfyui"
 
 
 class RootIsAFolder:
@@ -18,6 +23,23 @@ class RootIsAFolder:
 
 def pytest_configure(config):
     config.pluginmanager.register(RootIsAFolder())
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores; torch is not imported yet
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+        if HOST in item.path.parents:
+            item.add_marker("host")
+        elif not item.get_closest_marker("slow"):
+            item.add_marker("quick")
+
+
+def group_of(item):
+    """Name the tests that share a process with this one, so that no module's and no slow fixture is made twice."""
+    fixtures = [name for name in GROUPS if name in item.fixturenames]
+    return GROUPS[fixtures[0]] if fixtures else item.path.relative_to(item.config.rootpath).as_posix()
 
 
 class Learnt(NamedTuple):
@@ -31,7 +53,8 @@ class Learnt(NamedTuple):
 
     def encoded(self, prompt):
         """Encode a prompt as a capture would hold it, in full precision."""
-        from supsae.supsae_core.capture.captures import Encoded, Entry
+        from supsae.supsae_core.capture.captures import Encoded
+        from supsae.supsae_core.capture.plan import Entry
 
         conds, pooled = self.host.encode([prompt.text])
         return Encoded(Entry(prompt, "test", self.host.counts(prompt.words)), conds[0].clone(), pooled[0].clone())

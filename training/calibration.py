@@ -1,4 +1,7 @@
-"""Calibrate a dictionary on prompts and their rewrites: thresholds to read with, gains to edit with."""
+"""Calibrate a dictionary on prompts and their rewrites: thresholds to read with, gains to edit with.
+
+See docs/method.md, 10 and 13.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
     located = locate_accuracy(dictionary, rewrites)  # not the prompts that the thresholds were chosen on
     pairs = list(zip(known, rewrites, strict=True))
     gains, spread = _gains(dictionary, pairs)
-    parts = {name: replace(part, gain=gains[name]) for name, part in dictionary.parts.items()}
+    parts = {name: replace(part, gains=gains[name]) for name, part in dictionary.parts.items()}
     low, high = GAIN_RANGE
     overall = torch.stack(list(gains.values())).mean(0)
     poorly = [str(dictionary.table.concepts[i]) for i, g in enumerate(overall.tolist()) if not low <= g <= high]
@@ -98,7 +101,7 @@ def _with_thresholds(dictionary: Dictionary, rows: Sequence[Encoded]) -> Diction
                 true += some[0]
                 false += some[1]
             cuts[look] = best_threshold(true, false)
-        parts[encoder.name] = replace(parts[encoder.name], threshold=cuts)
+        parts[encoder.name] = replace(parts[encoder.name], thresholds=cuts)
     return replace(dictionary, parts=parts)
 
 
@@ -144,7 +147,10 @@ def _gains(
 
 
 def shrunk_gain(dot: Tensor, norm: Tensor) -> Tensor:
-    """Return the gains (K,) of sums over swaps of ⟨Δ, Δ_word⟩ and ‖Δ‖² (K,), drawn towards their mean."""
+    """Return the gains (K,) of sums over swaps of ⟨Δ, Δ_word⟩ (K,) and ‖Δ‖² (K,), drawn towards their mean.
+
+    They are drawn by the weight of one typical swap (docs/method.md, 13).
+    """
     mean = dot.sum() / norm.sum().clamp(min=1e-12)
     typical = norm[norm > 0].mean() if bool((norm > 0).any()) else norm.new_tensor(1.0)
     return (dot + mean * typical) / (norm + typical)  # one typical swap's weight of prior
@@ -159,7 +165,13 @@ def swapped(dictionary: Dictionary, before: Encoded, after: Encoded) -> int:
 def moves(
     dictionary: Dictionary, before: Encoded, after: Encoded, new: int
 ) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
-    """Return, per part, the change that a swap makes and its rewrite's, on rows that stand for one another.
+    """Return, per part, the change (rows, d) that a swap makes and its rewrite's, on rows that stand for one another.
+
+    Args:
+        dictionary: thresholds set, gains not.
+        before: a calibration prompt, encoded.
+        after: its rewrite, encoded.
+        new: concept that the rewrite says.
 
     Raises:
         ValueError: if the concept was never captured, or the prompt leaves no room for a longer phrase.

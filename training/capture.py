@@ -1,4 +1,4 @@
-"""Plan and run a text capture: draw prompts, hold pairs out, add calibration rewrites, encode shard by shard."""
+"""TextPlan and run a text capture: draw prompts, hold pairs out, add calibration rewrites, encode shard by shard."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..supsae_core.capture import captures
-from ..supsae_core.capture.captures import Capture, Entry, Plan
+from ..supsae_core.capture.captures import SHARD, Capture, start_capture
+from ..supsae_core.capture.plan import Entry, TextPlan
 from ..supsae_core.host import Progress, TextHost, text_fingerprint
 from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
@@ -50,10 +50,15 @@ def plan(
     config: CaptureConfig,
     wording: Wording = PLAIN,
     held_out: frozenset[prompts.Pair] | None = None,
-) -> Plan:
+) -> TextPlan:
     """Draw every prompt of a capture; the same arguments give the same plan.
 
-    Pairs to hold out may be given; otherwise the configured share of them is drawn.
+    Args:
+        table: of concepts.
+        host: counts tokens and knows how long a prompt may be.
+        config: how many prompts, and of what kind.
+        wording: how prompts are worded.
+        held_out: pairs of concepts never to write together; otherwise the configured share of them is drawn.
 
     Raises:
         ValueError: if the host would cut a prompt off.
@@ -77,7 +82,7 @@ def plan(
 
         entries += _with_room(host, to_calibrate, wording, used)
     pairs = sorted((min(pair), max(pair)) for pair in held_out)
-    return Plan(table, host.family, tuple(entries), tuple(pairs), text_fingerprint(host), config.seed)
+    return TextPlan(table, host.family, tuple(entries), tuple(pairs), text_fingerprint(host), config.seed)
 
 
 def _with_room(
@@ -118,7 +123,16 @@ def calibration_pair(
     mention: float,
     held_out: frozenset[prompts.Pair],
 ) -> tuple[Prompt, Prompt]:
-    """Draw a prompt that says another value of ``new``'s category, and its rewrite; no held-out pair on either side."""
+    """Draw a prompt that says another value of a concept's category, and its rewrite.
+
+    Args:
+        table: of concepts.
+        rng: of every choice.
+        new: concept that the rewrite says.
+        wording: how prompts are worded.
+        mention: chance that another category is mentioned.
+        held_out: pairs of concepts that neither may say.
+    """
     members = [one for one in table.categories[table.concepts[new].category] if one != new]
     old = int(rng.choice(members))
     others = (frozenset((other, old)) for other in range(len(table)) if frozenset((other, new)) in held_out)
@@ -128,23 +142,31 @@ def calibration_pair(
 
 
 def run(
-    host: TextHost, folder: str | Path, to_do: Plan, *, progress: Progress | None = None, batch: int = 32
+    host: TextHost, folder: str | Path, to_do: TextPlan, *, progress: Progress | None = None, batch: int = 32
 ) -> Capture:
-    """Encode what is missing of a planned capture."""
-    capture = captures.start(folder, to_do)
+    """Encode what is missing of a planned capture.
+
+    Args:
+        host: its text encoders.
+        folder: of the capture, new or begun.
+        to_do: what is to be in it.
+        progress: called with (done, total) prompts.
+        batch: prompts encoded together.
+    """
+    capture = start_capture(folder, to_do)
     missing = capture.missing()
     for done, shard in enumerate(missing):
         texts = [entry.prompt.text for entry in capture.entries(shard)]
         conds, pooled = [], []
         for start in range(0, len(texts), batch):
             if progress:
-                progress(done * captures.SHARD + start, len(missing) * captures.SHARD)
+                progress(done * SHARD + start, len(missing) * SHARD)
             some = host.encode(texts[start : start + batch])
             conds += some[0]
             pooled += some[1]
         capture.write(shard, conds, pooled)
     if progress:
-        progress(len(missing) * captures.SHARD, len(missing) * captures.SHARD)
+        progress(len(missing) * SHARD, len(missing) * SHARD)
     return capture
 
 

@@ -11,7 +11,8 @@ import torch
 from einops import einsum, reduce
 from torch import Tensor
 
-from ..supsae_core.capture.captures import Capture, Plan
+from ..supsae_core.capture.captures import Capture
+from ..supsae_core.capture.plan import ActivationPlan, TextPlan
 from ..supsae_core.capture.statistics import Statistics
 from ..supsae_core.dictionary.model import POOLED, Dictionary, Part
 from ..supsae_core.host import Progress
@@ -97,11 +98,11 @@ def make_part(solution: Solution, statistics: Statistics, groups: Groups) -> Par
     rest = _rest(solution, statistics, groups)
     return Part(
         **vars(to_codes(solution, statistics.lengths, groups)),
-        within=_whitener(decoder @ moments.within @ decoder.T),
-        rest=_whitener(rest),
-        around=_whitener(decoder @ moments.around @ decoder.T),
-        middle=decoder @ (moments.middle - solution.origin),
-        threshold=torch.zeros(2),
+        whiten_slot=_whitener(decoder @ moments.within @ decoder.T),
+        whiten_residual=_whitener(rest),
+        whiten_tokens=_whitener(decoder @ moments.around @ decoder.T),
+        mean_code=decoder @ (moments.middle - solution.bias),
+        thresholds=torch.zeros(2),
     )
 
 
@@ -133,7 +134,7 @@ def _rest(solution: Solution, statistics: Statistics, groups: Groups) -> Tensor:
     gram, cross = (x[judged] for x in sums.centred())
     tokens, mean = sums.lengths[judged].double(), sums.mean_token[judged]
     decoder = solution.decoder.double()
-    slope = (solution.shared[groups.of[judged]] + solution.own[judged]).double()
+    slope = (solution.group_effects[groups.of[judged]] + solution.slot_effects[judged]).double()
     # Σ r rᵀ of residuals r about the slots' means, in full width; then Σ (r − Wᵀa)(r − Wᵀa)ᵀ in codes.
     moment = statistics.moment[0 if groups.phrases else 1]
     spread = moment - einsum(sums.count[judged], mean, mean, "s, s t d, s t e -> d e")
@@ -159,8 +160,8 @@ def described(solver: str, options: Any) -> dict[str, Any]:
     return {"name": solver, **said}
 
 
-def _provenance(plan: Plan) -> dict[str, Any]:
-    how = plan.sampling
+def _provenance(plan: TextPlan) -> dict[str, Any]:
+    how = plan.sampling if isinstance(plan, ActivationPlan) else None
     return {
         "fingerprint": {
             site: list(values) for site, values in {**plan.fingerprint, **(how.fingerprint if how else {})}.items()

@@ -1,4 +1,7 @@
-"""From a capture's rows to the sums a fit needs: the tokens of every phrase and role, with their company."""
+"""From a capture's rows to the sums a fit needs: the tokens of every phrase and role, with their company.
+
+See docs/method.md, 3 and 6.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..supsae_core.capture.captures import SHARD, Capture, Encoded, Plan
+from ..supsae_core.capture.captures import SHARD, Capture, Encoded
+from ..supsae_core.capture.plan import TextPlan
 from ..supsae_core.capture.statistics import Statistics, fold_of
 from ..supsae_core.dictionary.model import POOLED
 from ..supsae_core.encoders.layout import TEMPLATE, Layout
@@ -67,7 +71,7 @@ def groups(capture: Capture) -> Groups:
     return Groups(torch.tensor(phrases + roles), len(phrases))
 
 
-def _collect(plan: Plan, row: Encoded, samples: Samples) -> None:
+def _collect(plan: TextPlan, row: Encoded, samples: Samples) -> None:
     table, fold, prompt = plan.table, fold_of(row.entry.prompt.text), row.entry.prompt
     rows = rows_of(row.cond, plan.family)
     layouts = layout_of(plan.family, table, prompt, row.entry.counts, rows)
@@ -83,7 +87,7 @@ def _collect(plan: Plan, row: Encoded, samples: Samples) -> None:
             samples.setdefault(Key(encoder.name, fold, slot), []).append((labels[at], some))
 
 
-def _slots(plan: Plan, layout: Layout, x: Tensor) -> Iterable[tuple[int, list[int], Tensor]]:
+def _slots(plan: TextPlan, layout: Layout, x: Tensor) -> Iterable[tuple[int, list[int], Tensor]]:
     """Yield (slot, rows whose context counts, samples (n, T, d)).
 
     A phrase is one sample, and so are a template's rows; of other roles each row is.
@@ -98,7 +102,7 @@ def _slots(plan: Plan, layout: Layout, x: Tensor) -> Iterable[tuple[int, list[in
             yield slot, list(rows), x[list(rows)][:, None]
 
 
-def _add(plan: Plan, found: Mapping[str, Statistics], samples: Samples) -> None:
+def _add(plan: TextPlan, found: Mapping[str, Statistics], samples: Samples) -> None:
     phrases = len(plan.table.phrases)
     for (part, fold, slot), some in samples.items():
         known = int(found[part].lengths[slot])

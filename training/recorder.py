@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ..supsae_core.capture.activations import Recorded
-from ..supsae_core.capture.captures import Encoded, Plan
+from ..supsae_core.capture.captures import Encoded
+from ..supsae_core.capture.plan import ActivationPlan
 from ..supsae_core.capture.samples import Picked, attended, picked, recorded_rows
 from ..supsae_core.encoders.sites import Site
 from ..supsae_core.encoders.streams import parse
@@ -21,8 +22,7 @@ from ..supsae_core.encoders.streams import parse
 class BatchRecorder:
     """What is heard of one batch; a ``Listener``."""
 
-    def __init__(self, plan: Plan, prompts: Sequence[Encoded]) -> None:
-        assert plan.sampling is not None
+    def __init__(self, plan: ActivationPlan, prompts: Sequence[Encoded]) -> None:
         self._plan, self._how, self._prompts = plan, plan.sampling, prompts
         self.sites = plan.sampling.sites
         weighted = plan.sampling.image == "attention" and any(site.kind == "img" for site in self.sites)

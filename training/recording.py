@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..supsae_core.capture import activations
-from ..supsae_core.capture.captures import Capture, Plan
+from ..supsae_core.capture.activations import load_activations, start_activations
+from ..supsae_core.capture.captures import Capture
+from ..supsae_core.capture.plan import ActivationPlan, TextPlan
 from ..supsae_core.capture.sampling import Sampling
 from ..supsae_core.encoders.fingerprints import project
 from ..supsae_core.encoders.sites import Site, check
@@ -54,8 +55,16 @@ def plan(
     config: CaptureConfig,
     sampling: SamplingConfig,
     wording: Wording = PLAIN,
-) -> Plan:
+) -> ActivationPlan:
     """Draw every prompt of a capture of activations, and fix how their pictures are sampled.
+
+    Args:
+        table: of concepts.
+        text: encodes the prompts.
+        model: draws the pictures.
+        config: how many prompts, and of what kind.
+        sampling: sites, steps and size.
+        wording: how prompts are worded.
 
     Raises:
         ValueError: if the model has no such block, or the options do not fit together; before anything is encoded.
@@ -64,7 +73,8 @@ def plan(
     sigmas = model.sigmas(sampling.steps)
     how = Sampling(**vars(sampling), sigmas=sigmas, hidden=model.hidden, fingerprint={})
     drawn = capturing.plan(table, text, config, wording)
-    return replace(drawn, sampling=replace(how, fingerprint=fingerprint(text, model, how)))
+    how = replace(how, fingerprint=fingerprint(text, model, how))
+    return ActivationPlan(**vars(drawn), sampling=how)
 
 
 def fingerprint(text: TextHost, model: PictureHost, how: Sampling) -> dict[str, tuple[float, ...]]:
@@ -97,7 +107,7 @@ def run(
     text: TextHost,
     model: PictureHost,
     folder: str | Path,
-    plan: Plan,
+    plan: ActivationPlan,
     *,
     encoded: Progress | None = None,
     sampled: Sampled | None = None,
@@ -119,10 +129,9 @@ def run(
         ValueError: if the folder holds another capture, or the capture would be too large.
         OSError: with a sentence, if the disk is full; what was recorded is kept.
     """
-    assert plan.sampling is not None
-    activations.start(folder, plan, limit=limit)
+    start_activations(folder, plan, limit=limit)
     capture = capturing.run(text, folder, plan, progress=encoded)
-    found, seeds = activations.load(capture), noise_seeds(plan)
+    found, seeds = load_activations(capture), noise_seeds(plan)
     missing, steps = found.missing, plan.sampling.steps
     total = len(plan.entries) * steps
     done = total - len(missing) * steps
@@ -144,7 +153,7 @@ def _tell(sampled: Sampled, done: int, total: int, pictures: int, steps: int, de
 def batches(capture: Capture, missing: Sequence[int]) -> Iterator[list[int]]:
     """Divide prompts into batches of one set and one length."""
     plan, rows = capture.plan, capture.rows()
-    assert plan.sampling is not None
+    assert isinstance(plan, ActivationPlan)
     most = max(1, min(BATCH, BATCH_PIXELS // (plan.sampling.width * plan.sampling.height)))
 
     def kind(index: int) -> tuple[bool, int]:
@@ -155,7 +164,7 @@ def batches(capture: Capture, missing: Sequence[int]) -> Iterator[list[int]]:
         yield from (some[start : start + most] for start in range(0, len(some), most))
 
 
-def noise_seeds(plan: Plan) -> list[int]:
+def noise_seeds(plan: TextPlan) -> list[int]:
     """Return the noise seed of every prompt; a rewrite has that of the prompt it rewrites."""
     drawn = np.random.default_rng((plan.seed, 3)).integers(2**32, size=len(plan.entries)).tolist()
     return [drawn[i - 1] if entry.set == "rewrite" else drawn[i] for i, entry in enumerate(plan.entries)]

@@ -1,4 +1,7 @@
-"""Fit the streams inside the model: codes at every site and noise level, calibrated on the rewrites of a capture."""
+"""Fit the streams inside the model: codes at every site and noise level, calibrated on the rewrites of a capture.
+
+See docs/method.md, 17.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..supsae_core.capture import activations
-from ..supsae_core.capture.activations import Activations
-from ..supsae_core.capture.captures import Capture, Plan
+from ..supsae_core.capture.activations import Activations, load_activations
+from ..supsae_core.capture.captures import Capture
+from ..supsae_core.capture.plan import ActivationPlan, TextPlan
 from ..supsae_core.capture.sampling import Sampling
 from ..supsae_core.capture.statistics import Statistics
 from ..supsae_core.dictionary.model import Codes, Dictionary
@@ -43,9 +46,9 @@ def finished(capture: Capture) -> Activations | None:
     Raises:
         ValueError: if prompts are missing, or files are damaged.
     """
-    if capture.plan.sampling is None:
+    if not isinstance(capture.plan, ActivationPlan):
         return None
-    found = activations.load(capture)
+    found = load_activations(capture)
     if found.missing:
         raise ValueError(
             f"The capture in {capture.folder} is not finished ({len(found.missing)} of {len(capture.plan.entries)} "
@@ -69,20 +72,19 @@ def fit(
         the dictionary, and part → what was measured at every noise level.
     """
     plan = found.plan
-    assert plan.sampling is not None
     pairs, made, report = _pairs(dictionary, found), {}, {}
     for name in plan.sampling.parts(plan.family):
         solved = [_solve(dictionary, name, one, solve) for one in found.sums(name)]
         gained = _gains(dictionary, name, [codes for codes, _ in solved], pairs, found)
-        made[name] = tuple(replace(codes, gain=one.gain) for (codes, _), one in zip(solved, gained, strict=True))
+        made[name] = tuple(replace(codes, gains=one.gain) for (codes, _), one in zip(solved, gained, strict=True))
         report[name] = [_described(*both) for both in zip((one for _, one in solved), gained, strict=True)]
         tick()
     return replace(dictionary, streams=made, centres=plan.sampling.centres), report
 
 
-def ticks(plan: Plan) -> int:
+def ticks(plan: TextPlan) -> int:
     """Return how often ``fit`` will tell that something is done."""
-    return len(plan.sampling.parts(plan.family)) if plan.sampling else 0
+    return len(plan.sampling.parts(plan.family)) if isinstance(plan, ActivationPlan) else 0
 
 
 def described(how: Sampling) -> dict[str, Any]:
@@ -130,7 +132,7 @@ def _gains(
     site, rows = parse(name)
     sums = torch.zeros(len(levels), 3, len(dictionary.table))  # ⟨Δ, Δ_word⟩, ‖Δ‖² and ‖Δ_word‖²
     for pair in pairs:
-        here, there = _paired(dictionary, rows, pair, len(levels[0].lengths))
+        here, there = _paired(dictionary, rows, pair, len(levels[0].slot_tokens))
         words = found.rows(pair.place + 1, site)[:, there] - found.rows(pair.place, site)[:, here]
         for codes, word, total in zip(levels, words, sums, strict=True):
             try:

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 
 from ...hosts.diffusers.studio import Studio
-from ...supsae_core.capture.captures import Plan
+from ...supsae_core.capture.plan import TextPlan
 from ..baselines import low_rank
 from ..results import Hooks
 from .gallery import ModelChange
 from .parts import CONCEPTS
 
 
-def trained(models: Studio, folder: Path, plan: Plan, hooks: Hooks) -> Mapping[str, ModelChange]:
+def trained(models: Studio, folder: Path, plan: TextPlan, hooks: Hooks) -> Mapping[str, ModelChange]:
     """Train an adapter of every one of ``CONCEPTS`` on the fitted prompts; those in the folder are taken over."""
     folder.mkdir(parents=True, exist_ok=True)
     known = {str(concept) for concept in plan.table.concepts}

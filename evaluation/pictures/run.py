@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...hosts.embedded import PortraitsText
 from ...portraits import artifacts, captions, reader, scene, second_reader
-from ...supsae_core.capture.captures import Plan
+from ...supsae_core.capture.plan import TextPlan
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.host import Renderer, TextHost, check_host
 from ...supsae_core.lock import LockConfig
@@ -30,7 +30,7 @@ PROBE = 16
 FEW = 50
 """Prompts of the dictionary that is learnt from few."""
 CALIBRATION = 256
-AdaptersOf = Callable[[Plan, Hooks], Mapping[str, ModelChange]]
+AdaptersOf = Callable[[TextPlan, Hooks], Mapping[str, ModelChange]]
 """(the prompts that the dictionary was learnt from, what to tell) → concept → a change of the model that draws it."""
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...portraits import captions
-from ...supsae_core.capture.captures import Encoded, Entry
+from ...supsae_core.capture.captures import Encoded
+from ...supsae_core.capture.plan import Entry
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.edits import Swap
 from ...supsae_core.host import TextHost
@@ -86,8 +87,13 @@ def text_cases(dictionary: Dictionary, host: TextHost, config: TextConfig) -> tu
 
 
 def _has_room(host: TextHost, case: Case) -> bool:
-    counts = [host.counts(prompt.words) for prompt in (case.prompt, case.rewrite)]
-    return all(sum(one[e.name]) <= host.family.room(e) for one in counts for e in host.family.encoders)
+    try:
+        for prompt in (case.prompt, case.rewrite):
+            tokens = {encoder: sum(some) for encoder, some in host.counts(prompt.words).items()}
+            host.family.require_room(tokens, prompt.text)
+    except ValueError:
+        return False
+    return True
 
 
 def encoded_cases(host: TextHost, cases: Sequence[Case]) -> Iterator[tuple[Encoded, Encoded]]:

@@ -199,7 +199,7 @@ def _ratio(part: float, whole: float) -> float | None:
 def _concept_score(dictionary: Dictionary, index: int, sums: Sequence[CaseSums]) -> ConceptScore:
     made = [one.moved for one in sums if one.moved]
     parts = {
-        name: _calibration([one[name] for one in made], float(part.gain[index]))
+        name: _calibration([one[name] for one in made], float(part.gains[index]))
         for name, part in dictionary.parts.items()
         if made
     }

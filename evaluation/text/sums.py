@@ -88,7 +88,7 @@ def _phrases(
     for span, concept in zip(layout.spans, concepts, strict=True):
         around = labels[span.rows[0]]
         judged = pairs is None or any(frozenset((concept, one)) in pairs for one in around.nonzero().flatten().tolist())
-        if judged and int(part.lengths[span.phrase]) == len(span.rows):  # else it was never captured
+        if judged and int(part.slot_tokens[span.phrase]) == len(span.rows):  # else it was never captured
             total += _squares(part, span.phrase, x[list(span.rows)], around)
     return total
 
@@ -96,5 +96,5 @@ def _phrases(
 def _squares(part: Part, slot: int, x: Tensor, around: Tensor) -> Tensor:
     """Return (3,) squares of a slot's rows x (T, d) about their decode, the slot's mean and the mean of all tokens."""
     decoded = part.decode(torch.stack([part.code(slot, token, around) for token in range(len(x))]))
-    means = part.decode(part.constant[slot, : len(x)])
-    return torch.stack([(x - centre).double().square().sum() for centre in (decoded, means, part.origin)])
+    means = part.decode(part.slot_codes[slot, : len(x)])
+    return torch.stack([(x - centre).double().square().sum() for centre in (decoded, means, part.bias)])

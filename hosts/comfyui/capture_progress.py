@@ -12,8 +12,10 @@ from typing import Any
 from safetensors import safe_open
 from torch import Tensor
 
-from ...supsae_core.capture import activations, captures
-from ...supsae_core.capture.captures import Capture, Plan
+from ...supsae_core.capture.activations import BATCHES, SUMS, activation_bytes, load_activations
+from ...supsae_core.capture.captures import SHARD, Capture, load_capture
+from ...supsae_core.capture.plan import ActivationPlan, TextPlan, text_bytes
+from ...supsae_core.capture.store import Store
 from ...supsae_core.host import Progress
 from ...training.pace import Pace, left
 from ...training.recording import Sampled, batches
@@ -33,10 +35,10 @@ MOST_LISTED = 32 * 1024 * 1024
 class Watch:
     """Tells the browser how a capture goes; made when the run starts."""
 
-    def __init__(self, folder: Path, plan: Plan, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, folder: Path, plan: TextPlan, clock: Callable[[], float] = monotonic) -> None:
         self.folder, self.plan = folder, plan
         self._node, self._pace, self._clock = messages.node_id(), Pace(clock), clock
-        self._need = captures.size(plan) + (activations.size(plan) if plan.sampling else 0)
+        self._need = text_bytes(plan) + (activation_bytes(plan) if isinstance(plan, ActivationPlan) else 0)
         self._told = float("-inf")
 
     def tell(self, done: int, what: str, preview: Iterable[int]) -> None:
@@ -85,13 +87,13 @@ def encoding_progress(watch: Watch) -> Progress:
 def sampling_progress(watch: Watch, model: Any) -> Sampled:
     """Return a callback of training.recording, with a preview of the pictures being sampled."""
     plan = watch.plan
-    assert plan.sampling is not None
+    assert isinstance(plan, ActivationPlan)
     steps, capture = plan.sampling.steps, Capture(watch.folder, plan)
     bar = sampling.previewed_progress(model, len(plan.entries) * steps)
 
     @cache  # known from the first step on, when all is encoded
     def order() -> list[int]:
-        return [index for batch in batches(capture, activations.load(capture).missing) for index in batch]
+        return [index for batch in batches(capture, load_activations(capture).missing) for index in batch]
 
     def told(done: int, _: int, denoised: Tensor | None) -> None:
         bar(done, denoised)
@@ -102,7 +104,7 @@ def sampling_progress(watch: Watch, model: Any) -> Sampled:
 
 
 def _indices(capture: Capture, shard: int) -> range:
-    return range(shard * captures.SHARD, shard * captures.SHARD + len(capture.entries(shard)))
+    return range(shard * SHARD, shard * SHARD + len(capture.entries(shard)))
 
 
 def how_far(name: str) -> dict[str, Any]:
@@ -115,20 +117,20 @@ def how_far(name: str) -> dict[str, Any]:
     index = folder / "capture.json"
     if not index.is_file() or index.stat().st_size > MOST_LISTED:
         return {"done": 0, "total": 0, "bytes": 0, "folder": folder.name}
-    capture = captures.load(folder)
+    capture = load_capture(folder)
     total = len(capture.plan.entries)
     left = sum(len(capture.entries(shard)) for shard in capture.missing())
-    done = total - left if capture.plan.sampling is None else _sampled(folder)
+    done = _sampled(capture.store) if isinstance(capture.plan, ActivationPlan) else total - left
     return {"done": done, "total": total, "bytes": folders.bytes_in(folder), "folder": folder.name}
 
 
-def _sampled(folder: Path) -> int:
+def _sampled(store: Store) -> int:
     """Count the pictures in a capture of activations by the headers alone; opening it would tidy its files up."""
     found: set[int] = set()
-    for file in (folder / activations.SUMS, *folder.glob(activations.BATCHES)):
-        if file.is_file():
-            with safe_open(file, "pt") as opened:
-                found.update(_prompts(file.name, opened.metadata() or {}))
+    for key in (SUMS, *store.keys(BATCHES)):
+        if store.has(key):
+            with safe_open(store.file(key), "pt") as opened:
+                found.update(_prompts(store.file(key).name, opened.metadata() or {}))
     return len(found)
 
 

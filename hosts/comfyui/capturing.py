@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ...supsae_core.capture import activations, captures
-from ...supsae_core.capture.captures import Capture
+from ...supsae_core.capture.activations import activation_bytes
+from ...supsae_core.capture.captures import Capture, takes_capture
+from ...supsae_core.capture.plan import text_bytes
 from ...supsae_core.encoders import sites
 from ...supsae_core.encoders.sites import Site
 from ...supsae_core.encoders.streams import IMAGE
@@ -57,8 +58,8 @@ def run_capture(
 
 def _prompts(host: ComfyText, table: ConceptTable, name: str, config: CaptureConfig) -> Captured:
     plan = capture.plan(table, host, config, host.wording)
-    folder = folders.free_capture_folder(name, lambda one: captures.takes(one, plan))
-    messages.log(f"{len(plan.entries)} prompts, {captures.size(plan) / 1e6:.0f} MB in {folder}")
+    folder = folders.free_capture_folder(name, lambda one: takes_capture(one, plan))
+    messages.log(f"{len(plan.entries)} prompts, {text_bytes(plan) / 1e6:.0f} MB in {folder}")
     watch = Watch(folder, plan)
     made = capture.run(host, folder, plan, progress=encoding_progress(watch), batch=BATCH)
     return Captured(made, watch.finished())
@@ -69,8 +70,8 @@ def _blocks(
 ) -> Captured:
     model, pictures = form["model"], ComfyPictures(form["model"], host)
     plan = recording.plan(table, host, pictures, config, sampling_config(form), host.wording)
-    folder = folders.free_capture_folder(name, lambda one: captures.takes(one, plan))
-    need = (captures.size(plan) + activations.size(plan)) / 1e6
+    folder = folders.free_capture_folder(name, lambda one: takes_capture(one, plan))
+    need = (text_bytes(plan) + activation_bytes(plan)) / 1e6
     messages.log(f"{len(plan.entries)} pictures of {form['steps']} steps, at most {need:.0f} MB in {folder}")
     watch = Watch(folder, plan)
     encoded, sampled = encoding_progress(watch), sampling_progress(watch, model)

@@ -8,27 +8,26 @@ Whatever ends a run costs it the batch in flight, and going on adds up in the or
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..encoders.sites import Site
 from ..encoders.streams import IMAGE, parse, slots_of
-from . import captures
-from .captures import Capture, Entry, Plan
+from .captures import Capture, start_capture
+from .plan import ActivationPlan, Entry, cond_rows
 from .samples import Picked, picked, recorded_rows, rows_of_part
 from .statistics import Statistics
+from .store import Store
 
 FORMAT_VERSION = 1
-SUMS = "activations-sums.safetensors"
-BATCHES = "activations-[0-9]*.safetensors"
+SUMS = "activations-sums"
+BATCHES = "activations"
+"""Key of the sums, and prefix of the keys of batches."""
 
 Recorded = Mapping[str, Tensor]
 """Of a batch to fit on: part → samples (buckets, R, d). To calibrate on: site → rows (B, buckets, rows, d)."""
@@ -38,9 +37,11 @@ class Activations:
     """What a capture holds of the streams so far."""
 
     def __init__(self, capture: Capture, summed: Iterable[int]) -> None:
-        self.capture, self.plan = capture, capture.plan
-        self._summed, self._fit, self._rows = list(summed), dict[Path, list[int]](), dict[int, tuple[Path, int]]()
-        self._picked = dict[tuple[Path, str], Picked]()
+        plan = capture.plan
+        assert isinstance(plan, ActivationPlan)
+        self.capture, self.plan, self._store = capture, plan, capture.store
+        self._summed, self._fit, self._rows = list(summed), dict[str, list[int]](), dict[int, tuple[str, int]]()
+        self._picked = dict[tuple[str, str], Picked]()
 
     @property
     def missing(self) -> list[int]:
@@ -54,32 +55,31 @@ class Activations:
         Raises:
             OSError: with a sentence, if the disk is full; what was there is kept.
         """
-        there = [int(file.stem.split("-")[1]) for file in self.capture.folder.glob(BATCHES)]
-        file = self.capture.folder / f"activations-{max(there, default=-1) + 1:06d}.safetensors"
-        captures.store(file, {name: tensor.contiguous() for name, tensor in tensors.items()}, metadata(indices))
-        self.take(file, indices)
-        if sum(one.stat().st_size for one in self._fit) > self._sums_size:
+        there = [int(key.split("-")[1]) for key in self._store.keys(BATCHES)]
+        key = f"{BATCHES}-{max(there, default=-1) + 1:06d}"
+        self._store.write(key, tensors, metadata(indices))
+        self.take(key, indices)
+        if sum(map(self._store.size, self._fit)) > self._sums_size:
             self.fold()
 
     @cached_property
     def _sums_size(self) -> int:
         return sums_size(self.plan)
 
-    def take(self, file: Path, indices: Sequence[int]) -> None:
-        """Count a batch's file as there."""
+    def take(self, key: str, indices: Sequence[int]) -> None:
+        """Count a batch as there."""
         if self.plan.entries[indices[0]].set == "fit":
-            self._fit[file] = list(indices)
+            self._fit[key] = list(indices)
         else:
-            self._rows.update({index: (file, place) for place, index in enumerate(indices)})
+            self._rows.update({index: (key, place) for place, index in enumerate(indices)})
 
     def fold(self) -> None:
         """Write the sums, and remove the batches that are in them."""
-        assert self.plan.sampling is not None
         sums = {name: self.sums(name) for name in self.plan.sampling.parts(self.plan.family)}
         self._summed += [index for some in self._fit.values() for index in some]
         write_sums(self.capture, sums, self._summed)
-        for file in self._fit:
-            file.unlink()
+        for key in self._fit:
+            self._store.remove(key)
         self._fit.clear()
         self._picked.clear()
 
@@ -90,8 +90,8 @@ class Activations:
             ValueError: if a file is damaged, or an encoder spells a phrase in two ways.
         """
         found = read_sums(self.capture, name)
-        for file, indices in self._fit.items():
-            rows, chosen = _tensor(file, name), self._chosen(file, indices, name)
+        for key, indices in self._fit.items():
+            rows, chosen = self._store.tensor(key, name), self._chosen(key, indices, name)
             _check_lengths(self.plan, found[0], chosen)
             for statistics, level in zip(found, rows, strict=True):
                 padded = _padded(level, chosen.lengths, statistics.token.shape[2])
@@ -100,14 +100,14 @@ class Activations:
 
     def rows(self, index: int, site: Site) -> Tensor:
         """Return the raw rows (buckets, rows, d) of a prompt to calibrate on."""
-        file, place = self._rows[index]
-        return _tensor(file, str(site), place).float()
+        key, place = self._rows[index]
+        return self._store.tensor(key, str(site), place).float()
 
-    def batches(self) -> dict[Path, list[int]]:
-        """Return the files of all batches that are not in the sums, and the prompts in them."""
-        kept: dict[Path, list[int]] = {}
-        for index, (file, _) in self._rows.items():
-            kept.setdefault(file, []).append(index)
+    def batches(self) -> dict[str, list[int]]:
+        """Return the keys of all batches that are not in the sums, and the prompts in them."""
+        kept: dict[str, list[int]] = {}
+        for index, (key, _) in self._rows.items():
+            kept.setdefault(key, []).append(index)
         return {**self._fit, **kept}
 
     @property
@@ -115,9 +115,9 @@ class Activations:
         """The prompts that are in the sums on disk."""
         return self._summed
 
-    def _chosen(self, file: Path, indices: Sequence[int], name: str) -> Picked:
+    def _chosen(self, batch: str, indices: Sequence[int], name: str) -> Picked:
         """Parts of the same rows take the same samples, whatever their site."""
-        key = (file, parse(name)[1])
+        key = (batch, parse(name)[1])
         if key not in self._picked:
             prompts = self.capture.pick(indices)
             longest = max(recorded_rows(self.plan, name, row) for row in prompts)
@@ -125,7 +125,7 @@ class Activations:
         return self._picked[key]
 
 
-def _check_lengths(plan: Plan, statistics: Statistics, chosen: Picked) -> None:
+def _check_lengths(plan: ActivationPlan, statistics: Statistics, chosen: Picked) -> None:
     known = statistics.lengths.clone()
     for slot, length in zip(chosen.slots.tolist(), chosen.lengths.tolist(), strict=True):
         if int(known[slot]) not in (0, length):
@@ -136,37 +136,37 @@ def _check_lengths(plan: Plan, statistics: Statistics, chosen: Picked) -> None:
         known[slot] = length
 
 
-def load(capture: Capture) -> Activations:
+def load_activations(capture: Capture) -> Activations:
     """Open what a capture recorded so far.
 
     Raises:
         ValueError: if it is a capture without activations, a file is damaged, or its format is newer.
     """
-    if capture.plan.sampling is None:
+    if not isinstance(capture.plan, ActivationPlan):
         raise ValueError(f"The capture in {capture.folder} holds no activations. Run Capture with prompts and blocks.")
-    found = Activations(capture, _prompts(capture.folder / SUMS) if (capture.folder / SUMS).exists() else ())
-    for file in sorted(capture.folder.glob(BATCHES)):
-        indices = _prompts(file)
+    store = capture.store
+    found = Activations(capture, _prompts(store, SUMS) if store.has(SUMS) else ())
+    for key in store.keys(BATCHES):
+        indices = _prompts(store, key)
         if set(indices) <= set(found.summed):  # it is in the sums; only removing it was cut off
-            file.unlink()
+            store.remove(key)
         else:
-            found.take(file, indices)
+            found.take(key, indices)
     return found
 
 
-def start(folder: str | Path, plan: Plan, *, limit: int | None = None) -> Capture:
-    """Begin a capture of activations, or go on with the one that is there; ``captures.start`` with all it will hold."""
-    return captures.start(folder, plan, limit=limit, beside=size(plan))
+def start_activations(folder: str | Path, plan: ActivationPlan, *, limit: int | None = None) -> Capture:
+    """Begin a capture of activations, or go on with the one that is there; ``start_capture`` with all it will hold."""
+    return start_capture(folder, plan, limit=limit, beside=activation_bytes(plan))
 
 
-def size(plan: Plan) -> int:
+def activation_bytes(plan: ActivationPlan) -> int:
     """Return the bytes that activations will take at most, before they are captured."""
     sampling = plan.sampling
-    assert sampling is not None
     sites, parts = {site: name for name, site in sampling.parts(plan.family).items()}, sampling.parts(plan.family)
     samples = sum(_most_samples(plan, name, entry) for entry in plan.entries if entry.set == "fit" for name in parts)
     rows = sum(
-        rows_of_part(sampling, parse(name)[1], captures.cond_rows(plan.family, entry), entry)
+        rows_of_part(sampling, parse(name)[1], cond_rows(plan.family, entry), entry)
         for entry in plan.entries
         if entry.set != "fit"
         for name in sites.values()
@@ -176,17 +176,15 @@ def size(plan: Plan) -> int:
     return min(4 * numbers * samples, 3 * sums_size(plan)) + 2 * numbers * rows
 
 
-def sums_size(plan: Plan) -> int:
+def sums_size(plan: ActivationPlan) -> int:
     """Return the bytes of the sums."""
-    assert plan.sampling is not None
     with torch.device("meta"):
         some = [one for name in plan.sampling.parts(plan.family) for one in empty_sums(plan, name)]
     return sum(getattr(one, f.name).nbytes for one in some for f in fields(one))
 
 
-def _most_samples(plan: Plan, name: str, entry: Entry) -> int:
+def _most_samples(plan: ActivationPlan, name: str, entry: Entry) -> int:
     """Return how many rows a part keeps of a prompt to fit on, at most."""
-    assert plan.sampling is not None
     rows, mentions = parse(name)[1], entry.prompt.mentions
     if rows in IMAGE:
         return rows_of_part(plan.sampling, rows, 0, entry)
@@ -200,10 +198,9 @@ def _most_samples(plan: Plan, name: str, entry: Entry) -> int:
     )  # what a role hears changes behind a mention
 
 
-def empty_sums(plan: Plan, name: str) -> tuple[Statistics, ...]:
+def empty_sums(plan: ActivationPlan, name: str) -> tuple[Statistics, ...]:
     """Return a part's sums over no prompts."""
     sampling, rows = plan.sampling, parse(name)[1]
-    assert sampling is not None
     tokens = 1 if rows in IMAGE else max(plan.longest(one) for one in plan.family.segments[rows])
     slots = slots_of(name, plan.table, plan.family) or sampling.tokens
     return tuple(
@@ -213,29 +210,28 @@ def empty_sums(plan: Plan, name: str) -> tuple[Statistics, ...]:
 
 def read_sums(capture: Capture, name: str) -> tuple[Statistics, ...]:
     """Read a part's sums from the disk; over no prompts if none are there yet."""
-    file, found = capture.folder / SUMS, empty_sums(capture.plan, name)
-    if not file.exists():
+    assert isinstance(capture.plan, ActivationPlan)
+    store, found = capture.store, empty_sums(capture.plan, name)
+    if not store.has(SUMS):
         return found
     names = [f.name for f in fields(Statistics)]
-    read = tuple(
-        Statistics(**{field: _tensor(file, f"{name}#{bucket}.{field}") for field in names})
-        for bucket in range(len(found))
-    )
+    read = []
+    for bucket in range(len(found)):
+        tensors = {field: store.tensor(SUMS, f"{name}#{bucket}.{field}") for field in names}
+        read.append(Statistics(**tensors))
     pairs = [(getattr(a, field), getattr(b, field)) for a, b in zip(read, found, strict=True) for field in names]
     if any(one.shape != wanted.shape for one, wanted in pairs):
-        raise ValueError(f"{file} does not fit its capture. Delete it and run Capture again.")
-    return read
+        raise ValueError(f"{store.file(SUMS)} does not fit its capture. Delete it and run Capture again.")
+    return tuple(read)
 
 
 def write_sums(capture: Capture, sums: Mapping[str, tuple[Statistics, ...]], indices: Sequence[int]) -> None:
     """Write the sums of all parts over some prompts."""
-    tensors = {
-        f"{name}#{bucket}.{f.name}": getattr(one, f.name)
-        for name, some in sums.items()
-        for bucket, one in enumerate(some)
-        for f in fields(one)
-    }
-    captures.store(capture.folder / SUMS, tensors, metadata(sorted(indices)))
+    tensors: dict[str, Tensor] = {}
+    for name, some in sums.items():
+        for bucket, one in enumerate(some):
+            tensors |= {f"{name}#{bucket}.{f.name}": getattr(one, f.name) for f in fields(one)}
+    capture.store.write(SUMS, tensors, metadata(sorted(indices)))
 
 
 def _padded(rows: Tensor, lengths: Tensor, tokens: int) -> Tensor:
@@ -251,32 +247,17 @@ def metadata(indices: Sequence[int]) -> dict[str, str]:
     return {"format_version": str(FORMAT_VERSION), "prompts": json.dumps(list(indices))}
 
 
-def _prompts(file: Path) -> list[int]:
+def _prompts(store: Store, key: str) -> list[int]:
     """Return the prompts in a file.
 
     Raises:
         ValueError: if it is damaged, or its format is newer.
     """
-    with _opened(file) as opened:
+    with store.opened(key) as opened:
         header = opened.metadata() or {}
         version, indices = int(header["format_version"]), json.loads(header["prompts"])
     if version > FORMAT_VERSION:
         raise ValueError(
-            f"{file} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. Update SupSAE."
+            f"{store.file(key)} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. Update SupSAE."
         )
     return indices
-
-
-def _tensor(file: Path, name: str, place: int | None = None) -> Tensor:
-    """Return a tensor of a file, or one slice of its first axis."""
-    with _opened(file) as opened:
-        return opened.get_tensor(name) if place is None else opened.get_slice(name)[place]
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[Any]:
-    try:
-        with safe_open(file, "pt") as opened:
-            yield opened
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise ValueError(f"{file} is damaged ({error!r}). Delete it and run Capture again.") from error

@@ -9,72 +9,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..encoders.base import Encoder, Family
-from ..encoders.families.stored import family_from_json, family_to_json
-from ..encoders.fingerprints import SAME, distance
-from ..table import concepts
-from ..table.concepts import ConceptTable
-from ..table.prompts import Mention, Prompt
-from . import sampling
-from .sampling import Sampling
+from .plan import FORMAT_VERSION, Entry, TextPlan, difference, plan_from_json, text_bytes
+from .store import Store
 
-FORMAT_VERSION = 1
 SHARD = 64
 """Prompts in a shard: what an interrupt can lose at most."""
-_SHARDS = "shard-*.safetensors"
-SETS = ("fit", "calibration", "rewrite")
-"""``rewrite`` i is the prompt rewrite of ``calibration`` i with one concept swapped."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One prompt of the plan, and how many tokens each encoder spells its words with."""
-
-    prompt: Prompt
-    set: str
-    counts: Mapping[str, tuple[int, ...]]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that a capture will hold, fixed before it starts."""
-
-    table: ConceptTable
-    family: Family
-    entries: tuple[Entry, ...]
-    held_out: tuple[tuple[int, int], ...]
-    fingerprint: Mapping[str, tuple[float, ...]]
-    """site → projected output for the probe prompts: which encoder this is"""
-    seed: int
-    sampling: Sampling | None = None
-    """in captures of activations: what is recorded while pictures are sampled"""
-
-    def longest(self, encoder: Encoder) -> int:
-        """Return the most tokens of a slot in an encoder: of a phrase, its punctuation included, or of a template."""
-        phrases = (_longest(entry, entry.counts[encoder.name]) for entry in self.entries)
-        return max((*phrases, encoder.layout.lead, encoder.layout.tail, 1))
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "format_version": FORMAT_VERSION,
-            "table": self.table.to_json(),
-            "family": family_to_json(self.family),
-            "seed": self.seed,
-            "held_out": [list(pair) for pair in self.held_out],
-            "fingerprint": {site: list(values) for site, values in self.fingerprint.items()},
-            "entries": [asdict(entry) for entry in self.entries],
-            **({"sampling": self.sampling.to_json()} if self.sampling else {}),
-        }
+SHARDS = "shard"
+"""Prefix of the keys of text: shard-00000 and so on."""
 
 
 class Encoded(NamedTuple):
@@ -92,7 +41,12 @@ class Capture:
     """A capture folder."""
 
     folder: Path
-    plan: Plan
+    plan: TextPlan
+
+    @property
+    def store(self) -> Store:
+        """Its files: text under ``shard-…``, activations under ``activations-…``."""
+        return Store(self.folder)
 
     @property
     def shards(self) -> int:
@@ -100,14 +54,14 @@ class Capture:
 
     def missing(self) -> list[int]:
         """Return the shards still to be written."""
-        return [index for index in range(self.shards) if not self._file(index).exists()]
+        return [index for index in range(self.shards) if not self.store.has(_key(index))]
 
     def entries(self, shard: int) -> tuple[Entry, ...]:
         """Return the entries of a shard."""
         return self.plan.entries[shard * SHARD : (shard + 1) * SHARD]
 
     def write(self, shard: int, conds: Sequence[Tensor], pooled: Sequence[Tensor]) -> None:
-        """Write a shard at once: it is there whole or not at all.
+        """Write a shard's rows (L, width) and pooled vectors (P,) at once: it is there whole or not at all.
 
         Raises:
             ValueError: if the encoder returned numbers that half precision cannot hold.
@@ -122,7 +76,7 @@ class Capture:
                 f"The text encoder returned values beyond half precision for prompts {shard * SHARD} on. Load it in "
                 "bfloat16 or float32 and run Capture again: what is there is kept."
             )
-        store(self._file(shard), tensors)
+        self.store.write(_key(shard), tensors)
 
     def read(self) -> Iterator[Encoded]:
         """Yield every captured prompt, shard by shard.
@@ -149,21 +103,17 @@ class Capture:
         return [self._one(*divmod(index, SHARD)) for index in indices]
 
     def _lengths(self, shard: int) -> list[int]:
-        with safe_open(self._file(shard), "pt") as file:
-            return file.get_tensor("lengths").tolist()
+        return self.store.tensor(_key(shard), "lengths").tolist()
 
     def _one(self, shard: int, place: int) -> Encoded:
-        with safe_open(self._file(shard), "pt") as file:
+        with self.store.opened(_key(shard)) as file:
             lengths = file.get_tensor("lengths").tolist()
             first = sum(lengths[:place])
             cond = file.get_slice("cond")[first : first + lengths[place]]
             return Encoded(self.entries(shard)[place], cond.float(), file.get_slice("pooled")[place].float())
 
     def _load(self, shard: int) -> dict[str, Tensor]:
-        try:
-            tensors = load_file(self._file(shard))
-        except (SafetensorError, OSError) as error:
-            raise ValueError(f"{self._file(shard)} is damaged ({error}). Delete it and run Capture again.") from error
+        tensors = self.store.read(_key(shard))
         count, plan = len(self.entries(shard)), self.plan
         lengths = tensors.get("lengths", torch.zeros(0))
         wanted = {
@@ -172,32 +122,17 @@ class Capture:
             "lengths": (count,),
         }
         if {name: tuple(tensor.shape) for name, tensor in tensors.items()} != wanted:
-            raise ValueError(f"{self._file(shard)} does not fit its capture. Delete it and run Capture again.")
+            raise ValueError(
+                f"{self.store.file(_key(shard))} does not fit its capture. Delete it and run Capture again."
+            )
         return tensors
 
-    def _file(self, shard: int) -> Path:
-        return self.folder / _SHARDS.replace("*", f"{shard:05d}")
+
+def _key(shard: int) -> str:
+    return f"{SHARDS}-{shard:05d}"
 
 
-def store(file: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write a file of a capture at once: it is there whole or not at all.
-
-    Raises:
-        OSError: with a sentence, if the disk is full.
-    """
-    part = file.with_suffix(".part")
-    try:
-        save_file(tensors, part, metadata)
-        part.replace(file)
-    except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
-        raise OSError(
-            f"{file.name} of the capture in {file.parent} could not be written ({error}). Free some disk and run "
-            "again: what is there is kept."
-        ) from error
-
-
-def start(folder: str | Path, plan: Plan, *, limit: int | None = None, beside: int = 0) -> Capture:
+def start_capture(folder: str | Path, plan: TextPlan, *, limit: int | None = None, beside: int = 0) -> Capture:
     """Begin a capture, or go on with the one that is there.
 
     Args:
@@ -212,17 +147,17 @@ def start(folder: str | Path, plan: Plan, *, limit: int | None = None, beside: i
     folder = Path(folder)
     file = folder / "capture.json"
     if file.exists():
-        there = load(folder)
+        there = load_capture(folder)
         other = difference(there.plan, plan)
         if other:
             raise ValueError(f"{folder} holds a capture of another {other}. Choose another folder, or delete it.")
         return there
-    if next(folder.glob(_SHARDS), None):
+    if Store(folder).keys(SHARDS):
         raise ValueError(
             f"{folder} holds parts of a capture whose capture.json is gone. Choose another folder, or delete it."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    need, room = size(plan) + beside, limit if limit is not None else shutil.disk_usage(folder).free * 9 // 10
+    need, room = text_bytes(plan) + beside, limit if limit is not None else shutil.disk_usage(folder).free * 9 // 10
     if need > room:
         raise ValueError(
             f"This capture needs {need / 1e9:.2f} GB and may take {room / 1e9:.2f} GB. Capture fewer prompts or free "
@@ -234,14 +169,14 @@ def start(folder: str | Path, plan: Plan, *, limit: int | None = None, beside: i
     return Capture(folder, plan)
 
 
-def takes(folder: Path, plan: Plan) -> bool:
+def takes_capture(folder: Path, plan: TextPlan) -> bool:
     """Tell whether a folder is empty or holds this very capture, so that it can be begun or gone on with there."""
     if not (folder / "capture.json").exists():
-        return not folder.exists() or next(folder.glob(_SHARDS), None) is None
-    return not difference(load(folder).plan, plan)
+        return not folder.exists() or not Store(folder).keys(SHARDS)
+    return not difference(load_capture(folder).plan, plan)
 
 
-def load(folder: str | Path) -> Capture:
+def load_capture(folder: str | Path) -> Capture:
     """Open a capture folder.
 
     Raises:
@@ -251,7 +186,7 @@ def load(folder: str | Path) -> Capture:
     try:
         data = json.loads((folder / "capture.json").read_text(encoding="utf-8"))
         version = int(data["format_version"])
-        plan = None if version > FORMAT_VERSION else _plan(data)
+        plan = None if version > FORMAT_VERSION else plan_from_json(data)
     except FileNotFoundError as error:
         raise ValueError(f"There is no capture in {folder}. Run Capture first.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -266,64 +201,6 @@ def load(folder: str | Path) -> Capture:
     return Capture(folder, plan)
 
 
-def size(plan: Plan) -> int:
-    """Return the bytes a capture will take, before it starts."""
-    return (
-        sum(cond_rows(plan.family, entry) * plan.family.width + plan.family.pooled_width for entry in plan.entries) * 2
-    )
-
-
-def cond_rows(family: Family, entry: Entry) -> int:
-    """Return how many rows the conditioning of a prompt will have."""
-    return family.length({name: sum(counts) for name, counts in entry.counts.items()})
-
-
 def _half(tensor: Tensor) -> Tensor:
     """Keep half precision: features of text encoders are of order one, their noise far above 2⁻¹¹."""
     return tensor.detach().half().cpu().contiguous()
-
-
-def difference(there: Plan, plan: Plan) -> str:
-    """Say what two plans differ in, or nothing."""
-    other = other_setup(there, plan)
-    if other:
-        return other
-    for name in ("held_out", "seed"):
-        if getattr(there, name) != getattr(plan, name):
-            return "set of held-out pairs" if name == "held_out" else name
-    return "" if there.entries == plan.entries else "number or wording of prompts"
-
-
-def other_setup(there: Plan, plan: Plan) -> str:
-    """Say what two plans differ in apart from the prompts, or nothing.
-
-    Fingerprints agree up to the rounding of another thread or device.
-    """
-    for name in ("table", "family"):
-        if getattr(there, name) != getattr(plan, name):
-            return name
-    if distance(there.fingerprint, plan.fingerprint) > SAME:
-        return "text encoder"
-    return sampling.difference(there.sampling, plan.sampling)
-
-
-def _longest(entry: Entry, counts: Sequence[int]) -> int:
-    return max((sum(counts[mention.start : mention.stop]) for mention in entry.prompt.mentions), default=1)
-
-
-def _plan(data: Mapping[str, Any]) -> Plan:
-    return Plan(
-        table=concepts.from_mapping(data["table"]),
-        family=family_from_json(data["family"]),
-        entries=tuple(_entry(entry) for entry in data["entries"]),
-        held_out=tuple((int(a), int(b)) for a, b in data["held_out"]),
-        fingerprint={site: tuple(values) for site, values in data["fingerprint"].items()},
-        seed=int(data["seed"]),
-        sampling=sampling.from_json(data["sampling"]) if "sampling" in data else None,
-    )
-
-
-def _entry(data: Mapping[str, Any]) -> Entry:
-    mentions = tuple(Mention(**mention) for mention in data["prompt"]["mentions"])
-    counts = {name: tuple(values) for name, values in data["counts"].items()}
-    return Entry(Prompt(tuple(data["prompt"]["words"]), mentions), data["set"], counts)

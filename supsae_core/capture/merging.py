@@ -7,18 +7,16 @@ from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
-from safetensors.torch import load_file
-
-from . import activations, captures
-from .activations import Activations
-from .captures import SHARD, Capture, Plan
+from .activations import Activations, activation_bytes, empty_sums, load_activations, read_sums, write_sums
+from .captures import SHARD, Capture, start_capture
+from .plan import ActivationPlan, TextPlan, other_setup
 from .statistics import Statistics
 
 SHARED = 0.5
 """Share of a capture's prompts that another may hold as well before the two count as the same ones."""
 
 
-def merge(one: Capture, other: Capture, folder: str | Path) -> Capture:
+def merge_captures(one: Capture, other: Capture, folder: str | Path) -> Capture:
     """Write a capture that holds the prompts of two.
 
     Args:
@@ -31,24 +29,25 @@ def merge(one: Capture, other: Capture, folder: str | Path) -> Capture:
     """
     if (Path(folder) / "capture.json").exists():
         raise ValueError(f"{folder} holds a capture already. Choose another folder for the merged one.")
-    differs = captures.other_setup(one.plan, other.plan)
+    differs = other_setup(one.plan, other.plan)
     if differs:
         raise ValueError(
             f"{one.folder} and {other.folder} are captures of another {differs}; they cannot be merged. Capture both "
             "with the same settings, apart from the seed."
         )
     _require_other_prompts(one, other)
-    parts = [activations.load(capture) for capture in (one, other)] if one.plan.sampling else []
+    recorded = isinstance(one.plan, ActivationPlan)
+    parts = [load_activations(capture) for capture in (one, other)] if recorded else []
     _require_finished(parts)
     plan = merged_plan(one.plan, other.plan)
-    made = captures.start(folder, plan, beside=activations.size(plan) if plan.sampling else 0)
+    made = start_capture(folder, plan, beside=activation_bytes(plan) if isinstance(plan, ActivationPlan) else 0)
     _copy_shards(one, other, made)
     if parts:
         _copy_activations(parts, made)
     return made
 
 
-def merged_plan(one: Plan, other: Plan) -> Plan:
+def merged_plan(one: TextPlan, other: TextPlan) -> TextPlan:
     """Return a plan of both plans' prompts; a pair is held out if neither wrote it."""
     held_out = tuple(sorted({*one.held_out} & {*other.held_out}))
     return replace(one, entries=one.entries + other.entries, held_out=held_out)
@@ -81,19 +80,19 @@ def _copy_shards(one: Capture, other: Capture, made: Capture) -> None:
 
 def _copy_activations(parts: Sequence[Activations], made: Capture) -> None:
     """Copy the batches, and add up the sums that there are already."""
-    assert made.plan.sampling is not None
+    assert isinstance(made.plan, ActivationPlan)
     shifts = (0, len(parts[0].plan.entries))
     summed = [shift + index for part, shift in zip(parts, shifts, strict=True) for index in part.summed]
     if summed:
         names = made.plan.sampling.parts(made.plan.family)
-        activations.write_sums(made, {name: _added(parts, made.plan, name) for name in names}, summed)
+        write_sums(made, {name: _added(parts, made.plan, name) for name in names}, summed)
     found = Activations(made, summed)
     for part, shift in zip(parts, shifts, strict=True):
-        for file, indices in part.batches().items():
-            found.add([shift + index for index in indices], load_file(file))
+        for key, indices in part.batches().items():
+            found.add([shift + index for index in indices], part.capture.store.read(key))
 
 
-def _added(parts: Sequence[Activations], plan: Plan, name: str) -> tuple[Statistics, ...]:
-    one, other = (activations.read_sums(part.capture, name) for part in parts)
-    tokens = activations.empty_sums(plan, name)[0].token.shape[2]
+def _added(parts: Sequence[Activations], plan: ActivationPlan, name: str) -> tuple[Statistics, ...]:
+    one, other = (read_sums(part.capture, name) for part in parts)
+    tokens = empty_sums(plan, name)[0].token.shape[2]
     return tuple(a.lengthened(tokens) + b.lengthened(tokens) for a, b in zip(one, other, strict=True))

@@ -12,7 +12,8 @@ from ..encoders.base import Encoder, Rows
 from ..encoders.layout import TEMPLATE, Layout
 from ..encoders.placing import context_of, layout_of, rows_of
 from ..encoders.streams import parse, writer_of
-from .captures import Encoded, Entry, Plan
+from .captures import Encoded
+from .plan import ActivationPlan, Entry, TextPlan
 from .sampling import Sampling
 from .statistics import fold_of
 
@@ -63,7 +64,7 @@ class Written(NamedTuple):
     rows: Rows
 
 
-def segments(plan: Plan, row: Encoded) -> dict[str, Written]:
+def segments(plan: TextPlan, row: Encoded) -> dict[str, Written]:
     """Return who stands where in the rows of every segment of a prompt; a silent one is left out."""
     rows = rows_of(row.cond, plan.family)
     found = layout_of(plan.family, plan.table, row.entry.prompt, row.entry.counts, rows)
@@ -71,7 +72,7 @@ def segments(plan: Plan, row: Encoded) -> dict[str, Written]:
     return {segment: Written(one, found[one.name], rows) for segment, one in wrote.items() if one}
 
 
-def attended(plan: Plan, row: Encoded) -> list[tuple[int, ...]]:
+def attended(plan: TextPlan, row: Encoded) -> list[tuple[int, ...]]:
     """Return the text rows of every mention, those of all encoders together; none of one that was cut off."""
     layouts = [one.layout for one in segments(plan, row).values()]
     found = []
@@ -81,9 +82,8 @@ def attended(plan: Plan, row: Encoded) -> list[tuple[int, ...]]:
     return found
 
 
-def samples(plan: Plan, name: str, row: Encoded) -> list[Sample]:
+def samples(plan: ActivationPlan, name: str, row: Encoded) -> list[Sample]:
     """Return what the slots of a part take from the recorded rows of a prompt."""
-    assert plan.sampling is not None
     _, rows = parse(name)
     support = row.entry.prompt.support(plan.table)
     said = torch.zeros(len(plan.table))
@@ -103,7 +103,7 @@ def samples(plan: Plan, name: str, row: Encoded) -> list[Sample]:
     return [] if wrote is None else _text_samples(plan, wrote, support)
 
 
-def _text_samples(plan: Plan, wrote: Written, support: Sequence[int]) -> list[Sample]:
+def _text_samples(plan: TextPlan, wrote: Written, support: Sequence[int]) -> list[Sample]:
     """Rows of a role that have one context are one sample: their mean; a template's rows are the tokens of one.
 
     Inside the model all rows hear one another, and still the causal ones say best what their encoder let them hear:
@@ -125,8 +125,15 @@ def _text_samples(plan: Plan, wrote: Written, support: Sequence[int]) -> list[Sa
     return made
 
 
-def picked(plan: Plan, name: str, rows: Sequence[Encoded], length: int) -> Picked:
-    """Return what a batch's prompts give a part, with ``length`` recorded rows for each of them."""
+def picked(plan: ActivationPlan, name: str, rows: Sequence[Encoded], length: int) -> Picked:
+    """Return what a batch's prompts give a part.
+
+    Args:
+        plan: of the capture.
+        name: of the part (``encoders/streams.py``).
+        rows: the prompts as their encoders wrote them.
+        length: recorded rows of each prompt.
+    """
     found = [(prompt * length, row, one) for prompt, row in enumerate(rows) for one in samples(plan, name, row)]
     source, target, weight, lengths, total = [], [], [], [], 0
     for first, _, one in found:
@@ -147,9 +154,8 @@ def picked(plan: Plan, name: str, rows: Sequence[Encoded], length: int) -> Picke
     )
 
 
-def recorded_rows(plan: Plan, name: str, row: Encoded) -> int:
+def recorded_rows(plan: ActivationPlan, name: str, row: Encoded) -> int:
     """Return how many rows are recorded of a prompt for a part."""
-    assert plan.sampling is not None
     return rows_of_part(plan.sampling, parse(name)[1], len(row.cond), row.entry)
 
 

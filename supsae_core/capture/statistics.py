@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
+from einops import einsum, rearrange, reduce
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -45,7 +46,15 @@ class Statistics:
 
     @classmethod
     def zeros(cls, slots: int, concepts: int, tokens: int, width: int, *, moment: bool = True) -> Statistics:
-        """Return empty sums; without ``moment``, which only reading concepts out of rows needs, d² less."""
+        """Return empty sums.
+
+        Args:
+            slots: S.
+            concepts: K.
+            tokens: T, of the longest slot.
+            width: d.
+            moment: whether to keep Σ x xᵀ, which only reading concepts out of rows needs; it is d² numbers.
+        """
         square = width if moment else 0
         new = lambda *shape: torch.zeros(shape, dtype=torch.float64)  # noqa: E731
         return cls(
@@ -62,7 +71,14 @@ class Statistics:
         return Statistics(**sums, lengths=torch.maximum(self.lengths, other.lengths))
 
     def add(self, fold: int, slot: int, labels: Tensor, rows: Tensor) -> None:
-        """Add samples of one slot in place: labels (n, K) and rows (n, T_slot, d)."""
+        """Add n samples of one slot in place.
+
+        Args:
+            fold: of the prompts that they are from.
+            slot: its number.
+            labels: (n, K) zeros and ones
+            rows: (n, T of the slot, d)
+        """
         a, x = labels.double(), rows.double()
         tokens = x.shape[1]
         self.count[fold, slot] += len(a)
@@ -147,6 +163,9 @@ class Sums:
 
     def centred(self) -> tuple[Tensor, Tensor]:
         """Return the gram (S, K, K) and cross (S, K, d) about each slot's own means."""
-        gram = self.gram - self.count[:, None, None] * self.mean_label[:, :, None] * self.mean_label[:, None, :]
-        centre = self.token.sum(1) / self.lengths.clamp(min=1)[:, None]  # Σ over samples of the mean token
-        return gram, self.cross - self.mean_label[:, :, None] * centre[:, None, :]
+        label, count = self.mean_label, rearrange(self.count, "s -> s 1 1")
+        # Σ (a − ā)(a − ā)ᵀ = Σ a aᵀ − n ā āᵀ, and the same of labels and tokens.
+        gram = self.gram - count * rearrange(label, "s k -> s k 1") * rearrange(label, "s l -> s 1 l")
+        tokens = rearrange(self.lengths.clamp(min=1), "s -> s 1")
+        heard = reduce(self.token, "s t d -> s d", "sum") / tokens  # Σ over samples of the mean token
+        return gram, self.cross - einsum(label, heard, "s k, s d -> s k d")

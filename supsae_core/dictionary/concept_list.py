@@ -68,5 +68,5 @@ def _listed(source: Dictionary | Header, key: str) -> list[str]:
 
 def gain(dictionary: Dictionary, concept: int) -> float:
     """Return the calibration of a concept, the mean of all parts; 1 is an edit that needed none."""
-    gains = [float(part.gain[concept]) for part in dictionary.parts.values()]
+    gains = [float(part.gains[concept]) for part in dictionary.parts.values()]
     return sum(gains) / len(gains)

@@ -180,16 +180,16 @@ def _check_shapes(path: Path, dictionary: Dictionary) -> None:
     wanted = {one.name: (slots, one.width) for one in dictionary.family.encoders}
     if dictionary.family.pooled:
         wanted[POOLED] = (1, dictionary.family.pooled_width)
-    found = {name: (*part.lengths.shape, part.decoder.shape[1]) for name, part in dictionary.parts.items()}
+    found = {name: (*part.slot_tokens.shape, part.decoder.shape[1]) for name, part in dictionary.parts.items()}
     size = len(dictionary.table)
-    if found != wanted or any(part.shared.shape[1] != size for part in dictionary.parts.values()):
+    if found != wanted or any(part.group_effects.shape[1] != size for part in dictionary.parts.values()):
         raise ValueError(
             f"The tensors of {path.name!r} do not fit its own table of {size} concepts and the family "
             f"{dictionary.family.name!r}: slots and widths are {found} instead of {wanted}. Fit or download it again."
         )
     for name, some in dictionary.streams.items():
         expected = slots_of(name, dictionary.table, dictionary.family)
-        if any(expected not in (None, len(one.lengths)) or one.shared.shape[1] != size for one in some):
+        if any(expected not in (None, len(one.slot_tokens)) or one.group_effects.shape[1] != size for one in some):
             raise ValueError(
                 f"The tensors of {name!r} in {path.name!r} do not fit its own table of {size} concepts. Fit or "
                 "download it again."

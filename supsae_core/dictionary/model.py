@@ -26,55 +26,55 @@ POOLED = "pooled"
 class Codes:
     """Codes and decoder of one set of slots: all that decoding and steering need."""
 
-    origin: Tensor
+    bias: Tensor
     """(d,) mean of all slots' tokens"""
     decoder: Tensor
     """(r, d) rows are orthonormal up to rounding"""
-    constant: Tensor
+    slot_codes: Tensor
     """(S, T, r) codes of the slots' mean tokens"""
-    shared: Tensor
+    group_effects: Tensor
     """(groups, K, r) effect of company, shared by the concepts of a category; one group per role"""
-    own: Tensor
+    slot_effects: Tensor
     """(S, K, r) what a slot's effects deviate by"""
-    mean_label: Tensor
+    mean_context: Tensor
     """(S, K) mean company the constants refer to"""
-    lengths: Tensor
+    slot_tokens: Tensor
     """(S,) tokens of a slot, 0 if it never occurred"""
-    group: Tensor
+    slot_groups: Tensor
     """(S,) group of a slot"""
-    gain: Tensor
+    gains: Tensor
     """(K,) calibration: strength 1 times this is the effect of writing the word"""
 
     def effect(self, slot: int) -> Tensor:
         """Return (K, r): what each concept of the company adds to the slot's code."""
-        return self.shared[self.group[slot]] + self.own[slot]
+        return self.group_effects[self.slot_groups[slot]] + self.slot_effects[slot]
 
     def code(self, slot: int, token: int, company: Tensor) -> Tensor:
         """Return the code (r,) of one token of a slot in a company (K,)."""
-        return self.constant[slot, token] + (company - self.mean_label[slot]) @ self.effect(slot)
+        return self.slot_codes[slot, token] + (company - self.mean_context[slot]) @ self.effect(slot)
 
     def decode(self, code: Tensor) -> Tensor:
         """Return features (…, d) of codes (…, r)."""
-        return self.origin + code @ self.decoder
+        return self.bias + code @ self.decoder
 
     def encode(self, rows: Tensor) -> Tensor:
         """Return the codes (…, r) nearest to features (…, d)."""
-        return (rows - self.origin) @ self.decoder.T
+        return (rows - self.bias) @ self.decoder.T
 
 
 @dataclass(frozen=True)
 class Part(Codes):
     """One text encoder's codes (or the pooled vector's), and what reading them back out of rows needs."""
 
-    within: Tensor
+    whiten_slot: Tensor
     """(r, r) whitens the tokens of one slot, whatever their company"""
-    rest: Tensor
+    whiten_residual: Tensor
     """(r, r) whitens what company leaves unexplained"""
-    around: Tensor
+    whiten_tokens: Tensor
     """(r, r) whitens all tokens"""
-    middle: Tensor
+    mean_code: Tensor
     """(r,) mean code of the tokens of concepts"""
-    threshold: Tensor
+    thresholds: Tensor
     """(2,) least score at which a phrase counts as found, before and after its company is known"""
 
 
@@ -121,7 +121,7 @@ class Dictionary:
     @cached_property
     def writes(self) -> tuple[int | None, ...]:
         """Per concept, the slot an edit writes: its first phrase that was captured in every encoder, or None."""
-        lengths = [part.lengths[: len(self.table.phrases)] for name, part in self.parts.items() if name != POOLED]
+        lengths = [part.slot_tokens[: len(self.table.phrases)] for name, part in self.parts.items() if name != POOLED]
         captured = (torch.stack(lengths) > 0).all(0).tolist()
         slots = [[i for i, p in enumerate(self.table.phrases) if p.concept == c] for c in range(len(self.table))]
         return tuple(next((slot for slot in some if captured[slot]), None) for some in slots)
@@ -142,7 +142,7 @@ class Dictionary:
 
 
 def _centred_codes(table: ConceptTable, part: Part, slots: Sequence[int]) -> Tensor:
-    means = torch.stack([part.constant[slot, : max(int(part.lengths[slot]), 1)].mean(0) for slot in slots])
+    means = torch.stack([part.slot_codes[slot, : max(int(part.slot_tokens[slot]), 1)].mean(0) for slot in slots])
     for members in table.categories.values():
         means[list(members)] -= means[list(members)].mean(0)
     return means

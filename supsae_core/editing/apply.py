@@ -1,6 +1,7 @@
 """Apply a change of support to a conditioning: add decode(new support) − decode(old support) to the rows that hold it.
 
-All functions are pure: tensors that came in are never written to, and no edit returns the very same tensor.
+The model is docs/method.md, 12. All functions are pure: tensors that came in are never written to, and no edit returns
+the very same tensor.
 """
 
 from __future__ import annotations
@@ -75,7 +76,15 @@ def apply(
 def edit_cond(
     dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change], inserted: Inserted | None = None
 ) -> Tensor:
-    """Return the rows (L, width) with the changes made in every encoder."""
+    """Return the rows (L, width) with the changes made in every encoder.
+
+    Args:
+        dictionary: what was learnt.
+        cond: (L, width)
+        reading: what it says, and where.
+        found: the changes.
+        inserted: rows that were inserted for them, if any.
+    """
     step = cond_step(dictionary, reading, found, inserted)
     rows = step.any(1).to(cond.device)
     made = cond.clone()
@@ -86,7 +95,14 @@ def edit_cond(
 def cond_step(
     dictionary: Dictionary, reading: Reading, found: Sequence[Change], inserted: Inserted | None = None
 ) -> Tensor:
-    """Return what changes add to the rows (L, width) of the conditioning that was read, float32 on the CPU."""
+    """Return what changes add to the rows (L, width) of the conditioning that was read, float32 on the CPU.
+
+    Args:
+        dictionary: what was learnt.
+        reading: what the conditioning says, and where.
+        found: the changes.
+        inserted: rows that were inserted for them, if any.
+    """
     step = torch.zeros(reading.rows.total, dictionary.family.width)
     for encoder in dictionary.family.encoders:
         layout, part = reading.layouts.get(encoder.name), dictionary.parts[encoder.name]
@@ -136,6 +152,12 @@ def edit_pooled(dictionary: Dictionary, pooled: Tensor, reading: Reading, found:
 
     What is said or written in rows that it does not hear leaves it as it is.
 
+    Args:
+        dictionary: what was learnt.
+        pooled: (P,)
+        reading: what the conditioning says, and where.
+        found: the changes.
+
     Raises:
         ValueError: if the vector has another width than the dictionary's.
     """
@@ -163,7 +185,14 @@ def pooled_step(dictionary: Dictionary, reading: Reading, found: Sequence[Change
 
 
 def additive_step(dictionary: Dictionary, part: Codes, reading: Reading, found: Sequence[Change]) -> Tensor:
-    """Return what changes add to features (S, d) that hear every concept of the prompt alike, slot by slot."""
+    """Return what changes add to features (S, d) that hear every concept of the prompt alike, slot by slot.
+
+    Args:
+        dictionary: what was learnt.
+        part: of the features, with S slots.
+        reading: what the prompt says.
+        found: the changes.
+    """
     move = torch.zeros(len(dictionary.table))
     for change in found:
         alpha = gained(part, change)
@@ -172,7 +201,7 @@ def additive_step(dictionary: Dictionary, part: Codes, reading: Reading, found: 
         if change.new is not None:
             move[change.new] = alpha
     off = off_of(found)
-    steps = [move @ part.effect(slot) for slot in range(len(part.lengths))]
+    steps = [move @ part.effect(slot) for slot in range(len(part.slot_tokens))]
     if off:
         steps = [protect.projected(step, protect.basis(part, slot, off)) for slot, step in enumerate(steps)]
     return torch.stack(steps) @ part.decoder
@@ -183,6 +212,12 @@ def in_order(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequ
 
     A phrase that is longer than the one it replaces ends in pads far behind the text. The transformer does not mind the
     order of rows, but a reader does. Of the leading encoder alone, which decides what is said.
+
+    Args:
+        dictionary: what was learnt.
+        cond: (L, width) after the edit.
+        reading: of the conditioning before it.
+        found: the changes that were made.
     """
     encoder = [one for one in dictionary.family.encoders if one.name in reading.layouts][-1]
     if not encoder.layout.has_pads:
@@ -232,5 +267,5 @@ def _is_heard(dictionary: Dictionary, reading: Reading, pooled: Pooled, change: 
 
 
 def added(tensor: Tensor, step: Tensor) -> Tensor:
-    """Return the sum in the more precise of both types, rounded to the tensor's own type, on its device."""
+    """Return the sum of two tensors of one shape in the more precise of both types, in the first's type and device."""
     return (tensor + step.to(tensor.device)).to(tensor.dtype)

@@ -242,6 +242,12 @@ ACTIONS: dict[str, type] = {edit.__name__.lower(): edit for edit in (Swap, Add, 
 def make(action: str, concept: str, strength: float, occurrence: int = 0) -> Edit:
     """Build an edit from its spelling.
 
+    Args:
+        action: a key of ``ACTIONS``.
+        concept: such as ``hair: red``.
+        strength: position of the slider; 1 is the effect of writing the word.
+        occurrence: which mention, from 1; 0 is every one.
+
     Raises:
         ValueError: naming the action received and the legal ones, a strength out of range, or an occurrence of what is
             not there yet.

@@ -1,8 +1,9 @@
 """Keep a category: a step is projected off what the category's concepts do to the rows it is added to.
 
-What is kept about a slot is the span of effect[members] − their mean. The codes that ``encode`` reads out of the step
-are zero along it, so the read-out of the kept category along these directions stays what it was. The tokens that say
-what is kept still move with their company: held fast, a reader no longer finds half of them behind three swaps.
+See docs/method.md, 16. What is kept about a slot is the span of effect[members] − their mean. The codes that ``encode``
+reads out of the step are zero along it, so the read-out of the kept category along these directions stays what it was.
+The tokens that say what is kept still move with their company: held fast, a reader no longer finds half of them behind
+three swaps.
 """
 
 from __future__ import annotations

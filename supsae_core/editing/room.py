@@ -62,7 +62,7 @@ def lacking(dictionary: Dictionary, part: Codes, layout: Layout, change: Change)
     have = [len(span.rows) for span in changed_spans(dictionary, layout, change)]
     if change.new is None or (change.old is not None and not have):
         return 0  # nothing to write, or said in the leading encoder only: here nothing can be replaced
-    return max(0, int(part.lengths[dictionary.phrase(change.new)]) - min(have, default=0))
+    return max(0, int(part.slot_tokens[dictionary.phrase(change.new)]) - min(have, default=0))
 
 
 def room_for(

@@ -15,7 +15,7 @@ STRONGEST = 0.99
 
 
 def region(original: Tensor, edited: Tensor) -> Tensor:
-    """Return the pixels (B, H, W) that an edit changes.
+    """Return the pixels (B, H, W) that an edit changes, of pictures (B, H, W, 3).
 
     Raises:
         ValueError: if it changes nothing in any picture.
@@ -32,12 +32,22 @@ def region(original: Tensor, edited: Tensor) -> Tensor:
 
 
 def share(picture: Tensor, original: Tensor, edited: Tensor, inside: Tensor) -> float:
-    """Return mean |p − o| over mean |e − o| in a region (B, H, W), 1 for as much as the whole edit."""
+    """Return mean |p − o| over mean |e − o| in a region, 1 for as much as the whole edit.
+
+    Args:
+        picture: p (B, H, W, 3)
+        original: o (B, H, W, 3), without the edit.
+        edited: e (B, H, W, 3), with all of it.
+        inside: (B, H, W) the region.
+    """
     moved, whole = ((one - original).abs().mean(-1)[inside].mean() for one in (picture, edited))
     return float(moved / whole)
 
 
 def towards(picture: Tensor, original: Tensor, edited: Tensor) -> float:
-    """Return ⟨p − o, e − o⟩ / ‖e − o‖²: how far p went the edit's own way; other changes count nothing."""
+    """Return ⟨p − o, e − o⟩ / ‖e − o‖² of pictures p, o and e (B, H, W, 3): how far p went the edit's own way.
+
+    Other changes count nothing.
+    """
     moved, whole = picture - original, edited - original
     return float((moved * whole).sum() / whole.square().sum())

@@ -103,7 +103,14 @@ def check(dictionary: Dictionary, where: Where, masked: bool) -> None:
 
 
 def moves(dictionary: Dictionary, reading: Reading, found: Sequence[Change], where: Where) -> Moves:
-    """Return what the changes of one prompt add at the chosen sites."""
+    """Return what the changes of one prompt add at the chosen sites.
+
+    Args:
+        dictionary: what was learnt.
+        reading: what the prompt says, and where.
+        found: the changes.
+        where: sites and blocks.
+    """
     firsts = [Site(stretch.kind, stretch.first) for stretch in stretches(where)]
     text = COND in where.sites or EMBEDDED in firsts
     return Moves(
@@ -114,7 +121,7 @@ def moves(dictionary: Dictionary, reading: Reading, found: Sequence[Change], whe
 
 
 def at_level(steps: Tensor, centres: Sequence[float], sigma: float) -> Tensor:
-    """Interpolate (noise levels, …) linearly between falling centres; beyond them the nearest counts."""
+    """Interpolate steps (noise levels, …) linearly between falling centres and return one (…); beyond, the nearest."""
     after = next((i for i, centre in enumerate(centres) if centre <= sigma), len(centres) - 1)
     if after == 0 or centres[after] >= sigma:
         return steps[after]
@@ -193,7 +200,7 @@ def _attended_step(
         around = torch.zeros(len(dictionary.table))
         around[[one for one in said if one != change.old]] = 1
         old, new = (codes.code(dictionary.phrase(one), 0, around) for one in (change.old, change.new))
-        moved = change.alpha * float(codes.gain[change.new]) * (new - old)
+        moved = change.alpha * float(codes.gains[change.new]) * (new - old)
         off = off_of(found)
         step = step + (
             protect.projected(moved, protect.basis(codes, dictionary.phrase(change.old), off)) if off else moved

@@ -29,7 +29,7 @@ def gained(part: Codes, change: Change) -> float:
     """Return the step to apply of a change, calibrated: 1 is the effect of writing the word."""
     concept = change.new if change.new is not None else change.old
     assert concept is not None
-    return change.alpha * float(part.gain[concept])
+    return change.alpha * float(part.gains[concept])
 
 
 class RowStep:
@@ -101,7 +101,7 @@ class RowStep:
         become = self._blanks(span.rows, self.new)
         if change.new is not None:
             phrase = self.dictionary.phrase(change.new)
-            held = span.rows[: int(self.part.lengths[phrase])]
+            held = span.rows[: int(self.part.slot_tokens[phrase])]
             become[: len(held)] = self._weighted(span, held, self._phrase(phrase, held, self.new))
         return stay - old + gained(self.part, change) * (become - stay)
 
@@ -109,7 +109,7 @@ class RowStep:
         """Blank rows that take the tokens for which the old phrase had no room, weighted as it was."""
         assert change.new is not None
         phrase = self.dictionary.phrase(change.new)
-        first, around = int(self.part.lengths[phrase]) - len(rows), self._written_context(change, rows[0])
+        first, around = int(self.part.slot_tokens[phrase]) - len(rows), self._written_context(change, rows[0])
         become = torch.stack([self.part.code(phrase, first + i, around) for i in range(len(rows))])
         if change.old is not None:
             become = self._weighted(self._spans(change)[0], rows, become)
@@ -133,7 +133,7 @@ class RowStep:
 
     def _phrase(self, phrase: int, rows: Sequence[int], labels: Tensor) -> Tensor:
         """Codes (rows, r) of a phrase over rows in their contexts; where it has no token left, a blank stands in."""
-        length = int(self.part.lengths[phrase])
+        length = int(self.part.slot_tokens[phrase])
         own = [self.part.code(phrase, token, labels[row]) for token, row in enumerate(rows[:length])]
         return torch.stack([*own, *self._blanks(rows[length:], labels)])
 

@@ -69,7 +69,7 @@ def report(dictionary: Dictionary, cond: Tensor, reading: Reading | None = None)
         for encoder in here
     }
     lead = dictionary.parts[here[-1].name]  # as in readout.read: what it finds is said
-    return PromptReport(said, unmentioned, unexplained, float(lead.threshold[-1]))
+    return PromptReport(said, unmentioned, unexplained, float(lead.thresholds[-1]))
 
 
 def to_json(found: PromptReport) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def _unexplained(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: R
     def share(own: list[int]) -> float:
         """Return ‖x − x̂‖² / ‖x − mean‖²."""
         x = cond[own, encoder.first : encoder.last].float().cpu()
-        return float((x - part.decode(codes[own])).square().sum() / (x - part.origin).square().sum())
+        return float((x - part.decode(codes[own])).square().sum() / (x - part.bias).square().sum())
 
     return Unexplained(share(phrases) if phrases else None, share(phrases + others))
 

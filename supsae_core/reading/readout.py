@@ -1,8 +1,9 @@
 """Which concepts a conditioning says, and where: read from the rows alone, without the prompt's text.
 
 Every phrase's template slides over the rows. The score of a place is a log-likelihood ratio: these tokens of this
-phrase, spread as the tokens of one slot are, against any tokens, spread as all tokens are. Pads are left out first.
-A second look decodes each phrase in the company that the first look found, which leaves far less spread.
+phrase, spread as the tokens of one slot are, against any tokens, spread as all tokens are. Pads are left out first. A
+second look (docs/method.md, 10) decodes each phrase in the company that the first look found, which leaves far less
+spread.
 """
 
 from __future__ import annotations
@@ -75,6 +76,11 @@ def read(dictionary: Dictionary, cond: Tensor) -> Reading:
 def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
     """Refuse a conditioning of other text encoders: a causal encoder's first row is the same for every prompt.
 
+    Args:
+        dictionary: made with the encoders that are wanted.
+        cond: (L, width)
+        rows: whose rows are whose.
+
     Raises:
         ValueError: naming the encoder and how far its first row is from the dictionary's. Weaker than a fingerprint:
             an encoder without such a row (T5) is judged by its width alone.
@@ -83,7 +89,7 @@ def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
         role, own = encoder.layout.constant, rows.of(encoder)
         if role is not None and own:
             part, slot = dictionary.parts[encoder.name], dictionary.role(role)
-            wanted, start = part.constant[slot, 0], _codes(part, encoder, cond[own.start : own.start + 1])[0]
+            wanted, start = part.slot_codes[slot, 0], _codes(part, encoder, cond[own.start : own.start + 1])[0]
             distance = float((start - wanted).norm() / wanted.norm())
             if distance > FOREIGN:
                 raise ValueError(
@@ -95,6 +101,11 @@ def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
 
 def check_length(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
     """Refuse rows that were padded to another length: pads take part in what a bidirectional encoder says.
+
+    Args:
+        dictionary: made with the length that is wanted.
+        cond: (L, width)
+        rows: whose rows are whose.
 
     Raises:
         ValueError: naming the length found and the one the dictionary was made with, or that the text has no end.
@@ -129,27 +140,35 @@ class Places(NamedTuple):
 def scores(
     dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, known: Sequence[Found] | None = None
 ) -> Places:
-    """Score every phrase at every place; with ``known`` phrases, in the company that they are."""
+    """Score every phrase at every place.
+
+    Args:
+        dictionary: what was learnt.
+        encoder: in whose rows.
+        cond: (L, width)
+        rows: whose rows are whose.
+        known: phrases found before, whose company the second look decodes in; None at the first look.
+    """
     part, own = dictionary.parts[encoder.name], rows.of(encoder)
     text = text_of(dictionary, encoder, cond, rows)
     words, codes = text.words, _codes(part, encoder, cond[text.words])
-    whitener = part.within if known is None else part.rest
-    anything = ((codes - part.middle) @ part.around).square().sum(1)
-    anything += 2 * (whitener.diagonal().log().sum() - part.around.diagonal().log().sum())
+    whitener = part.whiten_slot if known is None else part.whiten_residual
+    anything = ((codes - part.mean_code) @ part.whiten_tokens).square().sum(1)
+    anything += 2 * (whitener.diagonal().log().sum() - part.whiten_tokens.diagonal().log().sum())
     count, n = len(dictionary.table.phrases), len(codes)
-    lengths = part.lengths[:count]
+    lengths = part.slot_tokens[:count]
     move = torch.zeros(count, 1, codes.shape[1])
     if known is not None:
-        labels = _contexts(dictionary, encoder, own, words, known) - part.mean_label[:count, None]
-        move = labels @ ((part.shared[part.group] + part.own)[:count] @ whitener)
-    room = part.constant.shape[1]
+        labels = _contexts(dictionary, encoder, own, words, known) - part.mean_context[:count, None]
+        move = labels @ ((part.group_effects[part.slot_groups] + part.slot_effects)[:count] @ whitener)
+    room = part.slot_codes.shape[1]
     nothing = weights.empty_prompt(dictionary, encoder, own, words)
     base = F.pad(nothing @ whitener, (0, 0, 0, room))
     u, anything = F.pad(codes @ whitener, (0, 0, 0, room)) - base, F.pad(anything, (0, room))
     products, text_score = torch.zeros(3, count, n), torch.zeros(count, n)
     for token in range(room):
         here = u[token : token + n]
-        wanted = (part.constant[:count, token] @ whitener)[:, None] + move - base[token : token + n]
+        wanted = (part.slot_codes[:count, token] @ whitener)[:, None] + move - base[token : token + n]
         three = torch.stack([here.square().sum(1).expand(count, n), (wanted * here).sum(2), wanted.square().sum(2)])
         products += torch.where(lengths[:, None] > token, three, 0)
         text_score += torch.where(lengths[:, None] > token, anything[token : token + n], 0)
@@ -190,16 +209,16 @@ def role_scores(dictionary: Dictionary, part: Part, codes: Tensor) -> Tensor:
 
     Where a template stands behind the prompt, all its rows together are the end, which is where they begin.
     """
-    text = ((codes - part.middle) @ part.around).square().sum(1)
-    base = part.within.diagonal().log().sum() - part.around.diagonal().log().sum()
+    text = ((codes - part.mean_code) @ part.whiten_tokens).square().sum(1)
+    base = part.whiten_slot.diagonal().log().sum() - part.whiten_tokens.diagonal().log().sum()
     found = torch.full((len(codes), 2), -torch.inf)
     for column, roles in enumerate((("end", "after"), ("pad",))):
         slots = [dictionary.role(role) for role in roles if role in dictionary.family.roles]
-        learnt = [slot for slot in slots if int(part.lengths[slot])]
+        learnt = [slot for slot in slots if int(part.slot_tokens[slot])]
         if learnt:
             found[:, column] = 0
-            for token in range(int(part.lengths[learnt[0]])):
-                off = ((codes[token:] - part.constant[learnt[0], token]) @ part.within).square().sum(1)
+            for token in range(int(part.slot_tokens[learnt[0]])):
+                off = ((codes[token:] - part.slot_codes[learnt[0], token]) @ part.whiten_slot).square().sum(1)
                 found[: len(off), column] += (text[token:] - off) / 2 + base
                 found[len(off) :, column] = -torch.inf
     return found
@@ -219,7 +238,14 @@ class Text(NamedTuple):
 
 
 def text_of(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows) -> Text:
-    """Tell words from starts, ends, pads and the rows of a template."""
+    """Tell words from starts, ends, pads and the rows of a template.
+
+    Args:
+        dictionary: what was learnt.
+        encoder: in whose rows.
+        cond: (L, width)
+        rows: whose rows are whose.
+    """
     part, own, layout = dictionary.parts[encoder.name], rows.of(encoder), encoder.layout
     if not layout.has_pads:  # the rows say by their number where the text ends
         end = own.stop - layout.tail
@@ -231,7 +257,7 @@ def text_of(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows) 
     inner = tuple(one[min(end, len(one) - 1)] for one, end in zip(parts[:-1], ends[:-1], strict=True))
     end = parts[-1].start + ends[-1]
     first = end + max(layout.tail, 1)  # the row behind the end, where pads begin
-    pad, near = roles[first - own.start :, 1], part.constant.shape[1]  # tokens of a phrase, alone, may look like pads
+    pad, near = roles[first - own.start :, 1], part.slot_codes.shape[1]  # tokens of a phrase, alone, may look like pads
     behind = torch.tensor([i for i in range(len(pad)) if bool((pad[max(0, i - near + 1) : i + near] < 0).any())]).long()
     stops = zip(parts, (*inner, end), strict=True)
     before = [row for one, stop in stops for row in range(one.start + layout.lead, stop)]
@@ -264,7 +290,7 @@ def _search(
     dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, wanted: list[int] | None
 ) -> list[Found]:
     """Look twice: with no company known, then in the company found by the first look."""
-    cuts = dictionary.parts[encoder.name].threshold
+    cuts = dictionary.parts[encoder.name].thresholds
     first = float(cuts[0]) if wanted is None else torch.finfo().min  # what is wanted is judged by the second look
     known = pick(dictionary, encoder, scores(dictionary, encoder, cond, rows), wanted, first)
     return pick(dictionary, encoder, scores(dictionary, encoder, cond, rows, known), wanted, float(cuts[1]))
@@ -273,11 +299,19 @@ def _search(
 def pick(
     dictionary: Dictionary, encoder: Encoder, places: Places, wanted: list[int] | None, threshold: float
 ) -> list[Found]:
-    """Take the best place again and again, never two on one row; only wanted phrases, each once, if given."""
-    words, lengths = places.words, dictionary.parts[encoder.name].lengths[: len(places.table)]
+    """Take the best place again and again, never two on one row.
+
+    Args:
+        dictionary: what was learnt.
+        encoder: whose places these are.
+        places: scores of all phrases.
+        wanted: phrases to find, one entry for each time; None for any.
+        threshold: least score.
+    """
+    words, lengths = places.words, dictionary.parts[encoder.name].slot_tokens[: len(places.table)]
     left, legal = None if wanted is None else Counter(wanted), places.table >= threshold
     if left is not None:
-        # A phrase cut by a border of parts is heard without its beginning: there the leading encoder's word is enough.
+        # A phrase cut by the border of two parts is heard without its beginning: the leading encoder's word is enough.
         asked = torch.tensor([phrase in left for phrase in range(len(legal))])
         legal = (legal | _crossing(words, lengths)) & asked[:, None]
     table = torch.where(legal, places.table, -torch.inf)

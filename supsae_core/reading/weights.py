@@ -1,8 +1,8 @@
 """Prompt weights, as in ``(phrase:1.3)``: what they do to rows, and reading them off.
 
-Letters: x a row, z the row that stood there without a weight, e the empty prompt's row at the same place, x̂ what the
-dictionary decodes. ComfyUI makes x = e + w (z − e), in the weighted rows only, so w is the multiple of x̂ − e nearest to
-x − e, in units of what company leaves unexplained.
+Letters (docs/method.md, 11): x a row, z the row that stood there without a weight, e the empty prompt's row at the same
+place, x̂ what the dictionary decodes. ComfyUI makes x = e + w (z − e), in the weighted rows only, so w is the multiple
+of x̂ − e nearest to x − e, in units of what company leaves unexplained.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def empty_prompt(dictionary: Dictionary, encoder: Encoder, own: range, places: S
     """
     part, nothing = dictionary.parts[encoder.name], torch.zeros(len(dictionary.table))
     codes: dict[str, Tensor] = {}
-    made = part.middle.new_zeros(len(places), len(part.middle))
+    made = part.mean_code.new_zeros(len(places), len(part.mean_code))
     for number, row in enumerate(places):
         role = encoder.layout.in_empty(own, row)
         if role not in codes and role in dictionary.family.roles:
@@ -44,7 +44,14 @@ def empty_prompt(dictionary: Dictionary, encoder: Encoder, own: range, places: S
 
 
 def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[str, Layout]) -> dict[str, Layout]:
-    """Return the layouts of a conditioning (L, width) with every span's weight, one for all encoders of a mention."""
+    """Return the layouts of a conditioning with every span's weight, one for all encoders of a mention.
+
+    Args:
+        dictionary: what was learnt.
+        cond: (L, width)
+        rows: whose rows are whose.
+        layouts: encoder name → what was read, without weights.
+    """
     if not dictionary.family.weighted:
         return dict(layouts)
     sums: dict[tuple[int, int], Tensor] = {}
@@ -67,6 +74,8 @@ def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor, *, weighted: bo
     """Return how far rows are from what is looked for, at the weight that fits best.
 
     Twice the negative log-likelihood of u = w (t + noise), up to a constant, minimal over w; noise of variance 1.
+
+    Of tensors of any one shape, and returned in it.
 
     Args:
         uu: ‖u‖², of the rows about the empty prompt's.
@@ -95,7 +104,7 @@ def _fits(
         codes = part.encode(cond[list(span.rows), encoder.first : encoder.last].float().cpu())
         base = empty_prompt(dictionary, encoder, own, span.rows)
         plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
-        x, decoded = ((one - base) @ part.rest for one in (codes, plain))
+        x, decoded = ((one - base) @ part.whiten_residual for one in (codes, plain))
         found[key] = torch.stack([(x * decoded).sum(), decoded.square().sum()])
     return found
 

@@ -93,7 +93,13 @@ def draw(
 
 
 def rewrite(table: ConceptTable, prompt: Prompt, old: int, new: int) -> Prompt:
-    """Replace the concept ``old`` by the first phrase of ``new``, every other word as it was; punctuation stays.
+    """Replace one concept by another's first phrase, every other word as it was; punctuation stays.
+
+    Args:
+        table: of concepts.
+        prompt: that says ``old``.
+        old: concept to replace.
+        new: concept to say.
 
     Raises:
         ValueError: if the prompt does not say ``old``.

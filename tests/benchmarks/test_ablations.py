@@ -55,10 +55,10 @@ def test_gains_are_those_of_fitting(lab, learnt):
     known = [row for row in learnt.capture.read() if row.entry.set != "fit"]
     calibrated, _ = calibration.calibrate(lab.fit.default.dictionary, known)
     for name, part in lab.fit.default.dictionary.parts.items():
-        plain = replace(part, gain=torch.ones_like(part.gain))
-        assert not torch.equal(part.gain, plain.gain)
+        plain = replace(part, gains=torch.ones_like(part.gains))
+        assert not torch.equal(part.gains, plain.gains)
         # Gains are ⟨Δ, Δ_word⟩ / ‖Δ‖² at strength 1: of a calibrated dictionary they are about 1.
-        assert calibrated.parts[name].gain.mean().item() == pytest.approx(1, abs=0.02)
+        assert calibrated.parts[name].gains.mean().item() == pytest.approx(1, abs=0.02)
 
 
 def test_roles_left_as_they_are_leave_their_whole_change_undone(lab):

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from supsae.portraits import captions
-from supsae.supsae_core.capture.captures import Encoded, Entry
+from supsae.supsae_core.capture.captures import Encoded
+from supsae.supsae_core.capture.plan import Entry
 from supsae.supsae_core.capture.statistics import FOLDS, fold_of
 from supsae.supsae_core.dictionary.model import POOLED, Dictionary
 from supsae.supsae_core.encoders.chunked import Chunked
@@ -173,7 +174,7 @@ def test_the_same_capture_gives_the_same_dictionary(captured):
     made = captured(prompts=20, calibration=4)
     one, other = fit.fit(made, config=QUICK), fit.fit(made, config=QUICK)
     for name, part in one.parts.items():
-        assert torch.equal(part.decoder, other.parts[name].decoder) and torch.equal(part.gain, other.parts[name].gain)
+        assert torch.equal(part.decoder, other.parts[name].decoder) and torch.equal(part.gains, other.parts[name].gains)
 
 
 def test_progress_counts_to_its_total(captured):
@@ -191,7 +192,7 @@ def test_the_smallest_capture_fits(captured):
     assert all(
         torch.isfinite(getattr(part, name)).all()
         for part in made.parts.values()
-        for name in ("decoder", "constant", "gain", "within", "rest")
+        for name in ("decoder", "slot_codes", "gains", "whiten_slot", "whiten_residual")
     )
 
 
@@ -210,7 +211,7 @@ def test_long_prompts_calibrate_as_far_as_they_have_room(captured):
     """Fillers fill the rows: some swaps for a longer phrase find no pads, and the fit goes on without them."""
     crowded = replace(captions.WORDING, filler_rate=1.0)
     made = fit.fit(captured(prompts=20, calibration=12, mention=0.9, wording=crowded), config=QUICK)
-    assert all(torch.isfinite(part.gain).all() for part in made.parts.values())
+    assert all(torch.isfinite(part.gains).all() for part in made.parts.values())
 
 
 def test_another_width_may_be_asked_for(captured):

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from supsae.hosts.diffusers import studio
 from supsae.hosts.diffusers.recording import DiffusersPictures
 from supsae.portraits import captions
-from supsae.supsae_core.capture import activations, captures
+from supsae.supsae_core.capture.activations import load_activations
+from supsae.supsae_core.capture.captures import start_capture
 from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
 from supsae.supsae_core.dictionary.model import Codes
 from supsae.supsae_core.editing import edits, steer
@@ -57,9 +58,9 @@ def test_every_site_and_noise_level_has_codes(capture, made):
     assert tuple(made.streams) == NAMES and made.centres == capture.plan.sampling.centres
     assert made.centres[0] > made.centres[1] > 0
     for name, some in made.streams.items():
-        assert [len(one.lengths) for one in some] == [1 if name == "img@3/mean" else PHRASES + 4] * 2
+        assert [len(one.slot_tokens) for one in some] == [1 if name == "img@3/mean" else PHRASES + 4] * 2
         assert all(one.decoder.shape[1] == 192 and len(one.decoder) <= 64 for one in some)
-        assert all(one.gain.shape == (len(TABLE),) and bool(one.gain.isfinite().all()) for one in some)
+        assert all(one.gains.shape == (len(TABLE),) and bool(one.gains.isfinite().all()) for one in some)
 
 
 def test_the_report_says_how_well_each_was_learnt(made):
@@ -74,7 +75,7 @@ def test_the_report_says_how_well_each_was_learnt(made):
 
 def test_a_swap_moves_the_stream_as_the_word_does(capture, made):
     """On the calibration pairs, once more and by hand: cosine of both changes over the T5 rows of the swapped words."""
-    found, dots = activations.load(capture), torch.zeros(3)
+    found, dots = load_activations(capture), torch.zeros(3)
     for place in range(60, 60 + 2 * 14, 2):
         before, after = capture.pick([place, place + 1])
         old, new = (one.entry.prompt.support(TABLE) for one in (before, after))
@@ -110,8 +111,8 @@ def test_a_dictionary_without_streams_has_none(learnt, tmp_path):
 @pytest.mark.parametrize(
     ("name", "tensor", "message"),
     [
-        ("txt@1/t5#1.lengths", torch.zeros(3, dtype=torch.int64), "tensors of 'txt@1/t5' in .* do not fit"),
-        ("img@3/mean#0.shared", torch.zeros(1, 5, 8), "tensors of 'img@3/mean' in .* do not fit"),
+        ("txt@1/t5#1.slot_tokens", torch.zeros(3, dtype=torch.int64), "tensors of 'txt@1/t5' in .* do not fit"),
+        ("img@3/mean#0.group_effects", torch.zeros(1, 5, 8), "tensors of 'img@3/mean' in .* do not fit"),
         ("img@3/mean#1.decoder", None, "lacks something it should hold: 'img@3/mean#1.decoder'"),
     ],
 )
@@ -125,7 +126,7 @@ def test_streams_that_do_not_fit_are_refused(file, tmp_path, name, tensor, messa
 
 
 def test_an_unfinished_capture_is_not_fitted(capture, tmp_path):
-    text = captures.start(tmp_path, capture.plan)
+    text = start_capture(tmp_path, capture.plan)
     for shard in range(text.shards):
         (tmp_path / f"shard-{shard:05d}.safetensors").write_bytes(
             (capture.folder / f"shard-{shard:05d}.safetensors").read_bytes()
@@ -166,7 +167,7 @@ def test_one_of_the_encoders_that_share_rows_stands_for_them(learnt):
 
 def test_codes_of_a_width_are_chosen_by_their_held_out_error(capture):
     """Of a wide and a narrow choice the one with the lesser error is taken; both errors are a width's own."""
-    (sums, _) = activations.load(capture).sums("txt@1/t5")
+    (sums, _) = load_activations(capture).sums("txt@1/t5")
     groups = Groups(streams.groups_of("txt@1/t5", TABLE, len(sums.lengths)), PHRASES)
     alone = {width: exact(sums, groups, ExactConfig(rank=width)).measured["fvu_slot"] for width in (2, 32)}
     chosen = exact(sums, groups, ExactConfig(widths=(2, 32))).measured

@@ -39,39 +39,45 @@ class Groups:
 class Solution(NamedTuple):
     """Codes and decoder of one part; float32."""
 
-    origin: Tensor
+    bias: Tensor
     """(d,) what a code of 0 decodes to: the mean of all tokens, or the paper's bias"""
     decoder: Tensor
     """(r, d) orthonormal rows"""
-    constant: Tensor
+    slot_codes: Tensor
     """(S, T, r) codes of the slots' mean tokens; 0 from a slot's length on"""
-    shared: Tensor
+    group_effects: Tensor
     """(groups, K, r) effects of context"""
-    own: Tensor
+    slot_effects: Tensor
     """(S, K, r) what a slot's effects deviate by"""
-    mean_label: Tensor
+    mean_context: Tensor
     """(S, K) mean context that the constants refer to"""
     measured: dict[str, float]
     """held-out errors, code width, rank of the labels"""
 
 
-def encoded(fitted: Effects, total: Sums, decoder: Tensor, origin: Tensor, measured: dict[str, float]) -> Solution:
+def encoded(fitted: Effects, total: Sums, decoder: Tensor, bias: Tensor, measured: dict[str, float]) -> Solution:
     """Write a fit in codes.
 
     Args:
         fitted: means (S, T, d) and effects in full width.
         total: the sums that it was fitted to.
         decoder: (r, d) orthonormal rows.
-        origin: (d,)
+        bias: (d,) what a code of 0 is to decode to.
         measured: what is known of its errors.
     """
 
     def code(x: Tensor) -> Tensor:
         return (x @ decoder.T).float()
 
-    constant = code(fitted.mean - origin) * total.valid[..., None]
-    shared, own, label = code(fitted.shared), code(fitted.own), total.mean_label.float()
-    return Solution(origin.float(), decoder.float(), constant, shared, own, label, measured)
+    return Solution(
+        bias=bias.float(),
+        decoder=decoder.float(),
+        slot_codes=code(fitted.mean - bias) * total.valid[..., None],
+        group_effects=code(fitted.shared),
+        slot_effects=code(fitted.own),
+        mean_context=total.mean_label.float(),
+        measured=measured,
+    )
 
 
 def to_codes(solution: Solution, lengths: Tensor, groups: Groups) -> Codes:
@@ -81,13 +87,13 @@ def to_codes(solution: Solution, lengths: Tensor, groups: Groups) -> Codes:
         return x.half().float().contiguous()  # laid out as a file's, so that sums round alike
 
     return Codes(
-        origin=half(solution.origin),
+        bias=half(solution.bias),
         decoder=half(solution.decoder),
-        constant=half(solution.constant),
-        shared=half(solution.shared),
-        own=half(solution.own),
-        mean_label=half(solution.mean_label),
-        lengths=lengths,
-        group=groups.of,
-        gain=torch.ones(solution.shared.shape[1]),
+        slot_codes=half(solution.slot_codes),
+        group_effects=half(solution.group_effects),
+        slot_effects=half(solution.slot_effects),
+        mean_context=half(solution.mean_context),
+        slot_tokens=lengths,
+        slot_groups=groups.of,
+        gains=torch.ones(solution.group_effects.shape[1]),
     )

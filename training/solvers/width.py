@@ -29,7 +29,7 @@ def directions(fitted: Effects, total: Sums, origin: Tensor) -> Tensor:
 
 
 def weighted(fitted: Effects, total: Sums, origin: Tensor) -> Tensor:
-    """Return means and effects as rows (·, d), weighted: a mean once a sample, an effect as its concept varies."""
+    """Return means about an origin (d,) and effects as rows (·, d): a mean once a sample, an effect as it varies."""
     means = ((fitted.mean - origin) * rearrange(total.count.sqrt(), "s -> s 1 1"))[total.valid]
     used = total.centred()[0].diagonal(dim1=1, dim2=2).clamp(min=0).sqrt()  # √Σ (a_k − ā_k)²
     own = fitted.own * rearrange(used, "s k -> s k 1")
@@ -38,7 +38,7 @@ def weighted(fitted: Effects, total: Sums, origin: Tensor) -> Tensor:
 
 
 def narrowed(fitted: Effects, decoder: Tensor, origin: Tensor) -> Effects:
-    """Return a fit as codes of a decoder (r, d) with orthonormal rows would give it back."""
+    """Return a fit as codes would give it back, of a decoder (r, d) with orthonormal rows about an origin (d,)."""
 
     def project(x: Tensor) -> Tensor:
         return x @ decoder.T @ decoder

@@ -8,11 +8,14 @@
 
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
+import { translateChoices } from "./choices.js";
 import { insideOf, nodeOf, nodesOf, sourceOf, targetsOf } from "./graph.js";
 import { loadLanguages } from "./language.js";
 
 const PRESSES = ["pointerdown", "mousedown", "dblclick"];
 const MARGIN = 6; // pixels around a panel
+const OURS = "SupSAE_";
+const CHOICE = "COMFY_DYNAMICCOMBO_V3";
 
 /** What a panel may ask of the frontend. */
 class Host {
@@ -145,6 +148,7 @@ export async function extend(panels) {
       follow(nodeType);
     },
     nodeCreated(node) {
+      if (node.comfyClass?.startsWith(OURS)) followChoices(node);
       if (node.subgraph) setTimeout(() => showOutside(node, panels));
       const own = panels[node.comfyClass];
       if (!own) return;
@@ -171,6 +175,19 @@ function hostOf(node) {
 
 function tell(node, method, ...values) {
   for (const panel of hosts.get(node)?.panels ?? []) panel[method]?.(...values);
+}
+
+/** Translate what a choice brings, whenever one is made. */
+function followChoices(node) {
+  const { required, optional } = node.constructor.nodeData?.input ?? {};
+  const choices = Object.entries({ ...required, ...optional }).filter(([, [type]]) => type === CHOICE);
+  if (!choices.length) return;
+  for (const [name] of choices) {
+    const widget = node.widgets?.find((one) => one.name === name);
+    if (widget) chain(widget, "callback", () => translateChoices(node));
+  }
+  chain(node, "onConfigure", () => translateChoices(node));
+  translateChoices(node);
 }
 
 const hears = new Set();

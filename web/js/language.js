@@ -6,7 +6,7 @@ let locale = () => "en";
 /**
  * Read the messages once.
  *
- * @param {() => Promise<object>} read resolves to language → what its main.json holds.
+ * @param {() => Promise<object>} read resolves to language → what its main.json and nodeDefs.json hold.
  * @param {() => string} current returns the frontend's language, such as "zh".
  */
 export async function loadLanguages(read, current) {
@@ -21,6 +21,12 @@ export async function loadLanguages(read, current) {
 /** Return the frontend's language, such as "zh" or "zh-TW". */
 export function language() {
   return locale();
+}
+
+/** Return {name, tooltip} of a node's input as nodeDefs.json has them, undefined where they are not translated. */
+export function inputTexts(node, input) {
+  const known = [locale(), locale().split("-")[0]].map((one) => languages[one]?.nodeDefs?.[node]?.inputs?.[input.replaceAll(".", "_")]);
+  return known.find((one) => one !== undefined);
 }
 
 /** Return a message with its {names} replaced. */

@@ -11,8 +11,8 @@ from supsae.evaluation.baselines.paper import PaperConfig
 from supsae.evaluation.baselines.table import RIVALS
 from supsae.evaluation.baselines.topk import Coder, TopKConfig
 from supsae.portraits import captions
-from supsae.supsae_core.capture import captures
-from supsae.supsae_core.capture.captures import Capture, Entry, Plan
+from supsae.supsae_core.capture.captures import Capture, start_capture
+from supsae.supsae_core.capture.plan import Entry, TextPlan
 from supsae.supsae_core.encoders.families import FAMILIES
 from supsae.supsae_core.table.concepts import from_mapping
 from supsae.supsae_core.table.prompts import Mention, Prompt
@@ -132,8 +132,8 @@ def toy(tmp_path):
         for _ in range(10)
         for index, word in enumerate(("red", "blue"))
     ]
-    plan = Plan(table, FAMILIES["portraits"], tuple(entries), (), {"cond": (1.0,) * 64}, 0)
-    made: Capture = captures.start(tmp_path / "toy", plan)
+    plan = TextPlan(table, FAMILIES["portraits"], tuple(entries), (), {"cond": (1.0,) * 64}, 0)
+    made: Capture = start_capture(tmp_path / "toy", plan)
     conds = []
     for entry in entries:
         cond = torch.ones(96, 192)

@@ -257,7 +257,7 @@ def test_a_refused_edit_counts_as_no_change(sd3_learnt, opened):
     learnt = load_dictionary(sd3_learnt / "d.safetensors")
     for name, part in learnt.parts.items():
         if name != "pooled":
-            part.lengths[: len(learnt.table.phrases)] = 0
+            part.slot_tokens[: len(learnt.table.phrases)] = 0
     _, judges = opened
     found = proxies.measure(learnt, judges, TextConfig(prompts=2))
     assert all("was never written" in why or "rows" in why for why in found.refused)

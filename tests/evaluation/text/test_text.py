@@ -67,7 +67,7 @@ def test_a_good_dictionary_has_good_figures(metrics):
 
 def test_decode_that_knows_no_company_leaves_all_of_it(learnt):
     # Without effects the decode is the slot's mean, which is what fvu_slot is held against.
-    alone = with_parts(learnt.dictionary, shared=torch.zeros_like, own=torch.zeros_like)
+    alone = with_parts(learnt.dictionary, group_effects=torch.zeros_like, slot_effects=torch.zeros_like)
     for split in text_metrics(alone, learnt.host, FEW).splits.values():
         assert all(split.parts[name].fvu_slot == pytest.approx(1, rel=1e-6) for name in ("clip", "t5"))
 
@@ -83,7 +83,7 @@ def test_rows_that_are_their_decode_leave_nothing(learnt):
         around = torch.zeros(len(learnt.table))
         around[list(said - {learnt.table.phrases[span.phrase].concept})] = 1
         for token, row in enumerate(span.rows):
-            cond[row] = part.origin + part.code(span.phrase, token, around) @ part.decoder
+            cond[row] = part.bias + part.code(span.phrase, token, around) @ part.decoder
     exact = swap_judge.judge(learnt.dictionary, frozenset(), "seen", case, before, after._replace(cond=cond))
     assert plain.decoded["t5"][0] > 1
     assert exact.decoded["t5"][0] < 1e-8 * plain.decoded["t5"][0]
@@ -110,7 +110,7 @@ def test_unseen_words_are_those_that_hear_their_held_out_half(learnt):
 
 def test_a_shifted_span_is_not_located(learnt, metrics):
     # Decode rows moved by one: a phrase's second token is looked for where its first stands.
-    shifted = with_parts(learnt.dictionary, constant=lambda constant: constant.roll(1, 1))
+    shifted = with_parts(learnt.dictionary, slot_codes=lambda codes: codes.roll(1, 1))
     found = text_metrics(shifted, learnt.host, FEW).splits
     assert all(found[name].located.high < metrics.splits[name].located.low for name in found)
 
@@ -140,9 +140,11 @@ def test_swapped_codes_show_in_their_concepts_alone(learnt, metrics):
     made = learnt.dictionary
     red, blue = (learnt.table.index(f"hair: {name}") for name in ("red", "blue"))
     column = exchanged(28, red, blue)
-    slot = exchanged(len(made.parts["t5"].constant), made.phrase(red), made.phrase(blue))
-    tokens = with_parts(made, constant=lambda c: c[slot], own=lambda e: e[slot], mean_label=lambda m: m[slot])
-    fields = ("shared", "own", "mean_label")
+    slot = exchanged(len(made.parts["t5"].slot_codes), made.phrase(red), made.phrase(blue))
+    tokens = with_parts(
+        made, slot_codes=lambda c: c[slot], slot_effects=lambda e: e[slot], mean_context=lambda m: m[slot]
+    )
+    fields = ("group_effects", "slot_effects", "mean_context")
     parts = {
         name: replace(part, **{field: getattr(part, field)[:, column] for field in fields})
         for name, part in tokens.parts.items()
@@ -162,7 +164,7 @@ def test_swapped_codes_show_in_their_concepts_alone(learnt, metrics):
 
 def test_a_change_of_the_wrong_size_is_poorly_learnt(learnt):
     # Gains of 2 move twice as far; writing the word is then about half as much.
-    parts = {name: replace(part, gain=2 * part.gain) for name, part in learnt.dictionary.parts.items()}
+    parts = {name: replace(part, gains=2 * part.gains) for name, part in learnt.dictionary.parts.items()}
     doubled = replace(learnt.dictionary, parts=parts)
     found = text_metrics(doubled, learnt.host, FEW)
     poor = [one for one in found.concepts.values() if one.swaps]

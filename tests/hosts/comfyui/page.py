@@ -20,7 +20,8 @@ ARGUMENTS = (
 RENDERERS = {"classic": False, "vue": True}
 """Name → value of Comfy.VueNodes.Enabled."""
 READY = (
-    "!!(window.app?.extensionManager && window.app.canvas && window.LiteGraph?.registered_node_types['SupSAE_Edit'])"
+    "!!(window.app?.extensionManager && window.app.canvas && "
+    "window.LiteGraph?.registered_node_types['SupSAE_ConceptEdit'])"
 )
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": False, "Comfy.ColorPalette": "dark"}
 """What a page starts with."""

@@ -1,4 +1,4 @@
-"""Capture Activations inside ComfyUI: only the main pass on the prompts is heard, and both hosts hear the same."""
+"""Capture of prompts and blocks in ComfyUI: only the main pass on the prompts is heard, and both hosts hear it."""
 
 import json
 import time
@@ -10,8 +10,12 @@ import pytest
 from supsae.hosts.diffusers import studio
 from supsae.hosts.diffusers.recording import DiffusersPictures
 from supsae.portraits import captions
-from supsae.supsae_core.capture import activations, captures
+from supsae.supsae_core.capture import activations
+from supsae.supsae_core.capture.activations import load_activations
+from supsae.supsae_core.capture.captures import load_capture
+from supsae.supsae_core.capture.plan import difference
 from supsae.supsae_core.capture.statistics import Statistics
+from supsae.supsae_core.capture.store import Store
 from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.encoders.sites import parse
 from supsae.training import recording
@@ -66,7 +70,7 @@ def test_the_negative_prompt_is_not_heard(seen):
 
 
 def test_an_edited_model_is_refused(seen):
-    assert "comes from Apply to Model or Lock" in seen["edited model"]
+    assert "comes from Apply Edits, Concept Mixer or Lock" in seen["edited model"]
 
 
 @pytest.mark.parametrize("image", HOW)
@@ -80,9 +84,9 @@ def test_both_hosts_sum_up_the_same(seen, folder, tmp_path, image):
     models = studio.load()
     pictures = DiffusersPictures(models.transformer, partial(studio.negative, models))
     plan = recording.plan(captions.table(), models.host, pictures, CONFIG, HOW[image], captions.WORDING)
-    ours, theirs = recording.run(models.host, pictures, tmp_path, plan), captures.load(folder / image)
-    assert captures.difference(theirs.plan, plan) == ""  # noise levels and fingerprints of the model among them
-    one, other = activations.load(ours), activations.load(theirs)
+    ours, theirs = recording.run(models.host, pictures, tmp_path, plan), load_capture(folder / image)
+    assert difference(theirs.plan, plan) == ""  # noise levels and fingerprints of the model among them
+    one, other = load_activations(ours), load_activations(theirs)
     assert not other.missing
     for name in plan.sampling.parts(plan.family):
         for a, b in zip(one.sums(name), other.sums(name), strict=True):
@@ -111,16 +115,17 @@ def test_sd35_layouts_and_dual_attention_are_captured(comfy_python, tmp_path):
 
 def workflow(**changes):
     capture = {
-        "model": ["1", 0], "clip": ["2", 0], "table": ["3", 0], "name": "blocks", "sites": "txt@1, img@2",
-        "prompts": 24, "calibration": 4, "steps": 4, "cfg": 3.0, "width": 128, "height": 128, "image": "mean",
-        "mention": 0.75, "held_out": 0.0, "seed": 0,
+        "clip": ["2", 0], "table": ["3", 0], "name": "blocks", "prompts": 24, "calibration": 4, "mention": 0.75,
+        "held_out": 0.0, "seed": 0, "record": "prompts and blocks", "record.model": ["1", 0],
+        "record.sites": "txt@1, img@2", "record.steps": 4, "record.cfg": 3.0, "record.width": 128,
+        "record.height": 128, "record.image": "mean",
     }  # fmt: skip
     loader = {"unet_name": "supsae_portraits_mmdit.safetensors", "weight_dtype": "default"}
     return {
         "1": {"class_type": "UNETLoader", "inputs": loader},
-        "2": {"class_type": "SupSAE_PortraitsCLIPLoader", "inputs": {}},
+        "2": {"class_type": "SupSAE_LoadPortraitsCLIP", "inputs": {}},
         "3": {"class_type": "SupSAE_ConceptTable", "inputs": table()},
-        "4": {"class_type": "SupSAE_CaptureActivations", "inputs": capture | changes},
+        "4": {"class_type": "SupSAE_Capture", "inputs": capture | changes},
     }
 
 
@@ -130,9 +135,10 @@ def table():
 
 
 REFUSED = {
-    "block": ({"sites": "txt@0-3"}, "There is no txt@3: this model has 3 blocks"),
-    "no stream": ({"sites": "cond"}, "Activations are captured at txt@i and img@i, not at cond"),
-    "no site": ({"sites": "text@1"}, "There is no site 'text@1'"),
+    "block": ({"record.sites": "txt@0-3"}, "There is no txt@3: this model has 3 blocks"),
+    "no stream": ({"record.sites": "cond"}, "Activations are captured at txt@i and img@i, not at cond"),
+    "no site": ({"record.sites": "text@1"}, "There is no site 'text@1'"),
+    "no place for tokens": ({"record.sites": "txt@1", "record.image": "positions"}, "no site is of the picture's"),
     "folder": ({"name": "../up"}, "cannot name the capture"),
 }
 
@@ -148,23 +154,18 @@ def test_bad_input_is_a_sentence(comfy_server, name):
 def test_an_interrupted_capture_goes_on_and_is_fitted(comfy_server):
     folder = comfy_server.base / "output" / "supsae" / "captures" / "blocks"
     running, deadline = comfy_server.queue(workflow()), time.monotonic() + 120
-    while not list(folder.glob(activations.BATCHES)) and time.monotonic() < deadline:
+    while not Store(folder).keys(activations.BATCHES) and time.monotonic() < deadline:
         time.sleep(0.02)
     comfy_server.interrupt()
-    with pytest.raises(RuntimeError, match="interrupted at SupSAE_CaptureActivations"):
+    with pytest.raises(RuntimeError, match="interrupted at SupSAE_Capture"):
         comfy_server.wait(running)
-    assert 0 < len(activations.load(captures.load(folder)).missing) < 32
-    fitted = workflow() | {
-        "5": {"class_type": "SupSAE_Fit", "inputs": {"capture": ["4", 0]}},
-        "6": {
-            "class_type": "SupSAE_SaveDictionary",
-            "inputs": {"dictionary": ["5", 0], "name": "blocks", "overwrite": True},
-        },
-    }
-    comfy_server.run(fitted)
-    assert not activations.load(captures.load(folder)).missing
+    assert 0 < len(load_activations(load_capture(folder)).missing) < 32
+    file = {"save": "in models/supsae", "save.name": "blocks", "save.overwrite": True}
+    fit = {"class_type": "SupSAE_FitDictionary", "inputs": {"capture": ["4", 0], **file}}
+    comfy_server.run(workflow() | {"5": fit})
+    assert not load_activations(load_capture(folder)).missing
     learnt = load_dictionary(comfy_server.base / "models" / "supsae" / "blocks.safetensors")
     assert list(learnt.streams) == ["txt@1/clip", "txt@1/t5", "img@2/mean"]
-    comfy_server.run(workflow(steps=5, prompts=10))  # other settings: beside it, and nothing is lost
-    assert captures.load(folder).plan.sampling.steps == 4
-    assert captures.load(folder.with_name("blocks_2")).plan.sampling.steps == 5
+    comfy_server.run(workflow(**{"record.steps": 5, "prompts": 10}))  # other settings: beside it, and nothing is lost
+    assert load_capture(folder).plan.sampling.steps == 4
+    assert load_capture(folder.with_name("blocks_2")).plan.sampling.steps == 5

@@ -139,7 +139,7 @@ def test_text_alone_is_judged_on_the_server(comfy_server):
     inputs = {"clip": ["clip", 0], "dictionary": ["dictionary", 0], "size": "quick", "seed": 3}
     outputs = comfy_server.run(
         {
-            "clip": {"class_type": "SupSAE_PortraitsCLIPLoader", "inputs": {}},
+            "clip": {"class_type": "SupSAE_LoadPortraitsCLIP", "inputs": {}},
             "dictionary": {"class_type": "SupSAE_LoadDictionary", "inputs": {"name": SHIPPED.name}},
             "judge": {"class_type": "SupSAE_EvaluateDictionary", "inputs": inputs},
             "report": {"class_type": "PreviewAny", "inputs": {"source": ["judge", 0]}},

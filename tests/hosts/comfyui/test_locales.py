@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import workflow as workflows
 
 LOCALES = Path(__file__).resolve().parents[3] / "locales"
 LANGUAGES = sorted(path.name for path in LOCALES.iterdir() if path.name != "en")
@@ -33,9 +34,8 @@ def nodes(comfy_server):
 
 
 def inputs(node: dict) -> dict[str, dict]:
-    """Return the inputs that are drawn: name → options."""
-    drawn = {**node["input"].get("required", {}), **node["input"].get("optional", {})}
-    return {name: (spec[1:] or [{}])[0] for name, spec in drawn.items()}
+    """Return the inputs that are drawn, those of choices as well: name as translations have it → options."""
+    return {name.replace(".", "_"): options for name, options in workflows.all_inputs(node).items()}
 
 
 def english_texts(node: dict) -> dict[tuple, str]:
@@ -79,7 +79,7 @@ def test_what_can_be_chosen_is_named_as_in_the_list(nodes, translated):
     explained = 0
     for name, node in nodes.items():
         for key, options in inputs(node).items():
-            for choice in options.get("options", []):
+            for choice in map(workflows.choice_name, options.get("options", [])):
                 if f"{choice}:" in options["tooltip"]:
                     explained += 1
                     assert f"{choice}：" in translated[name]["inputs"][key]["tooltip"], (name, key, choice)
@@ -108,7 +108,18 @@ def page_in(comfy_page, frontend, language):
 def place(found, kind: str) -> int:
     """Put one node on an empty canvas; return its number."""
     found.load({"version": 0.4, "last_node_id": 0, "last_link_id": 0, "nodes": [], "links": []})
-    number = found.page.evaluate("(kind) => window.app.graph.add(window.LiteGraph.createNode(kind)).id", kind)
+    number = found.page.evaluate(
+        """(kind) => {
+            const node = window.app.graph.add(window.LiteGraph.createNode(kind));
+            const where = node.widgets.find((one) => one.name === "where");
+            if (where) { // which brings all the inputs that there are
+                where.value = "chosen sites";
+                where.callback?.(where.value);
+            }
+            return node.id;
+        }""",
+        kind,
+    )
     found.show(number)
     return number
 
@@ -117,18 +128,19 @@ def test_a_node_is_drawn_translated(page_in, translated):
     drawn = page_in.page.evaluate(
         """(id) => {
             const node = window.app.graph.getNodeById(id);
-            const named = (slots) => Object.fromEntries(slots.map((slot) => [slot.name, slot.localized_name]));
+            const named = (slots) => Object.fromEntries(slots.map((s) => [s.name, s.label ?? s.localized_name]));
             const widgets = Object.fromEntries(node.widgets.map((widget) => [widget.name, widget.label]));
             return { title: node.title, inputs: named(node.inputs), outputs: named(node.outputs), widgets };
         }""",
-        place(page_in, "SupSAE_ApplyToModel"),
+        place(page_in, "SupSAE_ApplyEdits"),
     )
-    wanted = translated["SupSAE_ApplyToModel"]
-    names = {name: slot["name"] for name, slot in wanted["inputs"].items()}
+    wanted = translated["SupSAE_ApplyEdits"]
+    names = {name.replace("where_", "where."): slot["name"] for name, slot in wanted["inputs"].items()}
     assert drawn["title"] == wanted["display_name"]
     assert drawn["inputs"] == names
     assert drawn["widgets"] and drawn["widgets"] == {name: names[name] for name in drawn["widgets"]}
-    assert drawn["outputs"] == {"model": wanted["outputs"]["0"]["name"]}
+    outputs = ("conditioning", "model", "report")
+    assert drawn["outputs"] == {name: wanted["outputs"][str(i)]["name"] for i, name in enumerate(outputs)}
 
 
 def test_a_tooltip_with_message_syntax_is_shown_as_it_is(page_in, translated):
@@ -136,18 +148,18 @@ def test_a_tooltip_with_message_syntax_is_shown_as_it_is(page_in, translated):
     x, y = page_in.page.evaluate(
         """(id) => {
             const app = window.app, node = app.graph.getNodeById(id), box = app.canvas.canvas.getBoundingClientRect();
-            const widget = node.widgets.find((one) => one.name === "sites");
+            const widget = node.widgets.find((one) => one.name === "where.sites");
             const [left, top] = app.canvas.ds.offset, scale = app.canvas.ds.scale;
             return [box.x + (node.pos[0] + node.size[0] / 2 + left) * scale,
                     box.y + (node.pos[1] + widget.last_y + 10 + top) * scale];
         }""",
-        place(page_in, "SupSAE_ApplyToModel"),
+        place(page_in, "SupSAE_ApplyEdits"),
     )
     page_in.page.mouse.move(x - 30, y)
     page_in.page.mouse.move(x, y, steps=3)
     tooltip = page_in.page.locator(".node-tooltip")
     tooltip.wait_for()
-    assert tooltip.inner_text() == translated["SupSAE_ApplyToModel"]["inputs"]["sites"]["tooltip"]
+    assert tooltip.inner_text() == translated["SupSAE_ApplyEdits"]["inputs"]["where_sites"]["tooltip"]
 
 
 def test_a_panel_speaks_the_language(page_in, language):

@@ -68,7 +68,7 @@ def test_equal_to_the_bit(seen, case):
 def test_a_known_reference_is_not_sampled_again(seen):
     # 3 steps of Euler; the positive and the negative prompt of a step go through the model together
     assert (seen["first run"], seen["second run"], seen["other edit"]) == (6, 3, 3)
-    assert seen["slider of Apply to Model"][1:] == [3, 3]
+    assert seen["slider of Apply Edits"][1:] == [3, 3]
 
 
 @pytest.mark.parametrize("other", OTHERS)
@@ -96,8 +96,8 @@ def test_pictures_have_the_pictures_size(seen):
     [
         ("adaptive", "The sampler dpm_adaptive chooses its steps by the picture"),
         ("another adaptive", "The sampler stepping chooses its steps by the picture"),
-        ("averaged", "changed behind Apply to Conditioning"),
-        ("averaged and edited again", "changed behind Apply to Conditioning"),
+        ("averaged", "changed behind Apply Edits"),
+        ("averaged and edited again", "changed behind Apply Edits"),
         ("masks", "2 masks do not fit 3 pictures"),
         ("foreign latent", "did not come out of a sampler with this Lock"),
     ],

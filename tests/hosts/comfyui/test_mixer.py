@@ -79,7 +79,7 @@ def test_model_with_nothing_to_change_draws_the_same_and_costs_no_call(seen):
 # --- through a server ----------------------------------------------------------------------------------------------
 
 LOADERS = {
-    "clip": {"class_type": "SupSAE_PortraitsCLIPLoader", "inputs": {}},
+    "clip": {"class_type": "SupSAE_LoadPortraitsCLIP", "inputs": {}},
     "dictionary": {"class_type": "SupSAE_LoadDictionary", "inputs": {"name": "portraits.safetensors"}},
     "positive": {"class_type": "CLIPTextEncode", "inputs": {"text": PROMPT, "clip": ["clip", 0]}},
     "model": {

@@ -31,7 +31,7 @@ def workflow(rows=None, dictionary="portraits.safetensors"):
         "last_node_id": 5, "last_link_id": 4, "version": 0.4, "groups": [], "config": {}, "extra": {},
         "nodes": [
             node(LOADER, "SupSAE_LoadDictionary", [20, 20], [], loaded, [dictionary]),
-            node(2, "SupSAE_PortraitsCLIPLoader", [20, 180], [], [("CLIP", "CLIP", [2])], []),
+            node(2, "SupSAE_LoadPortraitsCLIP", [20, 180], [], [("CLIP", "CLIP", [2])], []),
             node(ENCODER, "CLIPTextEncode", [20, 300], [("clip", "CLIP", 2)],
                  [("CONDITIONING", "CONDITIONING", [3])], [prompt], size=(300, 160)),
             node(MIXER, "SupSAE_ConceptMixer", [400, 20], wires, mixed, [text], size=(440, 520)),

@@ -6,28 +6,27 @@ import time
 from pathlib import Path
 
 import pytest
+import workflow as workflows
 
 ROOT = Path(__file__).resolve().parents[3]
 NODES = {
-    "SupSAE_PortraitsCLIPLoader",
-    "SupSAE_ConceptTable",
-    "SupSAE_Capture",
-    "SupSAE_CaptureActivations",
-    "SupSAE_Fit",
-    "SupSAE_SaveDictionary",
-    "SupSAE_LoadDictionary",
-    "SupSAE_ConceptMixer",
-    "SupSAE_Edit",
-    "SupSAE_ApplyToConditioning",
-    "SupSAE_ApplyToModel",
-    "SupSAE_Lock",
-    "SupSAE_LockedPicture",
-    "SupSAE_ReadPrompt",
-    "SupSAE_ConceptMap",
-    "SupSAE_BlockMap",
-    "SupSAE_StrengthSweep",
-    "SupSAE_EvaluateDictionary",
-}  # permanent: people's workflows name them
+    "SupSAE_LoadPortraitsCLIP": "SupSAE",
+    "SupSAE_LoadDictionary": "SupSAE",
+    "SupSAE_ConceptMixer": "SupSAE",
+    "SupSAE_ConceptEdit": "SupSAE",
+    "SupSAE_ApplyEdits": "SupSAE",
+    "SupSAE_Lock": "SupSAE",
+    "SupSAE_LockedPicture": "SupSAE",
+    "SupSAE_StrengthSweep": "SupSAE",
+    "SupSAE_ReadPrompt": "SupSAE",
+    "SupSAE_ConceptMap": "SupSAE",
+    "SupSAE_ConceptTable": "SupSAE/learn",
+    "SupSAE_Capture": "SupSAE/learn",
+    "SupSAE_FitDictionary": "SupSAE/learn",
+    "SupSAE_BlockMap": "SupSAE/research",
+    "SupSAE_EvaluateDictionary": "SupSAE/research",
+}
+"""Node id, permanent, for people's workflows name it → where it stands in the menu."""
 
 
 # --- what the server shows -----------------------------------------------------------------------------------------
@@ -39,21 +38,22 @@ def schemas(comfy_server):
 
 
 def test_node_ids_stay(schemas):
-    assert set(schemas) == NODES
+    assert set(schemas) == set(NODES)
 
 
 @pytest.mark.parametrize("node", sorted(NODES))
 def test_node_explains_itself(comfy_server, schemas, node):
     schema = schemas[node]
-    assert schema["category"] == "SupSAE" and schema["display_name"] and schema["description"]
-    inputs = {**schema["input"].get("required", {}), **schema["input"].get("optional", {})}
+    assert schema["category"] == NODES[node] and schema["description"]
+    assert node == f"SupSAE_{schema['display_name'].replace(' ', '')}"
+    inputs = workflows.all_inputs(schema)
     for name, spec in inputs.items():
-        assert spec[1].get("tooltip"), f"{name} has no tooltip"
+        assert spec.get("tooltip"), f"{name} has no tooltip"
     assert all(schema["output_tooltips"]) and len(schema["output_tooltips"]) == len(schema["output"])
     page = comfy_server.request(f"/extensions/ComfyUI-SupSAE/docs/{node}/en.md").decode()
     assert page.startswith(f"# {schema['display_name']}\n")
     for name in [*inputs, *schema["output_name"]]:
-        assert f"`{name}`" in page, f"the help page does not speak of {name}"
+        assert f"`{name.split('.')[-1]}`" in page, f"the help page does not speak of {name}"
 
 
 # --- errors as the person sees them --------------------------------------------------------------------------------
@@ -61,13 +61,14 @@ def test_node_explains_itself(comfy_server, schemas, node):
 
 def learn(name: str, **changes) -> dict:
     """Return an API workflow from the table to a fit; `changes` go to Capture."""
-    capture = {"name": name, "prompts": 100, "calibration": 28, "mention": 0.75, "held_out": 0.0, "seed": 0, **changes}
+    capture = {"name": name, "prompts": 100, "calibration": 28, "mention": 0.75, "held_out": 0.0, "seed": 0}
+    capture |= {"record": "prompts", **changes}
     table = "hair: {red: red hair, blond: blond hair}\neyes: {blue: blue eyes, green: green eyes}"
     return {
-        "clip": {"class_type": "SupSAE_PortraitsCLIPLoader", "inputs": {}},
+        "clip": {"class_type": "SupSAE_LoadPortraitsCLIP", "inputs": {}},
         "table": {"class_type": "SupSAE_ConceptTable", "inputs": {"text": table, "file": ""}},
         "capture": {"class_type": "SupSAE_Capture", "inputs": {"clip": ["clip", 0], "table": ["table", 0], **capture}},
-        "fit": {"class_type": "SupSAE_Fit", "inputs": {"capture": ["capture", 0]}},
+        "fit": {"class_type": "SupSAE_FitDictionary", "inputs": {"capture": ["capture", 0], "save": "no"}},
     }
 
 
@@ -77,12 +78,17 @@ def editing(**changes) -> dict:
     return {
         **learn("errors"),
         "text": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["clip", 0], "text": "blond hair, green eyes"}},
-        "edit": {"class_type": "SupSAE_Edit", "inputs": edit},
+        "edit": {"class_type": "SupSAE_ConceptEdit", "inputs": edit},
         "apply": {
-            "class_type": "SupSAE_ApplyToConditioning",
-            "inputs": {"conditioning": ["text", 0], "dictionary": ["fit", 0], "edits": ["edit", 0]},
+            "class_type": "SupSAE_ApplyEdits",
+            "inputs": {
+                "dictionary": ["fit", 0],
+                "edits": ["edit", 0],
+                "conditioning": ["text", 0],
+                "where": "everywhere",
+            },
         },
-        "report": {"class_type": "PreviewAny", "inputs": {"source": ["apply", 1]}},
+        "report": {"class_type": "PreviewAny", "inputs": {"source": ["apply", 2]}},
     }
 
 
@@ -168,8 +174,9 @@ def test_names_stay_in_their_folder(comfy_server, name):
 
 
 def saving(name: str, overwrite: bool = False, **changes) -> dict:
-    inputs = {"dictionary": ["fit", 0], "name": name, "overwrite": overwrite}
-    return {**learn("errors", **changes), "save": {"class_type": "SupSAE_SaveDictionary", "inputs": inputs}}
+    prompt = learn("errors", **changes)
+    prompt["fit"]["inputs"] |= {"save": "in models/supsae", "save.name": name, "save.overwrite": overwrite}
+    return prompt
 
 
 def test_saving_loses_nothing(comfy_server):

@@ -16,14 +16,14 @@ BUILD = """() => {
         made[from].outputs.findIndex((one) => one.name === output), made[to],
         made[to].inputs.findIndex((one) => one.name === input));
     add("table", "SupSAE_ConceptTable", 0, 0);
-    add("clip", "SupSAE_PortraitsCLIPLoader", 0, 600);
+    add("clip", "SupSAE_LoadPortraitsCLIP", 0, 600);
     add("capture", "SupSAE_Capture", 460, 0);
-    add("fit", "SupSAE_Fit", 860, 0);
+    add("fit", "SupSAE_FitDictionary", 860, 0);
     add("loader", "SupSAE_LoadDictionary", 460, 600);
     made.loader.widgets[0].value = "portraits.safetensors"; // other tests may have saved files that come first
-    add("edit", "SupSAE_Edit", 0, 800);
-    add("second", "SupSAE_Edit", 320, 1000);
-    add("apply", "SupSAE_ApplyToConditioning", 860, 800);
+    add("edit", "SupSAE_ConceptEdit", 0, 800);
+    add("second", "SupSAE_ConceptEdit", 320, 1000);
+    add("apply", "SupSAE_ApplyEdits", 860, 800);
     wire("table", "table", "capture", "table");
     wire("clip", "CLIP", "capture", "clip");
     wire("capture", "capture", "fit", "capture");
@@ -219,6 +219,7 @@ def test_a_capture_is_followed_and_its_fit_is_judged(studio, request):
     studio.set("capture", "name", name)
     studio.set("capture", "prompts", 100)
     studio.set("capture", "calibration", 8)
+    studio.set("fit", "save.name", name)
     studio.show("capture")
     studio.page.get_by_text("Nothing is captured under this name yet.").wait_for()
     studio.page.evaluate(
@@ -235,6 +236,11 @@ def test_a_capture_is_followed_and_its_fit_is_judged(studio, request):
     report = studio.page.locator(".supsae-report").filter(has_text="all 4 concepts")  # the loader has one of its own
     report.wait_for()
     assert report.locator("table").count() >= 3
+    file = studio.page.locator(".supsae-upload").filter(has_text=f"Saved as {name}.safetensors")
+    file.wait_for()
+    with studio.page.expect_download() as saved:
+        file.get_by_role("button", name="Download").click()
+    assert saved.value.suggested_filename == f"{name}.safetensors"
     report.get_by_text("The whole report as text").focus()
     studio.page.keyboard.press("Enter")
     assert "4 concepts in 2 categories" in report.locator("pre").inner_text()

@@ -283,12 +283,12 @@ def test_a_capture_says_how_far_it_is_and_tells_while_it_runs(comfy_server):
     for name in ("", "..", "a/b", "/etc"):
         assert ask(comfy_server, f"capture?name={quote(name)}")[0] == 400
     prompt = {
-        "1": {"class_type": "SupSAE_PortraitsCLIPLoader", "inputs": {}},
+        "1": {"class_type": "SupSAE_LoadPortraitsCLIP", "inputs": {}},
         "2": {"class_type": "SupSAE_ConceptTable", "inputs": {"text": TABLE, "file": ""}},
         "3": {"class_type": "SupSAE_Capture", "inputs": {
             "clip": ["1", 0], "table": ["2", 0], "name": "routes", "prompts": 60, "calibration": 4, "mention": 0.75,
-            "held_out": 0.0, "seed": 0}},
-        "4": {"class_type": "SupSAE_Fit", "inputs": {"capture": ["3", 0]}},
+            "held_out": 0.0, "seed": 0, "record": "prompts"}},
+        "4": {"class_type": "SupSAE_FitDictionary", "inputs": {"capture": ["3", 0], "save": "no"}},
     }  # fmt: skip
     outputs = comfy_server.run(prompt)
     (made,) = outputs["3"]["supsae_capture"]

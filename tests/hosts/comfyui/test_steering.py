@@ -1,4 +1,4 @@
-"""Apply to Model inside ComfyUI: what must be equal to the bit, what composes, and what is refused."""
+"""Edits on a model inside ComfyUI: what must be equal to the bit, what composes, and what is refused."""
 
 import re
 import shutil
@@ -77,6 +77,12 @@ def test_a_mask_confines_the_image_stream(seen):
         ("no part", "nothing for txt@1; it has cond, pooled, txt@0"),
         ("twice", "cond reaches every block already, so txt@0 would make the edit twice"),
         ("masks", r"mask has the shape \(2, 8, 8\)"),
+        ("a mask for words", "The mask says where in the picture, and pooled has no place in it"),
+        ("a reach without blocks", "cond, pooled: these sites have no blocks"),
+        ("a time for a conditioning", "neither steps of sampling nor blocks, so 'part of sampling' would do nothing"),
+        ("no such choice", "where is missing, or none of its choices. Write one of 'everywhere'"),
+        ("both", "is connected to a conditioning and to a model"),
+        ("neither", "Apply Edits has nothing to change"),
         ("not said", "Cannot remove 'hat: crown'"),
         ("unknown", "Did you mean 'hair: red'"),
         ("two", "Two edits .* change 'hair'"),

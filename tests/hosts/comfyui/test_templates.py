@@ -207,7 +207,7 @@ def test_learn_your_own_dictionary_runs_as_it_is(comfy_server, run):
     report = outputs[titled(workflow, "Did it work?")]["text"][0]
     assert "10 concepts in 3 categories" in report and "learnt from 300 prompts" in report
     assert "Poorly learnt" in report and "Everything is identified" in report
-    assert min(pixels(comfy_server, outputs, str(of_type(workflow, "SupSAE_Fit")["id"])).shape[:2]) >= 400
+    assert min(pixels(comfy_server, outputs, str(of_type(workflow, "SupSAE_FitDictionary")["id"])).shape[:2]) >= 400
     before, after = (read(pixels(comfy_server, outputs, titled(workflow, one))) for one in ("Before", "After"))
     assert (before["hair"], before["hat"], before["expression"]) == ("blond", "none", "smile")
     assert (after["hair"], after["hat"], after["expression"]) == ("red", "crown", "surprised")
@@ -225,7 +225,7 @@ def test_keep_the_rest_runs_as_it_is(comfy_server, info):
     assert 0.1 < held.mean() < 1
     far = ~np.kron(grown(~held, 3), np.ones((24, 24), bool))  # cells of 8 pixels, enlarged three times
     assert far.any() and (before[far] == after[far]).all()  # beyond the decoder's reach, and Lanczos's
-    typed(prompt, "SupSAE_Edit")["strength"] = 0.0
+    typed(prompt, "SupSAE_ConceptEdit")["strength"] = 0.0
     outputs = comfy_server.run(prompt)
     assert (pixels(comfy_server, outputs, titled(workflow, "After")) == before).all()
 
@@ -245,7 +245,7 @@ def test_steer_inside_the_model_runs_as_it_is(comfy_server, info):
     assert "learnt from 60 prompts" in report and "txt@1" in report
     before, after = (pixels(comfy_server, outputs, titled(workflow, one)) for one in ("Before", "After"))
     assert (before != after).any()
-    typed(prompt, "SupSAE_ApplyToModel")["sites"] = "cond, pooled"
+    typed(prompt, "SupSAE_ApplyEdits")["where.sites"] = "cond, pooled"
     outputs = comfy_server.run(prompt)
     assert read(pixels(comfy_server, outputs, titled(workflow, "After")))["hair"] == "red"
 
@@ -310,7 +310,7 @@ def test_sd35_note_gives_the_numbers_of_its_nodes():
     (file,) = loader["properties"]["models"]  # what ComfyUI offers to download
     assert file["name"] == loader["widgets_values"][0] and file["name"] in note and file["url"].endswith(file["name"])
     assert f"`models/{file['directory']}`" in note
-    assert of_type(workflow, "SupSAE_SaveDictionary")["widgets_values"][0] in note
+    assert of_type(workflow, "SupSAE_FitDictionary")["widgets_values"][1] in note
 
 
 def test_sd35_measured_shares_are_those_of_the_benchmark():
@@ -363,7 +363,7 @@ def test_blueprint_edits(comfy_server, info):
     mixer = typed(prompt, "SupSAE_ConceptMixer")
     number = str(of_type(inside, "SupSAE_ConceptMixer")["id"])
     prompt |= {
-        "clip": {"class_type": "SupSAE_PortraitsCLIPLoader", "inputs": {}},
+        "clip": {"class_type": "SupSAE_LoadPortraitsCLIP", "inputs": {}},
         "text": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["clip", 0], "text": "blond hair, green eyes"}},
         "report": {"class_type": "PreviewAny", "inputs": {"source": [number, 2]}},
     }

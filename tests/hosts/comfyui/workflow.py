@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import chain
 from typing import Any, NamedTuple
 
 NOT_SENT = {"MarkdownNote", "Note"}  # drawn by the frontend only
-WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+CHOICE = "COMFY_DYNAMICCOMBO_V3"  # a combo whose options bring inputs of their own
+WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", CHOICE}
 CONTROL = {"fixed", "increment", "decrement", "randomize"}  # what a seed does after a run
 OUTSIDE = {-10, -20}  # where the links of a subgraph that come from its inputs and go to its outputs begin and end
 
@@ -37,15 +38,37 @@ def links(graph: Mapping[str, Any]) -> list[Link]:
     return [Link(*(link[key] for key in keys)) if isinstance(link, dict) else Link(*link) for link in graph["links"]]
 
 
-def schema_inputs(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any], bool]]:
-    """Yield (name, type, options, required) in the order of the schema; an old combo's options come as its type."""
+def schema_inputs(inputs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str, Mapping[str, Any], bool]]:
+    """Yield (name, type, options, required) in the order of a schema; an old combo's options come as its type."""
     for kind in ("required", "optional"):
-        for name, (of, *rest) in schema["input"].get(kind, {}).items():
+        for name, (of, *rest) in inputs.get(kind, {}).items():
             options = rest[0] if rest else {}
             if isinstance(of, list):
-                yield name, "COMBO", {**options, "options": of}, kind == "required"
+                yield prefix + name, "COMBO", {**options, "options": of}, kind == "required"
             else:
-                yield name, of, options, kind == "required"
+                yield prefix + name, of, options, kind == "required"
+
+
+def all_inputs(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the options of all inputs, those of every choice as well: name → options."""
+    return {name: options for name, _, options, _ in _with_choices(schema["input"], lambda name: None)}
+
+
+def choice_name(choice: Any) -> str:
+    """Return what a combo shows for one of its options."""
+    return choice["key"] if isinstance(choice, dict) else choice
+
+
+def _with_choices(
+    inputs: Mapping[str, Any], chosen: Callable[[str], str | None], prefix: str = ""
+) -> Iterator[tuple[str, str, Mapping[str, Any], bool]]:
+    """Yield inputs, and behind each choice those that it brings; of all its options if none is said to be chosen."""
+    for one in schema_inputs(inputs, prefix):
+        yield one
+        name, kind, options, _ = one
+        for option in options["options"] if kind == CHOICE else ():
+            if chosen(name) in (None, option["key"]):
+                yield from _with_choices(option["inputs"], chosen, f"{name}.")
 
 
 def widgets(node: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Widget]:
@@ -56,7 +79,7 @@ def widgets(node: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Widget]:
     """
     values, found = iter(node["widgets_values"]), []
     try:
-        for name, kind, options, _ in schema_inputs(schema):
+        for name, kind, options, _ in _with_choices(schema["input"], lambda name: chosen_in(found, name)):
             if kind not in WIDGETS:
                 continue
             found.append(Widget(name, kind, options, next(values)))
@@ -67,6 +90,11 @@ def widgets(node: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Widget]:
     if left := list(values):
         raise ValueError(f"has values that belong to no widget: {left}")
     return found
+
+
+def chosen_in(found: Sequence[Widget], name: str) -> str | None:
+    """Return the choice that was made, None before it is known."""
+    return next((one.value for one in found if one.name == name), None)
 
 
 def to_api(graph: Mapping[str, Any], info: Info) -> dict[str, Any]:
@@ -141,7 +169,12 @@ def _fits(a: str, b: str) -> bool:
 
 
 def _slot_faults(node: Mapping[str, Any], schema: Mapping[str, Any], wires: Mapping[int, Link]) -> Iterator[str]:
-    wanted = {name: (kind, required) for name, kind, _, required in schema_inputs(schema)}
+    try:
+        found = widgets(node, schema)
+    except ValueError:  # told by ``_value_faults``
+        found = []
+    inputs = _with_choices(schema["input"], lambda name: chosen_in(found, name))
+    wanted = {name: (kind, required) for name, kind, _, required in inputs}
     slots = {one["name"]: one for one in node["inputs"]}
     for name, one in slots.items():
         if name not in wanted:
@@ -180,8 +213,8 @@ def _value_faults(node: Mapping[str, Any], schema: Mapping[str, Any], not_here: 
 def _legal(widget: Widget) -> bool:
     value, options = widget.value, widget.options
     low, high = options.get("min", float("-inf")), options.get("max", float("inf"))
-    if widget.kind == "COMBO":
-        return value in options["options"]
+    if widget.kind in ("COMBO", CHOICE):
+        return value in map(choice_name, options["options"])
     if widget.kind == "BOOLEAN":
         return isinstance(value, bool)
     if widget.kind == "STRING":

@@ -8,7 +8,8 @@ from diffusers import StableDiffusion3Pipeline
 
 from supsae.cli import parser
 from supsae.hosts.diffusers.text import DiffusersText, load_pipeline
-from supsae.supsae_core.capture import captures
+from supsae.supsae_core.capture.captures import load_capture
+from supsae.supsae_core.capture.plan import text_bytes
 from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Swap
@@ -92,9 +93,9 @@ def test_a_pipeline_without_t5(pipeline):
 
 
 def test_capture_and_fit_from_the_shell(learnt):
-    plan, made = captures.load(learnt / "capture").plan, load_dictionary(learnt / "d.safetensors")
+    plan, made = load_capture(learnt / "capture").plan, load_dictionary(learnt / "d.safetensors")
     assert plan.family == made.family == FAMILIES["sd3-diffusers"]
-    assert captures.size(plan) == len(plan.entries) * (333 * 4096 + 2048) * 2  # half precision
+    assert text_bytes(plan) == len(plan.entries) * (333 * 4096 + 2048) * 2  # half precision
     assert made.provenance["length_policy"] == "one chunk of 77 causal rows, exactly 256 rows"
 
 
@@ -138,4 +139,4 @@ def test_blocks_are_recorded_from_the_shell(folder, learnt, capsys):
     assert parser.main([str(word) for word in command]) == 0
     assert parser.main([str(word) for word in [*command, "--sites", "txt@7"]]) == 2
     assert "txt@7" in capsys.readouterr().err
-    assert captures.load(learnt / "blocks").plan.sampling is not None
+    assert load_capture(learnt / "blocks").plan.sampling.steps

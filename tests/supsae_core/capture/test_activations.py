@@ -14,7 +14,11 @@ from torch import nn
 from supsae.hosts.diffusers import studio
 from supsae.hosts.diffusers.recording import DiffusersPictures, attention_to, listening
 from supsae.portraits import captions
-from supsae.supsae_core.capture import activations, captures, merging, samples
+from supsae.supsae_core.capture import activations, samples, store
+from supsae.supsae_core.capture.activations import activation_bytes, load_activations, start_activations, sums_size
+from supsae.supsae_core.capture.captures import load_capture, start_capture
+from supsae.supsae_core.capture.merging import merge_captures
+from supsae.supsae_core.capture.plan import ActivationPlan, TextPlan, text_bytes
 from supsae.supsae_core.capture.sampling import Sampling
 from supsae.supsae_core.capture.statistics import Statistics, fold_of
 from supsae.supsae_core.encoders.placing import context_of, layout_of, rows_of
@@ -63,7 +67,7 @@ def original(models, pictures, plan, tmp_path_factory):
 @pytest.fixture
 def made(original, tmp_path):
     shutil.copytree(original.folder, tmp_path / "capture")
-    return captures.load(tmp_path / "capture")
+    return load_capture(tmp_path / "capture")
 
 
 def equal(one, other):
@@ -73,7 +77,7 @@ def equal(one, other):
 
 
 def batch_files(capture):
-    return sorted(capture.folder.glob(activations.BATCHES))
+    return [capture.store.file(key) for key in capture.store.keys(activations.BATCHES)]
 
 
 # --- what is summed -------------------------------------------------------------------------------------------------
@@ -135,7 +139,7 @@ def summed_directly(plan, everything, name, bucket):
 @pytest.mark.parametrize("name", PARTS)
 def test_sums_are_those_of_the_streams(original, plan, everything, name):
     # a batch of 4 and one picture alone round differently: at most a few 2⁻²⁴ a step and addition
-    sums = activations.load(original).sums(name)
+    sums = load_activations(original).sums(name)
     for bucket, one in enumerate(sums):
         expected = summed_directly(plan, everything, name, bucket)
         for field in (f.name for f in fields(Statistics)):
@@ -146,7 +150,7 @@ def test_sums_are_those_of_the_streams(original, plan, everything, name):
 @pytest.mark.parametrize("site", ["txt@1", "img@2", "img@3"])
 def test_calibration_keeps_all_rows(original, everything, site):
     # prompts 10 and 11 are the first calibration prompt and its rewrite; half precision keeps 2⁻¹¹
-    found, at = activations.load(original), parse(site)[0]
+    found, at = load_activations(original), parse(site)[0]
     for index in (10, 11):
         kept, heard = found.rows(index, at), everything[index][1][at]
         wanted = torch.stack([one if at.kind == "txt" else one.mean(0, keepdim=True) for one in heard]).float()
@@ -248,46 +252,46 @@ def test_going_on_after_an_interrupt_equals_one_run(models, pictures, plan, orig
     first, second = Counting(pictures), Counting(pictures)
     with pytest.raises(KeyboardInterrupt):
         recording.run(models.host, first, tmp_path, plan, sampled=stop)
-    assert first.pictures == 8 and len(batch_files(captures.load(tmp_path))) == 1
-    assert len(activations.load(captures.load(tmp_path)).missing) == 14
+    assert first.pictures == 8 and len(batch_files(load_capture(tmp_path))) == 1
+    assert len(load_activations(load_capture(tmp_path)).missing) == 14
     again = recording.run(models.host, second, tmp_path, plan)
     assert second.pictures == 14
-    one, other = activations.load(original), activations.load(again)
+    one, other = load_activations(original), load_activations(again)
     assert not other.missing and all(equal(one.sums(name), other.sums(name)) for name in PARTS)
     assert all(torch.equal(one.rows(i, site), other.rows(i, site)) for i in range(10, 18) for site in HOW.sites)
 
 
 def test_folding_keeps_every_bit(original, made):
-    activations.load(made).fold()
-    assert len(batch_files(made)) == 2 and (made.folder / activations.SUMS).exists()  # of the calibration prompts
-    one, other = activations.load(original), activations.load(made)
+    load_activations(made).fold()
+    assert len(batch_files(made)) == 2 and made.store.has(activations.SUMS)  # of the calibration prompts
+    one, other = load_activations(original), load_activations(made)
     assert not other.missing and all(equal(one.sums(name), other.sums(name)) for name in PARTS)
 
 
 def test_batches_are_folded_before_they_outgrow_the_sums(models, pictures, plan, original, tmp_path, monkeypatch):
     monkeypatch.setattr(activations, "sums_size", lambda plan: 1)
     shutil.copytree(original.folder, tmp_path / "capture")
-    made = captures.load(tmp_path / "capture")
+    made = load_capture(tmp_path / "capture")
     files = batch_files(made)
     rest = [load_file(file) for file in files[1:3]]
     for file in files[1:]:
         file.unlink()
-    found = activations.load(made)
+    found = load_activations(made)
     for indices, tensors in zip(([4, 5, 6, 7], [8, 9]), rest, strict=True):
         found.add(indices, tensors)
         assert not batch_files(made)
-    again = activations.load(made)
+    again = load_activations(made)
     assert again.missing == list(range(10, 18))
-    assert all(equal(activations.load(original).sums(name), again.sums(name)) for name in PARTS)
+    assert all(equal(load_activations(original).sums(name), again.sums(name)) for name in PARTS)
 
 
 def test_a_batch_that_outlived_its_fold_is_not_added_twice(original, made):
     first = batch_files(made)[0]
     kept = first.read_bytes()
-    activations.load(made).fold()
+    load_activations(made).fold()
     first.write_bytes(kept)
-    again = activations.load(made)
-    assert all(equal(activations.load(original).sums(name), again.sums(name)) for name in PARTS)
+    again = load_activations(made)
+    assert all(equal(load_activations(original).sums(name), again.sums(name)) for name in PARTS)
     assert not first.exists()
 
 
@@ -300,13 +304,13 @@ def test_a_full_disk_costs_the_batch_in_flight(models, pictures, plan, original,
 
     before = sorted(made.folder.iterdir())
     with monkeypatch.context() as patch:
-        patch.setattr(captures, "save_file", full)
+        patch.setattr(store, "save_file", full)
         with pytest.raises(
             OSError, match=r"activations-000003\.safetensors .*No space left.*Free some disk and run again"
         ):
             recording.run(models.host, pictures, made.folder, plan)
     assert sorted(made.folder.iterdir()) == before
-    assert len(activations.load(made).missing) == 8
+    assert len(load_activations(made).missing) == 8
 
 
 @pytest.fixture(scope="module")
@@ -317,11 +321,11 @@ def other(models, pictures, tmp_path_factory):
 
 @pytest.mark.parametrize("folded", [(), (0,), (0, 1)])
 def test_merged_captures_are_one(original, other, tmp_path, folded):
-    pair = [captures.load(shutil.copytree(one.folder, tmp_path / str(i))) for i, one in enumerate((original, other))]
+    pair = [load_capture(shutil.copytree(one.folder, tmp_path / str(i))) for i, one in enumerate((original, other))]
     for index in folded:
-        activations.load(pair[index]).fold()
-    merged = merging.merge(*pair, tmp_path / "merged")
-    whole, one, two = (activations.load(x) for x in (merged, *pair))
+        load_activations(pair[index]).fold()
+    merged = merge_captures(*pair, tmp_path / "merged")
+    whole, one, two = (load_activations(x) for x in (merged, *pair))
     assert merged.plan.entries == original.plan.entries + other.plan.entries and not whole.missing
     assert len(list(merged.read())) == 36
     for name in PARTS:
@@ -338,13 +342,17 @@ def test_captures_of_text_merge_too(models, tmp_path):
         capture.plan(TABLE, models.host, replace(CONFIG, seed=seed, held_out=0.3), captions.WORDING) for seed in (1, 2)
     ]
     both = [capture.run(models.host, tmp_path / str(i), plan) for i, plan in enumerate(plans)]
-    merged = merging.merge(*both, tmp_path / "merged")
+    merged = merge_captures(*both, tmp_path / "merged")
     texts = [row.entry.prompt.text for row in merged.read()]
     assert texts == [entry.prompt.text for plan in plans for entry in plan.entries]
     assert {*merged.plan.held_out} == {*plans[0].held_out} & {*plans[1].held_out}
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------
+
+
+def text_alone(plan):
+    return TextPlan(**{field.name: getattr(plan, field.name) for field in fields(TextPlan)})
 
 
 def changed_sampling(**changes):
@@ -357,7 +365,7 @@ OTHERS = {
     "cfg": (changed_sampling(cfg=2.0), "another way of sampling"),
     "sites": (changed_sampling(sites=parse("txt@1")), "another way of sampling"),
     "reduction": (changed_sampling(image="attention"), "another way of sampling"),
-    "text alone": (lambda plan: replace(plan, sampling=None), "another kind, with or without activations"),
+    "text alone": (text_alone, "another kind, with or without activations"),
     "table": (lambda plan: replace(plan, table=replace(TABLE, concepts=TABLE.concepts[:-1])), "another table"),
 }
 
@@ -366,22 +374,22 @@ OTHERS = {
 def test_other_set_ups_are_refused(plan, original, other, tmp_path, name):
     change, message = OTHERS[name]
     with pytest.raises(ValueError, match=f"holds a capture of {message}"):
-        activations.start(original.folder, change(plan)) if change(plan).sampling else captures.start(
+        start_activations(original.folder, change(plan)) if isinstance(change(plan), ActivationPlan) else start_capture(
             original.folder, change(plan)
         )
     with pytest.raises(ValueError, match=f"{message}.*cannot be merged"):
-        merging.merge(original, replace(other, plan=change(other.plan)), tmp_path / "merged")
+        merge_captures(original, replace(other, plan=change(other.plan)), tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
 
 
 def test_the_same_prompts_are_not_merged(original, made, other, tmp_path):
     with pytest.raises(ValueError, match="hold the same prompts, so merging them adds nothing. .*another seed than 1"):
-        merging.merge(original, made, tmp_path / "merged")
+        merge_captures(original, made, tmp_path / "merged")
     batch_files(made)[-1].unlink()
     with pytest.raises(ValueError, match=r"is not finished \(4 prompts are not sampled\)"):
-        merging.merge(other, made, tmp_path / "merged")
+        merge_captures(other, made, tmp_path / "merged")
     with pytest.raises(ValueError, match="holds a capture already. Choose another folder"):
-        merging.merge(original, other, made.folder)
+        merge_captures(original, other, made.folder)
 
 
 def truncate(file):
@@ -404,39 +412,39 @@ def newer(file):
 )
 def test_damaged_files_are_named(made, fold, damage, message):
     if fold:
-        activations.load(made).fold()
-    file = made.folder / activations.SUMS if fold else batch_files(made)[0]
+        load_activations(made).fold()
+    file = made.store.file(activations.SUMS) if fold else batch_files(made)[0]
     damage(file)
     with pytest.raises(ValueError, match=f"{file.name} {message}"):
-        activations.load(made)
+        load_activations(made)
 
 
 def test_a_text_capture_is_as_it_was(models, tmp_path):
     plan = capture.plan(TABLE, models.host, CONFIG, captions.WORDING)
-    text = captures.start(tmp_path, plan)
+    text = start_capture(tmp_path, plan)
     assert "sampling" not in json.loads((tmp_path / "capture.json").read_text(encoding="utf-8"))
-    assert captures.load(tmp_path) == text and text.plan.sampling is None
+    assert load_capture(tmp_path) == text and type(text.plan) is TextPlan
     with pytest.raises(ValueError, match="holds no activations. Run Capture with prompts and blocks"):
-        activations.load(text)
+        load_activations(text)
 
 
 def test_the_plan_comes_back(original, plan):
-    assert captures.load(original.folder).plan == plan
+    assert load_capture(original.folder).plan == plan
 
 
 def test_bytes_are_stated_and_held(original, plan, tmp_path):
-    stated = activations.size(plan) + captures.size(plan)
+    stated = activation_bytes(plan) + text_bytes(plan)
     taken = sum(file.stat().st_size for file in original.folder.iterdir() if file.suffix == ".safetensors")
     assert 0.6 * stated < taken < stated + 10_000  # headers
     with pytest.raises(ValueError, match=r"needs \d\.\d\d GB and may take 0.00 GB"):
-        activations.start(tmp_path / "none", plan, limit=stated - 1)
-    assert activations.start(tmp_path / "some", plan, limit=stated)
+        start_activations(tmp_path / "none", plan, limit=stated - 1)
+    assert start_activations(tmp_path / "some", plan, limit=stated)
 
 
 def test_bytes_do_not_grow_with_the_prompts(plan):
     fit = [entry for entry in plan.entries if entry.set == "fit"]
-    sizes = [activations.size(replace(plan, entries=tuple(fit * times))) for times in (1, 300, 600)]
-    assert sizes[0] < sizes[1] == sizes[2] == 3 * activations.sums_size(plan)
+    sizes = [activation_bytes(replace(plan, entries=tuple(fit * times))) for times in (1, 300, 600)]
+    assert sizes[0] < sizes[1] == sizes[2] == 3 * sums_size(plan)
 
 
 def sampling(**changes):

@@ -13,6 +13,8 @@ from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
 from supsae.portraits.text import load_encoders
 from supsae.supsae_core.capture import captures
+from supsae.supsae_core.capture.captures import load_capture, start_capture, takes_capture
+from supsae.supsae_core.capture.plan import SETS, text_bytes
 from supsae.supsae_core.encoders.chunked import Chunked
 from supsae.supsae_core.encoders.fingerprints import PRECISION, SAME, distance
 from supsae.supsae_core.encoders.padded import Padded
@@ -50,6 +52,7 @@ class Counting:
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
     monkeypatch.setattr(captures, "SHARD", SHARD)
+    monkeypatch.setattr(capture, "SHARD", SHARD)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +75,7 @@ def original(host, plan, tmp_path_factory):
 @pytest.fixture
 def made(original, tmp_path):
     shutil.copytree(original.folder, tmp_path / "capture")
-    return captures.load(tmp_path / "capture")
+    return load_capture(tmp_path / "capture")
 
 
 @pytest.fixture
@@ -117,7 +120,7 @@ def test_what_fails_otherwise_is_not_tried_again(cutting):
 def test_plan_is_reproducible(host, plan):
     assert plan == capture.plan(TABLE, host, CONFIG, captions.WORDING)
     assert [entry.set for entry in plan.entries] == ["fit"] * 12 + ["calibration", "rewrite"] * 4
-    assert {entry.set for entry in plan.entries} == set(captures.SETS)
+    assert {entry.set for entry in plan.entries} == set(SETS)
     held_out = frozenset(frozenset(pair) for pair in plan.held_out)
     assert held_out == prompts.hold_out_pairs(TABLE, 0.1, 1)
     assert not any(prompts.has_pair(entry.prompt.support(TABLE), held_out) for entry in plan.entries)
@@ -147,12 +150,12 @@ def test_round_trip_to_half_precision(host, plan, made):
         # another batch adds up in another order: at most one half-precision step
         torch.testing.assert_close(row.cond, cond.half().float(), rtol=2**-10, atol=2**-10)
         torch.testing.assert_close(row.pooled, pooled.half().float(), rtol=2**-10, atol=2**-10)
-    assert captures.load(made.folder) == made
+    assert load_capture(made.folder) == made
 
 
 def test_written_and_read_bit_for_bit(plan, tmp_path):
     torch.manual_seed(0)
-    folder = captures.start(tmp_path, plan)
+    folder = start_capture(tmp_path, plan)
     conds = [torch.randn(40 + i, 192) for i in range(4)]
     pooled = [torch.randn(128) for _ in range(4)]
     for shard, count in enumerate((8, 8, 4)):
@@ -167,7 +170,7 @@ def test_written_and_read_bit_for_bit(plan, tmp_path):
 def test_the_size_is_stated_before_it_is_taken(plan, made):
     # every number is a half: the tensors of the shards without their lengths
     shards = [load_file(file) for file in made.folder.glob("*.safetensors")]
-    assert captures.size(plan) == sum(2 * (shard["cond"].numel() + shard["pooled"].numel()) for shard in shards)
+    assert text_bytes(plan) == sum(2 * (shard["cond"].numel() + shard["pooled"].numel()) for shard in shards)
 
 
 def test_an_interrupted_capture_goes_on(host, plan, tmp_path):
@@ -175,9 +178,9 @@ def test_an_interrupted_capture_goes_on(host, plan, tmp_path):
     first = Counting(host, limit=12)
     with pytest.raises(RuntimeError, match="out of memory"):
         capture.run(first, tmp_path, plan, batch=8)
-    assert captures.load(tmp_path).missing() == [1, 2] and len(first.texts) == 8
+    assert load_capture(tmp_path).missing() == [1, 2] and len(first.texts) == 8
     with pytest.raises(ValueError, match="is not finished .2 of 3 parts missing.*Run Capture again"):
-        list(captures.load(tmp_path).read())
+        list(load_capture(tmp_path).read())
     second = Counting(host)
     done = capture.run(second, tmp_path, plan, batch=8)
     assert second.texts == [entry.prompt.text for entry in plan.entries[8:]]
@@ -199,7 +202,7 @@ def test_progress_may_interrupt_and_nothing_written_is_lost(host, plan, tmp_path
 
     with pytest.raises(Stop):
         capture.run(Counting(host), tmp_path, plan, progress=progress)
-    assert seen == [(0, 24), (8, 24)] and captures.load(tmp_path).missing() == [1, 2]
+    assert seen == [(0, 24), (8, 24)] and load_capture(tmp_path).missing() == [1, 2]
 
 
 def other(plan, what):
@@ -220,26 +223,26 @@ def other(plan, what):
 def test_a_folder_of_another_plan_is_refused_and_kept(plan, made, what):
     before = sorted((file.name, file.stat().st_mtime_ns) for file in made.folder.iterdir())
     with pytest.raises(ValueError, match=f"holds a capture of another {what}. Choose another folder, or delete it"):
-        captures.start(made.folder, other(plan, what))
+        start_capture(made.folder, other(plan, what))
     assert before == sorted((file.name, file.stat().st_mtime_ns) for file in made.folder.iterdir())
 
 
 def test_a_folder_takes_its_own_capture_and_no_other(plan, made, tmp_path):
-    assert captures.takes(tmp_path / "new", plan) and captures.takes(made.folder, plan)
-    assert not captures.takes(made.folder, other(plan, "seed"))
+    assert takes_capture(tmp_path / "new", plan) and takes_capture(made.folder, plan)
+    assert not takes_capture(made.folder, other(plan, "seed"))
     (made.folder / "capture.json").unlink()  # parts of nobody knows what
-    assert not captures.takes(made.folder, plan)
+    assert not takes_capture(made.folder, plan)
 
 
 def test_the_same_encoder_in_another_rounding_goes_on(plan, made):
     shaken = {site: tuple(v + 1e-5 for v in values) for site, values in plan.fingerprint.items()}
-    assert captures.start(made.folder, replace(plan, fingerprint=shaken)) == made
+    assert start_capture(made.folder, replace(plan, fingerprint=shaken)) == made
 
 
 def test_shards_without_their_plan_are_not_taken_over(plan, made):
     (made.folder / "capture.json").unlink()
     with pytest.raises(ValueError, match="parts of a capture whose capture.json is gone"):
-        captures.start(made.folder, plan)
+        start_capture(made.folder, plan)
 
 
 def truncate(file):
@@ -295,23 +298,23 @@ def test_a_damaged_plan_is_refused(made, change, message):
     file = made.folder / "capture.json"
     file.write_text(change(file.read_text(encoding="utf-8")), encoding="utf-8")
     with pytest.raises(ValueError, match=message):
-        captures.load(made.folder)
+        load_capture(made.folder)
 
 
 def test_no_capture(tmp_path):
     with pytest.raises(ValueError, match="There is no capture in .*Run Capture first"):
-        captures.load(tmp_path / "none")
+        load_capture(tmp_path / "none")
 
 
 def test_too_large_a_capture_is_refused_before_it_starts(plan, tmp_path):
     with pytest.raises(ValueError, match=r"needs \d\.\d\d GB and may take 0.00 GB"):
-        captures.start(tmp_path / "capture", plan, limit=captures.size(plan) - 1)
+        start_capture(tmp_path / "capture", plan, limit=text_bytes(plan) - 1)
     assert not list((tmp_path / "capture").iterdir())
-    assert captures.start(tmp_path / "capture", plan, limit=captures.size(plan)).missing() == [0, 1, 2]
+    assert start_capture(tmp_path / "capture", plan, limit=text_bytes(plan)).missing() == [0, 1, 2]
 
 
 def test_numbers_that_are_none_are_refused(plan, tmp_path):
-    folder = captures.start(tmp_path, plan)
+    folder = start_capture(tmp_path, plan)
     with pytest.raises(ValueError, match="beyond half precision for prompts 8 on.*Load it in"):
         folder.write(1, [torch.full((96, 192), 1e5)] * 8, [torch.zeros(128)] * 8)
     assert folder.missing() == [0, 1, 2]

@@ -20,7 +20,7 @@ def complaining(learnt):
     index = learnt.table.index(POORLY)
     gains = torch.ones(len(learnt.table))
     gains[index] = 0.5
-    parts = {name: replace(part, gain=gains) for name, part in learnt.dictionary.parts.items()}
+    parts = {name: replace(part, gains=gains) for name, part in learnt.dictionary.parts.items()}
     report = {**learnt.dictionary.report, "poorly_learnt": [POORLY], "never_captured": [NEVER]}
     identified = (False, *learnt.dictionary.identified[1:])
     return replace(learnt.dictionary, parts=parts, report=report, identified=identified)

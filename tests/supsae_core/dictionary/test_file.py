@@ -85,9 +85,11 @@ def test_codes_are_about_their_category(learnt):
 
 def uncaptured(dictionary, *phrases):
     """The dictionary as if phrases had never been captured by the causal encoder."""
-    lengths = dictionary.parts["clip"].lengths.clone()
+    lengths = dictionary.parts["clip"].slot_tokens.clone()
     lengths[list(phrases)] = 0
-    return replace(dictionary, parts={**dictionary.parts, "clip": replace(dictionary.parts["clip"], lengths=lengths)})
+    return replace(
+        dictionary, parts={**dictionary.parts, "clip": replace(dictionary.parts["clip"], slot_tokens=lengths)}
+    )
 
 
 def test_an_edit_writes_the_first_phrase_that_was_captured(learnt):
@@ -113,8 +115,8 @@ BAD = {
     "no parts": ({"header": {"parts": None}}, "lacks something it should hold"),
     "other width": ({"header": {"family": "sd3"}}, "do not fit its own table of 28 concepts and the family 'sd3'"),
     "no encoder": ({"header": {"parts": ["clip", "pooled"]}}, "do not fit its own table"),
-    "missing tensor": ({"tensors": {"t5.own": None}}, "lacks something it should hold: 't5.own'"),
-    "wrong tensor": ({"tensors": {"t5.shared": torch.zeros(12, 5, 97)}}, "do not fit its own table"),
+    "missing tensor": ({"tensors": {"t5.slot_effects": None}}, "lacks something it should hold: 't5.slot_effects'"),
+    "wrong tensor": ({"tensors": {"t5.group_effects": torch.zeros(12, 5, 97)}}, "do not fit its own table"),
 }
 
 

@@ -275,13 +275,13 @@ def test_two_values_of_a_category_are_swapped_for_one(learnt):
     part = learnt.dictionary.parts["pooled"]
     red, black, blue = (learnt.table.index(one) for one in (RED, BLACK, "hair: blue"))
     move = torch.zeros(len(learnt.table))
-    move[[red, black]], move[blue] = -part.gain[blue], part.gain[blue]
+    move[[red, black]], move[blue] = -part.gains[blue], part.gains[blue]
     torch.testing.assert_close(made.pooled - row.pooled, move @ part.effect(0) @ part.decoder, rtol=0, atol=1e-4)
     for encoder in learnt.dictionary.family.encoders:
         part, own = learnt.dictionary.parts[encoder.name], made.reading.rows.of(encoder)
         room = room_for(learnt.dictionary, part, encoder, made.reading.layouts[encoder.name], made.changes, {})
         work = RowStep(learnt.dictionary, part, encoder, own, room, made.changes, total=96)
-        assert work.new[:, blue].max() == pytest.approx(float(part.gain[blue]))
+        assert work.new[:, blue].max() == pytest.approx(float(part.gains[blue]))
 
 
 @pytest.mark.parametrize("which", [1, 2])
@@ -301,7 +301,7 @@ def test_pooled_goes_on_saying_what_is_still_mentioned(learnt):
     row = learnt.encoded(said(learnt, "a drawing of someone with", RED, "beside someone with", RED))
     made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK, occurrence=2)])
     part, black = learnt.dictionary.parts["pooled"], learnt.table.index(BLACK)
-    step = part.gain[black] * part.effect(0)[black] @ part.decoder  # black comes, red stays
+    step = part.gains[black] * part.effect(0)[black] @ part.decoder  # black comes, red stays
     torch.testing.assert_close(made.pooled - row.pooled, step, rtol=0, atol=1e-4)
 
 
@@ -398,7 +398,7 @@ def test_strength_follows_the_slider(learnt, row):
 
 def plain(learnt):
     """The dictionary with all gains 1, so that a step is the difference of two decodes."""
-    parts = {name: replace(part, gain=torch.ones_like(part.gain)) for name, part in learnt.dictionary.parts.items()}
+    parts = {name: replace(part, gains=torch.ones_like(part.gains)) for name, part in learnt.dictionary.parts.items()}
     return replace(learnt.dictionary, parts=parts)
 
 
@@ -439,7 +439,7 @@ def test_tokens_without_room_are_written_on_the_last_pads_in_the_company_of_thei
 
 def test_calibration_multiplies_the_strength(learnt, row):
     """A part whose gains are doubled does at half the strength what it did."""
-    parts = {name: replace(part, gain=2 * part.gain) for name, part in learnt.dictionary.parts.items()}
+    parts = {name: replace(part, gains=2 * part.gains) for name, part in learnt.dictionary.parts.items()}
     one = apply(replace(learnt.dictionary, parts=parts), row.cond, row.pooled, [Swap(BLACK, 0.5)])
     other = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK)])
     torch.testing.assert_close(one.cond, other.cond)

@@ -122,9 +122,9 @@ def test_one_category_has_one_row(learnt, other):
 
 
 def test_what_was_never_captured_is_refused_where_it_is_to_be_said(learnt):
-    lengths = learnt.dictionary.parts["t5"].lengths.clone()
+    lengths = learnt.dictionary.parts["t5"].slot_tokens.clone()
     lengths[:2] = 0  # both phrases of the beach
-    part = replace(learnt.dictionary.parts["t5"], lengths=lengths)
+    part = replace(learnt.dictionary.parts["t5"], slot_tokens=lengths)
     blind = replace(learnt.dictionary, parts={**learnt.dictionary.parts, "t5": part})
     check(blind, Mix({"background": Say("beach", 0.0)}))
     with pytest.raises(ValueError, match="'background: beach' was never written in the captured prompts"):

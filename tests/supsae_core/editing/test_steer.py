@@ -64,10 +64,10 @@ def random_codes(learnt, slots, groups, width=6):
     new = lambda *shape: torch.randn(shape, generator=generator)  # noqa: E731
     phrases = slots > 1
     return Codes(
-        new(width), new(rank, width), new(slots, part.constant.shape[1], rank), new(groups, concepts, rank),
+        new(width), new(rank, width), new(slots, part.slot_codes.shape[1], rank), new(groups, concepts, rank),
         new(slots, concepts, rank), new(slots, concepts),
-        part.lengths[:slots] if phrases else torch.ones(1, dtype=torch.int64),
-        part.group[:slots] if phrases else torch.zeros(1, dtype=torch.int64), torch.ones(concepts),
+        part.slot_tokens[:slots] if phrases else torch.ones(1, dtype=torch.int64),
+        part.slot_groups[:slots] if phrases else torch.zeros(1, dtype=torch.int64), torch.ones(concepts),
     )  # fmt: skip
 
 
@@ -75,10 +75,10 @@ def random_codes(learnt, slots, groups, width=6):
 def deep(learnt):
     """A dictionary with random codes at two blocks; their numbers mean nothing, where they go does."""
     part = learnt.dictionary.parts["t5"]
-    text = lambda: (random_codes(learnt, len(part.lengths), len(part.shared)),) * 2  # noqa: E731
+    text = lambda: (random_codes(learnt, len(part.slot_tokens), len(part.group_effects)),) * 2  # noqa: E731
     streams = {
         "txt@1/clip": text(), "txt@1/t5": text(), "img@2/mean": (random_codes(learnt, 1, 1),) * 2,
-        "img@3/attention": (random_codes(learnt, len(learnt.table.phrases), len(part.shared)),) * 2,
+        "img@3/attention": (random_codes(learnt, len(learnt.table.phrases), len(part.group_effects)),) * 2,
     }  # fmt: skip
     return replace(learnt.dictionary, streams=streams, centres=(0.8, 0.2))
 

@@ -70,7 +70,7 @@ def test_what_is_decoded_is_explained(learnt, cond):
         codes = prompt_report._codes(dictionary, encoder, reading.rows, reading.layouts[encoder.name])[own]
         columns = slice(encoder.first, encoder.last)
         exact[own, columns] = part.decode(codes)
-        double[own, columns] = 2 * part.decode(codes) - part.origin
+        double[own, columns] = 2 * part.decode(codes) - part.bias
     for rows, share in ((exact, 0.0), (double, 0.25)):
         for some in report(dictionary, rows, reading).unexplained.values():
             assert some == pytest.approx((share, share), abs=1e-6)

@@ -62,7 +62,7 @@ def test_one_slot_ends_at_the_truncated_svd():
     found = adam(statistics, Groups(torch.zeros(1, dtype=torch.int64), 0), AdamConfig(rank=1, steps=400))
     # Of ‖x − mean‖² = (9 + 4) / 4 a sample, the second direction's 4 / 4 is what one code cannot say.
     assert abs(found.measured["fvu_slot"] - 4 / 13) < 1e-3
-    made = (found.shared[0] @ found.decoder).double()
+    made = (found.group_effects[0] @ found.decoder).double()
     torch.testing.assert_close(made, torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.0, 0.0]]).double(), rtol=0, atol=2e-2)
 
 

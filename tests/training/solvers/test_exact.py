@@ -145,7 +145,7 @@ def test_order_of_folds_is_irrelevant():
     turned = {((fold + 2) % FOLDS, slot): value for (fold, slot), value in samples.items()}
     one, other = exact(summed(samples), GROUPS), exact(summed(turned), GROUPS)
     assert one.measured == pytest.approx(other.measured, rel=1e-10)
-    close((one.shared @ one.decoder).double(), (other.shared @ other.decoder).double())
+    close((one.group_effects @ one.decoder).double(), (other.group_effects @ other.decoder).double())
 
 
 def test_a_planted_world_is_recovered():
@@ -154,15 +154,15 @@ def test_a_planted_world_is_recovered():
     config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(1e-9,), own_ridges=(NEVER,), rank=WIDTH)
     found = exact(summed(samples), GROUPS, config)
     assert found.measured["fvu_slot"] < 1e-12
-    made = found.shared @ found.decoder
+    made = found.group_effects @ found.decoder
     torch.testing.assert_close(made.double(), slopes, rtol=0, atol=1e-5)
     for slot, length in enumerate(LENGTHS):
         # a slot's constant is its mean at the mean company
-        mean = found.origin + found.constant[slot, :length] @ found.decoder
+        mean = found.bias + found.slot_codes[slot, :length] @ found.decoder
         torch.testing.assert_close(
             mean.double(), means[slot] + joined(samples, slot)[0].mean(0) @ slopes[GROUP[slot]], rtol=0, atol=1e-5
         )
-        assert not found.constant[slot, length:].any()
+        assert not found.slot_codes[slot, length:].any()
     torch.testing.assert_close(found.decoder @ found.decoder.T, torch.eye(WIDTH), rtol=0, atol=1e-6)
 
 
@@ -196,7 +196,7 @@ def test_ridges_are_chosen_group_by_group():
 
 def test_deviations_that_are_not_wanted_are_exactly_none():
     config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(1.0,), own_ridges=(NEVER,))
-    assert not exact(summed(noise()), GROUPS, config).own.any()
+    assert not exact(summed(noise()), GROUPS, config).slot_effects.any()
 
 
 def test_the_chosen_width_is_the_smallest_within_the_slack():
@@ -236,4 +236,4 @@ def test_one_slot_without_phrases_is_judged_by_itself():
     config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(1e-9,))
     found = exact(statistics, Groups(torch.zeros(1, dtype=torch.int64), 0), config)
     assert found.measured["fvu_slot"] < SLACK
-    assert not found.own.any() and found.shared.shape == (1, CONCEPTS, int(found.measured["rank"]))
+    assert not found.slot_effects.any() and found.group_effects.shape == (1, CONCEPTS, int(found.measured["rank"]))

@@ -1,4 +1,4 @@
-"""What Capture Activations hears: `python … FOLDER SETTINGS`."""
+"""What Capture hears of the blocks: `python … FOLDER SETTINGS`."""
 
 import json
 import sys
@@ -10,8 +10,11 @@ from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
 from script_parts import error, portraits_model, tell
 
-from supsae.hosts.comfyui import capturing, comfy_host, steering
+from supsae.hosts.comfyui import capture_progress, steering
+from supsae.hosts.comfyui.portraits_clip import portraits_clip
 from supsae.hosts.comfyui.recording import ComfyPictures
+from supsae.hosts.comfyui.steering_run import Steering
+from supsae.hosts.comfyui.text import ComfyText
 from supsae.portraits import captions
 from supsae.supsae_core.capture.sampling import Sampling
 from supsae.supsae_core.editing.edits import Swap
@@ -22,7 +25,7 @@ from supsae.training.capture import CaptureConfig
 from supsae.training.recording import SamplingConfig
 
 seen = {}
-host = comfy_host.ComfyText(comfy_host.portraits_clip())
+host = ComfyText(portraits_clip())
 model = portraits_model()
 
 SITES = parse("txt@0-2, img@0-3")
@@ -81,7 +84,7 @@ seen["longer than the negative"] = [tiled.steps[0][SITES[0]].shape[1], far(tiled
 
 # --- refusals ---
 
-edited = steering.apply_to_model(model, steering.Steering(None, (Swap("hair: red"),), Where()))
+edited = steering.apply_to_model(model, Steering(None, (Swap("hair: red"),), Where()))
 seen["edited model"] = error(ComfyPictures, edited, host)
 
 
@@ -103,8 +106,8 @@ for image, options in json.loads(sys.argv[2]).items():
     pictures = ComfyPictures(model, host)
     how = SamplingConfig(parse(options.pop("sites")), **options)
     plan = recording.plan(captions.table(), host, pictures, config, how, captions.WORDING)
-    watch = capturing.Watch(Path(sys.argv[1]) / image, plan)
-    show, told = capturing.sampling(watch, model), []
+    watch = capture_progress.Watch(Path(sys.argv[1]) / image, plan)
+    show, told = capture_progress.sampling_progress(watch, model), []
     try:
         recording.run(host, pictures, f"{sys.argv[1]}/{image}", plan, sampled=interrupting(show, told))
     except comfy.model_management.InterruptProcessingException:

@@ -1,15 +1,15 @@
-"""Portraits' text encoders and a dictionary of them: what the scripts about Apply to Conditioning begin with."""
+"""Portraits' text encoders and a dictionary of them: what the scripts about edits of conditionings begin with."""
 
 import sys
 
 from script_parts import encode_with
 
-from supsae.hosts.comfyui import comfy_host
+from supsae.hosts.comfyui.portraits_clip import portraits_clip
 from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.reading import readout
 
 learnt, PROMPT = load_dictionary(sys.argv[1]), sys.argv[2]
-clip = comfy_host.portraits_clip()
+clip = portraits_clip()
 
 
 def encode(prompt):

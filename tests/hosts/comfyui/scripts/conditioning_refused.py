@@ -1,11 +1,11 @@
-"""What Apply to Conditioning and the CLIP socket refuse."""
+"""What edits of a conditioning and the CLIP socket refuse."""
 
 import torch
 from conditioning_parts import PROMPT, clip, encode, learnt
 from script_parts import error, tell
 
-from supsae.hosts.comfyui import comfy_host
 from supsae.hosts.comfyui.conditionings import edit
+from supsae.hosts.comfyui.text import ComfyText
 from supsae.supsae_core.editing.edits import Remove, Swap
 
 seen = {}
@@ -27,6 +27,6 @@ class Stranger:
         return {"l": [], "qwen": []}
 
 
-seen["unknown clip"] = error(comfy_host.ComfyText, Stranger())
+seen["unknown clip"] = error(ComfyText, Stranger())
 seen["skip"] = error(clip.cond_stage_model.set_clip_options, {"layer": -2})
 tell(seen)

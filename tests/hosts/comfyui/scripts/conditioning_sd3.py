@@ -5,13 +5,13 @@ from types import SimpleNamespace
 from comfy.text_encoders.sd3_clip import SD3Tokenizer
 from script_parts import error, tell
 
-from supsae.hosts.comfyui import comfy_host
+from supsae.hosts.comfyui.text import ComfyText
 
 seen = {}
 tokenizer = SD3Tokenizer()
 stages = {"clip_l": 1, "clip_g": 1, "t5xxl": 1}
 clip = SimpleNamespace(tokenize=tokenizer.tokenize_with_weights, cond_stage_model=SimpleNamespace(**stages))
-host = comfy_host.ComfyText(clip)
+host = ComfyText(clip)
 seen["format"] = host.family.name
 words = ["a", "photo,", "(ginger-haired)", "woman's", "Sou'wester,", "35mm"]
 counts = host.counts(words)
@@ -28,5 +28,5 @@ for name, key in (("clip_l", "l"), ("clip_g", "g"), ("t5xxl", "t5xxl")):
     seen[name] = whole == [one for word in words for one in ids(word, key)]
     seen[f"{name} count"] = [sum(counts[name]), len(whole)]
 clip.cond_stage_model.t5xxl = None
-seen["missing"] = error(comfy_host.ComfyText, clip)
+seen["missing"] = error(ComfyText, clip)
 tell(seen)

@@ -10,14 +10,14 @@ from evaluate_parts import clip, model, vae
 from script_parts import portraits_model, portraits_vae_tensors, tell
 
 from supsae.hosts import locked
-from supsae.hosts.comfyui import comfy_host
-from supsae.hosts.comfyui.comfy_painter import Models, comfy_painter
+from supsae.hosts.comfyui.studio import Models, comfy_painter
+from supsae.hosts.comfyui.text import ComfyText
 from supsae.supsae_core.lock import LockConfig
 
 seen = {}
 folder, texts, seeds, edited = Path(sys.argv[2]), *map(json.loads, sys.argv[3:])
 painter = comfy_painter(Models(model, clip, vae))
-conds, pooled = comfy_host.ComfyText(clip).encode(texts)
+conds, pooled = ComfyText(clip).encode(texts)
 plain = painter.draw(conds, pooled, seeds)
 references = locked.reference(painter.draw, conds, pooled, seeds)
 others = [[some[i] for i in edited] for some in (conds, pooled)]

@@ -6,10 +6,10 @@ from script_parts import portraits_model, portraits_vae
 
 from supsae.evaluation.pictures import parts, run
 from supsae.evaluation.pictures.run import EvalConfig
-from supsae.hosts.comfyui import comfy_host
+from supsae.hosts.comfyui.portraits_clip import portraits_clip
 from supsae.supsae_core.dictionary.file import load_dictionary
 
-clip, model, vae = comfy_host.portraits_clip(), portraits_model(), portraits_vae()
+clip, model, vae = portraits_clip(), portraits_model(), portraits_vae()
 learnt = load_dictionary(sys.argv[1])
 
 parts.SIZES["tiny"] = parts.Size(

@@ -16,7 +16,7 @@ lora = model.clone()
 lora.add_patches({"diffusion_model.x_embedder.proj.weight": (torch.ones(1),)})
 wide = sd35_shapes.build(1, 64, False)
 pixels = comfy.sd.VAE(sd={"pixel_space_vae": torch.tensor(1.0)})
-locking = lock.Lock.execute(model, 0.5, 0.1, 1)[0]
+locking = lock.LockNode.execute(model, 0.5, 0.1, 1)[0]
 for name, some in {
     "no VAE": (model, None),
     "no model": (None, vae),

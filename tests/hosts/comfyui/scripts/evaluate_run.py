@@ -15,7 +15,7 @@ from supsae.nodes import evaluate
 
 seen = {}
 done = []
-bar = evaluate.Bar(lambda count, _: done.append(count))
+bar = evaluate.EvaluationBar(lambda count, _: done.append(count))
 one = bar.part("one", 4)
 one(3), one(3)
 two = bar.part("two", 2)
@@ -42,7 +42,7 @@ except comfy.model_management.InterruptProcessingException:
     seen["interrupted"] = True
 thread.join()
 kept = pictures()
-made = evaluate.EvaluateDictionary.execute(clip, learnt, "tiny", 7, model, vae)
+made = evaluate.EvaluateDictionaryNode.execute(clip, learnt, "tiny", 7, model, vae)
 after = pictures()
 seen["kept"] = [len(kept), len(after), kept.items() <= after.items()]
 seen["folder"] = [one.name for one in folder.iterdir()]

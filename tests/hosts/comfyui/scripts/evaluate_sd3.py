@@ -6,7 +6,7 @@ import sd3_text
 from evaluate_parts import clip, learnt, model, tiny, vae
 from script_parts import error, tell
 
-from supsae.hosts.comfyui import comfy_host
+from supsae.hosts.comfyui.text import ComfyText
 from supsae.nodes import evaluate
 from supsae.supsae_core.table import concepts
 from supsae.training import capture, fit
@@ -14,7 +14,7 @@ from supsae.training import capture, fit
 seen = {}
 table = concepts.parse("hair: [blond hair, red hair]\neyes: [green eyes, blue eyes, brown eyes]")
 other = sd3_text.clip()
-host = comfy_host.ComfyText(other)
+host = ComfyText(other)
 plan = capture.plan(table, host, capture.CaptureConfig(prompts=24, calibration=8), host.wording)
 own = fit.fit(capture.run(host, tempfile.mkdtemp(), plan))
 found = evaluate.evaluate(own, other, None, None, tiny)

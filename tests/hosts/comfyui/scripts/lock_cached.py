@@ -4,8 +4,8 @@ import torch
 from lock_parts import calls, drawn, encode, learnt, locked, noise, plain, red, steered
 from script_parts import tell
 
-from supsae.hosts.comfyui.comfy_model import Sampling
 from supsae.hosts.comfyui.conditionings import edit
+from supsae.hosts.comfyui.sampling import SamplerSettings
 from supsae.supsae_core.editing.edits import Swap
 
 seen = {}
@@ -25,14 +25,14 @@ forest = edit(plain, learnt, [Swap("background: forest")])[0]
 picture, count_now = run(made, forest)
 seen["other edit"] = count_now
 seen["other edit is fresh"] = torch.equal(picture, run(locked()[1], forest)[0])
-seen["slider of Apply to Model"] = [run(steered(made, Swap("hair: red", s)), plain)[1] for s in (0.5, 1.0, 1.2)]
+seen["slider of Apply Edits"] = [run(steered(made, Swap("hair: red", s)), plain)[1] for s in (0.5, 1.0, 1.2)]
 
 for name, named in {
     "seed": {"seed": 4},
     "noise": {"noise": noise * 1.01},
-    "cfg": {"how": Sampling(3, 4.0)},
-    "sampler": {"how": Sampling(3, 3.0, "lms")},
-    "scheduler": {"how": Sampling(3, 3.0, "euler", "normal")},
+    "cfg": {"how": SamplerSettings(3, 4.0)},
+    "sampler": {"how": SamplerSettings(3, 3.0, "lms")},
+    "scheduler": {"how": SamplerSettings(3, 3.0, "euler", "normal")},
     "negative": {"negative": encode("a hat")},
     "prompt": {"positive": red(encode("blond hair"))},
 }.items():

@@ -6,20 +6,22 @@ import comfy.samplers
 import torch
 from script_parts import WEIGHTS, encode_with, portraits_model, portraits_vae
 
-from supsae.hosts.comfyui import comfy_host, comfy_model, locking, steering
-from supsae.hosts.comfyui.comfy_model import Sampling
+from supsae.hosts.comfyui import locking, sampling, steering
 from supsae.hosts.comfyui.conditionings import edit
+from supsae.hosts.comfyui.portraits_clip import portraits_clip
+from supsae.hosts.comfyui.sampling import SamplerSettings
+from supsae.hosts.comfyui.steering_run import Steering
 from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.editing.steer import Where
 from supsae.supsae_core.encoders.sites import parse
 from supsae.supsae_core.lock import LockConfig
 
-RED, HOW, CONFIG = Swap("hair: red"), Sampling(3, 3.0), LockConfig()
+RED, HOW, CONFIG = Swap("hair: red"), SamplerSettings(3, 3.0), LockConfig()
 
 learnt = load_dictionary(WEIGHTS / "supsae" / "portraits.safetensors")
-clip, model, vae = comfy_host.portraits_clip(), portraits_model(), portraits_vae()
-noise = comfy_model.noise_of(comfy_model.empty_latent(64, 64), 3)
+clip, model, vae = portraits_clip(), portraits_model(), portraits_vae()
+noise = sampling.noise_of(sampling.empty_latent(64, 64), 3)
 
 
 def encode(prompt):
@@ -35,11 +37,11 @@ edited = red(plain)
 
 
 def drawn(model, positive=edited, negative=empty, noise=noise, how=HOW, seed=3):
-    return comfy_model.sample(model, positive, negative, noise, how, seed)
+    return sampling.sample(model, positive, negative, noise, how, seed)
 
 
 def steered(on, edit=RED):
-    return steering.apply_to_model(on, steering.Steering(learnt, (edit,), Where(parse("cond, pooled"))))
+    return steering.apply_to_model(on, Steering(learnt, (edit,), Where(parse("cond, pooled"))))
 
 
 def outside(result, one, other):

@@ -4,9 +4,9 @@ import comfy.samplers
 from lock_parts import holds
 from script_parts import tell
 
-from supsae.hosts.comfyui.comfy_model import Sampling
+from supsae.hosts.comfyui.sampling import SamplerSettings
 
 seen = {}
 names = [name for name in comfy.samplers.SAMPLER_NAMES if "adaptive" not in name]
-seen["samplers"] = {name: holds(how=Sampling(4, 3.0, name)) for name in names}
+seen["samplers"] = {name: holds(how=SamplerSettings(4, 3.0, name)) for name in names}
 tell(seen)

@@ -30,13 +30,13 @@ from lock_parts import (
 from script_parts import tell
 
 import nodes
-from supsae.hosts.comfyui import comfy_model
-from supsae.hosts.comfyui.comfy_model import Sampling
+from supsae.hosts.comfyui import sampling
 from supsae.hosts.comfyui.conditionings import edit
+from supsae.hosts.comfyui.sampling import SamplerSettings
 from supsae.supsae_core.editing.edits import Swap
 
 seen = {}
-several = comfy_model.noise_of(torch.zeros(3, 16, 8, 8), 5)
+several = sampling.noise_of(torch.zeros(3, 16, 8, 8), 5)
 long = encode("a badly drawn picture, " * 12)
 two = [[torch.cat([plain[0][0], encode("black hair, a hat")[0][0]]), plain[0][1]]]
 halves = [
@@ -44,7 +44,7 @@ halves = [
 ]
 seen["batch"] = holds(noise=several)
 seen["batch of prompts"] = holds(positive=red(two), before=two, noise=several[:2])
-seen["cfg 1"] = holds(how=Sampling(3, 1.0))
+seen["cfg 1"] = holds(how=SamplerSettings(3, 1.0))
 seen["unequal lengths"] = holds(negative=long)
 seen["regions"] = holds(positive=red(halves), before=halves)
 seen["edited twice"] = holds(positive=edit(edited, learnt, [Swap("background: forest")])[0])

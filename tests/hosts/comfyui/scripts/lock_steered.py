@@ -1,4 +1,4 @@
-"""The Lock with Apply to Model, with nothing to hold, and where the artist allows changes."""
+"""The Lock with edits on the model, with nothing to hold, and where the artist allows changes."""
 
 import torch
 from lock_parts import calls, drawn, edited, learnt, locked, model, plain, steered

@@ -21,9 +21,9 @@ from lock_parts import (
 from script_parts import error, tell
 
 import nodes
-from supsae.hosts.comfyui import comfy_model
-from supsae.hosts.comfyui.comfy_model import Sampling
+from supsae.hosts.comfyui import sampling
 from supsae.hosts.comfyui.conditionings import edit
+from supsae.hosts.comfyui.sampling import SamplerSettings
 from supsae.nodes import lock
 from supsae.supsae_core.editing.edits import Swap
 
@@ -43,11 +43,11 @@ def told(step, x0):
 
 
 calls.clear()
-comfy_model.sample(made, edited, empty, noise, Sampling(4, 3.0), 3, told)
+sampling.sample(made, edited, empty, noise, SamplerSettings(4, 3.0), 3, told)
 seen["reference's half"], seen["second half"] = bar, [step for step, _ in steps]
 seen["previews from"] = steps[0][1]  # calls of the model before the first one
 steps.clear()
-comfy_model.sample(made, edited, empty, noise, Sampling(4, 3.0), 3, told)
+sampling.sample(made, edited, empty, noise, SamplerSettings(4, 3.0), 3, told)
 seen["cached"] = [step for step, _ in steps]
 
 # --- interrupted in either run: nothing is left, and the next run is right ---
@@ -76,14 +76,14 @@ seen["interrupted"] = [interrupted(2), interrupted(5)]
 # --- the pictures ---
 held, made = locked()
 latent = drawn(made)
-image, reference, mask = lock.LockedPicture.execute({"samples": latent}, vae, held, 1, True).args
+image, reference, mask = lock.LockedPictureNode.execute({"samples": latent}, vae, held, 1, True).args
 grown = torch.nn.functional.max_pool2d(held.result(latent).mask.float()[:, None], 3, 1, 1)
 far = torch.nn.functional.interpolate(grown, (64, 64))[0, 0] == 0
 seen["pictures"] = [list(one.shape) for one in (image, reference, mask)]
 seen["reference"] = torch.equal(reference, vae.decode(drawn(model, plain)))
 seen["composite"] = bool(far.any()) and torch.equal(image[0][far], reference[0][far])
 seen["inside"] = torch.equal(image[mask == 1], vae.decode(latent)[mask == 1]) and not torch.equal(image, reference)
-empty_mask = lock.LockedPicture.execute({"samples": drawn(made, plain)}, vae, held, 1, True).args
+empty_mask = lock.LockedPictureNode.execute({"samples": drawn(made, plain)}, vae, held, 1, True).args
 seen["no edit, no mask"] = torch.equal(empty_mask[0], empty_mask[1]) and not empty_mask[2].any()
 
 
@@ -97,11 +97,11 @@ def stepping(model, x, sigmas, extra_args=None, callback=None, disable=None):
     return x
 
 
-several = comfy_model.noise_of(torch.zeros(3, 16, 8, 8), 5)
+several = sampling.noise_of(torch.zeros(3, 16, 8, 8), 5)
 guider = guider_of(locked()[1], edited)
 averaged = nodes.ConditioningAverage().addWeighted(edited, encode("a hat"), 0.5)[0]
 seen["refused"] = {
-    "adaptive": error(drawn, locked()[1], how=Sampling(4, 3.0, "dpm_adaptive")),
+    "adaptive": error(drawn, locked()[1], how=SamplerSettings(4, 3.0, "dpm_adaptive")),
     "another adaptive": error(
         guider.sample, noise, torch.zeros_like(noise), comfy.samplers.KSAMPLER(stepping), levels_of(4), seed=3
     ),

@@ -5,10 +5,10 @@ import sys
 from lock_parts import drawn, locked
 from safetensors.torch import save_file
 
-from supsae.hosts.comfyui import comfy_model
-from supsae.hosts.comfyui.comfy_model import Sampling
+from supsae.hosts.comfyui import sampling
+from supsae.hosts.comfyui.sampling import SamplerSettings
 
-whole = comfy_model.noise_of(comfy_model.empty_latent(128, 128), 3)
+whole = sampling.noise_of(sampling.empty_latent(128, 128), 3)
 held, made = locked()
-result = held.result(drawn(made, noise=whole, how=Sampling(8, 3.0)))
+result = held.result(drawn(made, noise=whole, how=SamplerSettings(8, 3.0)))
 save_file({name: tensor.contiguous() for name, tensor in result._asdict().items()}, sys.argv[2])

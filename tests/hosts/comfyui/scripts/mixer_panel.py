@@ -6,17 +6,18 @@ import sys
 import torch
 from script_parts import WEIGHTS, encode_with, portraits_model, tell
 
-from supsae.hosts.comfyui import comfy_host, comfy_model
-from supsae.hosts.comfyui.comfy_model import Sampling
+from supsae.hosts.comfyui import sampling
 from supsae.hosts.comfyui.conditionings import edit
-from supsae.nodes import mixer
+from supsae.hosts.comfyui.mixing import mix_conditioning, mix_model
+from supsae.hosts.comfyui.portraits_clip import portraits_clip
+from supsae.hosts.comfyui.sampling import SamplerSettings
 from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.editing import mix
 from supsae.supsae_core.editing.edits import Keep, Remove, Swap
 
 seen = {}
 learnt = load_dictionary(WEIGHTS / "supsae" / "portraits.safetensors")
-clip = comfy_host.portraits_clip()
+clip = portraits_clip()
 model = portraits_model()
 
 
@@ -25,19 +26,19 @@ def encode(prompt):
 
 
 plain, empty = encode(sys.argv[1]), encode("")
-noise = comfy_model.noise_of(comfy_model.empty_latent(128, 128), 3)
+noise = sampling.noise_of(sampling.empty_latent(128, 128), 3)
 
 
 def drawn(model, positive=plain, negative=empty):
-    return comfy_model.sample(model, positive, negative, noise, Sampling(4, 3.0), 3)
+    return sampling.sample(model, positive, negative, noise, SamplerSettings(4, 3.0), 3)
 
 
 def mixed(rows, conditioning=plain):
-    return mixer.mix_conditioning(conditioning, learnt, mix.parse(json.dumps({"version": 1, "mix": rows})))
+    return mix_conditioning(conditioning, learnt, mix.parse(json.dumps({"version": 1, "mix": rows})))
 
 
 def modelled(rows, told, on=model):
-    return mixer.mix_model(on, learnt, mix.parse(json.dumps({"version": 1, "mix": rows})), told.append)
+    return mix_model(on, learnt, mix.parse(json.dumps({"version": 1, "mix": rows})), told.append)
 
 
 def same(one, other):

@@ -5,9 +5,9 @@ import json
 import comfy.sd
 import comfy.utils
 
-from supsae.hosts.comfyui import comfy_host
+from supsae.hosts.comfyui import folders
 
-WEIGHTS = comfy_host.WEIGHTS
+WEIGHTS = folders.WEIGHTS
 
 
 def portraits_model():

@@ -11,8 +11,9 @@ import numpy as np
 import sd3_text
 from script_parts import encode_with
 
-from supsae.hosts.comfyui import comfy_host
-from supsae.supsae_core.capture.captures import Encoded, Entry
+from supsae.hosts.comfyui.text import ComfyText
+from supsae.supsae_core.capture.captures import Encoded
+from supsae.supsae_core.capture.plan import Entry
 from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.reading import readout
@@ -31,7 +32,7 @@ RED = [Swap("hair: red hair")]
 
 table = concepts.parse(TABLE)
 clip = sd3_text.clip()
-host = comfy_host.ComfyText(clip)
+host = ComfyText(clip)
 file = Path(sys.argv[1])
 if not file.exists():
     plan = capture.plan(table, host, capture.CaptureConfig(prompts=64, calibration=26), host.wording)

@@ -6,8 +6,10 @@ from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
 from script_parts import error, tell
 from see_parts import PROMPT, encode, learnt, one, portraits, wanted
 
-from supsae.hosts.comfyui import attention, drawing, mapping, steering
+from supsae.hosts.comfyui import attention, mapping, steering
 from supsae.hosts.comfyui.following import followed, tagged
+from supsae.hosts.comfyui.pictures import draw
+from supsae.hosts.comfyui.steering_run import Steering
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.editing.steer import Where
 from supsae.supsae_core.editing.windows import Window
@@ -16,7 +18,7 @@ seen = {}
 # Portraits' text with the blocks of SD3.5-Medium, both of which attend twice
 dual = sd35_shapes.build(2, 128, True, pooled=128, context=192)
 skipping = SkipLayerGuidanceDiT().execute(portraits, 2.0, 0.0, 1.0, double_layers="1").args[0]
-snow = steering.Steering(learnt, (Swap("background: snow"),), Where())
+snow = Steering(learnt, (Swap("background: snow"),), Where())
 blind = portraits.clone()
 blind.model_options["transformer_options"]["optimized_attention_override"] = lambda function, q, k, v, *rest, **named: (
     function(q, k, v.flip(1), *rest, **named)
@@ -47,7 +49,7 @@ def counted(heard):
 
 
 for name, options in cases.items():
-    plain = drawing.draw(one(**options))
+    plain = draw(one(**options))
     for method in mapping.METHODS:
         count = []
         add, mapping.Heard.add = counted(count)
@@ -63,7 +65,7 @@ for name, options in cases.items():
             len(count),
             float(found.raw.mean()),
         ]
-seen["override matters"] = not torch.equal(drawing.draw(one(model=blind)), drawing.draw(one()))
+seen["override matters"] = not torch.equal(draw(one(model=blind)), draw(one()))
 
 # the same words a second time; the shares of both
 once, twice = (
@@ -87,7 +89,7 @@ def through(call):
 
 
 (tag,) = mapping.tags(encode(PROMPT), learnt, "hair: blond")
-drawing.draw(one(model=followed(dual, through), positive=tagged(encode(PROMPT), [tag])))
+draw(one(model=followed(dual, through), positive=tagged(encode(PROMPT), [tag])))
 joint = kept[0]
 
 
@@ -114,5 +116,5 @@ seen["area"] = error(mapping.tags, area, learnt, "hair: blond")
 narrow = Window(0.001, 0.002)
 seen["no step"] = error(mapping.concept_map, one(), learnt, wanted("effect", window=narrow))
 early = mapping.concept_map(one(), learnt, wanted("effect", window=Window(0.0, 0.3)))
-seen["window"] = torch.equal(early.pictures, drawing.draw(one()))
+seen["window"] = torch.equal(early.pictures, draw(one()))
 tell(seen)

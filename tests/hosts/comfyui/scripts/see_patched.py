@@ -5,9 +5,10 @@ import torch
 from script_parts import error, tell
 from see_parts import PROMPT, encode, learnt, one, portraits
 
-from supsae.hosts.comfyui import comfy_model, drawing, patching
+from supsae.hosts.comfyui import patching, sampling
 from supsae.hosts.comfyui.conditionings import edit
 from supsae.hosts.comfyui.following import followed, tagged
+from supsae.hosts.comfyui.pictures import draw
 from supsae.supsae_core.editing.edits import Remove, Swap
 
 seen = {}
@@ -20,7 +21,7 @@ dual = sd35_shapes.build(3, 128, True, pooled=128, context=192)
 def drawn(model, positive, patch=None, block=None):
     through = patch and (lambda call: patch(block, call))
     made = one(model=followed(model, through) if patch else model, positive=positive, batch=2)
-    return comfy_model.sample(made.model, made.positive, made.negative, made.noise, made.sampling, made.seed)
+    return sampling.sample(made.model, made.positive, made.negative, made.noise, made.sampling, made.seed)
 
 
 for name, model in (("portraits", portraits), ("dual", dual)):
@@ -39,8 +40,8 @@ for pooled in (True, False):
         found.places,
         first,
         last,
-        torch.equal(found.unedited, drawing.draw(one())),
-        torch.equal(found.pictures[patching.FROM][0], drawing.draw(one(positive=edited if pooled else rows))),
+        torch.equal(found.unedited, draw(one())),
+        torch.equal(found.pictures[patching.FROM][0], draw(one(positive=edited if pooled else rows))),
     ]
 seen["drawings"] = [patching.drawings((0, 1, 2), True), patching.drawings((1,), False)]
 nothing = patching.block_map

@@ -1,13 +1,13 @@
-"""Apply to Model on a model that torch.compile has in hand, in either order."""
+"""Edits on a model on a model that torch.compile has in hand, in either order."""
 
 from comfy_extras.nodes_torch_compile import TorchCompileModel
 from script_parts import tell
 from steering_parts import RED, drawn, edited, model, steered
 
-from supsae.hosts.comfyui.comfy_model import Sampling
+from supsae.hosts.comfyui.sampling import SamplerSettings
 
 seen = {}
-how = Sampling(2, 3.0)
+how = SamplerSettings(2, 3.0)
 wanted, nothing = drawn(model, edited(RED), how=how), drawn(model, how=how)
 for sites in ("cond, pooled", "txt@0, pooled"):
     ours_first = TorchCompileModel.execute(steered(RED, sites=sites), "inductor")[0]

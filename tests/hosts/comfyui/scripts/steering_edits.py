@@ -1,4 +1,4 @@
-"""Apply to Model: equal to an edited conditioning, beside other nodes, in windows, without effect, refused."""
+"""Edits on a model: equal to an edited conditioning, beside other nodes, in windows, without effect, refused."""
 
 import itertools
 
@@ -31,20 +31,20 @@ from steering_parts import (
 )
 
 import nodes
-from supsae.hosts.comfyui.comfy_model import Sampling
-from supsae.nodes import steer
+from supsae.hosts.comfyui.sampling import SamplerSettings
+from supsae.nodes.edit import ApplyEditsNode
 from supsae.supsae_core.editing.edits import Remove, Swap
 from supsae.supsae_core.editing.windows import Window
 
 seen = {}
 seen["the edit is seen"] = float((before - drawn_red).abs().max()) > 0.5
 
-# --- equal to Apply to Conditioning ---
+# --- equal to an edited conditioning ---
 seen["cond, pooled"] = torch.equal(drawn(steered(RED)), drawn_red)
 seen["two nodes are one"] = torch.equal(drawn(steered(WOOD, on=steered(RED))), drawn(model, edited(RED, WOOD)))
 seen["other order"] = torch.equal(drawn(steered(RED, on=steered(WOOD))), drawn(model, edited(RED, WOOD)))
 seen["txt@0, pooled"] = far(drawn(steered(RED, sites="txt@0, pooled")), drawn_red)
-for name, how in (("cfg 1", Sampling(4, 1.0)), ("heun", Sampling(3, 3.0, "heun"))):
+for name, how in (("cfg 1", SamplerSettings(4, 1.0)), ("heun", SamplerSettings(3, 3.0, "heun"))):
     seen[name] = torch.equal(drawn(steered(RED), how=how), drawn(model, edited(RED), how=how))
 several = noise.repeat(3, 1, 1, 1)
 seen["batch"] = torch.equal(drawn(steered(RED), noise=several), drawn(model, edited(RED), noise=several))
@@ -166,7 +166,7 @@ options = itertools.product(
     (False, True),
     (None, mask[0]),
 )
-short = Sampling(2, 3.0)
+short = SamplerSettings(2, 3.0)
 nothing = drawn(model, how=short)
 names = ("sites", "window", "everywhere", "inside", "mask")
 chosen = [dict(zip(names, one, strict=True)) for one in options]
@@ -180,11 +180,13 @@ def run(*edits, **named):
     return drawn(steered(*edits, **named), how=short)
 
 
-how = (0.0, 1.0, 0.0, "positive", "to the last block")
+apply_edits = ApplyEditsNode.execute
 
 
-def node(sites, model=model, mask=None):
-    return steer.ApplyToModel.execute(model, learnt, (RED,), sites, *how, mask)
+def node(sites, model=model, mask=None, reach="to the last block"):
+    how = {"start": 0.0, "end": 1.0, "ramp": 0.0, "prompts": "positive"}
+    where = {"where": "chosen sites", "sites": sites, "reach": reach, "mask": mask, **how}
+    return apply_edits(learnt, (RED,), where, model=model)
 
 
 seen["refused"] = {
@@ -193,7 +195,11 @@ seen["refused"] = {
     "spelling": error(node, "txt@x"),
     "no part": error(node, "txt@1"),
     "twice": error(node, "cond, txt@0"),
-    "masks": error(node, "cond", mask=torch.ones(2, 8, 8)),
+    "masks": error(node, "img@1", mask=torch.ones(2, 8, 8)),
+    "a mask for words": error(node, "img@1, pooled", mask=mask),
+    "a reach without blocks": error(node, "cond, pooled", reach="in the chosen blocks"),
+    "a time for a conditioning": error(apply_edits, learnt, (RED,), {"where": "part of sampling"}, plain),
+    "no such choice": error(apply_edits, learnt, (RED,), None, plain),
     "not said": error(run, Remove("hat: crown")),
     "unknown": error(run, Swap("hair: rde")),
     "two": error(run, RED, Swap("hair: black")),

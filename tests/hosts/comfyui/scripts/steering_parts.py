@@ -1,25 +1,27 @@
-"""Portraits' model, a prompt with blond hair and an edit to red: what the scripts about Apply to Model begin with."""
+"""Portraits' model, a prompt with blond hair and an edit to red: what the scripts about edits on a model begin with."""
 
 import sys
 
 from script_parts import encode_with, portraits_model
 
-from supsae.hosts.comfyui import comfy_host, comfy_model, steering
-from supsae.hosts.comfyui.comfy_model import Sampling
+from supsae.hosts.comfyui import sampling, steering
 from supsae.hosts.comfyui.conditionings import edit
+from supsae.hosts.comfyui.portraits_clip import portraits_clip
+from supsae.hosts.comfyui.sampling import SamplerSettings
+from supsae.hosts.comfyui.steering_run import Steering
 from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.editing.steer import Where
 from supsae.supsae_core.encoders.sites import parse
 
 PROMPT = "a portrait of a person with blond hair, green eyes, smiling, sandy beach"
-HOW = Sampling(4, 3.0)
+HOW = SamplerSettings(4, 3.0)
 RED, WOOD = Swap("hair: red"), Swap("background: forest")
 
 learnt = load_dictionary(sys.argv[1])
-clip, model = comfy_host.portraits_clip(), portraits_model()
+clip, model = portraits_clip(), portraits_model()
 plain, empty = encode_with(clip, PROMPT), encode_with(clip, "")
-noise = comfy_model.noise_of(comfy_model.empty_latent(128, 128), 3)
+noise = sampling.noise_of(sampling.empty_latent(128, 128), 3)
 
 
 def encode(prompt):
@@ -27,11 +29,11 @@ def encode(prompt):
 
 
 def drawn(model, positive=plain, negative=empty, noise=noise, how=HOW):
-    return comfy_model.sample(model, positive, negative, noise, how, 3)
+    return sampling.sample(model, positive, negative, noise, how, 3)
 
 
 def steered(*edits, sites="cond, pooled", mask=None, on=None, **where):
-    one = steering.Steering(learnt, edits, Where(parse(sites), **where), mask)
+    one = Steering(learnt, edits, Where(parse(sites), **where), mask)
     return steering.apply_to_model(on or model, one)
 
 

@@ -1,4 +1,4 @@
-"""Apply to Model in deeper blocks and in the image stream: what is added is what the core says, where it says."""
+"""Edits on a model in deeper blocks and in the image stream: what is added is what the core says, where it says."""
 
 from dataclasses import replace
 
@@ -12,8 +12,9 @@ from steering_parts import (
     plain,
 )
 
-from supsae.hosts.comfyui import comfy_model, steering
-from supsae.hosts.comfyui.comfy_model import Sampling
+from supsae.hosts.comfyui import steering, transformer
+from supsae.hosts.comfyui.sampling import SamplerSettings
+from supsae.hosts.comfyui.steering_run import Steering
 from supsae.supsae_core.dictionary.model import Codes
 from supsae.supsae_core.editing.edits import changes
 from supsae.supsae_core.editing.steer import Where, at_level, moves
@@ -30,18 +31,18 @@ def codes(slots, groups, seed):
     return Codes(
         torch.zeros(d),
         torch.randn(r, d),
-        torch.randn(slots, part.constant.shape[1], r),
+        torch.randn(slots, part.slot_codes.shape[1], r),
         torch.randn(groups, K, r),
         torch.zeros(slots, K, r),
         torch.zeros(slots, K),
-        part.lengths[:slots] if slots > 1 else torch.ones(1).long(),
-        part.group[:slots] if slots > 1 else torch.zeros(1).long(),
+        part.slot_tokens[:slots] if slots > 1 else torch.ones(1).long(),
+        part.slot_groups[:slots] if slots > 1 else torch.zeros(1).long(),
         torch.ones(K),
     )
 
 
 part = learnt.parts["t5"]
-slots, groups = len(part.lengths), len(part.shared)
+slots, groups = len(part.slot_tokens), len(part.group_effects)
 deep = replace(
     learnt,
     streams={
@@ -65,12 +66,12 @@ def watched(block, when, edit=lambda on: on):
             found.append((float(t.max()), options["cond_or_uncond"], values))
             return values
 
-        taps = comfy_model.Taps(*({block: tap} if when == side else {} for side in ("enter", "leave")))
-        return executor(x, t, c_concat, c_crossattn, control, comfy_model.tapped(options, taps), **more)
+        taps = transformer.Taps(*({block: tap} if when == side else {} for side in ("enter", "leave")))
+        return executor(x, t, c_concat, c_crossattn, control, transformer.tapped(options, taps), **more)
 
     made = model.clone() if when == "enter" else edit(model).clone()
     made.add_wrapper_with_key("apply_model", "watch", watch)  # what is installed last stands outside
-    drawn(edit(made) if when == "enter" else made, how=Sampling(1, 3.0))  # one call: the very same stream
+    drawn(edit(made) if when == "enter" else made, how=SamplerSettings(1, 3.0))  # one call: the very same stream
     ((sigma, lists, values),) = found
     return sigma, lists.index(0), values
 
@@ -80,7 +81,7 @@ found = changes(learnt, [RED], reading.concepts(learnt))
 
 
 def deeply(sites, mask=None):
-    return lambda on: steering.apply_to_model(on, steering.Steering(deep, (RED,), Where(parse(sites)), mask))
+    return lambda on: steering.apply_to_model(on, Steering(deep, (RED,), Where(parse(sites)), mask))
 
 
 for sites, block, when, kind in (

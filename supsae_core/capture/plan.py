@@ -1,0 +1,129 @@
+"""What a capture will hold, fixed before it starts: prompts drawn once, whose encoder, and which pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..encoders.base import Encoder, Family
+from ..encoders.families.stored import family_from_json, family_to_json
+from ..encoders.fingerprints import SAME, distance
+from ..table import concepts
+from ..table.concepts import ConceptTable
+from ..table.prompts import Mention, Prompt
+from . import sampling
+from .sampling import Sampling
+
+FORMAT_VERSION = 1
+SETS = ("fit", "calibration", "rewrite")
+"""``rewrite`` i is the prompt rewrite of ``calibration`` i with one concept swapped."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One prompt of the plan, and how many tokens each encoder spells its words with."""
+
+    prompt: Prompt
+    set: str
+    counts: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class TextPlan:
+    """All that a capture of text will hold."""
+
+    table: ConceptTable
+    family: Family
+    entries: tuple[Entry, ...]
+    held_out: tuple[tuple[int, int], ...]
+    fingerprint: Mapping[str, tuple[float, ...]]
+    """site → projected output for the probe prompts: which encoder this is"""
+    seed: int
+
+    def longest(self, encoder: Encoder) -> int:
+        """Return the most tokens of a slot in an encoder: of a phrase, its punctuation included, or of a template."""
+        phrases = (_longest(entry, entry.counts[encoder.name]) for entry in self.entries)
+        return max((*phrases, encoder.layout.lead, encoder.layout.tail, 1))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format_version": FORMAT_VERSION,
+            "table": self.table.to_json(),
+            "family": family_to_json(self.family),
+            "seed": self.seed,
+            "held_out": [list(pair) for pair in self.held_out],
+            "fingerprint": {site: list(values) for site, values in self.fingerprint.items()},
+            "entries": [asdict(entry) for entry in self.entries],
+        }
+
+
+@dataclass(frozen=True)
+class ActivationPlan(TextPlan):
+    """All that a capture of text and of activations will hold."""
+
+    sampling: Sampling
+    """what is recorded while pictures are sampled"""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**super().to_json(), "sampling": self.sampling.to_json()}
+
+
+def text_bytes(plan: TextPlan) -> int:
+    """Return the bytes that a capture's text will take, before it starts."""
+    return (
+        sum(cond_rows(plan.family, entry) * plan.family.width + plan.family.pooled_width for entry in plan.entries) * 2
+    )
+
+
+def cond_rows(family: Family, entry: Entry) -> int:
+    """Return how many rows the conditioning of a prompt will have."""
+    return family.length({name: sum(counts) for name, counts in entry.counts.items()})
+
+
+def difference(there: TextPlan, plan: TextPlan) -> str:
+    """Say what two plans differ in, or nothing."""
+    other = other_setup(there, plan)
+    if other:
+        return other
+    for name in ("held_out", "seed"):
+        if getattr(there, name) != getattr(plan, name):
+            return "set of held-out pairs" if name == "held_out" else name
+    return "" if there.entries == plan.entries else "number or wording of prompts"
+
+
+def other_setup(there: TextPlan, plan: TextPlan) -> str:
+    """Say what two plans differ in apart from the prompts, or nothing.
+
+    Fingerprints agree up to the rounding of another thread or device.
+    """
+    for name in ("table", "family"):
+        if getattr(there, name) != getattr(plan, name):
+            return name
+    if distance(there.fingerprint, plan.fingerprint) > SAME:
+        return "text encoder"
+    both = [one.sampling if isinstance(one, ActivationPlan) else None for one in (there, plan)]
+    return sampling.difference(*both)
+
+
+def _longest(entry: Entry, counts: Sequence[int]) -> int:
+    return max((sum(counts[mention.start : mention.stop]) for mention in entry.prompt.mentions), default=1)
+
+
+def plan_from_json(data: Mapping[str, Any]) -> TextPlan:
+    """Rebuild what ``to_json`` of either plan returned."""
+    drawn = TextPlan(
+        table=concepts.from_mapping(data["table"]),
+        family=family_from_json(data["family"]),
+        entries=tuple(_entry(entry) for entry in data["entries"]),
+        held_out=tuple((int(a), int(b)) for a, b in data["held_out"]),
+        fingerprint={site: tuple(values) for site, values in data["fingerprint"].items()},
+        seed=int(data["seed"]),
+    )
+    return ActivationPlan(**vars(drawn), sampling=sampling.from_json(data["sampling"])) if "sampling" in data else drawn
+
+
+def _entry(data: Mapping[str, Any]) -> Entry:
+    mentions = tuple(Mention(**mention) for mention in data["prompt"]["mentions"])
+    counts = {name: tuple(values) for name, values in data["counts"].items()}
+    return Entry(Prompt(tuple(data["prompt"]["words"]), mentions), data["set"], counts)

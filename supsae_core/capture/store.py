@@ -1,0 +1,83 @@
+"""The files of a capture: tensors under keys, each file written whole or not at all, and never changed afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+ENDING = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of keyed tensor files; text and activations lie in the same one."""
+
+    folder: Path
+
+    def file(self, key: str) -> Path:
+        """Return where a key's tensors lie."""
+        return self.folder / f"{key}{ENDING}"
+
+    def has(self, key: str) -> bool:
+        return self.file(key).exists()
+
+    def keys(self, prefix: str) -> list[str]:
+        """List the keys ``prefix-NUMBER`` that are there, in order."""
+        return sorted(file.name.removesuffix(ENDING) for file in self.folder.glob(f"{prefix}-[0-9]*{ENDING}"))
+
+    def write(self, key: str, tensors: Mapping[str, Tensor], header: Mapping[str, str] | None = None) -> None:
+        """Write tensors of any shape by name, at once: the file is there whole or not at all.
+
+        Raises:
+            OSError: with a sentence, if the disk is full.
+        """
+        file = self.file(key)
+        part = file.with_suffix(".part")
+        try:
+            whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+            save_file(whole, part, dict(header) if header else None)
+            part.replace(file)
+        except (OSError, SafetensorError) as error:
+            part.unlink(missing_ok=True)
+            raise OSError(
+                f"{file.name} of the capture in {self.folder} could not be written ({error}). Free some disk and run "
+                "again: what is there is kept."
+            ) from error
+
+    @contextmanager
+    def opened(self, key: str) -> Iterator[Any]:
+        """Open a key's file, to read single tensors or slices of them.
+
+        Raises:
+            ValueError: if it is missing or damaged, or lacks what is asked for while it is open.
+        """
+        file = self.file(key)
+        try:
+            with safe_open(file, "pt") as found:
+                yield found
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            raise ValueError(f"{file} is damaged ({error!r}). Delete it and run Capture again.") from error
+
+    def read(self, key: str) -> dict[str, Tensor]:
+        """Return all tensors of a key."""
+        with self.opened(key) as found:
+            return {name: found.get_tensor(name) for name in found.keys()}  # noqa: SIM118 - not a mapping
+
+    def tensor(self, key: str, name: str, place: int | None = None) -> Tensor:
+        """Return one tensor of a key, or one slice of its first axis."""
+        with self.opened(key) as found:
+            return found.get_tensor(name) if place is None else found.get_slice(name)[place]
+
+    def remove(self, key: str) -> None:
+        self.file(key).unlink()
+
+    def size(self, key: str) -> int:
+        """Return the bytes of a key's file."""
+        return self.file(key).stat().st_size
