@@ -18,7 +18,16 @@ from ...supsae_core.encoders.placing import rows_of
 from ...supsae_core.host import Progress
 from ..batches import alike
 from ..embedded import PortraitsText
-from . import transformer as diffusers_host
+from .transformer import (
+    AutoencoderTiny,
+    SD3Transformer2DModel,
+    Step,
+    decode_latents,
+    initial_noise,
+    load_transformer,
+    load_vae,
+    sample_latents,
+)
 
 TRANSFORMER = "diffusion_models/supsae_portraits_mmdit.safetensors"
 VAE = "vae/supsae_portraits_vae.safetensors"
@@ -30,8 +39,8 @@ class Studio(NamedTuple):
 
     host: PortraitsText
     encoders: TextEncoders
-    transformer: diffusers_host.SD3Transformer2DModel
-    vae: diffusers_host.AutoencoderTiny
+    transformer: SD3Transformer2DModel
+    vae: AutoencoderTiny
     reader: reader.Reader
 
 
@@ -53,8 +62,8 @@ def load_studio(weights: Path | None = None) -> Studio:
         return Studio(
             PortraitsText(encoders),
             encoders,
-            diffusers_host.load_transformer(files[1]),
-            diffusers_host.load_vae(files[2]),
+            load_transformer(files[1]),
+            load_vae(files[2]),
             reader.load_reader(files[3]),
         )
     except SafetensorError as error:
@@ -73,7 +82,7 @@ def draw_portraits(
     cfg: float = 3.0,
     batch: int = 16,
     progress: Progress | None = None,
-    step: Callable[[list[int]], diffusers_host.Step] | None = None,
+    step: Callable[[list[int]], Step] | None = None,
 ) -> np.ndarray:
     """Draw one picture per conditioning.
 
@@ -108,14 +117,14 @@ def _draw_alike(
     seeds: list[int],
     steps: int,
     cfg: float,
-    step: diffusers_host.Step | None,
+    step: Step | None,
 ) -> np.ndarray:
     empty = negative(studio, conds[0])
-    noise = diffusers_host.initial_noise(seeds)
-    latents = diffusers_host.sample(
+    noise = initial_noise(seeds)
+    latents = sample_latents(
         studio.transformer, torch.stack(conds), torch.stack(pooled), empty, noise, steps=steps, cfg=cfg, step=step
     )
-    return diffusers_host.decode_latents(studio.vae, latents)
+    return decode_latents(studio.vae, latents)
 
 
 def negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:
