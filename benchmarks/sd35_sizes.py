@@ -1,8 +1,8 @@
 """What this pack costs in a model of SD3.5's size: ``python benchmarks/sd35_sizes.py``; random weights, a real ComfyUI.
 
 Reports the seconds spent in our own code as a share of all the rest of sampling, for edits on a model and for a capture
-of blocks, and the memory that an edit's steps take as a share of the model's. Our code is timed where ComfyUI enters it:
-in our wrappers less what they call, and in our taps on the blocks. Writes ``benchmarks/results/sd35_sizes.json``.
+of blocks, and the memory that an edit's steps take as a share of the model's. Our code is timed where ComfyUI enters
+it: in our wrappers less what they call, and in our taps on the blocks. Writes ``benchmarks/results/sd35_sizes.json``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from supsae.supsae_core.table.parsing import table_from_mapping
 
 HOST = Path(__file__).resolve().parents[1] / "tests" / "hosts" / "comfyui"
 OUT = Path(__file__).with_name("results") / "sd35_sizes.json"
@@ -83,7 +85,6 @@ def inside(args: argparse.Namespace) -> None:
     from supsae.supsae_core.editing.edits import Swap
     from supsae.supsae_core.editing.steer import Where
     from supsae.supsae_core.encoders.sites import parse
-    from supsae.supsae_core.table import concepts
     from supsae.training import capture, fit
     from supsae.training.capture import CaptureConfig
     from supsae.training.recorder import BatchRecorder
@@ -94,12 +95,14 @@ def inside(args: argparse.Namespace) -> None:
     host = ComfyText(clip)
     phrases = {"hair": "{} hair", "weather": "in heavy {}", "dress": "wearing {}"}
     article = {"suit": "a suit", "robe": "a robe", "armour": "armour"}
-    table = concepts.from_mapping(
+    table = table_from_mapping(
         {name: {one: [phrases[name].format(article.get(one, one))] for one in some} for name, some in TABLE.items()}
     )
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         drawn = CaptureConfig(prompts=60, calibration=8)
-        learnt = fit.fit(capture.run(host, Path(folder) / "text", capture.plan(table, host, drawn, host.wording)))
+        learnt = fit.fit_dictionary(
+            capture.run(host, Path(folder) / "text", capture.plan(table, host, drawn, host.wording))
+        )
         size = sd35_shapes.MEDIUM if args.depth is None else {**sd35_shapes.MEDIUM, "depth": args.depth}
         gpu = torch.cuda.is_available()
         model = sd35_shapes.build(**size, dtype=torch.bfloat16 if gpu else torch.float32)

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..hosts.comfyui import applying, either, messages
 from ..hosts.comfyui.applying import EVERYWHERE, PART, PROMPTS, REACH, SITES, WHERES
 from ..hosts.comfyui.forms import require_choice
-from ..supsae_core.editing.edits import ACTIONS, STRENGTHS, make
+from ..supsae_core.editing.edits import ACTIONS, STRENGTHS, make_edit
 from .sockets import CATEGORY, DictionarySocket, EditsSocket
 
 
@@ -66,7 +66,7 @@ class ConceptEditNode(io.ComfyNode):
 
     @classmethod
     def execute(cls, action, concept, strength, edits=(), occurrence=0) -> io.NodeOutput:
-        return io.NodeOutput((*(edits or ()), make(action, concept, strength, occurrence)))
+        return io.NodeOutput((*(edits or ()), make_edit(action, concept, strength, occurrence)))
 
 
 class ApplyEditsNode(io.ComfyNode):
@@ -130,7 +130,7 @@ class ApplyEditsNode(io.ComfyNode):
     def execute(cls, dictionary, edits, where=None, conditioning=None, model=None) -> io.NodeOutput:
         form = require_choice("where", where, WHERES)
         either.require_one(cls.NAME, conditioning, model)
-        if model is None:
+        if conditioning is not None:
             made, report = applying.edit_conditioning(conditioning, dictionary, edits, form)
             outputs = either.outputs(cls.NAME, conditioning=made)
         else:

@@ -58,7 +58,7 @@ def finished(capture: Capture) -> Activations | None:
     return found
 
 
-def fit(
+def fit_streams(
     dictionary: Dictionary, found: Activations, solve: Solver, tick: Callable[[], None]
 ) -> tuple[Dictionary, dict[str, Any]]:
     """Add the codes of every recorded stream to a dictionary fitted on the same capture's text.
@@ -88,7 +88,7 @@ def ticks(plan: TextPlan) -> int:
     return len(plan.sampling.parts(plan.family)) if isinstance(plan, ActivationPlan) else 0
 
 
-def described(how: Sampling) -> dict[str, Any]:
+def describe_sampling(how: Sampling) -> dict[str, Any]:
     """Return what a dictionary's provenance says of the sampling."""
     return {"steps": how.steps, "cfg": how.cfg, "width": how.width, "height": how.height}
 
@@ -122,7 +122,7 @@ def _pairs(dictionary: Dictionary, found: Activations) -> list[Pair]:
         reading, new = known_reading(dictionary, before), swapped(dictionary, before, after)
         if dictionary.writes[new] is not None:
             swap = Swap(str(dictionary.table.concepts[new]))
-            changes = edits.changes(dictionary, [swap], reading.concepts(dictionary))
+            changes = edits.resolve_edits(dictionary, [swap], reading.concepts(dictionary))
             made.append(Pair(place, reading, known_reading(dictionary, after), changes, new))
     return made
 

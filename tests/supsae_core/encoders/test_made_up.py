@@ -20,13 +20,13 @@ from supsae.supsae_core.encoders.chunked import Chunked
 from supsae.supsae_core.encoders.families import FAMILIES as KNOWN
 from supsae.supsae_core.encoders.padded import Padded
 from supsae.supsae_core.encoders.templated import Templated
-from supsae.supsae_core.reading.readout import read
+from supsae.supsae_core.reading.readout import read_conditioning
 from supsae.supsae_core.table import prompts
-from supsae.supsae_core.table.concepts import parse
+from supsae.supsae_core.table.parsing import parse_table
 from supsae.supsae_core.words import counts_in_text
 from supsae.training import capture, fit
 
-TABLE = parse("hair: [red hair, long blond hair]\nhat: [gold crown, top hat]\nmood: [smiling, sad face]")
+TABLE = parse_table("hair: [red hair, long blond hair]\nhat: [gold crown, top hat]\nmood: [smiling, sad face]")
 CLIP, WIDE = (Encoder("l", "clip", Chunked(20), 0, 24), Encoder("g", "clip", Chunked(20), 24, 48)), 64
 
 FAMILIES = {
@@ -132,14 +132,14 @@ def learnt(request, tmp_path_factory):
     """Host and dictionary: captured, fitted, saved and loaded."""
     host, folder = Host(FAMILIES[request.param]), tmp_path_factory.mktemp("made-up")
     plan = capture.plan(TABLE, host, capture.CaptureConfig(prompts=150, calibration=24, mention=0.7))
-    made = fit.fit(capture.run(host, folder / "capture", plan))
+    made = fit.fit_dictionary(capture.run(host, folder / "capture", plan))
     save_dictionary(made, folder / "d.safetensors")
     return host, load_dictionary(folder / "d.safetensors")
 
 
 def fresh(count, seed=7):
     rng = np.random.default_rng(seed)
-    return [prompts.draw(TABLE, rng, mention=0.7) for _ in range(count)]
+    return [prompts.draw_prompt(TABLE, rng, mention=0.7) for _ in range(count)]
 
 
 def encoded(host, prompt):
@@ -155,7 +155,10 @@ def test_the_family_travels_in_the_file(learnt):
 
 def test_what_a_prompt_says_is_read_from_its_rows(learnt):
     host, dictionary = learnt
-    said = [(read(dictionary, encoded(host, one)[0]).concepts(dictionary), one.support(TABLE)) for one in fresh(40)]
+    said = [
+        (read_conditioning(dictionary, encoded(host, one)[0]).concepts(dictionary), one.support(TABLE))
+        for one in fresh(40)
+    ]
     assert sum(tuple(found) == tuple(truth) for found, truth in said) >= 39
 
 
@@ -195,7 +198,7 @@ def test_an_edited_conditioning_says_what_was_asked(learnt, edit):
             cond, pooled = encoded(host, prompt)
             edited = apply(dictionary, cond, pooled, [made])
             rows = in_order(dictionary, edited.cond, edited.reading, edited.changes)
-            right += set(read(dictionary, rows).concepts(dictionary)) == wanted
+            right += set(read_conditioning(dictionary, rows).concepts(dictionary)) == wanted
             asked += 1
     assert asked >= 15 and right >= 0.9 * asked, (right, asked)
 
@@ -224,10 +227,10 @@ def test_another_length_or_encoder_is_refused(learnt):
     cond, _ = encoded(host, fresh(1)[0])
     if any(encoder.layout.constant for encoder in host.family.encoders):
         with pytest.raises(ValueError, match="not of the text encoder"):
-            read(dictionary, torch.where(cond != 0, cond + 3, cond))
+            read_conditioning(dictionary, torch.where(cond != 0, cond + 3, cond))
     if host.family.encoders[0].layout.has_pads:
         with pytest.raises(ValueError, match="are not (one chunk|chunks|at least|exactly)|padded to"):
-            read(dictionary, torch.cat([cond[:1], cond, cond[-1:]]))
+            read_conditioning(dictionary, torch.cat([cond[:1], cond, cond[-1:]]))
 
 
 @pytest.mark.parametrize(

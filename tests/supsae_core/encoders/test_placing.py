@@ -10,7 +10,7 @@ from supsae.supsae_core.encoders.families import FAMILIES
 from supsae.supsae_core.encoders.layout import Layout, Roles, Span
 from supsae.supsae_core.encoders.padded import Padded
 from supsae.supsae_core.encoders.placing import context_of, layout_of, pooled_spans, rows_of
-from supsae.supsae_core.table.concepts import parse
+from supsae.supsae_core.table.parsing import parse_table
 from supsae.supsae_core.table.prompts import Mention, Prompt
 
 assert FAMILIES, "the table of families is empty"
@@ -45,7 +45,7 @@ def rows_at(causal, total):
 def awkward(name):
     """The prompt of an awkward phrase, its table, its tokens, its row types and its layout."""
     phrase, frame = AWKWARD[name]
-    table = parse(f'{{"a": {{"x": "{phrase}", "y": "some thing else"}}}}')
+    table = parse_table(f'{{"a": {{"x": "{phrase}", "y": "some thing else"}}}}')
     before, behind = (part.split(" ") for part in frame.split("{}"))
     words = " ".join([*before[:-1], before[-1] + phrase + behind[0], *behind[1:]]).split()
     first = len(" ".join(before).split())
@@ -90,7 +90,7 @@ def test_a_phrase_on_a_chunk_border_keeps_both_sides():
 
 def test_an_empty_prompt_is_start_end_and_pads():
     rows = rows_at(48, 96)
-    layouts = layout_of(PORTRAITS, parse("a: [x, y]"), Prompt((), ()), {"clip": [], "t5": []}, rows)
+    layouts = layout_of(PORTRAITS, parse_table("a: [x, y]"), Prompt((), ()), {"clip": [], "t5": []}, rows)
     assert layouts["clip"] == Layout((), Roles((0,), (1,), tuple(range(2, 48)), ()))
     assert layouts["t5"] == Layout((), Roles((), (48,), tuple(range(49, 96)), ()))
 
@@ -179,7 +179,7 @@ def test_room_of_a_format_that_cuts(clip, t5, refused):
 
 def test_marks_that_are_spelled_together_are_refused():
     # CLIP and T5 spell "?!" with one token: "smiling?!" has two, and two marks
-    table, rows = parse('a: {x: smiling, y: "sad face"}'), rows_at(48, 96)
+    table, rows = parse_table('a: {x: smiling, y: "sad face"}'), rows_at(48, 96)
     prompt = Prompt(("smiling?!",), (Mention(0, 0, 1),))
     with pytest.raises(ValueError, match="'clip' spells the marks behind 'smiling\\?!' together"):
         layout_of(PORTRAITS, table, prompt, {"clip": [2], "t5": [2]}, rows)
