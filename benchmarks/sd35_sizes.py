@@ -1,8 +1,8 @@
 """What this pack costs in a model of SD3.5's size: ``python benchmarks/sd35_sizes.py``; random weights, a real ComfyUI.
 
 Reports the seconds spent in our own code as a share of all the rest of sampling, for edits on a model and for a capture
-of blocks, and the memory that an edit's steps take as a share of the model's. Our code is timed where ComfyUI enters it:
-in our wrappers less what they call, and in our taps on the blocks. Writes ``benchmarks/results/sd35_sizes.json``.
+of blocks, and the memory that an edit's steps take as a share of the model's. Our code is timed where ComfyUI enters
+it: in our wrappers less what they call, and in our taps on the blocks. Writes ``benchmarks/results/sd35_sizes.json``.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ VERBS: dict[type, str] = {
 class Aim(NamedTuple):
     """What an edit is about."""
 
-    index: int | None
+    concept: int | None
     """the concept it names, or None if it is about the whole category"""
     category: str
     members: tuple[int, ...]
