@@ -100,7 +100,7 @@ class _Ear:
             image, text = (named[name][: self._prompts] for name in (self._streams["img"], self._streams["txt"]))
             self._attention = attention_to(attn, image, text, groups)
 
-    def leave(self, _: nn.Module, args: tuple, made: tuple[Tensor | None, Tensor]) -> None:
+    def leave(self, _: nn.Module, args: tuple, made: tuple[Any, Tensor]) -> None:
         if self._tokens is not None:
             self._recorder.hear(Site("img", self._block), self._tokens, self._attention)
         if self._out:
