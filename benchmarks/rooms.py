@@ -176,7 +176,8 @@ def picture() -> str:
     parts += [arrow_svg(every[name], every[one]) for name, others in reduced(outer).items() for one in sorted(others)]
     parts += [arrow_svg(rooms[name], rooms[one]) for name, others in reduced(inner).items() for one in sorted(others)]
     size = f'width="{WIDTH}" height="{height + MARGIN:g}" viewBox="0 0 {WIDTH} {height + MARGIN:g}"'
-    head = '<marker id="head" markerWidth="8" markerHeight="8" refX="6" refY="4" orient="auto"><path d="M0 0L8 4L0 8Z"/></marker>'
+    path = '<path d="M0 0L8 4L0 8Z"/>'
+    head = f'<marker id="head" markerWidth="8" markerHeight="8" refX="6" refY="4" orient="auto">{path}</marker>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{STYLE}</style><defs>{head}</defs>\n'
         + "\n".join(parts)

@@ -65,7 +65,8 @@ def proxy_section(
     conds, pooled = zip(*before, *(one[:2] for one in made), *rewrite, strict=True)
     seeds = [case.seed for case in cases] * len(WAYS)
     flat = draw_pictures(host, conds, pooled, seeds, config, progress=progress)
-    pictures = dict(zip(WAYS, rearrange(flat, "(way case) h w c -> way case h w c", way=len(WAYS)), strict=True))
+    by_way = rearrange(flat, "(way case) h w c -> way case h w c", way=len(WAYS))
+    pictures: dict[str, np.ndarray] = dict(zip(WAYS, by_way, strict=True))
     directions = clip_directions(judges.clip, cases, pictures)
     return Section(_json(config, cases, [one.refused for one in made], directions), _examples(cases, pictures))
 

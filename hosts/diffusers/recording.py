@@ -1,5 +1,8 @@
 """Listen to a transformer of diffusers while it is sampled: forward hooks on its blocks, removed when it is done."""
 
+# diffusers' lazy package marks no name as exported.
+# pyright: reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
@@ -8,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from diffusers import SD3Transformer2DModel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,7 +19,7 @@ from ...supsae_core.capture.sampling import Sampling
 from ...supsae_core.encoders.sites import Site
 from ...supsae_core.host import Recorder, Told
 from ..models import ModelFamily, family_in_diffusers
-from .transformer import SD3Transformer2DModel, initial_noise, noise_levels, sample_latents
+from .transformer import initial_noise, noise_levels, sample_latents
 
 Negative = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Conditioning (L, width) → the empty prompt's (1, L, width) and (1, P), in as many rows."""
