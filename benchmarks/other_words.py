@@ -33,7 +33,7 @@ CONFIG = CaptureConfig(prompts=300, calibration=64)
 
 def learnt(host: PortraitsText, table: ConceptTable, wording: Wording) -> Dictionary:
     with tempfile.TemporaryDirectory() as folder:
-        return fit.fit(capture.run(host, folder, capture.plan(table, host, CONFIG, wording)))
+        return fit.fit_dictionary(capture.capture_text(host, folder, capture.plan_text(table, host, CONFIG, wording)))
 
 
 def read(host: PortraitsText, dictionary: Dictionary, count: int) -> dict[str, int]:
@@ -41,7 +41,7 @@ def read(host: PortraitsText, dictionary: Dictionary, count: int) -> dict[str, i
     world, rng = captions.table(), np.random.default_rng(5)
     found = {"read": 0, "missed": 0, "read wrongly": 0}
     for _ in range(count):
-        prompt = prompts.draw(world, rng, wording=captions.WORDING, mention=0.8)
+        prompt = prompts.draw_prompt(world, rng, wording=captions.WORDING, mention=0.8)
         said = {str(world.concepts[one]) for one in prompt.support(world)}
         said &= {str(concept) for concept in dictionary.table.concepts}
         reading = readout.read_conditioning(dictionary, host.encode([prompt.text])[0][0])

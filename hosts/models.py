@@ -19,11 +19,13 @@ class ModelFamily:
     block_key: str
     """of such a block among ComfyUI's patches"""
     embedder: str
-    """attribute of both hosts' networks: the linear layer from the conditioning to the text stream"""
+    """attribute of ComfyUI's network: the linear layer from the conditioning to the text stream"""
     diffusers: str
     """class in diffusers"""
     diffusers_blocks: str
     """attribute of diffusers' network that lists its joint blocks"""
+    diffusers_embedder: str
+    """attribute of diffusers' network: the same linear layer"""
     streams: Mapping[str, str]
     """kind of a site → what diffusers calls that stream, in the order in which a block returns them"""
     patch: int
@@ -42,6 +44,7 @@ SD3 = ModelFamily(
     embedder="context_embedder",
     diffusers="SD3Transformer2DModel",
     diffusers_blocks="transformer_blocks",
+    diffusers_embedder="context_embedder",
     streams={"txt": "encoder_hidden_states", "img": "hidden_states"},
     patch=2,
     cell=8,

@@ -74,7 +74,7 @@ def caption(factors: Mapping[str, str], rng: np.random.Generator, *, longest: in
         full_table().index(f"{category}: {value}") for category, value in factors.items() if rng.random() < share
     ]
     while True:
-        prompt = prompts.draw(full_table(), rng, wording=WORDING, mention=0.0, require=written)
+        prompt = prompts.draw_prompt(full_table(), rng, wording=WORDING, mention=0.0, require=written)
         if prompts.length(prompt.text) <= longest:
             return prompt
 

@@ -22,7 +22,7 @@ from ..supsae_core.editing import edits
 from ..supsae_core.editing.change import Change
 from ..supsae_core.editing.edits import Swap
 from ..supsae_core.editing.steer import step_of
-from ..supsae_core.encoders.streams import IMAGE, groups_of, parse, writer_of
+from ..supsae_core.encoders.streams import IMAGE, groups_of, parse_part, writer_of
 from ..supsae_core.reading.readout import Reading
 from .calibration import known_reading, paired_rows, shrunk_gain, swapped
 from .solvers.solution import Groups, to_codes
@@ -58,7 +58,7 @@ def finished(capture: Capture) -> Activations | None:
     return found
 
 
-def fit(
+def fit_streams(
     dictionary: Dictionary, found: Activations, solve: Solver, tick: Callable[[], None]
 ) -> tuple[Dictionary, dict[str, Any]]:
     """Add the codes of every recorded stream to a dictionary fitted on the same capture's text.
@@ -88,13 +88,13 @@ def ticks(plan: TextPlan) -> int:
     return len(plan.sampling.parts(plan.family)) if isinstance(plan, ActivationPlan) else 0
 
 
-def described(how: Sampling) -> dict[str, Any]:
+def describe_sampling(how: Sampling) -> dict[str, Any]:
     """Return what a dictionary's provenance says of the sampling."""
     return {"steps": how.steps, "cfg": how.cfg, "width": how.width, "height": how.height}
 
 
 def _solve(dictionary: Dictionary, name: str, statistics: Statistics, solve: Solver) -> tuple[Codes, dict[str, float]]:
-    phrases = 0 if parse(name)[1] in ("mean", "positions") else len(dictionary.table.phrases)
+    phrases = 0 if parse_part(name)[1] in ("mean", "positions") else len(dictionary.table.phrases)
     groups = Groups(groups_of(name, dictionary.table, len(statistics.lengths)), phrases)
     solution = solve(statistics, groups)
     return to_codes(solution, statistics.lengths, groups), solution.measured
@@ -122,7 +122,7 @@ def _pairs(dictionary: Dictionary, found: Activations) -> list[Pair]:
         reading, new = known_reading(dictionary, before), swapped(dictionary, before, after)
         if dictionary.writes[new] is not None:
             swap = Swap(str(dictionary.table.concepts[new]))
-            changes = edits.changes(dictionary, [swap], reading.concepts(dictionary))
+            changes = edits.resolve_edits(dictionary, [swap], reading.concepts(dictionary))
             made.append(Pair(place, reading, known_reading(dictionary, after), changes, new))
     return made
 
@@ -130,7 +130,7 @@ def _pairs(dictionary: Dictionary, found: Activations) -> list[Pair]:
 def _gains(
     dictionary: Dictionary, name: str, levels: Sequence[Codes], pairs: Sequence[Pair], found: Activations
 ) -> list[Gained]:
-    site, rows = parse(name)
+    site, rows = parse_part(name)
     sums = torch.zeros(len(levels), 3, len(dictionary.table))  # ⟨Δ, Δ_word⟩, ‖Δ‖² and ‖Δ_word‖²
     for pair in pairs:
         here, there = _paired(dictionary, rows, pair, len(levels[0].slot_tokens))

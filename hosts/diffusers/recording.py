@@ -15,7 +15,7 @@ from ...supsae_core.capture.sampling import Sampling
 from ...supsae_core.encoders.sites import Site
 from ...supsae_core.host import Recorder, Told
 from ..models import ModelFamily, family_in_diffusers
-from . import transformer as diffusers_host
+from .transformer import SD3Transformer2DModel, initial_noise, noise_levels, sample_latents
 
 Negative = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Conditioning (L, width) → the empty prompt's (1, L, width) and (1, P), in as many rows."""
@@ -24,14 +24,14 @@ Negative = Callable[[Tensor], tuple[Tensor, Tensor]]
 class DiffusersPictures:
     """A transformer of SD3's family, so Portraits' too, as a ``host.PictureHost``."""
 
-    def __init__(self, transformer: diffusers_host.SD3Transformer2DModel, negative: Negative) -> None:
+    def __init__(self, transformer: SD3Transformer2DModel, negative: Negative) -> None:
         self._transformer, self._negative = transformer, negative
         self._family = family_in_diffusers(transformer)
         blocks = getattr(transformer, self._family.diffusers_blocks)
         self.depth, self.hidden = len(blocks), int(transformer.inner_dim)
 
     def sigmas(self, steps: int) -> tuple[float, ...]:
-        return diffusers_host.noise_levels(steps)
+        return noise_levels(steps)
 
     def sample(
         self,
@@ -45,7 +45,7 @@ class DiffusersPictures:
         cond, pooled = (torch.stack(rows).to(device) for rows in zip(*prompts, strict=True))
         empty, nothing = (one.to(device) for one in self._negative(prompts[0][0]))
         height, width = (side // self._family.cell for side in (how.height, how.width))
-        noise = diffusers_host.initial_noise(seeds, height, width=width).to(device)
+        noise = initial_noise(seeds, height, width=width).to(device)
 
         def step(done: int, _: int) -> None:
             recorder.step()
@@ -53,7 +53,7 @@ class DiffusersPictures:
                 told(done, None)
 
         with listening(self._transformer, recorder, len(prompts)):
-            diffusers_host.sample(
+            sample_latents(
                 self._transformer, cond, pooled, (empty, nothing), noise, steps=how.steps, cfg=how.cfg, progress=step
             )
 
@@ -100,7 +100,7 @@ class _Ear:
             image, text = (named[name][: self._prompts] for name in (self._streams["img"], self._streams["txt"]))
             self._attention = attention_to(attn, image, text, groups)
 
-    def leave(self, _: nn.Module, args: tuple, made: tuple[Tensor | None, Tensor]) -> None:
+    def leave(self, _: nn.Module, args: tuple, made: tuple[Any, Tensor]) -> None:
         if self._tokens is not None:
             self._recorder.hear(Site("img", self._block), self._tokens, self._attention)
         if self._out:

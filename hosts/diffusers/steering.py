@@ -62,7 +62,7 @@ class _Steered:
         )
         self._streams = {site: torch.stack([one.streams[site] for one in moves], 1) for site in moves[0].streams}
         if cond is not None and self._cond is None:
-            embedder = getattr(transformer, self.family.embedder)
+            embedder = getattr(transformer, self.family.diffusers_embedder)
             assert isinstance(embedder, nn.Linear)
             self._streams[EMBEDDED] = nn.functional.linear(cond.to(embedder.weight), embedder.weight)[None]
 

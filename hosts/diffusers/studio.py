@@ -18,7 +18,16 @@ from ...supsae_core.encoders.placing import rows_of
 from ...supsae_core.host import Progress
 from ..batches import alike
 from ..embedded import PortraitsText
-from . import transformer as diffusers_host
+from .transformer import (
+    AutoencoderTiny,
+    SD3Transformer2DModel,
+    Step,
+    decode_latents,
+    initial_noise,
+    load_transformer,
+    load_vae,
+    sample_latents,
+)
 
 TRANSFORMER = "diffusion_models/supsae_portraits_mmdit.safetensors"
 VAE = "vae/supsae_portraits_vae.safetensors"
@@ -30,12 +39,12 @@ class Studio(NamedTuple):
 
     host: PortraitsText
     encoders: TextEncoders
-    transformer: diffusers_host.SD3Transformer2DModel
-    vae: diffusers_host.AutoencoderTiny
+    transformer: SD3Transformer2DModel
+    vae: AutoencoderTiny
     reader: reader.Reader
 
 
-def load(weights: Path | None = None) -> Studio:
+def load_studio(weights: Path | None = None) -> Studio:
     """Load the Portraits models from a folder laid out as ``portraits/weights``, which is the default.
 
     Raises:
@@ -53,9 +62,9 @@ def load(weights: Path | None = None) -> Studio:
         return Studio(
             PortraitsText(encoders),
             encoders,
-            diffusers_host.load_transformer(files[1]),
-            diffusers_host.load_vae(files[2]),
-            reader.load(files[3]),
+            load_transformer(files[1]),
+            load_vae(files[2]),
+            reader.load_reader(files[3]),
         )
     except SafetensorError as error:
         raise ValueError(
@@ -63,7 +72,7 @@ def load(weights: Path | None = None) -> Studio:
         ) from error
 
 
-def draw(
+def draw_portraits(
     studio: Studio,
     conds: Sequence[Tensor],
     pooled: Sequence[Tensor],
@@ -73,7 +82,7 @@ def draw(
     cfg: float = 3.0,
     batch: int = 16,
     progress: Progress | None = None,
-    step: Callable[[list[int]], diffusers_host.Step] | None = None,
+    step: Callable[[list[int]], Step] | None = None,
 ) -> np.ndarray:
     """Draw one picture per conditioning.
 
@@ -108,14 +117,14 @@ def _draw_alike(
     seeds: list[int],
     steps: int,
     cfg: float,
-    step: diffusers_host.Step | None,
+    step: Step | None,
 ) -> np.ndarray:
     empty = negative(studio, conds[0])
-    noise = diffusers_host.initial_noise(seeds)
-    latents = diffusers_host.sample(
+    noise = initial_noise(seeds)
+    latents = sample_latents(
         studio.transformer, torch.stack(conds), torch.stack(pooled), empty, noise, steps=steps, cfg=cfg, step=step
     )
-    return diffusers_host.decode(studio.vae, latents)
+    return decode_latents(studio.vae, latents)
 
 
 def negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,7 +134,7 @@ def negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:
         return studio.encoders.encode_ids([causal_chunks([]) * (causal // CHUNK)], [bidirectional_row([], other)])
 
 
-def read(studio: Studio, pictures: np.ndarray) -> list[dict[str, str]]:
+def read_portraits(studio: Studio, pictures: np.ndarray) -> list[dict[str, str]]:
     """Return, per picture (n, 128, 128, 3), category → value or ``unreadable``."""
     pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     return [values for some in pixels.split(64) for values in studio.reader.read(some)]

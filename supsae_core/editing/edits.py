@@ -75,8 +75,8 @@ AnyEdit = Edit | Clear | Keep
 class Aim(NamedTuple):
     """What an edit is about."""
 
-    index: int | None
-    """the concept it names, or None if it is about the whole category"""
+    concept: int | None
+    """the one it names, or None if it is about the whole category"""
     category: str
     members: tuple[int, ...]
     """concepts of the category"""
@@ -96,19 +96,19 @@ def aim(table: ConceptTable, edit: AnyEdit) -> Aim:
     return Aim(index, category, table.categories[category])
 
 
-def name(edit: AnyEdit) -> str:
+def edit_name(edit: AnyEdit) -> str:
     """Return the concept or category that an edit names, as its node spells it."""
     return edit.category if isinstance(edit, Clear | Keep) else edit.concept
 
 
-def spelled(edit: AnyEdit) -> str:
+def spell_edit(edit: AnyEdit) -> str:
     """Return an edit as a person says it, e.g. ``swap hair: red (strength 1)``."""
     if isinstance(edit, Keep):
         return f"keep {edit.category}"
-    return f"{EDITS[type(edit)].verb} {name(edit)} (strength {edit.strength:g})"
+    return f"{EDITS[type(edit)].verb} {edit_name(edit)} (strength {edit.strength:g})"
 
 
-def changes(dictionary: Dictionary, edits: Sequence[AnyEdit], said: Sequence[int]) -> list[Change]:
+def resolve_edits(dictionary: Dictionary, edits: Sequence[AnyEdit], said: Sequence[int]) -> list[Change]:
     """Resolve edits against what a conditioning says.
 
     Raises:
@@ -125,7 +125,7 @@ def changes(dictionary: Dictionary, edits: Sequence[AnyEdit], said: Sequence[int
             kept[category] = members  # held twice is held
         elif category in touched:
             raise ValueError(
-                f"Two edits ({name(touched[category])!r} and {name(edit)!r}) change {category!r}. Keep one."
+                f"Two edits ({edit_name(touched[category])!r} and {edit_name(edit)!r}) change {category!r}. Keep one."
             )
         touched[category] = edit
         if not isinstance(edit, Keep):
@@ -152,8 +152,8 @@ def _occurrence(edit: Edit | Clear, index: int | None, mentions: Sequence[int]) 
     if not 1 <= wanted <= len(meant):
         what = "its category" if replaces else "it"
         raise ValueError(
-            f"Occurrence {wanted} of {name(edit)!r} does not exist: the prompt mentions {what} {len(meant)} times. "
-            "Choose a number up to that, or 0 for every mention."
+            f"Occurrence {wanted} of {edit_name(edit)!r} does not exist: the prompt mentions {what} {len(meant)} "
+            "times. Choose a number up to that, or 0 for every mention."
         )
     place = meant[wanted - 1]
     return mentions[place], mentions[: place + 1].count(mentions[place])
@@ -228,7 +228,7 @@ ACTIONS: dict[str, type[Edit]] = {kind.verb: edit for edit, kind in EDITS.items(
 """Spelling in widgets, flags and files → edit that names a concept."""
 
 
-def make(action: str, concept: str, strength: float, occurrence: int = 0) -> Edit:
+def make_edit(action: str, concept: str, strength: float, occurrence: int = 0) -> Edit:
     """Build an edit from its spelling.
 
     Args:

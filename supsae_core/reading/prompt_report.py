@@ -53,7 +53,7 @@ class PromptReport(NamedTuple):
     """score from which on a phrase counts as found"""
 
 
-def report(dictionary: Dictionary, cond: Tensor, reading: Reading | None = None) -> PromptReport:
+def report_prompt(dictionary: Dictionary, cond: Tensor, reading: Reading | None = None) -> PromptReport:
     """Read one conditioning (L, width).
 
     Raises:
@@ -176,7 +176,7 @@ def _unexplained(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: R
 
 
 def _codes(dictionary: Dictionary, encoder: Encoder, rows: Rows, layout: Layout) -> Tensor:
-    """Return the codes (L, r) of what stands in an encoder's rows, each token in its company and with its weight."""
+    """Return the codes (L, r) of what stands in an encoder's rows, each token in its context and with its weight."""
     table, part, spans = dictionary.table, dictionary.parts[encoder.name], layout.spans
     own, concepts = rows.of(encoder), [table.phrases[one.phrase].concept for one in spans]
     around = context_of(encoder, own, spans, concepts, size=len(table), total=rows.total)

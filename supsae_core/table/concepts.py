@@ -76,12 +76,16 @@ class ConceptTable:
     @cached_property
     def phrases(self) -> tuple[Phrase, ...]:
         """All phrases, concept by concept; the index is the slot number."""
-        return tuple(Phrase(index, text) for index, concept in enumerate(self.concepts) for text in concept.phrases)
+        found: list[Phrase] = []
+        for index, concept in enumerate(self.concepts):
+            found += [Phrase(index, text) for text in concept.phrases]
+        return tuple(found)
 
     @cached_property
     def words(self) -> frozenset[str]:
         """All words of all phrases, case folded."""
-        return frozenset(trim(word.casefold()) for phrase in self.phrases for word in phrase.words)
+        written = itertools.chain.from_iterable(phrase.words for phrase in self.phrases)
+        return frozenset(trim(word.casefold()) for word in written)
 
     @cached_property
     def first_phrase(self) -> tuple[int, ...]:
@@ -125,10 +129,10 @@ class ConceptTable:
 
     def to_json(self) -> dict[str, dict[str, list[str]]]:
         """Return the long form, a mapping category → concept → phrases."""
-        return {
-            name: {self.concepts[i].name: list(self.concepts[i].phrases) for i in members}
-            for name, members in self.categories.items()
-        }
+        found: dict[str, dict[str, list[str]]] = {}
+        for concept in self.concepts:
+            found.setdefault(concept.category, {})[concept.name] = list(concept.phrases)
+        return found
 
 
 def trim(word: str) -> str:

@@ -40,7 +40,7 @@ def test_a_row_says_where_diffusers_keeps_what_is_recorded(family):
     network = getattr(diffusers, family.diffusers)(**TINY[family.diffusers]).eval()
     assert family_in_diffusers(network) is family
     assert len(getattr(network, family.diffusers_blocks)) == DEPTH
-    embedder = getattr(network, family.embedder)
+    embedder = getattr(network, family.diffusers_embedder)
     assert isinstance(embedder, nn.Linear) and (embedder.in_features, embedder.out_features) == (TEXT, WIDTH)
     heard = {}
     sites = (Site("txt", 0), Site("img", 1), Site("img", DEPTH))

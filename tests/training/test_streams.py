@@ -19,7 +19,7 @@ from supsae.supsae_core.editing import edits, steer
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.encoders import streams
 from supsae.supsae_core.encoders.families import FAMILIES
-from supsae.supsae_core.encoders.sites import Site, parse
+from supsae.supsae_core.encoders.sites import Site, parse_sites
 from supsae.training import fit, recording
 from supsae.training.calibration import known_reading
 from supsae.training.capture import CaptureConfig
@@ -30,7 +30,7 @@ from supsae.training.solvers.solution import Groups
 pytestmark = pytest.mark.slow
 TABLE = captions.table()
 PHRASES = len(TABLE.phrases)
-HOW = SamplingConfig(parse("txt@1, img@3"), steps=2, cfg=3.0, width=128, height=128, buckets=2)
+HOW = SamplingConfig(parse_sites("txt@1, img@3"), steps=2, cfg=3.0, width=128, height=128, buckets=2)
 QUICK = ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.0,))
 """One candidate in place of the search for the best ridges."""
 NAMES = ("txt@1/clip", "txt@1/t5", "img@3/mean")
@@ -39,15 +39,15 @@ NAMES = ("txt@1/clip", "txt@1/t5", "img@3/mean")
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory):
     """40 prompts and 10 to calibrate on, of two steps each."""
-    models = studio.load()
+    models = studio.load_studio()
     pictures = DiffusersPictures(models.transformer, partial(studio.negative, models))
-    plan = recording.plan(TABLE, models.host, pictures, CaptureConfig(40, 10), HOW, captions.WORDING)
-    return recording.run(models.host, pictures, tmp_path_factory.mktemp("capture") / "capture", plan)
+    plan = recording.plan_activations(TABLE, models.host, pictures, CaptureConfig(40, 10), HOW, captions.WORDING)
+    return recording.capture_activations(models.host, pictures, tmp_path_factory.mktemp("capture") / "capture", plan)
 
 
 @pytest.fixture(scope="module")
 def made(capture):
-    return fit.fit(capture, config=QUICK)
+    return fit.fit_dictionary(capture, config=QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_the_report_says_how_well_each_was_learnt(made):
     found = made.report["streams"]
     assert tuple(found) == NAMES and all(len(some) == 2 for some in found.values())
     for level in found["txt@1/t5"]:
-        # in T5's rows the swap alone explains most of what the word does, and the company most of the rest
+        # in T5's rows the swap alone explains most of what the word does, and the context most of the rest
         assert 0 < level["fvu_slot"] < 0.6 and level["agreement"] > 0.8 and 0.8 < level["gain"] < 1.25
     assert made.provenance["sampling"] == {"steps": 2, "cfg": 3.0, "width": 128, "height": 128}
     assert {"cond", "pooled", "txt@1", "img@3"} == {*made.provenance["fingerprint"]}
@@ -84,7 +84,7 @@ def test_a_swap_moves_the_stream_as_the_word_does(capture, made):
         old, new = (one.entry.prompt.support(TABLE) for one in (before, after))
         concept = next(b for a, b in zip(old, new, strict=True) if a != b)
         reading, target = known_reading(made, before), known_reading(made, after)
-        changes = edits.changes(made, [Swap(str(TABLE.concepts[concept]))], reading.concepts(made))
+        changes = edits.resolve_edits(made, [Swap(str(TABLE.concepts[concept]))], reading.concepts(made))
         step = steer.step_of("t5")(made, made.streams["txt@1/t5"][0], "t5", reading, changes)
         at = next(i for i, (a, b) in enumerate(zip(old, new, strict=True)) if a != b)
         here, there = (one.layouts["t5"].spans[at].rows[0] for one in (reading, target))
@@ -135,7 +135,7 @@ def test_an_unfinished_capture_is_not_fitted(capture, tmp_path):
             (capture.folder / f"shard-{shard:05d}.safetensors").read_bytes()
         )
     with pytest.raises(ValueError, match=r"is not finished \(60 of 60 prompts are not sampled\). Run Capture"):
-        fit.fit(text)
+        fit.fit_dictionary(text)
 
 
 @pytest.mark.parametrize(
@@ -150,13 +150,13 @@ def test_slots_and_groups(name, slots, last):
     assert streams.slots_of(name, TABLE, FAMILIES["portraits"]) == slots
     groups = streams.groups_of(name, TABLE, slots or 5)
     assert len(groups) == (slots or 5) and int(groups[-1]) == last and int(groups.min()) == 0
-    assert streams.name_of(*streams.parse(name)) == name
+    assert streams.name_of(*streams.parse_part(name)) == name
 
 
 @pytest.mark.parametrize("name", ["txt@0", "txt@0/mean", "img@0/clip", "cond/t5", "pooled/mean"])
 def test_names_that_are_none(name):
     with pytest.raises(ValueError, match=f"There is no part '{name}'. Parts are such as txt@3/clip"):
-        streams.parse(name)
+        streams.parse_part(name)
 
 
 def test_one_of_the_encoders_that_share_rows_stands_for_them(learnt):

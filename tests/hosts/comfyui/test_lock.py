@@ -108,7 +108,7 @@ def test_refused(seen, case, sentence):
 
 def test_diffusers_locks_the_same_picture(comfy_python, file):
     comfy_python("lock_whole", PROMPT, file)
-    models = studio.load()
+    models = studio.load_studio()
     learnt = load_dictionary(studio.WEIGHTS / "supsae" / "portraits.safetensors")
     (cond,), (pooled,) = models.host.encode([PROMPT])
     edited = apply(learnt, cond, pooled, [Swap("hair: red")])
@@ -116,7 +116,9 @@ def test_diffusers_locks_the_same_picture(comfy_python, file):
 
     def sampled(cond, pooled, step):
         empty = studio.negative(models, cond)
-        return transformer.sample(models.transformer, cond[None], pooled[None], empty, noise, steps=8, step=step)
+        return transformer.sample_latents(
+            models.transformer, cond[None], pooled[None], empty, noise, steps=8, step=step
+        )
 
     reference = sampled(cond, pooled, recorder)
     holder = locked.Holder(LockConfig(), recorder.velocity, recorder.denoised)

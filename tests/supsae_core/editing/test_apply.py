@@ -121,7 +121,7 @@ def test_order_of_edits_is_irrelevant(learnt, row):
 
 
 def test_several_edits_are_one_change_of_support(learnt, row):
-    """Each slot is decoded in the company after all edits: not the sum of edits made one by one in the old company."""
+    """Each slot is decoded in the context after all edits: not the sum of edits made one by one in the old context."""
     edits = [Swap(BLACK), Swap(TOP_HAT)]
     both = apply(learnt.dictionary, row.cond, row.pooled, edits)
     assert [change[:2] for change in both.changes] == [
@@ -159,7 +159,7 @@ def drawn(learnt, count, seed, *, unseen=False):
     """Prompts with a swap for a concept that says something else in the same category: (prompt, old, new)."""
     rng, found = np.random.default_rng(seed), []
     while len(found) < count:
-        prompt = prompts.draw(learnt.table, rng, wording=captions.WORDING, held_out=learnt.held_out, require=[])
+        prompt = prompts.draw_prompt(learnt.table, rng, wording=captions.WORDING, held_out=learnt.held_out, require=[])
         support = prompt.support(learnt.table)
         pairs = [
             (old, new)
@@ -416,7 +416,7 @@ def labels(learnt, *concepts):
 
 
 def moved(learnt, encoder, old, new):
-    """What a row moves by when its code goes from one (slot, token, company) to another."""
+    """What a row moves by when its code goes from one (slot, token, context) to another."""
     part = learnt.dictionary.parts[encoder]
     return (part.code(*new) - part.code(*old)) @ part.decoder
 
@@ -431,7 +431,7 @@ def test_a_removed_phrase_becomes_pads_as_they_stand_behind_the_text(learnt, row
         torch.testing.assert_close(made.cond[where, :128] - row.cond[where, :128], step, rtol=0, atol=1e-4)
 
 
-def test_tokens_without_room_are_written_on_the_last_pads_in_the_company_of_their_slot(learnt):
+def test_tokens_without_room_are_written_on_the_last_pads_in_the_context_of_their_slot(learnt):
     # "smiling" → "sad face": "face" takes row 47, where a pad heard of smile and red hair; "face" hears of nothing
     smile, sad = "expression: smile", "expression: sad"
     row = learnt.encoded(said(learnt, "a drawing of someone", smile, "with", RED))
@@ -534,7 +534,7 @@ def test_read_out_of_what_is_kept_stays(learnt, row, action, name):
 
 
 def test_what_is_kept_is_read_in_its_place_behind_three_swaps(learnt):
-    """Its tokens move with their company; a reader would not find them if they stood still."""
+    """Its tokens move with their context; a reader would not find them if they stood still."""
     parts = (RED, "and", EYES, "with", CROWN, "in front of", BEACH, "wearing", SUIT)
     row = learnt.encoded(said(learnt, "a drawing of someone with", *parts))
     edits = [Swap(BLACK), Swap(TOP_HAT), Swap(CITY), Keep("eyes"), Keep("clothing")]

@@ -131,15 +131,15 @@ class Host:
 def learnt(request, tmp_path_factory):
     """Host and dictionary: captured, fitted, saved and loaded."""
     host, folder = Host(FAMILIES[request.param]), tmp_path_factory.mktemp("made-up")
-    plan = capture.plan(TABLE, host, capture.CaptureConfig(prompts=150, calibration=24, mention=0.7))
-    made = fit.fit(capture.run(host, folder / "capture", plan))
+    plan = capture.plan_text(TABLE, host, capture.CaptureConfig(prompts=150, calibration=24, mention=0.7))
+    made = fit.fit_dictionary(capture.capture_text(host, folder / "capture", plan))
     save_dictionary(made, folder / "d.safetensors")
     return host, load_dictionary(folder / "d.safetensors")
 
 
 def fresh(count, seed=7):
     rng = np.random.default_rng(seed)
-    return [prompts.draw(TABLE, rng, mention=0.7) for _ in range(count)]
+    return [prompts.draw_prompt(TABLE, rng, mention=0.7) for _ in range(count)]
 
 
 def encoded(host, prompt):

@@ -22,7 +22,7 @@ LONG_OPENER = (
 
 def drawn(learnt, count, seed, **options):
     rng = np.random.default_rng(seed)
-    return [prompts.draw(learnt.table, rng, wording=captions.WORDING, **options) for _ in range(count)]
+    return [prompts.draw_prompt(learnt.table, rng, wording=captions.WORDING, **options) for _ in range(count)]
 
 
 def said(learnt, *parts):

@@ -3,8 +3,7 @@
 import pytest
 
 from supsae.portraits import captions
-from supsae.supsae_core.table import check as table_check
-from supsae.supsae_core.table.check import check, prompts, spelled
+from supsae.supsae_core.table.check import LONGEST, describe_table, prompts, spelled
 from supsae.supsae_core.table.parsing import dump_table, parse_table, read_concepts
 from supsae.supsae_core.table.paste import rows_of
 
@@ -27,7 +26,7 @@ PLACES = {
 
 @pytest.mark.parametrize("text", PLACES)
 def test_errors_name_line_and_column(text):
-    found = check(text)
+    found = describe_table(text)
     line, column, said = PLACES[text]
     assert not found["ok"]
     assert (found["error"]["line"], found["error"]["column"]) == (line, column)
@@ -36,7 +35,7 @@ def test_errors_name_line_and_column(text):
 
 def test_a_table_is_counted():
     # (1 + 2 wordings) · (1 + 3 wordings) = 12: of each category one phrase, or none
-    found = check("hair: [red, blond]\nhat: {none: [no hat, bare head], cap: cap}")
+    found = describe_table("hair: [red, blond]\nhat: {none: [no hat, bare head], cap: cap}")
     assert found["ok"] and found["error"] is None and found["unspellable"] == []
     assert (found["categories"], found["concepts"], found["phrases"]) == (2, 4, 5)
     assert (found["prompt_count"], found["prompts"]) == (12, "12")
@@ -48,7 +47,7 @@ def test_the_example_is_good():
     # 9 · 8 · 7 · 4 · 7 · 9 · 7 · 7 = 6,223,392
     table = captions.table()
     assert prompts(table) == 6_223_392
-    assert check(dump_table(table))["ok"]
+    assert describe_table(dump_table(table))["ok"]
 
 
 SPELLED = {
@@ -67,7 +66,7 @@ def test_what_cannot_be_spelled_is_listed():
     def speller(phrase):
         return [("t5", f"no token for {char!r}") for char in phrase if not char.isascii()]
 
-    found = check("hair: [rød, blond]\nhat: [cap, 目]", speller)
+    found = describe_table("hair: [rød, blond]\nhat: [cap, 目]", speller)
     assert found["unspellable"] == [
         {"phrase": "rød", "encoder": "t5", "why": "no token for 'ø'"},
         {"phrase": "目", "encoder": "t5", "why": "no token for '目'"},
@@ -80,7 +79,7 @@ ALIASES = (
 )  # fmt: skip
 HOSTILE = {
     "nested": "[" * 5000,
-    "long": "a" * (table_check.LONGEST + 1),
+    "long": "a" * (LONGEST + 1),
     "aliases": "a: &a [x, x]\nb: &b [" + "*a, " * 9 + "*a]\nc: &c [" + "*b, " * 9 + "*b]\nd: [" + "*c, " * 9 + "*c]",
     # 28 phrases under each of 40 names under each of 40 categories: 44,800
     "aliases of names": ALIASES,
@@ -96,7 +95,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_texts_get_a_short_sentence(text):
-    found = check(text)
+    found = describe_table(text)
     assert not found["ok"] and 20 < len(found["error"]["message"]) < 600
 
 

@@ -36,8 +36,8 @@ clip = sd3_text.clip()
 host = ComfyText(clip)
 file = Path(sys.argv[1])
 if not file.exists():
-    plan = capture.plan(table, host, capture.CaptureConfig(prompts=64, calibration=26), host.wording)
-    save_dictionary(fit.fit(capture.run(host, tempfile.mkdtemp(), plan)), file)
+    plan = capture.plan_text(table, host, capture.CaptureConfig(prompts=64, calibration=26), host.wording)
+    save_dictionary(fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan)), file)
 learnt = load_dictionary(file)
 encoders = learnt.family.encoders
 
@@ -57,7 +57,7 @@ def known(row):
 
 def drawn(count, seed):
     rng = np.random.default_rng(seed)
-    return rng, [encoded(prompts.draw(table, rng, wording=host.wording)) for _ in range(count)]
+    return rng, [encoded(prompts.draw_prompt(table, rng, wording=host.wording)) for _ in range(count)]
 
 
 def name(concept):
