@@ -19,9 +19,10 @@ def swapped():
     """Pictures with black hair, and the same pictures with red hair."""
     rng = np.random.default_rng(4)
     drawn = [(scene.sample_factors(rng), scene.Nuisance.sample(rng)) for _ in range(COUNT)]
-    hair = lambda color: pixels_of(
-        np.stack([scene.draw_portrait({**one, "hair": color}, other) for one, other in drawn])
-    )  # noqa: E731
+
+    def hair(color):
+        return pixels_of(np.stack([scene.draw_portrait({**one, "hair": color}, other) for one, other in drawn]))
+
     return hair("black"), hair("red")
 
 
