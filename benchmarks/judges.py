@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from supsae.evaluation.outcomes import wilson
+from supsae.evaluation.intervals import share
 from supsae.hosts.diffusers import studio
 from supsae.portraits import artifacts, captions, reader, scene, second_reader
 from supsae.portraits.make import corpus, damage
@@ -31,7 +31,8 @@ ROWS = 48
 
 
 def shared(answers: Sequence[bool]) -> dict[str, float]:
-    return wilson(sum(answers), len(answers))._asdict()
+    """Return how often the answer is yes, with its interval."""
+    return share(answers)._asdict()
 
 
 def drawn(factors: Sequence[dict[str, str]], rng: np.random.Generator) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from supsae.evaluation.outcomes import wilson
+from supsae.evaluation.intervals import share
 from supsae.hosts.diffusers import studio
 from supsae.portraits import captions, reader, scene
 from supsae.portraits.make import corpus
@@ -44,7 +44,7 @@ def check_reader(count: int) -> dict[str, object]:
     for name, pictures in {"plain": made, "blurred": blurred, "noisy": noisy}.items():
         values = [one for some in pictures.split(64) for one in eyes.read(some)]
         right = [one[c] == w[c] for one, w in zip(values, wanted, strict=True) for c in w]
-        found[name] = wilson(sum(right), len(right))._asdict()
+        found[name] = share(right)._asdict()
     return found
 
 
@@ -67,11 +67,11 @@ def measure(count: int, steps: int, cfg: float) -> dict[str, object]:
         for index in prompt.support(captions.full_table()):
             concept = captions.full_table().concepts[index]
             right[concept.category].append(values[concept.category] == concept.name)
-    rows = {name: wilson(sum(one), len(one))._asdict() for name, one in right.items()}
+    rows = {name: share(one)._asdict() for name, one in right.items()}
     every = [answer for one in right.values() for answer in one]
     return {
         "prompts": count, "steps": steps, "cfg": cfg, "seed": SEED, "unreadable": unreadable / (count * len(rows)),
-        "all": wilson(sum(every), len(every))._asdict(), "worst": min(rows, key=lambda n: rows[n]["estimate"]),
+        "all": share(every)._asdict(), "worst": min(rows, key=lambda n: rows[n]["estimate"]),
         "categories": rows,
     }  # fmt: skip
 

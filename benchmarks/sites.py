@@ -17,8 +17,9 @@ import shared
 import torch
 from tqdm import tqdm
 
-from supsae.evaluation import outcomes
 from supsae.evaluation.cases import Case
+from supsae.evaluation.intervals import paired_interval
+from supsae.evaluation.outcomes import Outcome, judge, shares
 from supsae.hosts.diffusers import studio
 from supsae.hosts.diffusers.recording import DiffusersPictures
 from supsae.hosts.diffusers.steering import steered
@@ -27,7 +28,7 @@ from supsae.portraits import captions
 from supsae.supsae_core.dictionary.model import Dictionary
 from supsae.supsae_core.editing import edits, steer
 from supsae.supsae_core.editing.steer import Moves, Where
-from supsae.supsae_core.encoders.sites import parse
+from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.supsae_core.reading import readout
 from supsae.training import capture, fit, recording
 from supsae.training.recording import SamplingConfig
@@ -43,7 +44,7 @@ def moves(dictionary: Dictionary, case: Case, cond: torch.Tensor, where: Where) 
     """Find the concepts in the rows alone and return what the edit adds; nothing where it is refused."""
     reading = readout.read_conditioning(dictionary, cond)
     try:
-        found = edits.resolve_edits(dictionary, [case.edit], reading.concepts(dictionary))
+        found = edits.resolve_edits(dictionary, list(case.edits), reading.concepts(dictionary))
     except ValueError:
         found = []
     return steer.moves(dictionary, reading, found, where)
@@ -68,16 +69,15 @@ def read(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], sites: s
     """Read the edited pictures; readings are kept."""
     file = work / f"{sites}-{len(drawn)}.json"
     if not file.exists():
-        pictures = draw(models, dictionary, drawn, Where(parse(sites)), sites)
+        pictures = draw(models, dictionary, drawn, Where(parse_sites(sites)), sites)
         file.write_text(json.dumps(studio.read_portraits(models, pictures)), encoding="utf-8")
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def row(found: Sequence[outcomes.Outcome], base: Sequence[outcomes.Outcome]) -> dict[str, object]:
+def row(found: Sequence[Outcome], base: Sequence[Outcome]) -> dict[str, object]:
     """Return the scores, and success minus the base's, paired."""
-    scored = outcomes.score(found)
-    paired = outcomes.paired_interval([one.success for one in found], [one.success for one in base])
-    both = {name: getattr(scored, name)._asdict() for name in ("success", "kept", "both")}
+    paired = paired_interval([one.success for one in found], [one.success for one in base])
+    both = {name: value._asdict() for name, value in shares(found).items()}
     return {**both, "success_minus_base": paired._asdict(), "cases": len(found)}
 
 
@@ -92,7 +92,7 @@ def main() -> None:
     models, work = studio.load_studio(), args.work / shared.weights()
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        many = shared.captured(models, Path(folder) / "many")
+        many = shared.captured(models.host, Path(folder) / "many")
         dictionary = fit.fit_dictionary(many)
         drawn = shared.unseen_swaps(many, args.count)
         found = {}
@@ -128,22 +128,21 @@ def read_plain(models: Studio, drawn: Sequence[Case], work: Path) -> list[dict[s
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def judged(
-    drawn: Sequence[Case], before: Sequence[dict[str, str]], after: Sequence[dict[str, str]]
-) -> list[outcomes.Outcome]:
+def judged(drawn: Sequence[Case], before: Sequence[dict[str, str]], after: Sequence[dict[str, str]]) -> list[Outcome]:
     """Judge swaps, for which the rewrite's picture does not matter."""
-    return outcomes.judge_all(drawn, before[: len(drawn)], after, after)
+    rows = zip(drawn, before[: len(drawn)], after, strict=True)
+    return [judge(was, made, {name: value or "" for name, value in case.wanted.items()}) for case, was, made in rows]
 
 
 def recorded(models: Studio, folder: Path) -> Dictionary:
     """Capture streams while pictures are sampled, pairs held out as for the prompt's dictionary, and fit."""
     pictures = DiffusersPictures(models.transformer, lambda cond: studio.negative(models, cond))
-    how = SamplingConfig(parse(RECORDED), steps=16, cfg=3.0, width=128, height=128)
+    how = SamplingConfig(parse_sites(RECORDED), steps=16, cfg=3.0, width=128, height=128)
     drawn = capture.CaptureConfig(prompts=PICTURES, calibration=64, held_out=shared.HELD_OUT)
-    plan = recording.plan(captions.table(), models.host, pictures, drawn, how, captions.WORDING)
+    plan = recording.plan_activations(captions.table(), models.host, pictures, drawn, how, captions.WORDING)
     with tqdm(total=len(plan.entries) * how.steps, desc="capture") as bar:
         tell = lambda done, _total, _latents: bar.update(done - bar.n) and None  # noqa: E731
-        return fit.fit_dictionary(recording.run(models.host, pictures, folder, plan, sampled=tell))
+        return fit.fit_dictionary(recording.capture_activations(models.host, pictures, folder, plan, sampled=tell))
 
 
 if __name__ == "__main__":

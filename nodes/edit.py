@@ -130,7 +130,7 @@ class ApplyEditsNode(io.ComfyNode):
     def execute(cls, dictionary, edits, where=None, conditioning=None, model=None) -> io.NodeOutput:
         form = require_choice("where", where, WHERES)
         either.require_one(cls.NAME, conditioning, model)
-        if model is None:
+        if conditioning is not None:
             made, report = applying.edit_conditioning(conditioning, dictionary, edits, form)
             outputs = either.outputs(cls.NAME, conditioning=made)
         else:

@@ -71,7 +71,7 @@ class ConceptMixerNode(io.ComfyNode):
         either.require_one(cls.NAME, conditioning, model)
         tell = panel_teller(cls.hidden.unique_id)
         wanted = read_mix(mix, dictionary, tell)
-        if model is None:
+        if conditioning is not None:
             made = mix_conditioning(conditioning, dictionary, wanted)
             outputs = either.outputs(cls.NAME, conditioning=made.output)
         else:

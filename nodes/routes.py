@@ -59,7 +59,8 @@ async def upload(request: web.Request) -> dict[str, Any]:
 
 
 async def _file_of(request: web.Request) -> BodyPartReader:
-    field = await (await request.multipart()).next() if request.content_type == "multipart/form-data" else None
+    is_form = request.content_type == "multipart/form-data"
+    field: Any = await (await request.multipart()).next() if is_form else None
     if not isinstance(field, BodyPartReader) or field.name != "file" or not field.filename:
         raise ValueError("No file was sent. Send one as the field 'file' of multipart/form-data.")
     return field
@@ -154,5 +155,7 @@ def answering(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamR
 def register() -> None:
     """Add the routes to the server, where there is one."""
     routes = messages.route_table()
-    for (method, path), handler in ROUTES.items() if routes is not None else ():
+    if routes is None:
+        return
+    for (method, path), handler in ROUTES.items():
         routes.route(method, path)(answering(handler))

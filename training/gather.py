@@ -1,4 +1,4 @@
-"""From a capture's rows to the sums a fit needs: the tokens of every phrase and role, with their company.
+"""From a capture's rows to the sums a fit needs: the tokens of every phrase and role, with their context.
 
 See docs/method.md, 3 and 6.
 """
@@ -10,6 +10,7 @@ from itertools import islice
 from typing import NamedTuple
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ..supsae_core.capture.captures import SHARD, Capture, Encoded
@@ -78,7 +79,7 @@ def _collect(plan: TextPlan, row: Encoded, samples: Samples) -> None:
     if plan.family.pooled:
         said = torch.zeros(1, len(table))
         said[0, [table.phrases[span.phrase].concept for span in pooled_spans(plan.family, layouts, rows)]] = 1
-        samples.setdefault(Key(POOLED, fold, 0), []).append((said, row.pooled[None, None]))
+        samples.setdefault(Key(POOLED, fold, 0), []).append((said, rearrange(row.pooled, "d -> 1 1 d")))
     for encoder in plan.family.encoders:
         layout, x = layouts[encoder.name], row.cond[:, encoder.first : encoder.last]
         own, concepts = rows.of(encoder), prompt.support(table)
@@ -93,13 +94,13 @@ def _slots(plan: TextPlan, layout: Layout, x: Tensor) -> Iterable[tuple[int, lis
     A phrase is one sample, and so are a template's rows; of other roles each row is.
     """
     for span in layout.spans:
-        yield span.phrase, [span.rows[0]], x[list(span.rows)][None]
+        yield span.phrase, [span.rows[0]], rearrange(x[list(span.rows)], "t d -> 1 t d")
     for name, rows in layout.roles.filled().items():
         slot = len(plan.table.phrases) + plan.family.roles.index(name)
         if name in TEMPLATE:
-            yield slot, [rows[0]], x[list(rows)][None]
+            yield slot, [rows[0]], rearrange(x[list(rows)], "t d -> 1 t d")
         else:
-            yield slot, list(rows), x[list(rows)][:, None]
+            yield slot, list(rows), rearrange(x[list(rows)], "n d -> n 1 d")
 
 
 def _add(plan: TextPlan, found: Mapping[str, Statistics], samples: Samples) -> None:
@@ -117,12 +118,11 @@ def _add(plan: TextPlan, found: Mapping[str, Statistics], samples: Samples) -> N
     pad = phrases + roles.index("pad") if "pad" in roles else None
     for part, statistics in found.items():
         for concept in (True, False):
-            rows = [
-                (thinned(x) if key.slot == pad else x).flatten(0, 1)
-                for key, some in samples.items()
-                for _, x in some
-                if key.part == part and (part != POOLED and key.slot < phrases) == concept
-            ]
+            rows: list[Tensor] = []
+            for key, some in samples.items():
+                if key.part == part and (part != POOLED and key.slot < phrases) == concept:
+                    kept = [thinned(x) if key.slot == pad else x for _, x in some]
+                    rows += [rearrange(x, "n t d -> (n t) d") for x in kept]
             if rows:
                 statistics.spread(torch.cat(rows), concept)
 

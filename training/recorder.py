@@ -17,7 +17,7 @@ from ..supsae_core.capture.captures import Encoded
 from ..supsae_core.capture.plan import ActivationPlan
 from ..supsae_core.capture.samples import Picked, attended, picked, recorded_rows
 from ..supsae_core.encoders.sites import Site
-from ..supsae_core.encoders.streams import parse
+from ..supsae_core.encoders.streams import parse_part
 
 
 class BatchRecorder:
@@ -75,7 +75,7 @@ class BatchRecorder:
 
     def _samples(self, name: str) -> Picked:
         """Parts of the same rows take the same samples, whatever their site."""
-        rows = parse(name)[1]
+        rows = parse_part(name)[1]
         if rows not in self._picked:
             length = max(recorded_rows(self._plan, name, row) for row in self._prompts)
             self._picked[rows] = picked(self._plan, name, self._prompts, length)

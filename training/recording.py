@@ -21,8 +21,7 @@ from ..supsae_core.encoders.sites import Site, check
 from ..supsae_core.host import PROBES, PictureHost, Progress, TextHost
 from ..supsae_core.table.concepts import ConceptTable
 from ..supsae_core.table.prompts import PLAIN, Wording
-from . import capture as capturing
-from .capture import CaptureConfig
+from .capture import CaptureConfig, capture_text, plan_text
 from .recorder import BatchRecorder
 
 BUCKETS = 4
@@ -48,7 +47,7 @@ class SamplingConfig:
     buckets: int = BUCKETS
 
 
-def plan(
+def plan_activations(
     table: ConceptTable,
     text: TextHost,
     model: PictureHost,
@@ -72,12 +71,12 @@ def plan(
     check(sampling.sites, model.depth)
     sigmas = model.sigmas(sampling.steps)
     how = Sampling(**vars(sampling), sigmas=sigmas, hidden=model.hidden, fingerprint={})
-    drawn = capturing.plan(table, text, config, wording)
-    how = replace(how, fingerprint=fingerprint(text, model, how))
+    drawn = plan_text(table, text, config, wording)
+    how = replace(how, fingerprint=picture_fingerprint(text, model, how))
     return ActivationPlan(**vars(drawn), sampling=how)
 
 
-def fingerprint(text: TextHost, model: PictureHost, how: Sampling) -> dict[str, tuple[float, ...]]:
+def picture_fingerprint(text: TextHost, model: PictureHost, how: Sampling) -> dict[str, tuple[float, ...]]:
     """Return 64 numbers per site that tell this model from another: what it makes of pure noise in one step."""
     probe = _Probe(how.sites)
     once = replace(
@@ -103,7 +102,7 @@ class _Probe:
         """One is all there is."""
 
 
-def run(
+def capture_activations(
     text: TextHost,
     model: PictureHost,
     folder: str | Path,
@@ -129,18 +128,18 @@ def run(
         ValueError: if the folder holds another capture, or the capture would be too large.
         OSError: with a sentence, if the disk is full; what was recorded is kept.
     """
-    start_activations(folder, plan, limit=limit)
-    capture = capturing.run(text, folder, plan, progress=encoded)
-    found, seeds = load_activations(capture), noise_seeds(plan)
-    missing, steps = found.missing, plan.sampling.steps
-    total = len(plan.entries) * steps
+    start_activations(folder, plan_activations, limit=limit)
+    capture = capture_text(text, folder, plan_activations, progress=encoded)
+    found, seeds = load_activations(capture), noise_seeds(plan_activations)
+    missing, steps = found.missing, plan_activations.sampling.steps
+    total = len(plan_activations.entries) * steps
     done = total - len(missing) * steps
     for batch in batches(capture, missing):
         prompts = capture.pick(batch)
-        recorder = BatchRecorder(plan, prompts)
+        recorder = BatchRecorder(plan_activations, prompts)
         told = partial(_tell, sampled, done, total, len(batch)) if sampled else None
         rows = [(row.cond, row.pooled) for row in prompts]
-        model.sample(rows, [seeds[index] for index in batch], plan.sampling, recorder, told)
+        model.sample(rows, [seeds[index] for index in batch], plan_activations.sampling, recorder, told)
         found.add(batch, recorder.recorded())
         done += len(batch) * steps
     return capture
@@ -152,12 +151,12 @@ def _tell(sampled: Sampled, done: int, total: int, pictures: int, steps: int, de
 
 def batches(capture: Capture, missing: Sequence[int]) -> Iterator[list[int]]:
     """Divide prompts into batches of one set and one length."""
-    plan, rows = capture.plan, capture.rows()
-    assert isinstance(plan, ActivationPlan)
-    most = max(1, min(BATCH, BATCH_PIXELS // (plan.sampling.width * plan.sampling.height)))
+    plan_activations, rows = capture.plan, capture.rows()
+    assert isinstance(plan_activations, ActivationPlan)
+    most = max(1, min(BATCH, BATCH_PIXELS // (plan_activations.sampling.width * plan_activations.sampling.height)))
 
     def kind(index: int) -> tuple[bool, int]:
-        return plan.entries[index].set != "fit", rows[index]
+        return plan_activations.entries[index].set != "fit", rows[index]
 
     for _, alike in groupby(sorted(missing, key=kind), key=kind):
         some = list(alike)
@@ -166,5 +165,7 @@ def batches(capture: Capture, missing: Sequence[int]) -> Iterator[list[int]]:
 
 def noise_seeds(plan: TextPlan) -> list[int]:
     """Return the noise seed of every prompt; a rewrite has that of the prompt it rewrites."""
-    drawn = np.random.default_rng((plan.seed, 3)).integers(2**32, size=len(plan.entries)).tolist()
-    return [drawn[i - 1] if entry.set == "rewrite" else drawn[i] for i, entry in enumerate(plan.entries)]
+    drawn = (
+        np.random.default_rng((plan_activations.seed, 3)).integers(2**32, size=len(plan_activations.entries)).tolist()
+    )
+    return [drawn[i - 1] if entry.set == "rewrite" else drawn[i] for i, entry in enumerate(plan_activations.entries)]

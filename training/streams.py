@@ -19,9 +19,10 @@ from ..supsae_core.capture.plan import ActivationPlan, TextPlan
 from ..supsae_core.capture.sampling import Sampling
 from ..supsae_core.capture.statistics import Statistics
 from ..supsae_core.dictionary.model import Codes, Dictionary
-from ..supsae_core.editing.edits import Change, Swap, resolve_edits
+from ..supsae_core.editing.change import Change
+from ..supsae_core.editing.edits import Swap, resolve_edits
 from ..supsae_core.editing.steer import step_of
-from ..supsae_core.encoders.streams import IMAGE, groups_of, parse, writer_of
+from ..supsae_core.encoders.streams import IMAGE, groups_of, parse_part, writer_of
 from ..supsae_core.reading.readout import Reading
 from .calibration import known_reading, paired_rows, shrunk_gain, swapped
 from .solvers.solution import Groups, to_codes
@@ -94,7 +95,7 @@ def describe_sampling(how: Sampling) -> dict[str, Any]:
 
 
 def _solve(dictionary: Dictionary, name: str, statistics: Statistics, solve: Solver) -> tuple[Codes, dict[str, float]]:
-    phrases = 0 if parse(name)[1] in ("mean", "positions") else len(dictionary.table.phrases)
+    phrases = 0 if parse_part(name)[1] in ("mean", "positions") else len(dictionary.table.phrases)
     groups = Groups(groups_of(name, dictionary.table, len(statistics.lengths)), phrases)
     solution = solve(statistics, groups)
     return to_codes(solution, statistics.lengths, groups), solution.measured
@@ -131,7 +132,7 @@ def _pairs(dictionary: Dictionary, found: Activations) -> list[Pair]:
 def _gains(
     dictionary: Dictionary, name: str, levels: Sequence[Codes], pairs: Sequence[Pair], found: Activations
 ) -> list[Gained]:
-    site, rows = parse(name)
+    site, rows = parse_part(name)
     sums = torch.zeros(len(levels), 3, len(dictionary.table))  # ⟨Δ, Δ_word⟩, ‖Δ‖² and ‖Δ_word‖²
     for pair in pairs:
         here, there = _paired(dictionary, rows, pair, len(levels[0].slot_tokens))

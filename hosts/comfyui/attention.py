@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
+from einops import rearrange, reduce, repeat
 from torch import Tensor
 
 from . import transformer
@@ -82,6 +83,7 @@ def masses(
         marks = q.new_zeros(k.shape[1], heads, wide)
         for column, rows in enumerate(some):
             marks[list(rows), :, column] = 1
-        out = attention(q[:, text_rows:], k, marks.flatten(1).expand(len(q), -1, -1), heads=heads)
-        found.append(out.unflatten(-1, (heads, wide))[..., : len(some)].float().mean(2))
+        out = attention(q[:, text_rows:], k, repeat(marks, "row head wide -> b row (head wide)", b=len(q)), heads=heads)
+        heard = rearrange(out, "b token (head wide) -> b token head wide", head=heads)
+        found.append(reduce(heard[..., : len(some)].float(), "b token head group -> b token group", "mean"))
     return torch.cat(found, -1)

@@ -12,12 +12,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.edits import Edit, Scale, Swap
 from ...supsae_core.editing.windows import Window
 from ...supsae_core.reading.concept_map import enlarged, normalised
+from ..models import SD3
 from . import conditionings, transformer
 from .attention import Joint, listening, masses
 from .conditionings import Conditioning
@@ -194,12 +196,11 @@ def _effect(wanted: Wanted, call: Call, heard: Heard) -> Tensor:
 
 def _attention(wanted: Wanted, call: Call, heard: Heard) -> Tensor:
     """The share of an image token's joint attention that goes to the concept's words, averaged over blocks."""
-    patch = 2  # SD3's; odd latents are padded
-    grid = (-(-call.x.shape[-2] // patch), -(-call.x.shape[-1] // patch))
+    high = -(-call.x.shape[-2] // SD3.patch)  # odd latents are padded
 
     def hear(_: int, joint: Joint) -> None:
         for rows, tag in call.own:
-            heard.add(_attended(joint, rows, tag).unflatten(1, grid))
+            heard.add(rearrange(_attended(joint, rows, tag), "b (h w) ... -> b h w ...", h=high))
 
     return call.run(options=listening(call.options, wanted.blocks, hear))
 

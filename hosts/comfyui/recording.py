@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ...supsae_core.capture.sampling import Sampling
@@ -31,7 +32,7 @@ class ComfyPictures:
         Raises:
             ValueError: if it is of another family, or something of SupSAE is in it already.
         """
-        self.depth = transformer.depth(model)
+        self._family, self.depth = transformer.family_of(model.model), transformer.depth(model)
         self.hidden = int(transformer.require_network(model).hidden_size)
         if any(str(key).startswith("supsae") for some in model.wrappers.values() for key in some):
             raise ValueError(
@@ -52,7 +53,7 @@ class ComfyPictures:
         told: Told | None = None,
     ) -> None:
         positive = [torch.stack(rows) for rows in zip(*prompts, strict=True)]
-        latent = sampling.empty_latent(how.width, how.height)
+        latent = sampling.empty_latent(how.width, how.height, self._family)
         noise = torch.cat([sampling.noise_of(latent, seed) for seed in seeds])
 
         def step(done: int, denoised: Tensor) -> None:
@@ -139,8 +140,9 @@ class _HeardCall:
         groups = self._recorder.attended
         assert groups is not None
         q, k = joint.q[self._own], joint.k[self._own]
-        found = [
-            masses(joint.attention, q[i : i + 1], k[i : i + 1], joint.heads, some, joint.text_rows)[0].T
-            for i, some in enumerate(groups)
-        ]
-        self._attention[block] = torch.nn.utils.rnn.pad_sequence(found, batch_first=True).transpose(1, 2)
+        found: list[Tensor] = []
+        for i, some in enumerate(groups):
+            heard = masses(joint.attention, q[i : i + 1], k[i : i + 1], joint.heads, some, joint.text_rows)
+            found.append(rearrange(heard, "1 token group -> group token"))
+        padded = torch.nn.utils.rnn.pad_sequence(found, batch_first=True)
+        self._attention[block] = rearrange(padded, "b group token -> b token group")

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ...supsae_core.editing import steer
@@ -165,7 +166,8 @@ class _SteeredCall:
     def _embedded(self, step: Tensor) -> Tensor:
         """What the context embedder, which is linear, makes of a step."""
         both = torch.stack([step, torch.zeros_like(step)]).to(self._dtype)
-        made, nothing = getattr(self._network, self._family.embedder)(both.flatten(0, 1)).chunk(2)
+        embed = getattr(self._network, self._family.embedder)
+        made, nothing = embed(rearrange(both, "two b row d -> (two b) row d")).chunk(2)
         return made - nothing
 
     def _once(self, step: Tensor | None, make: Callable[[Tensor], Tensor]) -> Tensor:

@@ -20,17 +20,18 @@ from ...portraits import reader
 from ...portraits.paths import WEIGHTS
 from ...portraits.text import CHUNK, TextEncoders, bidirectional_row, causal_chunks, load_encoders
 from ...supsae_core.encoders.placing import rows_of
-from ...supsae_core.host import Progress, Step
+from ...supsae_core.host import Progress
 from ..batches import alike
 from ..embedded import PortraitsText
 from .transformer import (
     AutoencoderTiny,
     SD3Transformer2DModel,
+    Step,
     decode_latents,
     initial_noise,
     load_transformer,
     load_vae,
-    sample,
+    sample_latents,
 )
 
 TRANSFORMER = "diffusion_models/supsae_portraits_mmdit.safetensors"
@@ -127,7 +128,7 @@ def _draw_alike(
 ) -> np.ndarray:
     empty = negative(studio, conds[0])
     noise = initial_noise(seeds)
-    latents = sample(
+    latents = sample_latents(
         studio.transformer, torch.stack(conds), torch.stack(pooled), empty, noise, steps=steps, cfg=cfg, step=step
     )
     return decode_latents(studio.vae, latents)

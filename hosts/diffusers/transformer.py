@@ -108,7 +108,7 @@ def noise_levels(steps: int, shift: float = 3.0) -> tuple[float, ...]:
 
 
 @torch.no_grad()
-def sample(
+def sample_latents(
     transformer: SD3Transformer2DModel,
     cond: Tensor,
     pooled: Tensor,

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ..encoders.base import Encoder, Rows
 from ..encoders.layout import TEMPLATE, Layout
 from ..encoders.placing import context_of, layout_of, rows_of
-from ..encoders.streams import parse, writer_of
+from ..encoders.streams import parse_part, writer_of
 from .captures import Encoded
 from .plan import ActivationPlan, Entry, TextPlan
 from .sampling import Sampling
@@ -49,10 +50,10 @@ class Picked(NamedTuple):
 
     def reduce(self, rows: Tensor) -> Tensor:
         """Return the samples (R, d) of recorded rows (B, rows, d), on their device."""
-        flat = rows.flatten(0, 1)
+        flat = rearrange(rows, "prompt row d -> (prompt row) d")
         source, target, weight = (one.to(flat.device) for one in self[:3])
         made = flat.new_zeros(int(self.lengths.sum()), flat.shape[1])
-        return made.index_add_(0, target, flat[source] * weight[:, None])
+        return made.index_add_(0, target, flat[source] * rearrange(weight, "m -> m 1"))
 
 
 class Written(NamedTuple):
@@ -84,7 +85,7 @@ def attended(plan: TextPlan, row: Encoded) -> list[tuple[int, ...]]:
 
 def samples(plan: ActivationPlan, name: str, row: Encoded) -> list[Sample]:
     """Return what the slots of a part take from the recorded rows of a prompt."""
-    _, rows = parse(name)
+    _, rows = parse_part(name)
     support = row.entry.prompt.support(plan.table)
     said = torch.zeros(len(plan.table))
     said[list(support)] = 1
@@ -156,7 +157,7 @@ def picked(plan: ActivationPlan, name: str, rows: Sequence[Encoded], length: int
 
 def recorded_rows(plan: ActivationPlan, name: str, row: Encoded) -> int:
     """Return how many rows are recorded of a prompt for a part."""
-    return rows_of_part(plan.sampling, parse(name)[1], len(row.cond), row.entry)
+    return rows_of_part(plan.sampling, parse_part(name)[1], len(row.cond), row.entry)
 
 
 def rows_of_part(sampling: Sampling, rows: str, text: int, entry: Entry) -> int:

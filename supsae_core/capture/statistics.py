@@ -1,6 +1,6 @@
 """Streaming sufficient statistics of slots: what a linear fit, its held-out error and its rank need, nothing more.
 
-Letters (docs/method.md, 1): K concepts, d columns, T tokens, a (K,) company of a row, x (d,) the row. Folds make
+Letters (docs/method.md, 1): K concepts, d columns, T tokens, a (K,) context of a row, x (d,) the row. Folds make
 held-out errors exact without a second pass; everything adds, so captures and machines merge by ``+``.
 """
 
@@ -100,14 +100,19 @@ class Statistics:
             lengths: (n,)
         """
         at, a, x = folds * self.count.shape[1] + slots, labels.double(), rows.double()
-        self.count.view(-1).index_add_(0, at, torch.ones_like(at, dtype=torch.float64))
-        self.label.view(-1, a.shape[1]).index_add_(0, at, a)
-        self.gram.view(-1, *self.gram.shape[2:]).index_add_(0, at, a[:, :, None] * a[:, None])
-        self.token.view(-1, *x.shape[1:]).index_add_(0, at, x)
-        self.square.view(-1).index_add_(0, at, x.square().sum((1, 2)))
+        count, label, gram, token, cross, square = (
+            rearrange(getattr(self, name), "fold slot ... -> (fold slot) ...")  # views, which are added to in place
+            for name in ("count", "label", "gram", "token", "cross", "square")
+        )
+        count.index_add_(0, at, torch.ones_like(at, dtype=torch.float64))
+        label.index_add_(0, at, a)
+        gram.index_add_(0, at, einsum(a, a, "n k, n l -> n k l"))
+        token.index_add_(0, at, x)
+        square.index_add_(0, at, reduce(x.square(), "n t d -> n", "sum"))
         sample, concept = a.nonzero(as_tuple=True)  # few of K are said: a third of the time of a product with zeros
-        means = x.sum(1) / lengths[:, None]
-        self.cross.view(-1, x.shape[2]).index_add_(0, at[sample] * a.shape[1] + concept, means[sample])
+        means = reduce(x, "n t d -> n d", "sum") / rearrange(lengths, "n -> n 1")
+        cross = rearrange(cross, "slot k d -> (slot k) d")
+        cross.index_add_(0, at[sample] * a.shape[1] + concept, means[sample])
         self.lengths[slots] = lengths
 
     def lengthened(self, tokens: int) -> Statistics:
@@ -149,17 +154,17 @@ class Sums:
     @property
     def mean_label(self) -> Tensor:
         """(S, K)"""
-        return self.label / self.count.clamp(min=1)[:, None]
+        return self.label / rearrange(self.count.clamp(min=1), "s -> s 1")
 
     @property
     def mean_token(self) -> Tensor:
         """(S, T, d)"""
-        return self.token / self.count.clamp(min=1)[:, None, None]
+        return self.token / rearrange(self.count.clamp(min=1), "s -> s 1 1")
 
     @property
     def valid(self) -> Tensor:
         """(S, T) whether a slot has that token"""
-        return torch.arange(self.token.shape[1]) < self.lengths[:, None]
+        return torch.arange(self.token.shape[1]) < rearrange(self.lengths, "s -> s 1")
 
     def centred(self) -> tuple[Tensor, Tensor]:
         """Return the gram (S, K, K) and cross (S, K, d) about each slot's own means."""

@@ -18,7 +18,8 @@ from ..encoders.layout import Layout
 from ..encoders.placing import heard_by_pooled
 from ..reading.readout import Reading, read_conditioning
 from . import protect
-from .edits import AnyEdit, Change, resolve_edits
+from .change import Change
+from .edits import AnyEdit, resolve_edits
 from .room import Inserted, Room, changed_spans, grown, room_for
 from .step import RowStep, gained, off_of
 

@@ -14,7 +14,7 @@ from ..encoders.base import Encoder, Rows
 from ..encoders.layout import Layout, Span
 from ..encoders.placing import context_of
 from ..reading.readout import Reading
-from .edits import Change
+from .change import Change
 
 RESERVE = 16
 """Pads that an edit leaves alone, of few pads half: models keep in them what belongs to no word. Not yet measured."""

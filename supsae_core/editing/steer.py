@@ -22,7 +22,7 @@ from ..encoders.streams import IMAGE, name_of, writer_of
 from ..reading.readout import Reading
 from . import protect
 from .apply import additive_step, cond_step, pooled_step, text_step
-from .edits import Change
+from .change import Change
 from .step import off_of
 from .windows import Window
 

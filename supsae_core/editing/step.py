@@ -19,7 +19,7 @@ from ..encoders.layout import Span
 from ..encoders.placing import context_of
 from ..reading import weights
 from . import protect
-from .edits import Change
+from .change import Change
 from .room import Room, changed_spans
 
 REST = True

@@ -1,4 +1,4 @@
-"""What holds of every text host, whatever its family; the plain tests and those inside ComfyUI ask the same of theirs."""
+"""What holds of every text host, whatever its family; the plain tests and those inside ComfyUI ask the same."""
 
 import torch
 

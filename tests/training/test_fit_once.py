@@ -1,12 +1,16 @@
 """A capture that was fitted before is not fitted again; one that changed, or whose fit was damaged, is."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
 import torch
 from safetensors import SafetensorError
 
+from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
+from supsae.supsae_core.capture.captures import load_capture
+from supsae.supsae_core.table.parsing import parse_table
 from supsae.training import capture, fit_once
 from supsae.training.capture import CaptureConfig
 from supsae.training.fit_once import FOLDER
@@ -16,10 +20,16 @@ QUICK = ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.
 """One candidate in place of the search for the best ridges."""
 
 
+@pytest.fixture(scope="module")
+def captured(tmp_path_factory):
+    table, host = parse_table("hair: [red hair, blond hair]\nhat: [golden crown, no hat]"), PortraitsText()
+    plan = capture.plan_text(table, host, CaptureConfig(prompts=20, calibration=4), captions.WORDING)
+    return capture.capture_text(host, tmp_path_factory.mktemp("captured") / "capture", plan)
+
+
 @pytest.fixture
-def made(learnt, tmp_path):
-    plan = capture.plan(learnt.table, learnt.host, CaptureConfig(prompts=20, calibration=4), captions.WORDING)
-    return capture.run(learnt.host, tmp_path / "capture", plan)
+def made(captured, tmp_path):
+    return load_capture(shutil.copytree(captured.folder, tmp_path / "capture"))
 
 
 def fitted(made, config=QUICK):

@@ -1,6 +1,6 @@
 """Streams in a dictionary: fitted from a capture of activations, saved with it, and refused where they do not fit."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 
 import pytest
@@ -19,7 +19,7 @@ from supsae.supsae_core.editing import edits, steer
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.encoders import streams
 from supsae.supsae_core.encoders.families import FAMILIES
-from supsae.supsae_core.encoders.sites import Site, parse
+from supsae.supsae_core.encoders.sites import Site, parse_sites
 from supsae.training import fit, recording
 from supsae.training.calibration import known_reading
 from supsae.training.capture import CaptureConfig
@@ -27,24 +27,27 @@ from supsae.training.recording import SamplingConfig
 from supsae.training.solvers.exact import ExactConfig, exact
 from supsae.training.solvers.solution import Groups
 
+pytestmark = pytest.mark.slow
 TABLE = captions.table()
 PHRASES = len(TABLE.phrases)
-HOW = SamplingConfig(parse("txt@1, img@3"), steps=2, cfg=3.0, width=128, height=128, buckets=2)
+HOW = SamplingConfig(parse_sites("txt@1, img@3"), steps=2, cfg=3.0, width=128, height=128, buckets=2)
+QUICK = ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.0,))
+"""One candidate in place of the search for the best ridges."""
 NAMES = ("txt@1/clip", "txt@1/t5", "img@3/mean")
 
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory):
-    """60 prompts and 14 to calibrate on, of two steps each."""
+    """40 prompts and 10 to calibrate on, of two steps each."""
     models = studio.load_studio()
     pictures = DiffusersPictures(models.transformer, partial(studio.negative, models))
-    plan = recording.plan(TABLE, models.host, pictures, CaptureConfig(60, 14), HOW, captions.WORDING)
-    return recording.run(models.host, pictures, tmp_path_factory.mktemp("capture") / "capture", plan)
+    plan = recording.plan_activations(TABLE, models.host, pictures, CaptureConfig(40, 10), HOW, captions.WORDING)
+    return recording.capture_activations(models.host, pictures, tmp_path_factory.mktemp("capture") / "capture", plan)
 
 
 @pytest.fixture(scope="module")
 def made(capture):
-    return fit.fit_dictionary(capture)
+    return fit.fit_dictionary(capture, config=QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +79,7 @@ def test_the_report_says_how_well_each_was_learnt(made):
 def test_a_swap_moves_the_stream_as_the_word_does(capture, made):
     """On the calibration pairs, once more and by hand: cosine of both changes over the T5 rows of the swapped words."""
     found, dots = load_activations(capture), torch.zeros(3)
-    for place in range(60, 60 + 2 * 14, 2):
+    for place in range(40, 40 + 2 * 10, 2):
         before, after = capture.pick([place, place + 1])
         old, new = (one.entry.prompt.support(TABLE) for one in (before, after))
         concept = next(b for a, b in zip(old, new, strict=True) if a != b)
@@ -131,7 +134,7 @@ def test_an_unfinished_capture_is_not_fitted(capture, tmp_path):
         (tmp_path / f"shard-{shard:05d}.safetensors").write_bytes(
             (capture.folder / f"shard-{shard:05d}.safetensors").read_bytes()
         )
-    with pytest.raises(ValueError, match=r"is not finished \(88 of 88 prompts are not sampled\). Run Capture"):
+    with pytest.raises(ValueError, match=r"is not finished \(60 of 60 prompts are not sampled\). Run Capture"):
         fit.fit_dictionary(text)
 
 
@@ -147,13 +150,13 @@ def test_slots_and_groups(name, slots, last):
     assert streams.slots_of(name, TABLE, FAMILIES["portraits"]) == slots
     groups = streams.groups_of(name, TABLE, slots or 5)
     assert len(groups) == (slots or 5) and int(groups[-1]) == last and int(groups.min()) == 0
-    assert streams.name_of(*streams.parse(name)) == name
+    assert streams.name_of(*streams.parse_part(name)) == name
 
 
 @pytest.mark.parametrize("name", ["txt@0", "txt@0/mean", "img@0/clip", "cond/t5", "pooled/mean"])
 def test_names_that_are_none(name):
     with pytest.raises(ValueError, match=f"There is no part '{name}'. Parts are such as txt@3/clip"):
-        streams.parse(name)
+        streams.parse_part(name)
 
 
 def test_one_of_the_encoders_that_share_rows_stands_for_them(learnt):
@@ -169,6 +172,6 @@ def test_codes_of_a_width_are_chosen_by_their_held_out_error(capture):
     """Of a wide and a narrow choice the one with the lesser error is taken; both errors are a width's own."""
     (sums, _) = load_activations(capture).sums("txt@1/t5")
     groups = Groups(streams.groups_of("txt@1/t5", TABLE, len(sums.lengths)), PHRASES)
-    alone = {width: exact(sums, groups, ExactConfig(rank=width)).measured["fvu_slot"] for width in (2, 32)}
-    chosen = exact(sums, groups, ExactConfig(widths=(2, 32))).measured
+    alone = {width: exact(sums, groups, replace(QUICK, rank=width)).measured["fvu_slot"] for width in (2, 32)}
+    chosen = exact(sums, groups, replace(QUICK, widths=(2, 32))).measured
     assert chosen["rank"] == min(alone, key=alone.get) and chosen["fvu_slot"] == alone[int(chosen["rank"])]

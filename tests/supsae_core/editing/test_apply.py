@@ -9,7 +9,8 @@ import torch
 from supsae.portraits import captions
 from supsae.supsae_core.editing import step
 from supsae.supsae_core.editing.apply import apply, edit_cond, in_order
-from supsae.supsae_core.editing.edits import ACTIONS, Add, Change, Clear, Keep, Remove, Scale, Swap
+from supsae.supsae_core.editing.change import Change
+from supsae.supsae_core.editing.edits import ACTIONS, Add, Clear, Keep, Remove, Scale, Swap
 from supsae.supsae_core.editing.room import room_for
 from supsae.supsae_core.editing.step import RowStep
 from supsae.supsae_core.encoders.layout import Layout, Roles
@@ -44,7 +45,7 @@ def row(learnt):
 
 
 LEGAL = {"swap": Swap(BLACK), "add": Add(SUIT), "remove": Remove(EYES), "scale": Scale(CROWN, 1.5)}
-EVERY = [*LEGAL.values()]
+EVERY = [LEGAL[action] for action in ("swap", "add", "remove", "scale")]  # of four categories
 
 
 def test_every_action_has_a_case():
@@ -97,9 +98,9 @@ def test_a_conditioning_without_pooled(learnt, row):
 @pytest.mark.parametrize("action", ACTIONS)
 def test_causal_rows_before_the_edited_slot_are_bit_equal(learnt, row, action):
     made = apply(learnt.dictionary, row.cond, row.pooled, [LEGAL[action]])
-    layout = made.reading.layouts["clip"]
-    slot = {"swap": 0, "remove": 1, "scale": 2}
-    first = layout.spans[slot[action]].rows[0] if action in slot else layout.roles.end[-1]
+    layout, phrases = made.reading.layouts["clip"], learnt.dictionary.table.phrases
+    spans = [one for one in layout.spans if phrases[one.phrase].concept == made.changes[0].old]
+    first = spans[0].rows[0] if spans else layout.roles.end[-1]  # what is added is written behind the text
     assert torch.equal(made.cond[:first], row.cond[:first])
     assert (made.cond[first:48, :128] != row.cond[first:48, :128]).any(1).all()
     assert not made.cond[:48, 128:].any()  # still a causal row by content
@@ -120,7 +121,7 @@ def test_order_of_edits_is_irrelevant(learnt, row):
 
 
 def test_several_edits_are_one_change_of_support(learnt, row):
-    """Each slot is decoded in the context after all edits: not the sum of edits made one by one in the old company."""
+    """Each slot is decoded in the context after all edits: not the sum of edits made one by one in the old context."""
     edits = [Swap(BLACK), Swap(TOP_HAT)]
     both = apply(learnt.dictionary, row.cond, row.pooled, edits)
     assert [change[:2] for change in both.changes] == [

@@ -1,7 +1,5 @@
 """Slots: the rows of a phrase hold the tokens that spell it, in both encoders, whatever stands around it."""
 
-import json
-
 import pytest
 import torch
 
@@ -9,7 +7,6 @@ from supsae.portraits.text import END, END_CAUSAL, PAD, START, bidirectional_row
 from supsae.supsae_core.encoders.base import Encoder, Rows
 from supsae.supsae_core.encoders.chunked import Chunked
 from supsae.supsae_core.encoders.families import FAMILIES
-from supsae.supsae_core.encoders.families.stored import family_from_json, family_to_json
 from supsae.supsae_core.encoders.layout import Layout, Roles, Span
 from supsae.supsae_core.encoders.padded import Padded
 from supsae.supsae_core.encoders.placing import context_of, layout_of, pooled_spans, rows_of
@@ -19,17 +16,6 @@ from supsae.supsae_core.table.prompts import Mention, Prompt
 assert FAMILIES, "the table of families is empty"
 PORTRAITS = FAMILIES["portraits"]
 TOKENIZER = load_encoders().tokenizer
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_families_fit_together(name):
-    # encoders of one segment stand side by side from column 0 on, the leading one fills the width
-    family = FAMILIES[name]
-    assert family.name == name and family_from_json(json.loads(json.dumps(family_to_json(family)))) == family
-    for some in family.segments.values():
-        assert [one.first for one in some] == [0, *[one.last for one in some[:-1]]]
-    assert (family.encoders[-1].first, family.encoders[-1].last) == (0, family.width)
-    assert [one.first for one in family.pooled] == [0, *[one.last for one in family.pooled[:-1]]]
 
 
 # Every phrase, with the words around it, is awkward in its own way.

@@ -33,9 +33,9 @@ for kind, (phrase, frame) in awkward.items():
     first = len(frame.split("{}")[0].split())
     prompt = Prompt(tuple(words), (Mention(0, first, first + len(phrase.split())),))
     tokens = clip.tokenize(prompt.text)
-    clip = range(77 * len(tokens["l"]))
-    t5 = range(clip.stop, clip.stop + len(tokens["t5xxl"][0]))
-    rows = Rows({"clip_l": clip, "clip_g": clip, "t5xxl": t5}, t5.stop)
+    both = range(77 * len(tokens["l"]))
+    t5 = range(both.stop, both.stop + len(tokens["t5xxl"][0]))
+    rows = Rows({"clip_l": both, "clip_g": both, "t5xxl": t5}, t5.stop)
     layouts = layout_of(learnt.family, spelled, prompt, host.counts(words), rows)
     seen["slots"][kind] = [phrase]
     for encoder, key in keys.items():
