@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny, SD3Transformer2DModel
+from einops import rearrange
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -103,7 +105,9 @@ def draw_portraits(
     """
     made: dict[int, np.ndarray] = {}
     for some in alike(conds, batch):
-        rows, vectors, own = [conds[i] for i in some], [pooled[i] for i in some], [seeds[i] for i in some]
+        rows = [conds[i] for i in some]
+        vectors = [pooled[i] for i in some]
+        own = [seeds[i] for i in some]
         pictures = _draw_alike(studio, rows, vectors, own, steps, cfg, step and step(some))
         made.update(zip(some, pictures, strict=True))
         if progress:
@@ -137,5 +141,5 @@ def negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:
 
 def read_portraits(studio: Studio, pictures: np.ndarray) -> list[dict[str, str]]:
     """Return, per picture (n, 128, 128, 3), category → value or ``unreadable``."""
-    pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
-    return [values for some in pixels.split(64) for values in studio.reader.read(some)]
+    pixels = rearrange(torch.from_numpy(pictures), "n h w c -> n c h w").float() / 255
+    return list(chain.from_iterable(studio.reader.read(some) for some in pixels.split(64)))
