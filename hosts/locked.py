@@ -44,7 +44,7 @@ class Drawn(NamedTuple):
 
 
 class StepKeeper:
-    """A step for ``diffusers_host.sample`` that changes nothing and keeps what the lock needs of it."""
+    """A step of a host's sampler that changes nothing and keeps what the lock needs of it."""
 
     def __init__(self) -> None:
         self.velocity: list[Tensor] = []
@@ -57,7 +57,7 @@ class StepKeeper:
 
 
 class Holder:
-    """A step for ``diffusers_host.sample`` that holds it to a recorded run outside a growing mask."""
+    """A step of a host's sampler that is held to a recorded run outside a growing mask."""
 
     def __init__(
         self, config: LockConfig, velocity: Sequence[Tensor] | Tensor, denoised: Sequence[Tensor] | Tensor
