@@ -1,7 +1,7 @@
-"""What each part of the method is worth: ``python benchmarks/ablations.py``; writes ``results/ablations.json``.
+"""What each level of the solver is worth: ``python benchmarks/ablations.py``; writes ``results/ablations.json``.
 
-On Portraits' frozen text encoders, no picture drawn: swaps into pairs of concepts never seen together, on prompts apart
-from all that were fitted or calibrated on. A variant differs from the default of as many prompts in one thing.
+Portraits' text encoders alone, no picture drawn: the package's own fit with one option changed, judged by the package's
+own text metrics on the same swaps into pairs of concepts that no fit saw together. Ten minutes.
 """
 
 from __future__ import annotations
@@ -9,216 +9,100 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import shared
-import text_measures as text
 import torch
-from text_measures import Task, Variant
-from torch import Tensor
-from variants import ALL, FAMILIES, Family, Fit
+from tqdm import tqdm
 
-from supsae.evaluation import cases
-from supsae.evaluation.pictures import figures
-from supsae.evaluation.report import files
-from supsae.hosts.diffusers import studio
-from supsae.portraits import captions
-from supsae.supsae_core.capture.captures import Capture, Encoded
-from supsae.supsae_core.capture.plan import Entry
+from supsae.evaluation.text.cases import TextConfig
+from supsae.evaluation.text.metrics import plain, text_metrics
+from supsae.hosts.embedded import PortraitsText
+from supsae.supsae_core.capture.captures import Capture
 from supsae.supsae_core.dictionary.model import Dictionary
-from supsae.supsae_core.encoders.layout import ROLES
 from supsae.supsae_core.host import TextHost
-from supsae.supsae_core.table import prompts
-from supsae.supsae_core.table.prompts import Mention, Prompt
-from supsae.training import calibration
+from supsae.training import fit
+from supsae.training.solvers.effects import NEVER
+from supsae.training.solvers.exact import ExactConfig
 
 SEED = 90210
-READ = 128
-"""Rewrites that are read."""
-SEVERAL = (3, 5)
-"""Swaps at once, at least and at most."""
+SIZES = (1500, 300, 50)
+"""Prompts to fit on."""
+NONE = (NEVER,)
+"""Candidates of a level that is to do nothing."""
+OPTIONS: dict[str, ExactConfig] = {
+    "as it is": ExactConfig(),
+    "no effect of context": ExactConfig(common_ridges=NONE, shared_ridges=NONE, own_ridges=NONE),
+    "no effect that all slots share": ExactConfig(common_ridges=NONE),
+    "no effect that a category shares": ExactConfig(shared_ridges=NONE),
+    "neither": ExactConfig(common_ridges=NONE, shared_ridges=NONE),
+    "no deviation of a phrase": ExactConfig(own_ridges=NONE),
+    "code width 16": ExactConfig(rank=16),
+    "code width 32": ExactConfig(rank=32),
+    "code width 64": ExactConfig(rank=64),
+}
+"""Variant → the solver's options."""
 
 
-# --- tasks -----------------------------------------------------------------------------------------------------------
+def uncalibrated(dictionary: Dictionary) -> Dictionary:
+    """Return a dictionary whose strength 1 is what the solver found, not what writing the word does."""
+    parts = {name: replace(part, gains=torch.ones_like(part.gains)) for name, part in dictionary.parts.items()}
+    return replace(dictionary, parts=parts)
 
 
-class Bench:
-    """A capture and the tasks on prompts apart from it."""
-
-    def __init__(self, host: TextHost, made: Capture, count: int) -> None:
-        self.host, self.capture, self.rows = host, made, list(made.read())
-        self.fits: dict[int, Fit] = {}
-        found = self.fit(ALL).default.dictionary
-        held_out = frozenset(frozenset(pair) for pair in made.plan.held_out)
-        drawn = shared.unseen_swaps(made, count, SEED)
-        self.cases = drawn
-        plain = [(case.prompt, case.rewrite) for case in drawn]
-        worded = [tuple(paraphrased(found, case, one) for one in pair) for case, pair in zip(drawn, plain, strict=True)]
-        rng = np.random.default_rng((SEED, 1))
-        many = [several(found, rng, held_out) for _ in range(count // 2)]
-        self.sets = {
-            "unseen": self._tasks(found, plain),
-            "several": self._tasks(found, many),
-            "paraphrase": self._tasks(found, [pair for pair in worded if None not in pair]),
-        }
-
-    @cached_property
-    def means(self) -> dict[str, text.Means]:
-        """Of the fit to all prompts."""
-        parts, sums = self.fit(ALL).default.dictionary.parts, self.fit(ALL).statistics
-        return {name: text.Means(sums[name].total().mean_token.float(), part.bias) for name, part in parts.items()}
-
-    def fit(self, size: int) -> Fit:
-        if size not in self.fits:
-            self.fits[size] = Fit(self.capture, self.rows, size)
-        return self.fits[size]
-
-    def _tasks(self, found: Dictionary, pairs: Sequence[tuple[Prompt, Prompt]]) -> list[Task]:
-        before, after = (self._encoded([pair[side] for pair in pairs]) for side in (0, 1))
-        return [text.task(found, *both) for both in zip(before, after, strict=True)]
-
-    def _encoded(self, some: Sequence[Prompt]) -> list[Encoded]:
-        conds, pooled = self.host.encode([prompt.text for prompt in some])
-        entries = [Entry(prompt, "test", self.host.counts(prompt.words)) for prompt in some]
-        return [Encoded(*row) for row in zip(entries, conds, pooled, strict=True)]
+def fitted(capture: Capture) -> Iterator[tuple[str, Dictionary]]:
+    """Fit every variant to a capture."""
+    for name, options in OPTIONS.items():
+        made = fit.fit_dictionary(capture, "exact", options)
+        yield name, made
+        if name == "as it is":
+            yield "not calibrated", uncalibrated(made)
 
 
-def several(found: Dictionary, rng: np.random.Generator, held_out: frozenset[prompts.Pair]) -> tuple[Prompt, Prompt]:
-    """Draw a prompt and its rewrite with several swaps."""
-    low, high = SEVERAL
-    while True:
-        prompt = prompts.draw(found.table, rng, wording=captions.WORDING, held_out=held_out)
-        support = rng.permutation(prompt.support(found.table))[:high].tolist()
-        rewrite = prompt
-        for old in support:
-            members = found.table.categories[found.table.concepts[old].category]
-            rewrite = prompts.rewrite(
-                found.table, rewrite, old, int(rng.choice([one for one in members if one != old]))
-            )
-        if len(support) >= low and max(prompts.length(one.text) for one in (prompt, rewrite)) <= captions.LONGEST:
-            return prompt, rewrite
+def measured(dictionary: Dictionary, host: TextHost, config: TextConfig) -> dict[str, Any]:
+    """Return what the text metrics say of swaps into unseen pairs."""
+    found = text_metrics(dictionary, host, config).splits["unseen"]
+    parts = {name: {"fvu_slot": part.fvu_slot, "undone": part.undone} for name, part in found.parts.items()}
+    return plain({"swaps": found.swaps, "located": found.located, "parts": parts})
 
 
-def paraphrased(found: Dictionary, case: cases.Case, prompt: Prompt) -> Prompt | None:
-    """Say another concept of the prompt in words that are not in the table; None if there are none for any."""
-    table = found.table
-    for mention in prompt.mentions:
-        concept = table.concepts[table.phrases[mention.phrase].concept]
-        if concept.category != case.category and str(concept) in captions.PARAPHRASES:
-            last = prompt.words[mention.stop - 1]
-            words = (captions.PARAPHRASES[str(concept)][0] + last[len(prompts.trim(last)) :]).split()
-            return _replaced(prompt, mention, words)
-    return None
-
-
-def _replaced(prompt: Prompt, gone: Mention, words: Sequence[str]) -> Prompt:
-    shift = len(words) - (gone.stop - gone.start)
-    mentions = [
-        replace(one, start=one.start + shift, stop=one.stop + shift) if one.start > gone.start else one
-        for one in prompt.mentions
-        if one != gone
-    ]
-    return Prompt((*prompt.words[: gone.start], *words, *prompt.words[gone.stop :]), tuple(mentions))
-
-
-# --- measures --------------------------------------------------------------------------------------------------------
-
-
-def measure(bench: Bench, variant: Variant, family: Family, size: int) -> dict[str, Tensor]:
-    """Return name → (n, 2) sums over a case whose ratio is the measure."""
-    found: dict[str, Tensor] = {}
-    for name in family.sets:
-        tasks, label = bench.sets[name], "" if name == "unseen" else f", {name}"
-        for key, sums in _undone(variant, tasks).items():
-            found[f"undone {key}{label}"] = sums
-    tasks = bench.sets["unseen"]
-    sides = {"": [(one.before, one.reading) for one in tasks], ", unseen pairs": [(o.after, o.target) for o in tasks]}
-    for label, rows in sides.items():
-        sums = text.errors(variant, rows, bench.means)
-        for part, name in enumerate(variant.dictionary.parts):
-            found[f"fvu_slot {name}{label}"] = sums[:, part, :2]
-            found[f"fvu_token {name}{label}"] = sums[:, part, ::2]
-    if size in family.reads:
-        dictionary, _ = calibration.calibrate(variant.dictionary, bench.fit(ALL).known)
-        found["located"] = text.located(replace(variant, dictionary=dictionary), tasks[:READ])
+def ablate(host: TextHost, sizes: tuple[int, ...], config: TextConfig) -> dict[str, dict[str, Any]]:
+    """Return prompts → variant → figures."""
+    found: dict[str, dict[str, Any]] = {}
+    with tqdm(total=len(sizes) * (len(OPTIONS) + 1), desc="variants") as bar, tempfile.TemporaryDirectory() as folder:
+        for size in sizes:
+            capture = shared.captured(host, Path(folder) / str(size), size)
+            found[str(size)] = {}
+            for name, dictionary in fitted(capture):
+                found[str(size)][name] = measured(dictionary, host, config)
+                bar.update()
     return found
 
 
-def _undone(variant: Variant, tasks: Sequence[Task]) -> dict[str, Tensor]:
-    sums = text.moved(variant, tasks)[..., :2]
-    names = text.cells(variant.dictionary)
-    chosen = {
-        "spans": [i for i, (_, kind) in enumerate(names) if kind in text.SPANS],
-        "roles": [i for i, (_, kind) in enumerate(names) if kind in ROLES],
-        **{" ".join(dict.fromkeys(one)): [i] for i, one in enumerate(names)},
-    }
-    return {name: sums[:, some].sum(1) for name, some in chosen.items()}
-
-
-def compared(bench: Bench, name: str) -> dict[str, Any]:
-    """Return the results of a family: variant, number of prompts → measure → estimate, interval, and the difference."""
-    family, found, defaults = FAMILIES[name], {}, {}
-    for size in family.sizes:
-        base = family.against or size
-        if base not in defaults:
-            defaults[base] = measure(bench, bench.fit(base).default, family, base)
-            found[f"default, {base} prompts"] = {key: {"value": text.ratio(x)} for key, x in defaults[base].items()}
-        for label, make in family.variants.items():
-            sums = measure(bench, make(bench.fit(size)), family, size)
-            found[f"{label}, {size} prompts"] = {
-                key: {"value": text.ratio(x), "minus_default": text.ratio(x, defaults[base][key])}
-                for key, x in sums.items()
-            }
-    return found
-
-
-COLUMNS = ("fvu_slot clip", "fvu_slot t5", "undone spans", "undone roles", "undone pooled", "located")
-
-
-def table(found: Mapping[str, Any]) -> str:
-    """Return the results as a Markdown table; + and − mark what differs from the default beyond its interval."""
-    lines = ["| question | variant | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 2) + "|"]
-    for question, rows in found.items():
-        for label, row in rows.items():
-            lines.append(f"| {question} | {label} | " + " | ".join(_cell(row.get(column)) for column in COLUMNS) + " |")
+def table(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what is left undone of the rewrite's change, encoder by encoder, and located, as a Markdown table."""
+    lines = [f"| variant | {' | '.join(f'{size} prompts' for size in found)} |", "|---" * (len(found) + 1) + "|"]
+    for name in next(iter(found.values())):
+        cells = []
+        for rows in found.values():
+            undone = ", ".join(f"{part['undone']:.3f}" for part in rows[name]["parts"].values())
+            cells.append(f"{undone}; {rows[name]['located']['estimate']:.1%}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(one: Mapping[str, Any] | None) -> str:
-    if one is None:
-        return ""
-    less, more = (one.get("minus_default", {}).get(key, 0) for key in ("high", "low"))
-    return f"{one['value']['estimate']:.4f}{' −' if less < 0 else ' +' if more > 0 else ''}"
-
-
 def main() -> None:
-    """Parse the command line, measure question by question, write after each, and print."""
+    """Parse the command line, measure, write and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=512, help="swaps into unseen pairs")
-    parser.add_argument(
-        "--only", nargs="+", choices=FAMILIES, default=list(FAMILIES), help="ask these; others are kept"
-    )
+    parser.add_argument("--count", type=int, default=512, help="swaps, half of them into unseen pairs")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results") / "ablations.json")
     args = parser.parse_args()
-    torch.manual_seed(0)
-    began = time.perf_counter()
-    models = studio.load()
-    with tempfile.TemporaryDirectory() as folder:
-        made = shared.captured(models, Path(folder))
-        bench = Bench(models.host, made, args.count)
-    for name in args.only:
-        found = json.loads(args.out.read_text(encoding="utf-8")) if args.out.exists() else {}
-        found[name] = compared(bench, name)
-        found = {one: found[one] for one in FAMILIES if one in found}
-        args.out.write_text(files.compact(figures.rounded(found)) + "\n", encoding="utf-8")
-        print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
-    print(table(json.loads(args.out.read_text(encoding="utf-8"))))
+    found = ablate(PortraitsText(), SIZES, TextConfig(prompts=args.count, seed=SEED))
+    args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(table(found))
     print(f"wrote {args.out}")
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from supsae.evaluation.outcomes import wilson
+from supsae.evaluation.intervals import share
 from supsae.hosts.diffusers import studio
 from supsae.portraits import artifacts, captions, reader, scene, second_reader
 from supsae.portraits.make import corpus, damage
@@ -25,19 +25,20 @@ from supsae.portraits.reader import UNREADABLE
 from supsae.portraits.vae import AutoEncoder
 
 SEED = 40404
-READERS = {"first": reader.load, "second": second_reader.load}
+READERS = {"first": reader.load_reader, "second": second_reader.load_second_reader}
 ROWS = 48
 """Rows of one encoder's chunk."""
 
 
 def shared(answers: Sequence[bool]) -> dict[str, float]:
-    return wilson(sum(answers), len(answers))._asdict()
+    """Return how often the answer is yes, with its interval."""
+    return share(answers)._asdict()
 
 
 def drawn(factors: Sequence[dict[str, str]], rng: np.random.Generator) -> Tensor:
     """Draw renders and pass them through the auto-encoder."""
-    vae = corpus.load("vae/supsae_portraits_vae", AutoEncoder(), torch.device("cpu"))
-    pixels = corpus.pixels_of(np.stack([scene.draw(one, scene.Nuisance.sample(rng)) for one in factors]))
+    vae = corpus.load_weights("vae/supsae_portraits_vae", AutoEncoder(), torch.device("cpu"))
+    pixels = corpus.pixels_of(np.stack([scene.draw_portrait(one, scene.Nuisance.sample(rng)) for one in factors]))
     with torch.no_grad():
         return torch.cat([vae.decode(vae.encode(some)).clamp(0, 1) for some in tqdm(pixels.split(4), desc="renders")])
 
@@ -58,7 +59,7 @@ def check_blends(count: int, rng: np.random.Generator) -> dict[str, object]:
         for a, b in itertools.combinations(values, 2):
             for _ in range(count):
                 factors, nuisance = scene.sample_factors(rng), scene.Nuisance.sample(rng)
-                both = [scene.draw({**factors, category: value}, nuisance) for value in (a, b)]
+                both = [scene.draw_portrait({**factors, category: value}, nuisance) for value in (a, b)]
                 blends.append(np.stack(both).mean(0))
         pictures = corpus.pixels_of(np.stack(blends))
         seen = {name: [one[category] for one in read(load(), pictures)] for name, load in READERS.items()}
@@ -82,14 +83,14 @@ def generated(count: int, strong: int) -> tuple[Tensor, Tensor]:
     """Draw fresh prompts, and the first of them with red hair written three times too strongly into every row."""
     rng = np.random.default_rng(SEED)
     texts = [captions.caption(scene.sample_factors(rng), rng, longest=40).text for _ in range(count)]
-    models = studio.load()
+    models = studio.load_studio()
     conds, pooled = models.host.encode(texts)
     red, black = (_mean(models.host.encode([f"{hair} hair, {text}" for text in texts])[0]) for hair in ("red", "black"))
     step = 3 * (red - black)
     everything = [*conds, *(cond + step for cond in conds[:strong])]
     seeds = [SEED + index for index in [*range(count), *range(strong)]]
     with tqdm(total=len(everything), desc="pictures") as bar:
-        made = studio.draw(
+        made = studio.draw_portraits(
             models, everything, [*pooled, *pooled[:strong]], seeds,
             progress=lambda done, _: bar.update(done - bar.n) and None,
         )  # fmt: skip
@@ -112,7 +113,7 @@ def measure(count: int) -> dict[str, object]:
     rng = np.random.default_rng(SEED)
     wanted = [scene.sample_factors(rng) for _ in range(count)]
     renders, (made, strong) = drawn(wanted, rng), generated(count, count // 4)
-    judge = artifacts.load()
+    judge = artifacts.load_artifacts()
     caught = lambda pictures: shared(judge.is_artifact(pictures).tolist())  # noqa: E731
     return {
         "count": count,

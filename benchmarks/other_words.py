@@ -19,8 +19,9 @@ from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
 from supsae.supsae_core.dictionary.model import Dictionary
 from supsae.supsae_core.reading import readout
-from supsae.supsae_core.table import concepts, prompts
+from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.concepts import ConceptTable
+from supsae.supsae_core.table.parsing import table_from_mapping
 from supsae.supsae_core.table.prompts import Wording
 from supsae.training import capture, fit
 from supsae.training.capture import CaptureConfig
@@ -32,7 +33,7 @@ CONFIG = CaptureConfig(prompts=300, calibration=64)
 
 def learnt(host: PortraitsText, table: ConceptTable, wording: Wording) -> Dictionary:
     with tempfile.TemporaryDirectory() as folder:
-        return fit.fit(capture.run(host, folder, capture.plan(table, host, CONFIG, wording)))
+        return fit.fit_dictionary(capture.run(host, folder, capture.plan(table, host, CONFIG, wording)))
 
 
 def read(host: PortraitsText, dictionary: Dictionary, count: int) -> dict[str, int]:
@@ -40,10 +41,10 @@ def read(host: PortraitsText, dictionary: Dictionary, count: int) -> dict[str, i
     world, rng = captions.table(), np.random.default_rng(5)
     found = {"read": 0, "missed": 0, "read wrongly": 0}
     for _ in range(count):
-        prompt = prompts.draw(world, rng, wording=captions.WORDING, mention=0.8)
+        prompt = prompts.draw_prompt(world, rng, wording=captions.WORDING, mention=0.8)
         said = {str(world.concepts[one]) for one in prompt.support(world)}
         said &= {str(concept) for concept in dictionary.table.concepts}
-        reading = readout.read(dictionary, host.encode([prompt.text])[0][0])
+        reading = readout.read_conditioning(dictionary, host.encode([prompt.text])[0][0])
         seen = {str(dictionary.table.concepts[one]) for one in reading.concepts(dictionary)}
         found["read"] += len(said & seen)
         found["missed"] += len(said - seen)
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=300, help="prompts to read")
     count = parser.parse_args().prompts
     host, known = PortraitsText(), captions.table().to_json()
-    table = concepts.from_mapping({name: known[name] for name in CATEGORIES})
+    table = table_from_mapping({name: known[name] for name in CATEGORIES})
     others = prompts.others_of(table, captions.WORDING)
     wordings = {"none": (), "half": others[::2], "all": others}
     result = {

@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from supsae.evaluation.outcomes import wilson
+from supsae.evaluation.intervals import share
 from supsae.hosts.diffusers import studio
 from supsae.portraits import captions, reader, scene
 from supsae.portraits.make import corpus
@@ -29,9 +29,9 @@ def check_reader(count: int) -> dict[str, object]:
     """Read fresh renders passed through the auto-encoder, as they are, blurred and noisy: share of values right."""
     rng = np.random.default_rng(SEED + 1)
     wanted = [scene.sample_factors(rng) for _ in range(count)]
-    drawn = [np.asarray(scene.draw(factors, scene.Nuisance.sample(rng))) for factors in wanted]
+    drawn = [np.asarray(scene.draw_portrait(factors, scene.Nuisance.sample(rng))) for factors in wanted]
     device = torch.device("cpu")
-    vae = corpus.load("vae/supsae_portraits_vae", AutoEncoder(), device)
+    vae = corpus.load_weights("vae/supsae_portraits_vae", AutoEncoder(), device)
     pixels = corpus.pixels_of(np.stack(drawn))
     with torch.no_grad():
         made = torch.cat([vae.decode(vae.encode(some)).clamp(0, 1) for some in tqdm(pixels.split(16), desc="reader")])
@@ -39,12 +39,12 @@ def check_reader(count: int) -> dict[str, object]:
     small = F.interpolate(made, scale_factor=0.7, mode="bilinear", antialias=True)
     blurred = F.interpolate(small, size=made.shape[-2:], mode="bilinear")
     noisy = (made + 0.03 * torch.randn(made.shape, generator=torch.Generator().manual_seed(SEED))).clamp(0, 1)
-    eyes = reader.load()
+    eyes = reader.load_reader()
     found: dict[str, object] = {"renders": count, "psnr_db": float(psnr.mean())}
     for name, pictures in {"plain": made, "blurred": blurred, "noisy": noisy}.items():
         values = [one for some in pictures.split(64) for one in eyes.read(some)]
         right = [one[c] == w[c] for one, w in zip(values, wanted, strict=True) for c in w]
-        found[name] = wilson(sum(right), len(right))._asdict()
+        found[name] = share(right)._asdict()
     return found
 
 
@@ -53,25 +53,25 @@ def measure(count: int, steps: int, cfg: float) -> dict[str, object]:
     rng = np.random.default_rng(SEED)
     wanted = [scene.sample_factors(rng) for _ in range(count)]
     prompts = [captions.caption(factors, rng) for factors in wanted]
-    models = studio.load()
+    models = studio.load_studio()
     conds, pooled = models.host.encode([prompt.text for prompt in prompts])
     with tqdm(total=count, desc="pictures") as bar:
-        pictures = studio.draw(
+        pictures = studio.draw_portraits(
             models, conds, pooled, [SEED + i for i in range(count)], steps=steps, cfg=cfg,
             progress=lambda done, _: bar.update(done - bar.n) and None,
         )  # fmt: skip
     right: dict[str, list[bool]] = defaultdict(list)
     unreadable = 0
-    for prompt, values in zip(prompts, studio.read(models, pictures), strict=True):
+    for prompt, values in zip(prompts, studio.read_portraits(models, pictures), strict=True):
         unreadable += sum(value == UNREADABLE for value in values.values())
         for index in prompt.support(captions.full_table()):
             concept = captions.full_table().concepts[index]
             right[concept.category].append(values[concept.category] == concept.name)
-    rows = {name: wilson(sum(one), len(one))._asdict() for name, one in right.items()}
+    rows = {name: share(one)._asdict() for name, one in right.items()}
     every = [answer for one in right.values() for answer in one]
     return {
         "prompts": count, "steps": steps, "cfg": cfg, "seed": SEED, "unreadable": unreadable / (count * len(rows)),
-        "all": wilson(sum(every), len(every))._asdict(), "worst": min(rows, key=lambda n: rows[n]["estimate"]),
+        "all": share(every)._asdict(), "worst": min(rows, key=lambda n: rows[n]["estimate"]),
         "categories": rows,
     }  # fmt: skip
 

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from supsae.supsae_core.table.parsing import table_from_mapping
+
 HOST = Path(__file__).resolve().parents[1] / "tests" / "hosts" / "comfyui"
 OUT = Path(__file__).with_name("results") / "sd35_sizes.json"
 TABLE = {"hair": ["blond", "red", "black"], "weather": ["rain", "snow", "fog"], "dress": ["suit", "robe", "armour"]}
@@ -83,7 +85,6 @@ def inside(args: argparse.Namespace) -> None:
     from supsae.supsae_core.editing.edits import Swap
     from supsae.supsae_core.editing.steer import Where
     from supsae.supsae_core.encoders.sites import parse
-    from supsae.supsae_core.table import concepts
     from supsae.training import capture, fit
     from supsae.training.capture import CaptureConfig
     from supsae.training.recorder import BatchRecorder
@@ -94,12 +95,14 @@ def inside(args: argparse.Namespace) -> None:
     host = ComfyText(clip)
     phrases = {"hair": "{} hair", "weather": "in heavy {}", "dress": "wearing {}"}
     article = {"suit": "a suit", "robe": "a robe", "armour": "armour"}
-    table = concepts.from_mapping(
+    table = table_from_mapping(
         {name: {one: [phrases[name].format(article.get(one, one))] for one in some} for name, some in TABLE.items()}
     )
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         drawn = CaptureConfig(prompts=60, calibration=8)
-        learnt = fit.fit(capture.run(host, Path(folder) / "text", capture.plan(table, host, drawn, host.wording)))
+        learnt = fit.fit_dictionary(
+            capture.run(host, Path(folder) / "text", capture.plan(table, host, drawn, host.wording))
+        )
         size = sd35_shapes.MEDIUM if args.depth is None else {**sd35_shapes.MEDIUM, "depth": args.depth}
         gpu = torch.cuda.is_available()
         model = sd35_shapes.build(**size, dtype=torch.bfloat16 if gpu else torch.float32)

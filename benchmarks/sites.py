@@ -17,8 +17,9 @@ import shared
 import torch
 from tqdm import tqdm
 
-from supsae.evaluation import outcomes
 from supsae.evaluation.cases import Case
+from supsae.evaluation.intervals import paired_interval
+from supsae.evaluation.outcomes import Outcome, judge, shares
 from supsae.hosts.diffusers import studio
 from supsae.hosts.diffusers.recording import DiffusersPictures
 from supsae.hosts.diffusers.steering import steered
@@ -41,9 +42,9 @@ PICTURES, BATCH = 300, 16
 
 def moves(dictionary: Dictionary, case: Case, cond: torch.Tensor, where: Where) -> Moves:
     """Find the concepts in the rows alone and return what the edit adds; nothing where it is refused."""
-    reading = readout.read(dictionary, cond)
+    reading = readout.read_conditioning(dictionary, cond)
     try:
-        found = edits.changes(dictionary, [case.edit], reading.concepts(dictionary))
+        found = edits.resolve_edits(dictionary, list(case.edits), reading.concepts(dictionary))
     except ValueError:
         found = []
     return steer.moves(dictionary, reading, found, where)
@@ -58,7 +59,9 @@ def draw(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], where: W
         steps = [moves(dictionary, drawn[i], conds[i], where) for i in some]
         with steered(models.transformer, dictionary, steps, where):
             seeds = [drawn[i].seed for i in some]
-            made.append(studio.draw(models, [conds[i] for i in some], [pooled[i] for i in some], seeds, batch=BATCH))
+            made.append(
+                studio.draw_portraits(models, [conds[i] for i in some], [pooled[i] for i in some], seeds, batch=BATCH)
+            )
     return np.concatenate(made)
 
 
@@ -67,15 +70,14 @@ def read(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], sites: s
     file = work / f"{sites}-{len(drawn)}.json"
     if not file.exists():
         pictures = draw(models, dictionary, drawn, Where(parse(sites)), sites)
-        file.write_text(json.dumps(studio.read(models, pictures)), encoding="utf-8")
+        file.write_text(json.dumps(studio.read_portraits(models, pictures)), encoding="utf-8")
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def row(found: Sequence[outcomes.Outcome], base: Sequence[outcomes.Outcome]) -> dict[str, object]:
+def row(found: Sequence[Outcome], base: Sequence[Outcome]) -> dict[str, object]:
     """Return the scores, and success minus the base's, paired."""
-    scored = outcomes.score(found)
-    paired = outcomes.paired_interval([one.success for one in found], [one.success for one in base])
-    both = {name: getattr(scored, name)._asdict() for name in ("success", "kept", "both")}
+    paired = paired_interval([one.success for one in found], [one.success for one in base])
+    both = {name: value._asdict() for name, value in shares(found).items()}
     return {**both, "success_minus_base": paired._asdict(), "cases": len(found)}
 
 
@@ -87,11 +89,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "supsae" / "sites", help="readings kept")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results") / "sites.json")
     args = parser.parse_args()
-    models, work = studio.load(), args.work / shared.weights()
+    models, work = studio.load_studio(), args.work / shared.weights()
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        many = shared.captured(models, Path(folder) / "many")
-        dictionary = fit.fit(many)
+        many = shared.captured(models.host, Path(folder) / "many")
+        dictionary = fit.fit_dictionary(many)
         drawn = shared.unseen_swaps(many, args.count)
         found = {}
         before = read_plain(models, drawn, work)
@@ -121,16 +123,15 @@ def read_plain(models: Studio, drawn: Sequence[Case], work: Path) -> list[dict[s
     file = work / f"no edit-{len(drawn)}.json"
     if not file.exists():
         conds, pooled = models.host.encode([case.prompt.text for case in drawn])
-        pictures = studio.draw(models, conds, pooled, [case.seed for case in drawn])
-        file.write_text(json.dumps(studio.read(models, pictures)), encoding="utf-8")
+        pictures = studio.draw_portraits(models, conds, pooled, [case.seed for case in drawn])
+        file.write_text(json.dumps(studio.read_portraits(models, pictures)), encoding="utf-8")
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def judged(
-    drawn: Sequence[Case], before: Sequence[dict[str, str]], after: Sequence[dict[str, str]]
-) -> list[outcomes.Outcome]:
+def judged(drawn: Sequence[Case], before: Sequence[dict[str, str]], after: Sequence[dict[str, str]]) -> list[Outcome]:
     """Judge swaps, for which the rewrite's picture does not matter."""
-    return outcomes.judge_all(drawn, before[: len(drawn)], after, after)
+    rows = zip(drawn, before[: len(drawn)], after, strict=True)
+    return [judge(was, made, {name: value or "" for name, value in case.wanted.items()}) for case, was, made in rows]
 
 
 def recorded(models: Studio, folder: Path) -> Dictionary:
@@ -141,7 +142,7 @@ def recorded(models: Studio, folder: Path) -> Dictionary:
     plan = recording.plan(captions.table(), models.host, pictures, drawn, how, captions.WORDING)
     with tqdm(total=len(plan.entries) * how.steps, desc="capture") as bar:
         tell = lambda done, _total, _latents: bar.update(done - bar.n) and None  # noqa: E731
-        return fit.fit(recording.run(models.host, pictures, folder, plan, sampled=tell))
+        return fit.fit_dictionary(recording.run(models.host, pictures, folder, plan, sampled=tell))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,6 @@ def _demo(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("supsae-demo"), metavar="FOLDER", help="default: ./supsae-demo"
     )
     parser.add_argument("--prompts", type=int, default=300, metavar="N", help="prompts to learn from (default: 300)")
-    parser.add_argument("--cases", type=int, default=64, metavar="N", help="edits to draw and judge (default: 64)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of every choice (default: 0)")
 
 
@@ -62,6 +61,7 @@ def _capture(parser: argparse.ArgumentParser) -> None:
         "--model", type=Path, metavar="FOLDER",
         help="an SD3 or SD3.5 model in diffusers' layout, the folder of its model_index.json (default: Portraits)",
     )  # fmt: skip
+    parser.add_argument("--host", metavar="NAME", help="a text host that an installed package offers; gets --model")
     parser.add_argument("--prompts", type=int, default=300, metavar="N", help="prompts to fit on (default: 300)")
     parser.add_argument(
         "--calibration", type=int, default=64, metavar="N",
@@ -153,13 +153,12 @@ def _eval(parser: argparse.ArgumentParser) -> None:
         "(default: 0.75)",
     )  # fmt: skip
     other = parser.add_argument_group(
-        "another model", "real SD3.5 has no exact truth: no reader, but proxies on request"
+        "another model", "real SD3.5 has no exact truth: no reader, but a proxy on request"
     )
     other.add_argument("--model", type=Path, metavar="FOLDER", help="SD3 or SD3.5 in diffusers' layout")
     other.add_argument(
         "--clip", type=Path, metavar="FOLDER", help="CLIP in transformers' layout, to compare pictures by"
     )
-    other.add_argument("--lpips", type=Path, metavar="FILE", help="LPIPS weights, .safetensors, to compare pictures by")
     other.add_argument("--pictures", type=int, default=16, metavar="N", help="edits to draw for --clip (default: 16)")
     other.add_argument("--picture-size", default="1024x1024", metavar="WxH", help="in pixels (default: 1024x1024)")
     other.add_argument("--steps", type=int, default=28, metavar="N", help="of the sampler (default: 28)")
@@ -173,7 +172,7 @@ def _inspect(parser: argparse.ArgumentParser) -> None:
 
 COMMANDS: dict[str, Command] = {
     "demo": Command(
-        "learn, edit and judge on the embedded Portraits world, in about two minutes; writes a page with pictures",
+        "learn, edit and judge on the embedded Portraits world, in about a minute; writes a page with pictures",
         "supsae demo --out my-demo --seed 1",
         _demo,
     ),

@@ -1,96 +1,137 @@
-"""Cases to judge an edit on: a prompt, an edit of it, and the prompt rewrite that the edit is held against."""
+"""Cases to judge an edit on: a prompt, edits of it, and the prompt rewrite that they are held against."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
 
-from ..supsae_core.capture.captures import Encoded
-from ..supsae_core.capture.plan import Entry
+from ..portraits import captions
+from ..supsae_core.capture.plan import TextPlan
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.editing.apply import apply
-from ..supsae_core.editing.edits import Add, Edit, Remove, Swap
-from ..supsae_core.host import TextHost
+from ..supsae_core.editing.edits import Add, Edit, Remove, Swap, scaled
 from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
 from ..supsae_core.table.prompts import PLAIN, Pair, Prompt, Wording
 
 TRIES = 20000
 """Prompts drawn for one case before giving up."""
+PAIRS = ("unseen", "seen", "any")
+Replacement = tuple[int | None, int | None]
+"""(concept that goes, concept that comes); None for none"""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One edit of one prompt, and the prompt rewrite it is held against."""
+    """Edits of one prompt, made together, and the prompt rewrite that they are held against."""
 
     prompt: Prompt
-    edit: Edit
+    edits: tuple[Edit, ...]
     rewrite: Prompt
-    """the same words with the phrase replaced, deleted or written behind"""
+    """the same words with the phrases replaced, deleted or written behind"""
     seed: int
     """of the pictures"""
-    category: str
-    old: str | None
-    """value that the prompt says, or None"""
-    wanted: str | None
-    """value to be read; None for a removal, after which any value may be drawn"""
+    wanted: Mapping[str, str | None] = field(hash=False)
+    """category asked for → value to be read; None after a removal: whatever the rewrite's picture shows"""
+    before: tuple[int, ...]
+    """concepts that the prompt says, in order of writing"""
+    after: tuple[int, ...]
+    """concepts that the rewrite says"""
+
+    @property
+    def title(self) -> str:
+        """The edits in words."""
+        return ", ".join(f"{type(edit).__name__.lower()} {edit.concept}" for edit in self.edits)
 
 
-def _swaps(table: ConceptTable, support: Sequence[int]) -> list[tuple[int | None, int | None]]:
+@dataclass(frozen=True)
+class World:
+    """What cases are drawn from, and what they stay apart from."""
+
+    table: ConceptTable
+    held_out: frozenset[Pair] = frozenset()
+    """pairs that fitting never saw together; no case's prompt holds one"""
+    texts: frozenset[str] = frozenset()
+    """prompts that were fitted or calibrated on: no case's prompt or rewrite is one"""
+    supports: tuple[frozenset[int], ...] = ()
+    """sets of concepts that the fitted prompts say"""
+    wording: Wording = PLAIN
+    mention: float = 0.75
+    """chance that a category is mentioned"""
+    longest: int | None = None
+    """most words and punctuation marks in a prompt or its rewrite"""
+
+    @classmethod
+    def of(cls, plan: TextPlan) -> World:
+        """Return the world of a capture of Portraits."""
+        fitted = [entry.prompt.support(plan.table) for entry in plan.entries if entry.set == "fit"]
+        return cls(
+            plan.table,
+            frozenset(frozenset(pair) for pair in plan.held_out),
+            frozenset(entry.prompt.text for entry in plan.entries),
+            tuple(frozenset(support) for support in fitted),
+            captions.WORDING,
+            longest=captions.LONGEST,
+        )
+
+    @property
+    def pairs(self) -> str:
+        """The hardest kind of pairs that cases can be drawn with."""
+        return "unseen" if self.held_out else "any"
+
+    def is_short(self, case: Case) -> bool:
+        """Tell whether both of a case's texts are short enough."""
+        longest = max(prompts.length(one.text) for one in (case.prompt, case.rewrite))
+        return self.longest is None or longest <= self.longest
+
+
+# --- drawing ---------------------------------------------------------------------------------------------------------
+
+
+def _swaps(table: ConceptTable, support: Sequence[int]) -> list[Replacement]:
     members = table.categories
     return [(old, new) for old in support for new in members[table.concepts[old].category] if new != old]
 
 
-def _adds(table: ConceptTable, support: Sequence[int]) -> list[tuple[int | None, int | None]]:
+def _adds(table: ConceptTable, support: Sequence[int]) -> list[Replacement]:
     said = {table.concepts[one].category for one in support}
     return [(None, new) for new, concept in enumerate(table.concepts) if concept.category not in said]
 
 
-def _removes(table: ConceptTable, support: Sequence[int]) -> list[tuple[int | None, int | None]]:
+def _removes(table: ConceptTable, support: Sequence[int]) -> list[Replacement]:
     return [(old, None) for old in support]
 
 
-CANDIDATES: dict[type[Edit], Callable[[ConceptTable, Sequence[int]], list[tuple[int | None, int | None]]]] = {
+CANDIDATES: dict[type[Edit], Callable[[ConceptTable, Sequence[int]], list[Replacement]]] = {
     Swap: _swaps,
     Add: _adds,
     Remove: _removes,
 }
-"""Edit → (table, what a prompt says) → the (old, new) concepts it could be asked for."""
-PAIRS = ("unseen", "seen", "any")
+"""Edit → (table, what a prompt says) → the changes that could be asked for."""
 
 
 def draw_cases(
     edit: type[Edit],
-    table: ConceptTable,
+    world: World,
     count: int,
     rng: np.random.Generator,
     *,
-    held_out: Collection[Pair] = (),
     pairs: str = "any",
-    wording: Wording = PLAIN,
-    mention: float = 0.75,
-    longest: int | None = None,
-    apart_from: Collection[str] = (),
     used: list[int] | None = None,
 ) -> list[Case]:
-    """Draw cases of one kind of edit; the prompts themselves never hold a held-out pair.
+    """Draw cases of one edit each.
 
     Args:
         edit: ``Swap``, ``Add`` or ``Remove``.
-        table: the concepts.
+        world: the concepts, the wording, and what to stay apart from.
         count: number of cases.
         rng: source of every choice, the pictures' seeds among them.
-        held_out: pairs that fitting never saw together.
         pairs: ``unseen``: the new concept forms a held-out pair with another concept of the prompt; ``seen``: it forms
             none; ``any``.
-        wording: of the prompts.
-        mention: chance that a category is mentioned.
-        longest: most words and punctuation marks in a prompt or its rewrite.
-        apart_from: texts that no case's prompt or rewrite may be, such as those that were fitted on.
         used: how often each concept was asked for so far; of a prompt's candidates the rarest is then taken, and the
             counts brought up to date, so that few cases ask for all.
 
@@ -101,67 +142,70 @@ def draw_cases(
         raise ValueError(f"There is no kind of pairs {pairs!r}. Kinds are: {', '.join(PAIRS)}.")
     found: list[Case] = []
     for _ in range(count):
-        drawn = (prompts.draw(table, rng, wording=wording, mention=mention, held_out=held_out) for _ in range(TRIES))
-        made = (_case(edit, table, rng, prompt, held_out, pairs, used) for prompt in drawn)
-        case = next((one for one in made if one and _fits(one, longest, apart_from)), None)
+        case = next((one for one in (_try(edit, world, rng, pairs, used) for _ in range(TRIES)) if one), None)
         if case is None:
             raise ValueError(
-                f"No {edit.__name__.lower()!r} with {pairs} pairs can be drawn with {len(held_out)} pairs held out."
+                f"No {edit.__name__.lower()!r} with {pairs} pairs can be drawn with {len(world.held_out)} pairs held "
+                "out."
             )
         found.append(case)
         if used is not None:
-            used[table.index(case.edit.concept)] += 1
+            used[world.table.index(case.edits[0].concept)] += 1
     return found
 
 
-def _case(
-    edit: type[Edit],
-    table: ConceptTable,
-    rng: np.random.Generator,
-    prompt: Prompt,
-    held_out: Collection[Pair],
-    pairs: str,
-    used: Sequence[int] | None,
+def _try(
+    edit: type[Edit], world: World, rng: np.random.Generator, pairs: str, used: Sequence[int] | None
 ) -> Case | None:
-    """Choose one candidate of this prompt, or None if it has none."""
+    """Draw a prompt and choose one of its candidates; None if it has none, or a text of the case will not do."""
+    table = world.table
+    prompt = prompts.draw_prompt(table, rng, wording=world.wording, mention=world.mention, held_out=world.held_out)
     support = prompt.support(table)
-    legal = [
-        (old, new)
-        for old, new in CANDIDATES[edit](table, support)
-        if pairs == "any" or prompts.has_pair(_after(support, old, new), held_out) == (pairs == "unseen")
-    ]
+    legal = CANDIDATES[edit](table, support)
+    if pairs != "any":
+        legal = [one for one in legal if _is_unseen(world, support, one) == (pairs == "unseen")]
     if not legal:
         return None
     if used is not None:
-        least = min(used[_either(new, old)] for old, new in legal)
-        legal = [(old, new) for old, new in legal if used[_either(new, old)] == least]
-    old, new = legal[int(rng.integers(len(legal)))]
-    concept = table.concepts[_either(new, old)]
-    names = [None if one is None else table.concepts[one].name for one in (old, new)]
-    rewrite, seed = _rewrite(table, prompt, old, new), int(rng.integers(2**31))
-    return Case(prompt, edit(str(concept)), rewrite, seed, concept.category, *names)
+        least = min(used[_asked(change)] for change in legal)
+        legal = [change for change in legal if used[_asked(change)] == least]
+    change = legal[int(rng.integers(len(legal)))]
+    case = make_case(table, prompt, [change], int(rng.integers(2**31)))
+    known = any(one.text in world.texts for one in (case.prompt, case.rewrite))
+    return case if world.is_short(case) and not known else None
 
 
-def _fits(case: Case, longest: int | None, apart_from: Collection[str]) -> bool:
-    both = (case.prompt, case.rewrite)
-    short = longest is None or max(prompts.length(one.text) for one in both) <= longest
-    return short and not any(prompt.text in apart_from for prompt in both)
+def _is_unseen(world: World, support: Sequence[int], change: Replacement) -> bool:
+    old, new = change
+    after = [one for one in support if one != old] + ([] if new is None else [new])
+    return prompts.has_pair(after, world.held_out)
 
 
-def _after(support: Sequence[int], old: int | None, new: int | None) -> list[int]:
-    return [one for one in support if one != old] + ([] if new is None else [new])
+def _asked(change: Replacement) -> int:
+    """Return the concept that an edit names: the one that comes, or the one that goes."""
+    old, new = change
+    concept = old if new is None else new
+    assert concept is not None
+    return concept
 
 
-def _either(first: int | None, second: int | None) -> int:
-    one = second if first is None else first
-    assert one is not None
-    return one
+def make_case(table: ConceptTable, prompt: Prompt, changes: Sequence[Replacement], seed: int) -> Case:
+    """Return the case of changing concepts of a prompt, all at once."""
+    rewrite, edits, wanted = prompt, list[Edit](), dict[str, str | None]()
+    for old, new in changes:
+        concept = table.concepts[_asked((old, new))]
+        if old is None:
+            rewrite, kind = prompts.append(table, rewrite, _asked((old, new))), Add
+        elif new is None:
+            rewrite, kind = prompts.delete(table, rewrite, old), Remove
+        else:
+            rewrite, kind = prompts.rewrite(table, rewrite, old, new), Swap
+        edits.append(kind(str(concept)))
+        wanted[concept.category] = None if new is None else concept.name
+    return Case(prompt, tuple(edits), rewrite, seed, wanted, prompt.support(table), rewrite.support(table))
 
 
-def _rewrite(table: ConceptTable, prompt: Prompt, old: int | None, new: int | None) -> Prompt:
-    if old is None:
-        return prompts.append(table, prompt, _either(new, None))
-    return prompts.delete(table, prompt, old) if new is None else prompts.rewrite(table, prompt, old, new)
+# --- editing ---------------------------------------------------------------------------------------------------------
 
 
 class Answer(NamedTuple):
@@ -169,27 +213,20 @@ class Answer(NamedTuple):
 
     cond: Tensor
     pooled: Tensor
-    refused: str
+    refused: str = ""
     """why the edit was refused (the conditioning is then the unedited one), or empty"""
 
 
-def answer(dictionary: Dictionary, case: Case, cond: Tensor, pooled: Tensor) -> Answer:
+def answer(dictionary: Dictionary, case: Case, cond: Tensor, pooled: Tensor, strength: float = 1.0) -> Answer:
     """Edit a case's conditioning (L, width) and (P,) from its rows alone, without the prompt's text."""
     try:
-        made = apply(dictionary, cond, pooled, [case.edit])
+        made = apply(dictionary, cond, pooled, [scaled(edit, strength) for edit in case.edits])
     except ValueError as error:
         return Answer(cond, pooled, str(error))
-    assert made.pooled is not None
-    return Answer(made.cond, made.pooled, "")
+    return Answer(made.cond, pooled if made.pooled is None else made.pooled)
 
 
-def untouched(dictionary: Dictionary, case: Case, cond: Tensor, pooled: Tensor) -> bool:
-    """Tell whether the case's edit at strength 0 returns the very same tensors; a refused one does."""
-    asked = answer(dictionary, replace(case, edit=replace(case.edit, strength=0.0)), cond, pooled)
-    return asked.cond is cond and asked.pooled is pooled
-
-
-def encoded(host: TextHost, cases: Sequence[Case], conds: Sequence[Tensor], pooled: Sequence[Tensor]) -> list[Encoded]:
-    """Return the cases' prompts as a capture would hold them, so that what is read can be held against the truth."""
-    entries = [Entry(case.prompt, "test", host.counts(case.prompt.words)) for case in cases]
-    return [Encoded(*row) for row in zip(entries, conds, pooled, strict=True)]
+def is_untouched(dictionary: Dictionary, case: Case, cond: Tensor, pooled: Tensor) -> bool:
+    """Tell whether the case's edits at strength 0 return the very same tensors; refused ones do."""
+    made = answer(dictionary, case, cond, pooled, 0.0)
+    return made.cond is cond and made.pooled is pooled

@@ -49,7 +49,7 @@ def picture_hosts(folder: Path | None) -> tuple[TextHost, PictureHost]:
     if folder is None:
         from .diffusers import studio
 
-        portraits = studio.load()
+        portraits = studio.load_studio()
         return portraits.host, DiffusersPictures(portraits.transformer, partial(studio.negative, portraits))
     from .diffusers.text import DiffusersText, load_pipeline
 

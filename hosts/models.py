@@ -19,11 +19,13 @@ class ModelFamily:
     block_key: str
     """of such a block among ComfyUI's patches"""
     embedder: str
-    """attribute of both hosts' networks: the linear layer from the conditioning to the text stream"""
+    """attribute of ComfyUI's network: the linear layer from the conditioning to the text stream"""
     diffusers: str
     """class in diffusers"""
     diffusers_blocks: str
     """attribute of diffusers' network that lists its joint blocks"""
+    diffusers_embedder: str
+    """attribute of diffusers' network: the same linear layer"""
     streams: Mapping[str, str]
     """kind of a site → what diffusers calls that stream, in the order in which a block returns them"""
     patch: int
@@ -42,6 +44,7 @@ SD3 = ModelFamily(
     embedder="context_embedder",
     diffusers="SD3Transformer2DModel",
     diffusers_blocks="transformer_blocks",
+    diffusers_embedder="context_embedder",
     streams={"txt": "encoder_hidden_states", "img": "hidden_states"},
     patch=2,
     cell=8,
@@ -49,3 +52,17 @@ SD3 = ModelFamily(
 )
 MODELS = (SD3,)
 """Every family there is; Portraits has the first one's layout."""
+
+
+def family_in_diffusers(network: object) -> ModelFamily:
+    """Return the family of one of diffusers' transformers.
+
+    Raises:
+        ValueError: naming its class and the families there are, if it is of none.
+    """
+    names = {one.__name__ for one in type(network).__mro__}
+    found = next((one for one in MODELS if one.diffusers in names), None)
+    if found is None:
+        known = ", ".join(one.diffusers for one in MODELS)
+        raise ValueError(f"This model is a {type(network).__name__}. SupSAE records and steers the blocks of {known}.")
+    return found

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..hosts.comfyui import applying, either, messages
 from ..hosts.comfyui.applying import EVERYWHERE, PART, PROMPTS, REACH, SITES, WHERES
 from ..hosts.comfyui.forms import require_choice
-from ..supsae_core.editing.edits import ACTIONS, STRENGTHS, make
+from ..supsae_core.editing.edits import ACTIONS, STRENGTHS, make_edit
 from .sockets import CATEGORY, DictionarySocket, EditsSocket
 
 
@@ -66,7 +66,7 @@ class ConceptEditNode(io.ComfyNode):
 
     @classmethod
     def execute(cls, action, concept, strength, edits=(), occurrence=0) -> io.NodeOutput:
-        return io.NodeOutput((*(edits or ()), make(action, concept, strength, occurrence)))
+        return io.NodeOutput((*(edits or ()), make_edit(action, concept, strength, occurrence)))
 
 
 class ApplyEditsNode(io.ComfyNode):

@@ -11,18 +11,20 @@ from comfy_api.latest import io, ui
 from PIL import Image
 from torch import Tensor
 
-from ..evaluation.pictures.methods import content_hash, rivals
+from ..evaluation.pictures.methods import baselines
 from ..evaluation.pictures.parts import PARTS, SIZES, Size
-from ..evaluation.pictures.run import EvalConfig, Hooks, run
-from ..evaluation.reading import check_encoder
-from ..evaluation.report import files, panels, text_report
-from ..evaluation.text import text_run
-from ..evaluation.text.swaps import TextConfig
+from ..evaluation.pictures.run import EvalConfig, run
+from ..evaluation.report.files import summary, write
+from ..evaluation.report.panel import evaluation_panel
+from ..evaluation.results import Hooks, Results, content_hash
+from ..evaluation.text.cases import TextConfig
+from ..evaluation.text.run import run_text
 from ..hosts.comfyui import folders, messages, sampling
 from ..hosts.comfyui.pictures import to_image
 from ..hosts.comfyui.studio import Models, comfy_painter, require_portraits
 from ..hosts.comfyui.text import ComfyText
 from ..supsae_core.dictionary.model import Dictionary
+from ..supsae_core.host import check_host
 from .reports import shown
 from .sockets import RESEARCH, DictionarySocket
 
@@ -94,8 +96,8 @@ def inputs() -> list[Any]:
 
 def most(size: Size) -> int:
     """Return how many pictures a run needs at most; low-rank adapters are trained by the command line alone."""
-    others = rivals() * bool(size.rivals)
-    parts = [part for name, part in PARTS.items() if part.tasks(size) and name != "adapters"]
+    others = baselines() * bool(size.baselines)
+    parts = [part for name, part in PARTS.items() if part.cases(size) and name != "adapters"]
     return sum(part.pictures(size, others) for part in parts)
 
 
@@ -111,7 +113,7 @@ class Evaluation(NamedTuple):
     report: str
     plot: Image.Image
     panel: Mapping[str, Any]
-    """of training.panel"""
+    """of evaluation.report.panel"""
 
 
 def evaluate(dictionary: Dictionary, clip: Any, model: Any, vae: Any, config: EvalConfig) -> Evaluation:
@@ -121,7 +123,7 @@ def evaluate(dictionary: Dictionary, clip: Any, model: Any, vae: Any, config: Ev
         ValueError: if the dictionary is of other encoders, or model and VAE are not Portraits'.
     """
     host = ComfyText(clip)
-    check_encoder(dictionary, host)
+    check_host(dictionary, host)
     out = folders.evaluation_folder(f"{content_hash(dictionary)[:16]}-{config.size}-{config.seed}")
     if host.family.name != "portraits":
         return on_text(dictionary, host, out, config, ELSEWHERE)
@@ -132,23 +134,28 @@ def evaluate(dictionary: Dictionary, clip: Any, model: Any, vae: Any, config: Ev
 
 def on_text(dictionary: Dictionary, host: ComfyText, out: Path, config: EvalConfig, why: str) -> Evaluation:
     """Judge what a dictionary makes of prompts, without a picture."""
-    tell = messages.progress()
-    asked = TextConfig(prompts=config.counts.text, seed=config.seed)
-    made = text_run.run_text(dictionary, host, out, asked, progress=lambda _, done, total: tell(done, total))
-    report = told(f"{why}\n\n{text_report.summary(made.metrics)}", made.files)
-    return Evaluation(report, Image.open(made.files["cosines"]), panels.text_panel(made.metrics, report))
+    tell, asked = messages.progress(), TextConfig(prompts=config.counts.text, seed=config.seed)
+    bar = EvaluationBar(lambda done, _: tell(done, asked.prompts))
+    return written(run_text(dictionary, host, asked, Hooks(messages.say, bar.part)), out, f"{why}\n\n")
 
 
 def on_pictures(dictionary: Dictionary, host: ComfyText, models: Models, out: Path, config: EvalConfig) -> Evaluation:
     """Run the scoreboard; what lies in its folder already is not drawn again."""
     require_portraits(models)
     bar = EvaluationBar(sampling.previewed_progress(models.model, most(config.counts)))
-    with torch.inference_mode(False):  # some rivals are trained
+    with torch.inference_mode(False):  # some baselines are trained
         painter = comfy_painter(models, bar.step)
         found = run(dictionary, painter, out, config, Hooks(messages.say, bar.part), host)
-    written = files.write(found, out)
-    report = told(files.summary(found), written)
-    return Evaluation(report, Image.open(written["headline"]), panels.picture_panel(found.results, report))
+    return written(found, out)
+
+
+def written(found: Results, out: Path, why: str = "") -> Evaluation:
+    """Write what was found, and tell the figures and where the files lie."""
+    files = write(found, out)
+    lines = [f"{why}{summary(found.results)}", "", "Written to:", *(f"  {file}" for file in files.values())]
+    report = "\n".join(lines)
+    plot = files.get("headline", files["cosines"])
+    return Evaluation(report, Image.open(plot), evaluation_panel(found.results, report))
 
 
 class EvaluationBar:
@@ -159,8 +166,8 @@ class EvaluationBar:
         self._tell, self._done, self._end = tell, 0, 0
 
     def part(self, name: str, pictures: int) -> Callable[[int], None]:
-        """Begin a part of so many pictures at most; return what is called with how many are done."""
-        messages.say(f"{name}: {pictures} pictures at most" if pictures else name)
+        """Begin a part of so many pictures or prompts at most; return what is called with how many are done."""
+        messages.say(name)
         self._done, self._end = self._end, self._end + pictures
 
         def move(count: int) -> None:
@@ -172,11 +179,6 @@ class EvaluationBar:
     def step(self, denoised: Tensor) -> None:
         """Show a preview, and heed the stop button between two pictures as well."""
         self._tell(self._done, denoised)
-
-
-def told(figures: str, written: Mapping[str, Path]) -> str:
-    """Return the report: the figures, and where the files lie."""
-    return "\n".join([figures, "", "Written to:", *(f"  {file}" for file in written.values())])
 
 
 NODES = [EvaluateDictionaryNode]

@@ -10,7 +10,7 @@ from ..hosts.comfyui.map_reports import as_json, as_text, over, pictured, plotte
 from ..hosts.comfyui.mapping import METHODS, Wanted, concept_map
 from ..hosts.comfyui.patching import block_map, drawings
 from ..hosts.comfyui.pictures import drawing, drawing_progress, to_image
-from ..supsae_core.editing.blocks import parse
+from ..supsae_core.editing.blocks import parse_blocks
 from ..supsae_core.editing.windows import Window
 from .drawing_inputs import drawing_inputs
 from .sockets import CATEGORY, RESEARCH, DictionarySocket, EditsSocket
@@ -65,7 +65,7 @@ class ConceptMapNode(io.ComfyNode):
     def execute(cls, dictionary, concept, start, end, method=None, **how) -> io.NodeOutput:
         one = drawing(**how)
         form = require_choice("method", method, tuple(METHODS))
-        chosen = parse(form.get("blocks", "all"), transformer.depth(one.model))
+        chosen = parse_blocks(form.get("blocks", "all"), transformer.depth(one.model))
         wanted = Wanted(concept, form["method"], chosen, Window(start, end), sampling.to_sigma(one.model))
         found = concept_map(one, dictionary, wanted, drawing_progress(one, 1)(0))
         shown = over(found)
@@ -113,7 +113,7 @@ class BlockMapNode(io.ComfyNode):
     def execute(cls, dictionary, edits, blocks, pooled, **how) -> io.NodeOutput:
         one = drawing(**how)
         depth = transformer.depth(one.model)
-        chosen = parse(blocks, depth)
+        chosen = parse_blocks(blocks, depth)
         count = drawings(chosen, pooled)
         messages.say(f"Block Map samples {count} times, {count - 2 - pooled} of them at twice the cost")
         found = block_map(one, dictionary, edits, chosen, pooled=pooled, told=drawing_progress(one, count))

@@ -59,8 +59,9 @@ async def upload(request: web.Request) -> dict[str, Any]:
 
 
 async def _file_of(request: web.Request) -> BodyPartReader:
-    field = await (await request.multipart()).next() if request.content_type == "multipart/form-data" else None
-    if field is None or not isinstance(field, BodyPartReader) or field.name != "file" or not field.filename:
+    is_form = request.content_type == "multipart/form-data"
+    field: Any = await (await request.multipart()).next() if is_form else None
+    if not isinstance(field, BodyPartReader) or field.name != "file" or not field.filename:
         raise ValueError("No file was sent. Send one as the field 'file' of multipart/form-data.")
     return field
 
@@ -87,7 +88,7 @@ async def check_table(request: web.Request) -> dict[str, Any]:
         raise ValueError(f"There is no tokenizer {tokenizer!r}. There are: {', '.join(spelling.SPELLERS)}.")
 
     def checked() -> dict[str, Any]:
-        return check.check(text, spelling.SPELLERS[tokenizer]()) if tokenizer else check.check(text)
+        return check.describe_table(text, spelling.SPELLERS[tokenizer]()) if tokenizer else check.describe_table(text)
 
     return {"version": VERSION, **await asyncio.to_thread(checked)}
 
@@ -96,7 +97,7 @@ async def import_table(request: web.Request) -> dict[str, Any]:
     """Merge a pasted list into a table's text."""
     pasted, table = await _texts(request, "text", "table")
     try:
-        made = await asyncio.to_thread(paste.merge, table, pasted)
+        made = await asyncio.to_thread(paste.merge_list, table, pasted)
     except TableError as error:
         return {"version": VERSION, "ok": False, "text": table, "added": 0, "error": str(error)}
     return {"version": VERSION, "ok": True, **made._asdict(), "error": None}

@@ -46,7 +46,7 @@ class StrengthSweepNode(io.ComfyNode):
 
     @classmethod
     def execute(cls, dictionary, edits, strengths, **how) -> io.NodeOutput:
-        made = sweep(drawing(**how), dictionary, edits, factors.parse(strengths))
+        made = sweep(drawing(**how), dictionary, edits, factors.parse_factors(strengths))
         sheet = to_image(made.sheet)
         return io.NodeOutput(sheet, made.pictures, made.report, ui=ui.PreviewImage(sheet, cls=cls))
 

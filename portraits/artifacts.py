@@ -81,7 +81,7 @@ def squares_left(centred: Tensor, basis: Tensor) -> Tensor:
     return left.square().view(-1, SQUARES, SQUARES, LEVELS**3).sum(3)
 
 
-def fit(found: Tensor, moments: Tensor) -> Artifacts:
+def fit_artifacts(found: Tensor, moments: Tensor) -> Artifacts:
     """Learn from the faces (n, F) of renders and the second moments (27, 27) of their patches less 0.5.
 
     The limits are left at 1.
@@ -95,7 +95,7 @@ def fit(found: Tensor, moments: Tensor) -> Artifacts:
     return Artifacts(mean, basis, usual, whiten, torch.ones(2))
 
 
-def load(path: Path = WEIGHTS) -> Artifacts:
+def load_artifacts(path: Path = WEIGHTS) -> Artifacts:
     """Load what ships with the pack."""
     tensors = load_file(path)
     return Artifacts(*(tensors[name].float() for name in Artifacts._fields))

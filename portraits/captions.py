@@ -9,8 +9,9 @@ from functools import cache
 
 import numpy as np
 
-from ..supsae_core.table import concepts, prompts
+from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
+from ..supsae_core.table.parsing import load_table
 from ..supsae_core.table.prompts import Prompt, Wording
 from . import paths
 
@@ -18,7 +19,7 @@ from . import paths
 @cache
 def table() -> ConceptTable:
     """Return the concept table of Portraits."""
-    return concepts.load(paths.TABLE)
+    return load_table(paths.TABLE)
 
 
 WORDING = Wording(
@@ -73,7 +74,7 @@ def caption(factors: Mapping[str, str], rng: np.random.Generator, *, longest: in
         full_table().index(f"{category}: {value}") for category, value in factors.items() if rng.random() < share
     ]
     while True:
-        prompt = prompts.draw(full_table(), rng, wording=WORDING, mention=0.0, require=written)
+        prompt = prompts.draw_prompt(full_table(), rng, wording=WORDING, mention=0.0, require=written)
         if prompts.length(prompt.text) <= longest:
             return prompt
 

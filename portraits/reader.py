@@ -53,7 +53,7 @@ def values(scores: Tensor, least: float) -> dict[str, str]:
     return found
 
 
-def load(path: Path = WEIGHTS) -> Reader:
+def load_reader(path: Path = WEIGHTS) -> Reader:
     """Load the reader that ships with the pack."""
     reader = Reader()
     reader.load_state_dict({key: value.float() for key, value in load_file(path).items()})

@@ -73,7 +73,7 @@ def sample_factors(rng: np.random.Generator) -> dict[str, str]:
     return {category: values[rng.integers(len(values))] for category, values in FACTORS.items()}
 
 
-def draw(factors: Mapping[str, str], nuisance: Nuisance) -> Image.Image:
+def draw_portrait(factors: Mapping[str, str], nuisance: Nuisance) -> Image.Image:
     """Draw the portrait with one value per category.
 
     Returns an RGB picture of SIZE x SIZE pixels; the same inputs give the same bytes.

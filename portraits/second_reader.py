@@ -57,7 +57,7 @@ class SecondReader(NamedTuple):
         return [reader.values(row, SURE) for row in self.scores(pictures)]
 
 
-def fit(features: Tensor, targets: Tensor) -> SecondReader:
+def fit_second_reader(features: Tensor, targets: Tensor) -> SecondReader:
     """Return the ridge regression of (n, K) targets on (n, F) features, by its normal equations."""
     mean, wanted = features.mean(0), targets.mean(0)
     centred = features - mean
@@ -68,7 +68,7 @@ def fit(features: Tensor, targets: Tensor) -> SecondReader:
     return SecondReader(weight, wanted - mean @ weight)
 
 
-def load(path: Path = WEIGHTS) -> SecondReader:
+def load_second_reader(path: Path = WEIGHTS) -> SecondReader:
     """Load the second reader that ships with the pack."""
     tensors = {key: value.float() for key, value in load_file(path).items()}
     return SecondReader(tensors["weight"], tensors["offset"])

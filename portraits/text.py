@@ -28,7 +28,7 @@ SPECIAL = ("<pad>", "<start>", "<end-causal>", "<end>", "<mask>", "<unknown>")
 PIECES = (*",.;:!?'-()", *"0123456789", *"abcdefghijklmnopqrstuvwxyz")
 
 
-class Encoded(NamedTuple):
+class EncodedText(NamedTuple):
     cond: Tensor
     """(B, causal rows + bidirectional rows, WIDTH)"""
     pooled: Tensor
@@ -140,7 +140,7 @@ class TextEncoders(nn.Module):
         self.causal = CausalEncoder(len(tokenizer))
         self.bidirectional = BidirectionalEncoder(len(tokenizer))
 
-    def encode(self, texts: Sequence[str]) -> Encoded:
+    def encode(self, texts: Sequence[str]) -> EncodedText:
         """Encode a batch of texts; all get the number of rows of the longest."""
         ids = [self.tokenizer.ids(text) for text in texts]
         chunks = [causal_chunks(one) for one in ids]
@@ -149,7 +149,7 @@ class TextEncoders(nn.Module):
         length = max(CHUNK, *(len(one) + 1 for one in ids))
         return self.encode_ids(chunks, [bidirectional_row(one, length) for one in ids])
 
-    def encode_ids(self, chunks: Sequence[Sequence[Sequence[int]]], rows: Sequence[Sequence[int]]) -> Encoded:
+    def encode_ids(self, chunks: Sequence[Sequence[Sequence[int]]], rows: Sequence[Sequence[int]]) -> EncodedText:
         """Encode laid-out ids: per text its causal chunks and its bidirectional row."""
         device = self.causal.token.weight.device
         batch = torch.tensor(chunks, device=device)
@@ -157,7 +157,7 @@ class TextEncoders(nn.Module):
         end = (batch[:, 0] == END_CAUSAL).int().argmax(1)
         pooled = causal[:, 0][torch.arange(len(batch), device=device), end]
         other = self.bidirectional(torch.tensor(rows, device=device))
-        return Encoded(torch.cat([F.pad(causal.flatten(1, 2), (0, WIDTH - CAUSAL_WIDTH)), other], 1), pooled)
+        return EncodedText(torch.cat([F.pad(causal.flatten(1, 2), (0, WIDTH - CAUSAL_WIDTH)), other], 1), pooled)
 
 
 def load_encoders(path: Path = WEIGHTS) -> TextEncoders:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from .capture.sampling import Sampling
+from .dictionary.model import Dictionary
 from .encoders.base import Family
-from .encoders.fingerprints import project
+from .encoders.fingerprints import PRECISION, SAME, distance, project
 from .encoders.sites import Site
 
 PROBES = ("a portrait of a person", "red and blue", "snow, forest, smiling")
@@ -119,7 +120,7 @@ class Draw(Protocol):
     ) -> np.ndarray: ...
 
 
-class Painter(NamedTuple):
+class Renderer(NamedTuple):
     """A host that draws, and a name for what it draws with."""
 
     name: str
@@ -133,3 +134,23 @@ def text_fingerprint(host: TextHost) -> dict[str, tuple[float, ...]]:
     rows = torch.stack([cond.float().mean(0) for cond in conds]).flatten()
     found = {"cond": project(rows)}
     return found | {"pooled": project(torch.stack(pooled).float().flatten())} if host.family.pooled else found
+
+
+def check_host(dictionary: Dictionary, host: TextHost) -> None:
+    """Refuse a dictionary that was made for another text encoder; say so when it is only another precision.
+
+    Raises:
+        ValueError: if format or fingerprint do not fit.
+    """
+    if dictionary.family != host.family:
+        raise ValueError(
+            f"This dictionary is for the format {dictionary.family.name!r}, not for {host.family.name!r}. Use it with "
+            "the model and the program that it was captured in, or capture and fit anew here."
+        )
+    off = distance(text_fingerprint(host), dictionary.provenance.get("fingerprint", {}))
+    if off >= PRECISION:
+        raise ValueError(
+            f"This dictionary was made for another text encoder (outputs differ by {off:.0%}). Capture and fit anew."
+        )
+    if off >= SAME:
+        print(f"Note: the dictionary was made for these encoders in another precision ({off:.1%} apart).")

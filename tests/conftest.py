@@ -73,7 +73,7 @@ def learnt(tmp_path_factory):
     config = capture.CaptureConfig(prompts=200, calibration=32, held_out=0.12)
     plan = capture.plan(table, host, config, captions.WORDING)
     made = capture.run(host, tmp_path_factory.mktemp("learnt") / "capture", plan)
-    return Learnt(table, host, made, fit.fit(made), frozenset(frozenset(pair) for pair in plan.held_out))
+    return Learnt(table, host, made, fit.fit_dictionary(made), frozenset(frozenset(pair) for pair in plan.held_out))
 
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz,.'-"

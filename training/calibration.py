@@ -19,6 +19,7 @@ from ..supsae_core.editing.edits import Swap
 from ..supsae_core.encoders.layout import Layout
 from ..supsae_core.encoders.placing import layout_of, rows_of
 from ..supsae_core.reading import readout
+from ..supsae_core.reading.places import Found, Places, pick_phrases, score_places
 
 GAIN_RANGE = (0.8, 1.25)
 """A calibration outside means that the concept was poorly learnt (docs/method.md, 13)."""
@@ -49,7 +50,7 @@ def known_reading(dictionary: Dictionary, row: Encoded) -> readout.Reading:
     rows = rows_of(row.cond, dictionary.family)
     layouts = layout_of(dictionary.family, dictionary.table, row.entry.prompt, row.entry.counts, rows)
     lead = dictionary.family.encoders[-1].name
-    found = tuple(readout.Found(span.phrase, span.rows, 1.0) for span in layouts[lead].spans)
+    found = tuple(Found(span.phrase, span.rows, 1.0) for span in layouts[lead].spans)
     return readout.Reading(layouts, found, rows)
 
 
@@ -72,7 +73,7 @@ def located(dictionary: Dictionary, row: Encoded) -> list[Located]:
     """Hold what is read in a prompt's rows against its layout, category by category."""
     categories = dictionary.table.categories.values()
     try:
-        seen, truth = readout.read(dictionary, row.cond), known_reading(dictionary, row)
+        seen, truth = readout.read_conditioning(dictionary, row.cond), known_reading(dictionary, row)
     except ValueError:  # too little was learnt to find even the end of the text
         return [Located(False, False)] * len(categories)
     both = [[_of(dictionary, reading, members) for reading in (seen, truth)] for members in categories]
@@ -93,10 +94,10 @@ def _with_thresholds(dictionary: Dictionary, rows: Sequence[Encoded]) -> Diction
         for look in range(2):
             true, false = [], []
             for row, truth in zip(rows, truths, strict=True):
-                places = readout.scores(dictionary, encoder, row.cond, truth.rows)
+                places = score_places(dictionary, encoder, row.cond, truth.rows)
                 if look:
-                    known = readout.pick(dictionary, encoder, places, None, float(cuts[0]))
-                    places = readout.scores(dictionary, encoder, row.cond, truth.rows, known)
+                    known = pick_phrases(dictionary, encoder, places, None, float(cuts[0]))
+                    places = score_places(dictionary, encoder, row.cond, truth.rows, known)
                 some = true_and_false(places, truth.layouts[encoder.name])
                 true += some[0]
                 false += some[1]
@@ -105,7 +106,7 @@ def _with_thresholds(dictionary: Dictionary, rows: Sequence[Encoded]) -> Diction
     return replace(dictionary, parts=parts)
 
 
-def true_and_false(places: readout.Places, layout: Layout) -> tuple[list[float], list[float]]:
+def true_and_false(places: Places, layout: Layout) -> tuple[list[float], list[float]]:
     """Return the scores of the phrases where they stand, and the best score of every phrase away from all of them."""
     at = {row: place for place, row in enumerate(places.words)}
     true = [float(places.table[span.phrase, at[span.rows[0]]]) for span in layout.spans if span.rows[0] in at]

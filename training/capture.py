@@ -67,7 +67,7 @@ def plan(
         held_out = prompts.hold_out_pairs(table, config.held_out, config.seed)
     rng = np.random.default_rng((config.seed, 1))
     used = [0] * len(table.phrases)
-    draw = partial(prompts.draw, table, rng, mention=config.mention, held_out=held_out, used=used)
+    draw = partial(prompts.draw_prompt, table, rng, mention=config.mention, held_out=held_out, used=used)
 
     def to_fit(worded: Wording) -> list[Entry]:
         return [_entry(host, draw(wording=worded), "fit")]
@@ -137,7 +137,7 @@ def calibration_pair(
     old = int(rng.choice(members))
     others = (frozenset((other, old)) for other in range(len(table)) if frozenset((other, new)) in held_out)
     avoid = held_out.union(others)  # whatever the new concept must not meet, the old one does not meet either
-    prompt = prompts.draw(table, rng, wording=wording, mention=mention, held_out=avoid, require=[old])
+    prompt = prompts.draw_prompt(table, rng, wording=wording, mention=mention, held_out=avoid, require=[old])
     return prompt, prompts.rewrite(table, prompt, old, new)
 
 

@@ -41,7 +41,9 @@ class Moments(NamedTuple):
     """(d,) their mean"""
 
 
-def fit(capture: Capture, solver: str = DEFAULT, config: Any = None, *, progress: Progress | None = None) -> Dictionary:
+def fit_dictionary(
+    capture: Capture, solver: str = DEFAULT, config: Any = None, *, progress: Progress | None = None
+) -> Dictionary:
     """Fit, calibrate and describe a dictionary.
 
     Args:
@@ -64,12 +66,12 @@ def fit(capture: Capture, solver: str = DEFAULT, config: Any = None, *, progress
     solved = time.perf_counter()
     supports = [entry.prompt.support(plan.table) for entry in plan.entries if entry.set == "fit"]
     identified = unmentioned(plan.table, supports)
-    provenance = {**_provenance(plan), "solver": described(solver, solve.options)}
+    provenance = {**_provenance(plan), "solver": describe_solver(solver, solve.options)}
     dictionary = Dictionary(plan.table, plan.family, parts, identified, ((1.0, 1.0),), provenance, {})
     dictionary, report = calibrate(dictionary, [row for row in capture.read() if row.entry.set != "fit"])
     tick()
     if recorded:
-        dictionary, report["streams"] = streams.fit(dictionary, recorded, solve.for_streams(), tick)
+        dictionary, report["streams"] = streams.fit_streams(dictionary, recorded, solve.for_streams(), tick)
     seconds = {"solve_seconds": round(solved - solving, 3), "fit_seconds": round(time.perf_counter() - began, 3)}
     report = {"parts": measured, **report, **seconds, "never_captured": _never(dictionary)}
     return replace(dictionary, report=report)
@@ -154,7 +156,7 @@ def _whitener(covariance: Tensor) -> Tensor:
 # --- description ---------------------------------------------------------------------------------------------------
 
 
-def described(solver: str, options: Any) -> dict[str, Any]:
+def describe_solver(solver: str, options: Any) -> dict[str, Any]:
     """Return what a dictionary's provenance, and the key of a fit, say of its solver; as a file has it."""
     said = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()}
     return {"name": solver, **said}
@@ -166,7 +168,7 @@ def _provenance(plan: TextPlan) -> dict[str, Any]:
         "fingerprint": {
             site: list(values) for site, values in {**plan.fingerprint, **(how.fingerprint if how else {})}.items()
         },
-        **({"sampling": streams.described(how)} if how else {}),
+        **({"sampling": streams.describe_sampling(how)} if how else {}),
         "prompts": sum(entry.set == "fit" for entry in plan.entries),
         "held_out": [list(pair) for pair in plan.held_out],
         "seed": plan.seed,

@@ -14,7 +14,7 @@ from ..supsae_core.dictionary.file import load_dictionary, save_dictionary
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.host import Progress
 from ..supsae_core.version import __version__
-from .fit import described, fit
+from .fit import describe_solver, fit_dictionary
 from .solvers.table import DEFAULT, chosen
 
 FOLDER = "fits"
@@ -39,13 +39,13 @@ def fit_once(
     """
     options = chosen(solver, config).options
     state = state_of(capture)
-    file = capture.folder / FOLDER / f"{state}-{_hash(described(solver, options))}.safetensors"
+    file = capture.folder / FOLDER / f"{state}-{_hash(describe_solver(solver, options))}.safetensors"
     if file.is_file():
         try:
             return load_dictionary(file)
         except ValueError:  # damaged: fitted anew
             file.unlink()
-    made = fit(capture, solver, options, progress=progress)
+    made = fit_dictionary(capture, solver, options, progress=progress)
     try:
         save_dictionary(made, file)
         for other in file.parent.iterdir():  # of this capture as it was before

@@ -19,7 +19,8 @@ from ..supsae_core.capture.sampling import Sampling
 from ..supsae_core.capture.statistics import Statistics
 from ..supsae_core.dictionary.model import Codes, Dictionary
 from ..supsae_core.editing import edits
-from ..supsae_core.editing.edits import Change, Swap
+from ..supsae_core.editing.change import Change
+from ..supsae_core.editing.edits import Swap
 from ..supsae_core.editing.steer import step_of
 from ..supsae_core.encoders.streams import IMAGE, groups_of, parse, writer_of
 from ..supsae_core.reading.readout import Reading
@@ -57,7 +58,7 @@ def finished(capture: Capture) -> Activations | None:
     return found
 
 
-def fit(
+def fit_streams(
     dictionary: Dictionary, found: Activations, solve: Solver, tick: Callable[[], None]
 ) -> tuple[Dictionary, dict[str, Any]]:
     """Add the codes of every recorded stream to a dictionary fitted on the same capture's text.
@@ -87,7 +88,7 @@ def ticks(plan: TextPlan) -> int:
     return len(plan.sampling.parts(plan.family)) if isinstance(plan, ActivationPlan) else 0
 
 
-def described(how: Sampling) -> dict[str, Any]:
+def describe_sampling(how: Sampling) -> dict[str, Any]:
     """Return what a dictionary's provenance says of the sampling."""
     return {"steps": how.steps, "cfg": how.cfg, "width": how.width, "height": how.height}
 
@@ -121,7 +122,7 @@ def _pairs(dictionary: Dictionary, found: Activations) -> list[Pair]:
         reading, new = known_reading(dictionary, before), swapped(dictionary, before, after)
         if dictionary.writes[new] is not None:
             swap = Swap(str(dictionary.table.concepts[new]))
-            changes = edits.changes(dictionary, [swap], reading.concepts(dictionary))
+            changes = edits.resolve_edits(dictionary, [swap], reading.concepts(dictionary))
             made.append(Pair(place, reading, known_reading(dictionary, after), changes, new))
     return made
 

@@ -1,4 +1,4 @@
-"""The common form of the simplest rivals: every concept is one constant tensor, added wherever it is written."""
+"""The common form of the simplest baselines: every concept is one constant tensor, added wherever it is written."""
 
 from __future__ import annotations
 
@@ -27,8 +27,20 @@ class Additive:
         """
         if not strength:
             return cond, pooled
-        if cond.shape != self.rows.shape[1:]:
-            raise ValueError(f"Effects of {tuple(self.rows.shape[1:])} cannot edit a conditioning {tuple(cond.shape)}.")
+        require_shape(cond, self.rows.shape[1:])
         came, went = [one for one in new if one not in old], [one for one in old if one not in new]
         rows, vector = (effect[came].sum(0) - effect[went].sum(0) for effect in (self.rows, self.pooled))
         return cond + strength * rows.to(cond.dtype), pooled + strength * vector.to(pooled.dtype)
+
+
+def require_shape(cond: Tensor, shape: Sequence[int]) -> None:
+    """Refuse a conditioning of another shape than a baseline was fitted to.
+
+    Raises:
+        ValueError: naming both.
+    """
+    if tuple(cond.shape) != tuple(shape):
+        raise ValueError(
+            f"This baseline was fitted to conditionings of {tuple(shape)} rows and columns and cannot edit "
+            f"{tuple(cond.shape)}. Shorten the prompt, or capture and fit with prompts of its length."
+        )

@@ -15,7 +15,7 @@ from torch import Tensor
 from ...supsae_core.capture.captures import Capture
 from ...supsae_core.host import Progress, TextHost
 from .additive import Additive
-from .paper import flattened
+from .paper import flattened, split
 
 FOLDS = 5
 STRENGTHS = (1e-3, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
@@ -39,8 +39,8 @@ def fit(capture: Capture, host: TextHost, *, progress: Progress | None = None) -
     effects, _, _ = regress(prompts.labels, prompts.x)
     if progress:
         progress(1, 1)
-    cond = prompts.shape[0] * prompts.shape[1]
-    return Additive(effects[:, :cond].unflatten(1, prompts.shape), effects[:, cond:])
+    rows, pooled = split(effects, prompts.shape)
+    return Additive(rows, pooled)
 
 
 def regress(labels: Tensor, x: Tensor) -> tuple[Tensor, Tensor, float]:
@@ -64,8 +64,8 @@ def _normal(labels: Tensor, x: Tensor) -> Normal:
 
 
 def _sum(folds: Sequence[Normal]) -> Normal:
-    gram, cross = (torch.stack([getattr(fold, name) for fold in folds]).sum(0) for name in ("gram", "cross"))
-    return Normal(gram, cross, sum(fold.square for fold in folds))
+    gram, cross, square = zip(*folds, strict=True)
+    return Normal(torch.stack(gram).sum(0), torch.stack(cross).sum(0), sum(square))
 
 
 def _held_out(folds: Sequence[Normal], strength: float) -> float:

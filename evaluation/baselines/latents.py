@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ...supsae_core.capture.captures import Capture, Encoded
@@ -18,17 +19,18 @@ from ...supsae_core.dictionary.model import POOLED
 from ...supsae_core.encoders.base import Family
 from ...supsae_core.encoders.placing import rows_of
 from ...supsae_core.host import Progress, TextHost
+from ...supsae_core.table.concepts import ConceptTable
+from ..cases import Replacement
+from .additive import require_shape
 from .paper import label_matrix
 from .topk import TOPK, Coder, TopKConfig, train
 
 COUNTS = (1, 2, 4, 8, 16)
 """Latents of a concept; each part takes the number that explains most of what the calibration rewrites change."""
-Change = tuple[int | None, int | None]
-"""(concept that goes, concept that comes); None for none"""
 
 
 @dataclass(frozen=True)
-class Part:
+class LatentPart:
     """One auto-encoder and what its latents say."""
 
     coder: Coder
@@ -37,7 +39,7 @@ class Part:
     typical: Tensor
     """(K, count) mean activation on tokens where one of the concept's latents speaks, in prompts that say it"""
 
-    def move(self, x: Tensor, changes: Sequence[Change]) -> Tensor:
+    def move(self, x: Tensor, changes: Sequence[Replacement]) -> Tensor:
         """Return the change of vectors (T, d): a concept comes where the one that goes spoke, or everywhere."""
         z, moved = self.coder.encode(x), torch.zeros_like(x)
         for went, came in changes:
@@ -56,8 +58,10 @@ class Latents:
     """Auto-encoders of a conditioning's parts."""
 
     family: Family
-    parts: Mapping[str, Part]
+    parts: Mapping[str, LatentPart]
     """encoder name or ``pooled`` → part"""
+    shape: tuple[int, ...]
+    """rows and width of a conditioning"""
 
     def edit(
         self, cond: Tensor, pooled: Tensor, old: Sequence[int], new: Sequence[int], strength: float = 1.0
@@ -65,6 +69,7 @@ class Latents:
         """Silence the latents of what is no longer written and turn those of what is new on in their place."""
         if not strength:
             return cond, pooled
+        require_shape(cond, self.shape)
         went, came = [one for one in old if one not in new], [one for one in new if one not in old]
         changes, made = list(zip_longest(went, came)), cond.clone()
         for name, rows, columns in _places(self.family, cond):
@@ -81,23 +86,31 @@ def fit(
 ) -> Latents:
     """Train on a capture's fit prompts; choose the number of latents on its calibration prompts and their rewrites."""
     rows = list(capture.read())
-    prompts, before, after = ([row for row in rows if row.entry.set == s] for s in ("fit", "calibration", "rewrite"))
+    prompts, before, after = (_of(rows, name) for name in ("fit", "calibration", "rewrite"))
     table, family = capture.plan.table, capture.plan.family
     labels = label_matrix([row.entry.prompt.support(table) for row in prompts], len(table))
-    supports = [[row.entry.prompt.support(table) for row in pair] for pair in zip(before, after, strict=True)]
-    changes = [next((a, b) for a, b in zip(*pair, strict=True) if a != b) for pair in supports]
+    changes = [_replaced(table, *pair) for pair in zip(before, after, strict=True)]
     names = [*(encoder.name for encoder in family.encoders), POOLED]
     tick = _ticker(progress, len(names) * config.steps)
     parts = {}
     for name in names:
-        x, old, new = ([_vectors(family, row, name) for row in some] for some in (prompts, before, after))
+        x, old, new = (_vectors(family, some, name) for some in (prompts, before, after))
         coder = train(torch.cat(x), config, tick)
         pairs = list(zip(old, new, changes, strict=True))
         parts[name] = best([matched(coder, x, labels, count) for count in COUNTS], pairs)
-    return Latents(family, parts)
+    return Latents(family, parts, tuple(prompts[0].cond.shape))
 
 
-def matched(coder: Coder, x: Sequence[Tensor], labels: Tensor, count: int) -> Part:
+def _replaced(table: ConceptTable, before: Encoded, after: Encoded) -> Replacement:
+    supports = (row.entry.prompt.support(table) for row in (before, after))
+    return next((old, new) for old, new in zip(*supports, strict=True) if old != new)
+
+
+def _of(rows: Sequence[Encoded], name: str) -> list[Encoded]:
+    return [row for row in rows if row.entry.set == name]
+
+
+def matched(coder: Coder, x: Sequence[Tensor], labels: Tensor, count: int) -> LatentPart:
     """Find the latents of every concept in prompts of vectors (T, d) each, with labels (n, K)."""
     z = [coder.encode(one) for one in x]
     latents = auc(torch.stack([one.amax(0) for one in z]), labels).topk(count, 1).indices
@@ -106,7 +119,7 @@ def matched(coder: Coder, x: Sequence[Tensor], labels: Tensor, count: int) -> Pa
         said = [one[:, own] for one, says in zip(z, labels[:, concept].bool().tolist(), strict=True) if says]
         spoken = torch.cat([one[one.any(1)] for one in said] or [torch.zeros(0, count)])
         typical[concept] = spoken.sum(0) / max(len(spoken), 1)
-    return Part(coder, latents, typical)
+    return LatentPart(coder, latents, typical)
 
 
 def auc(activations: Tensor, labels: Tensor) -> Tensor:
@@ -124,10 +137,10 @@ def auc(activations: Tensor, labels: Tensor) -> Tensor:
     return torch.where(pairs > 0, wins / pairs.clamp(min=1), 0.5)
 
 
-def best(parts: Sequence[Part], pairs: Sequence[tuple[Tensor, Tensor, Change]]) -> Part:
+def best(parts: Sequence[LatentPart], pairs: Sequence[tuple[Tensor, Tensor, Replacement]]) -> LatentPart:
     """Return the part whose moves come closest to (before, after, change) pairs of equally many vectors."""
 
-    def error(part: Part) -> float:
+    def error(part: LatentPart) -> float:
         same = [pair for pair in pairs if pair[0].shape == pair[1].shape]
         return sum(float((part.move(old, [change]) - new + old).square().sum()) for old, new, change in same)
 
@@ -141,10 +154,16 @@ def _places(family: Family, cond: Tensor) -> Iterator[tuple[str, slice, slice]]:
         yield encoder.name, slice(own.start, own.stop), slice(encoder.first, encoder.last)
 
 
-def _vectors(family: Family, row: Encoded, name: str) -> Tensor:
+def _vectors(family: Family, rows: Sequence[Encoded], name: str) -> list[Tensor]:
+    """Return one part's vectors (T, d) of every prompt."""
     if name == POOLED:
-        return row.pooled[None]
-    return next(row.cond[rows, columns] for one, rows, columns in _places(family, row.cond) if one == name)
+        return [rearrange(row.pooled, "d -> 1 d") for row in rows]
+    places = [_place(family, row.cond, name) for row in rows]
+    return [row.cond[at, columns] for row, (at, columns) in zip(rows, places, strict=True)]
+
+
+def _place(family: Family, cond: Tensor, name: str) -> tuple[slice, slice]:
+    return next((rows, columns) for one, rows, columns in _places(family, cond) if one == name)
 
 
 def _ticker(progress: Progress | None, total: int) -> Callable[[], None]:

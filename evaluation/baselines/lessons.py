@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import torch
+from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from ...hosts.diffusers.studio import Studio, negative
 from ...hosts.diffusers.transformer import initial_noise, noise_levels
-from ...supsae_core.table import prompts as texts
 from ...supsae_core.table.concepts import ConceptTable
-from ...supsae_core.table.prompts import Pair, Prompt
+from ...supsae_core.table.prompts import Pair, Prompt, has_pair, rewrite
 
 STEPS, CFG, BATCH = 16, 3.0, 16
 """Steps and guidance of a run, as ``studio.draw`` has them; runs sampled together."""
@@ -47,9 +47,9 @@ def swapped(
     found = []
     for prompt in prompts:
         for old in set(prompt.support(table)) & set(members) - {new}:
-            rewrite = texts.rewrite(table, prompt, old, new)
-            if not texts.has_pair(rewrite.support(table), held_out):
-                found.append((prompt, rewrite))
+            words = rewrite(table, prompt, old, new)
+            if not has_pair(words.support(table), held_out):
+                found.append((prompt, words))
     if not found:
         raise ValueError(f"No prompt says another value in place of {str(table.concepts[new])!r}.")
     return found
@@ -64,15 +64,14 @@ def taught(
 ) -> Lessons:
     """Sample ``count`` rewrites and keep every step; ``tick`` is told how many are done."""
     chosen = [swaps[index % len(swaps)] for index in range(count)]
-    (cond, pooled), (new_cond, new_pooled) = (
-        map(torch.stack, studio.host.encode([pair[side].text for pair in chosen])) for side in (0, 1)
-    )
+    cond, pooled = map(torch.stack, studio.host.encode([prompt.text for prompt, _ in chosen]))
+    new_cond, new_pooled = map(torch.stack, studio.host.encode([words.text for _, words in chosen]))
     empty = negative(studio, cond[0])
     noise = initial_noise([seed * count + index for index in range(count)])
     runs = []
     for some in torch.arange(count).split(BATCH):
-        context = torch.cat([new_cond[some], empty[0].expand(len(some), -1, -1)])
-        vector = torch.cat([new_pooled[some], empty[1].expand(len(some), -1)])
+        context = torch.cat([new_cond[some], repeat(empty[0], "1 row column -> n row column", n=len(some))])
+        vector = torch.cat([new_pooled[some], repeat(empty[1], "1 column -> n column", n=len(some))])
         runs.append(_run(studio.transformer, noise[some], context, vector))
         tick(int(some[-1]) + 1)
     x, target = (torch.cat(parts, -5) for parts in zip(*runs, strict=True))
@@ -85,7 +84,7 @@ def _run(transformer: nn.Module, x: Tensor, context: Tensor, vector: Tensor) -> 
     levels, steps, targets = [*noise_levels(STEPS), 0.0], [], []
     for level, lower in zip(levels, levels[1:], strict=False):
         both = velocity(transformer, torch.cat([x, x]), context, vector, torch.full((2 * len(x),), level))
-        said, unsaid = both.chunk(2)
+        said, unsaid = rearrange(both, "(side n) c h w -> side n c h w", side=2)
         steps.append(x)
         targets.append(torch.stack([said, unsaid]))
         x = x + (lower - level) * (unsaid + CFG * (said - unsaid))

@@ -27,8 +27,6 @@ from ...supsae_core.table.prompts import Pair, Prompt
 from .lessons import Lessons, swapped, taught, velocity
 
 KIND = "supsae.low_rank"
-CONCEPTS = ("hair: red", "hat: crown", "expression: smile")
-"""The concepts that adapters are compared on."""
 
 
 @dataclass(frozen=True)

@@ -7,27 +7,28 @@ happened to stand beside it. All rows of an encoder get the same vector; the poo
 from __future__ import annotations
 
 import torch
+from einops import reduce, repeat
 
 from ...supsae_core.capture.captures import Capture
 from ...supsae_core.encoders.placing import rows_of
 from ...supsae_core.host import Progress, TextHost
 from .additive import Additive
 from .flattened_ridge import regress
-from .paper import flattened
+from .paper import flattened, split
 
 
 def fit(capture: Capture, host: TextHost, *, progress: Progress | None = None) -> Additive:
     """Fit to a capture's fit prompts."""
     prompts, family = flattened(capture, "fit"), capture.plan.family
-    length, width = prompts.shape
-    cond = prompts.x[:, : length * width].unflatten(1, prompts.shape)
-    effects = torch.zeros(prompts.labels.shape[1], length, width)
+    cond, vectors = split(prompts.x, prompts.shape)
+    effects = torch.zeros(prompts.labels.shape[1], *prompts.shape)
     for encoder in family.encoders:
         rows = list(rows_of(cond[0], family).of(encoder))
         columns = slice(encoder.first, encoder.last)
-        direction, _, _ = regress(prompts.labels, cond[:, rows, columns].mean(1))
-        effects[:, rows, columns] = direction[:, None]
-    pooled, _, _ = regress(prompts.labels, prompts.x[:, length * width :])
+        mean = reduce(cond[:, rows, columns], "n row column -> n column", "mean")
+        direction, _, _ = regress(prompts.labels, mean)
+        effects[:, rows, columns] = repeat(direction, "concept column -> concept row column", row=len(rows))
+    pooled, _, _ = regress(prompts.labels, vectors)
     if progress:
         progress(1, 1)
     return Additive(effects, pooled)

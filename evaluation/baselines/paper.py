@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from einops import pack, rearrange, unpack
 from torch import Tensor
 from torch.nn import functional as F
 
 from ...supsae_core.capture.captures import Capture
-from ...supsae_core.host import Progress
+from ...supsae_core.host import Progress, TextHost
+from .additive import require_shape
 
 
 @dataclass(frozen=True)
@@ -62,27 +64,28 @@ class Flattened:
         """
         if not strength:
             return cond, pooled
-        if tuple(cond.shape) != self.shape:
-            raise ValueError(f"A flattened model of {self.shape} rows and columns cannot edit {tuple(cond.shape)}.")
-        x = torch.cat([cond.flatten(), pooled])
+        require_shape(cond, self.shape)
+        x, shapes = pack([cond, pooled], "*")
         x[self.kept] += strength * (self.decode(new) - self.decode(old)).to(x.dtype)
-        return x[: cond.numel()].view_as(cond), x[cond.numel() :]
+        made, vector = unpack(x, shapes, "*")
+        return made, vector
 
 
 def decode(labels: Tensor, codes: Tensor, decoder: Tensor, bias: Tensor) -> Tensor:
     """x̂ = W σ(M ⊙ Y) + b for labels (n, K)."""
-    hidden = F.leaky_relu(labels[:, :, None] * codes).flatten(1)
-    return hidden @ decoder + bias
+    hidden = F.leaky_relu(labels[:, :, None] * codes)
+    return rearrange(hidden, "n concept d -> n (concept d)") @ decoder + bias
 
 
 @torch.inference_mode(False)  # ComfyUI runs nodes without gradients
-def fit(capture: Capture, config: PaperConfig = PaperConfig(), *, progress: Progress | None = None) -> Flattened:
+def fit(
+    capture: Capture, host: TextHost, config: PaperConfig = PaperConfig(), *, progress: Progress | None = None
+) -> Flattened:
     """Fit the paper's model to a capture's fit prompts by Adam; prompts of another length than most are left out."""
     x, labels, shape = flattened(capture, "fit")
     spread = x.amax(0) - x.amin(0)
-    kept = (
-        spread.topk(min(config.keep, int((spread > 0).sum()))).indices.sort().values
-    )  # zeros tell rows apart: leave them
+    varying = int((spread > 0).sum())  # zeros tell rows apart: leave them
+    kept = spread.topk(min(config.keep, varying)).indices.sort().values
     x = x[:, kept]
     generator = torch.Generator().manual_seed(config.seed)
     size = labels.shape[1]
@@ -117,10 +120,17 @@ def flattened(capture: Capture, name: str) -> Prompts:
     rows = [row for row in capture.read() if row.entry.set == name]
     (length, width), _ = Counter((row.cond.shape[0], row.cond.shape[1]) for row in rows).most_common(1)[0]
     rows = [row for row in rows if len(row.cond) == length]
-    x = torch.stack([torch.cat([row.cond.flatten(), row.pooled]) for row in rows])
+    x = torch.stack([pack([row.cond, row.pooled], "*")[0] for row in rows])
     table = capture.plan.table
     supports = [row.entry.prompt.support(table) for row in rows]
     return Prompts(x, label_matrix(supports, len(table)), (length, width))
+
+
+def split(x: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Take flattened vectors (n, N) apart: rows (n, L, width) and pooled vectors (n, P)."""
+    length, width = shape
+    rows = rearrange(x[:, : length * width], "n (row column) -> n row column", row=length)
+    return rows, x[:, length * width :]
 
 
 def label_matrix(supports: Sequence[Sequence[int]], size: int) -> Tensor:

@@ -32,7 +32,8 @@ def fit(
     empty, empty_pooled = _mean(host, [template.format("") for template in templates])
     rows, pooled = [], []
     for done, concept in enumerate(table.concepts, 1):
-        cond, vector = _mean(host, [t.format(phrase) for t in templates for phrase in concept.phrases])
+        said = [template.format(phrase) for template in templates for phrase in concept.phrases]
+        cond, vector = _mean(host, said)
         rows.append(cond - empty)
         pooled.append(vector - empty_pooled)
         if progress:

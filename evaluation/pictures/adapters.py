@@ -10,12 +10,12 @@ from pathlib import Path
 from ...hosts.diffusers.studio import Studio
 from ...supsae_core.capture.plan import TextPlan
 from ..baselines import low_rank
-from .gallery import Adapter
+from ..results import Hooks
+from .gallery import ModelChange
 from .parts import CONCEPTS
-from .run import Hooks
 
 
-def trained(models: Studio, folder: Path, plan: TextPlan, hooks: Hooks) -> Mapping[str, Adapter]:
+def trained(models: Studio, folder: Path, plan: TextPlan, hooks: Hooks) -> Mapping[str, ModelChange]:
     """Train an adapter of every one of ``CONCEPTS`` on the fitted prompts; those in the folder are taken over."""
     folder.mkdir(parents=True, exist_ok=True)
     known = {str(concept) for concept in plan.table.concepts}
@@ -28,5 +28,5 @@ def trained(models: Studio, folder: Path, plan: TextPlan, hooks: Hooks) -> Mappi
             hooks.say(f"Training a low-rank adapter for {concept}.")
             low_rank.train(models, plan.table, concept, prompts, held_out=held_out).save(file)
         name = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-        made[concept] = Adapter(name, partial(low_rank.adapted, models.transformer, low_rank.load(file)))
+        made[concept] = ModelChange(name, partial(low_rank.adapted, models.transformer, low_rank.load(file)))
     return made

@@ -8,29 +8,31 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from einops import rearrange, reduce
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from ...hosts import locked
 from ...hosts.locked import Reference
-from ...supsae_core.host import Painter
+from ...supsae_core.host import Renderer
 from ...supsae_core.lock import LockConfig
 from ...supsae_core.version import __version__
 
+Item = TypeVar("Item")
 CHUNK = 48
 """Pictures between two writes: what an interrupt costs at most."""
 LET_THROUGH = "let_through"
 """Key in a picture's file: the share of it that the lock let the edit change."""
-Progress = Callable[[int], None]
+Ticked = Callable[[int], None]
 """Called with the number of pictures drawn since the last call; may raise to interrupt."""
 
 
-class Adapter(NamedTuple):
+class ModelChange(NamedTuple):
     """A change of the model itself, such as a low-rank adapter."""
 
     name: str
@@ -39,7 +41,7 @@ class Adapter(NamedTuple):
     """(strength) → holds the model changed for a while"""
 
 
-class Rows(NamedTuple):
+class LazyRows(NamedTuple):
     """A conditioning that is made when it is needed."""
 
     name: str
@@ -51,11 +53,11 @@ class Rows(NamedTuple):
 class Shot(NamedTuple):
     """All that decides a picture."""
 
-    rows: Rows
+    rows: LazyRows
     seed: int
-    held_to: Rows | None = None
+    held_to: LazyRows | None = None
     """the unedited conditioning, if drawn under the lock"""
-    adapter: tuple[Adapter, float] | None = None
+    change: tuple[ModelChange, float] | None = None
     """and its strength"""
 
 
@@ -71,18 +73,18 @@ class Picture(NamedTuple):
 class Gallery:
     """A folder of pictures, and the host that draws what is missing."""
 
-    def __init__(self, painter: Painter, folder: Path, lock: LockConfig) -> None:
-        self._painter, self._folder, self._lock = painter, folder, lock
+    def __init__(self, renderer: Renderer, folder: Path, lock: LockConfig) -> None:
+        self._renderer, self._folder, self._lock = renderer, folder, lock
         folder.mkdir(parents=True, exist_ok=True)
 
     def key(self, shot: Shot) -> str:
         """Return the name of a shot's picture: a hash of everything that decides it."""
-        said = [__version__, self._painter.name, shot.seed, shot.rows.name, *_adapter(shot)]
+        said = [__version__, self._renderer.name, shot.seed, shot.rows.name, *_change(shot)]
         if shot.held_to:
             said += [shot.held_to.name, self._lock]
         return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
 
-    def draw(self, shots: Sequence[Shot], told: Progress | None = None) -> list[Picture]:
+    def draw(self, shots: Sequence[Shot], told: Ticked | None = None) -> list[Picture]:
         """Return the shots' pictures, drawing those that are not there yet."""
         keys = [self.key(shot) for shot in shots]
         wanted = dict(zip(keys, shots, strict=True))
@@ -99,10 +101,10 @@ class Gallery:
         return [self._load(key) for key in keys]
 
     def _draw_free(self, shots: list[tuple[str, Shot]]) -> Iterator[int]:
-        for _, alike in groupby(sorted(shots, key=lambda one: _adapter(one[1])), key=lambda one: _adapter(one[1])):
-            for some in _chunks(list(alike)):
-                with _adapted(some[0][1]):
-                    pictures = self._painter.draw(*_columns([shot for _, shot in some]))
+        for alike in _grouped(shots, lambda one: _change(one[1])):
+            for some in _chunks(alike):
+                with _changed(some[0][1]):
+                    pictures = self._renderer.draw(*_columns([shot for _, shot in some]))
                 for (key, _), pixels in zip(some, pictures, strict=True):
                     self._save(key, pixels)
                 yield len(some)
@@ -115,23 +117,23 @@ class Gallery:
             reference = Shot(shot.held_to, shot.seed)
             by_reference.setdefault(self.key(reference), (reference, []))[1].append((key, shot))
         for some in _chunks(list(by_reference.items())):
-            references = locked.reference(self._painter.draw, *_columns([shot for _, (shot, _) in some]))
+            references = locked.reference(self._renderer.draw, *_columns([shot for _, (shot, _) in some]))
             for (key, _), pixels in zip(some, references.pictures, strict=True):
                 if not self._file(key).exists():
                     self._save(key, pixels)
             asked = [(index, key, shot) for index, (_, (_, own)) in enumerate(some) for key, shot in own]
-            for _, alike in groupby(sorted(asked, key=lambda one: _adapter(one[2])), key=lambda one: _adapter(one[2])):
-                for these in _chunks(list(alike)):
+            for alike in _grouped(asked, lambda one: _change(one[2])):
+                for these in _chunks(alike):
                     self._hold(these, references)
                     yield len(these)
 
     def _hold(self, asked: Sequence[tuple[int, str, Shot]], references: Reference) -> None:
-        """Draw shots (index of the reference, key, shot) of one adapter, held to their references."""
+        """Draw shots (index of the reference, key, shot) of one change, held to their references."""
         conds, pooled, _ = _columns([shot for _, _, shot in asked])
-        with _adapted(asked[0][2]):
+        with _changed(asked[0][2]):
             own = references.at([index for index, _, _ in asked])
-            drawn = locked.hold(self._painter.draw, conds, pooled, own, self._lock)
-        areas = drawn.masks.float().mean((1, 2)).tolist()
+            drawn = locked.hold(self._renderer.draw, conds, pooled, own, self._lock)
+        areas = reduce(drawn.masks.float(), "n h w -> n", "mean").tolist()
         for (_, key, _), pixels, area in zip(asked, drawn.pictures, areas, strict=True):
             self._save(key, pixels, area)
 
@@ -152,24 +154,32 @@ class Gallery:
             return Picture(np.asarray(picture), json.loads(picture.info.get(LET_THROUGH, "1")))
 
 
-def _adapter(shot: Shot) -> tuple[str, float]:
-    return (shot.adapter[0].name, shot.adapter[1]) if shot.adapter else ("", 0.0)
+def _change(shot: Shot) -> tuple[str, float]:
+    return (shot.change[0].name, shot.change[1]) if shot.change else ("", 0.0)
 
 
-def _adapted(shot: Shot) -> AbstractContextManager[None]:
-    return shot.adapter[0].on(shot.adapter[1]) if shot.adapter else nullcontext()
+def _changed(shot: Shot) -> AbstractContextManager[None]:
+    return shot.change[0].on(shot.change[1]) if shot.change else nullcontext()
 
 
-def _chunks(items: Sequence) -> Iterator[list]:
+def _grouped(items: Iterable[Item], key: Callable[[Item], tuple[str, float]]) -> Iterator[list[Item]]:
+    """Yield items that are alike together: a change of the model is put on once for all of them."""
+    for _, alike in groupby(sorted(items, key=key), key=key):
+        yield list(alike)
+
+
+def _chunks(items: Sequence[Item]) -> Iterator[list[Item]]:
     for start in range(0, len(items), CHUNK):
         yield list(items[start : start + CHUNK])
 
 
 def _columns(shots: Iterable[Shot]) -> tuple[list[Tensor], list[Tensor], list[int]]:
     made = [(*shot.rows.make(), shot.seed) for shot in shots]
-    return [cond for cond, _, _ in made], [pooled for _, pooled, _ in made], [seed for _, _, seed in made]
+    conds, pooled, seeds = zip(*made, strict=True)
+    return list(conds), list(pooled), list(seeds)
 
 
 def stacked(pictures: Sequence[Picture]) -> Tensor:
     """Return pictures (n, 3, 128, 128) in 0 … 1."""
-    return torch.from_numpy(np.stack([one.pixels for one in pictures])).permute(0, 3, 1, 2).float() / 255
+    pixels = torch.from_numpy(np.stack([one.pixels for one in pictures]))
+    return rearrange(pixels, "n h w c -> n c h w").float() / 255

@@ -10,15 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from einops import reduce
 
 from ...hosts.diffusers import studio
 from ...hosts.diffusers.studio import Studio
 from ...supsae_core.capture.captures import Capture
 from ...supsae_core.dictionary.model import Dictionary
-from ...supsae_core.editing.apply import apply
-from ...supsae_core.editing.edits import Swap, scaled
 from ...supsae_core.host import Progress
-from ..cases import Case
+from ..cases import Case, answer, make_case
 
 STRENGTHS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 POSITIONS = tuple(i / 8 for i in range(1, 9))
@@ -51,8 +50,8 @@ def calibration_cases(capture: Capture, count: int) -> list[Case]:
     found = []
     for seed, (prompt, rewrite) in enumerate(zip(before, after, strict=True)):
         supports = zip(prompt.support(table), rewrite.support(table), strict=True)
-        old, new = next((table.concepts[a], table.concepts[b]) for a, b in supports if a != b)
-        found.append(Case(prompt, Swap(str(new)), rewrite, seed, new.category, old.name, new.name))
+        changes = [pair for pair in supports if pair[0] != pair[1]]
+        found.append(replace(make_case(table, prompt, changes, seed), rewrite=rewrite))
     return found
 
 
@@ -65,15 +64,13 @@ def measure(
     seeds = [case.seed for case in cases]
     drawn = []
     for index, strength in enumerate(STRENGTHS):
-        made = [
-            apply(straight, cond, vector, [scaled(case.edit, strength)])
-            for case, cond, vector in zip(cases, conds, pooled, strict=True)
-        ]
-        rows, vectors = [one.cond for one in made], [one.pooled for one in made if one.pooled is not None]
-        drawn.append(studio.draw(models, rows, vectors, seeds).astype(np.float32) / 255)
+        asked = zip(cases, conds, pooled, strict=True)
+        made = [answer(straight, *one, strength) for one in asked]
+        rows, vectors = [one.cond for one in made], [one.pooled for one in made]
+        drawn.append(studio.draw_portraits(models, rows, vectors, seeds).astype(np.float32) / 255)
         if progress:
             progress(index + 1, len(STRENGTHS))
-    moved = np.abs(np.stack(drawn) - drawn[0]).mean(-1)  # (strengths, cases, 128, 128)
+    moved = reduce(np.abs(np.stack(drawn) - drawn[0]), "strength case h w c -> strength case h w", "mean")
     inside = moved[STRENGTHS.index(1.0)] > CHANGED
     return [float((one * inside).sum() / inside.sum()) for one in moved]
 

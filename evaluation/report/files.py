@@ -1,31 +1,29 @@
-"""What a run leaves: its numbers, the report and the plots as files, and a few lines for the shell."""
+"""What a run leaves: its numbers, the page and the plots as files, and a few lines for the shell."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..intervals import Interval
 from ..pictures.methods import OURS, REWRITE
-from .goals import MET, MISSED, OPEN, goals
-from .page import report
-from .page_parts import percent
+from ..results import Results
+from ..text.cases import SPLITS
+from .checks import KEYS
+from .methods import Json, pairs
+from .numbers import figure, ranged
+from .page import page
 from .plots import plots
-from .rows import Json, interval, pairs
-
-if TYPE_CHECKING:  # it loads the readers, which writing does not need
-    from ..pictures.run import Found
-
-MOST_MISSED = 4
-"""Missed goals that are named in the shell; the report names all."""
 
 
-def write(found: Found, out: Path) -> dict[str, Path]:
-    """Write ``results.json``, the report and its plots; return where they are."""
+def write(found: Results, out: Path) -> dict[str, Path]:
+    """Write ``results.json``, the page and its plots; return where they are."""
     out.mkdir(parents=True, exist_ok=True)
     files = {"results": out / "results.json", "report": out / "report.html"}
     files["results"].write_text(compact(found.results) + "\n", encoding="utf-8")
-    files["report"].write_text(report(found), encoding="utf-8")
+    files["report"].write_text(page(found), encoding="utf-8")
     for name, picture in plots(found).items():
         files[name] = out / f"{name}.png"
         picture.save(files[name])
@@ -33,10 +31,10 @@ def write(found: Found, out: Path) -> dict[str, Path]:
 
 
 def compact(value: Any, depth: int = 0) -> str:
-    """Return JSON with every innermost object or list on one line; what is infinite or no number becomes null."""
+    """Return JSON with every innermost object or list on one line."""
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
     if not any(isinstance(one, dict | list | tuple) for one in items):
-        return json.dumps(finite(value), ensure_ascii=False, allow_nan=False)
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
     inside, close = "\n" + " " * (depth + 1), "\n" + " " * depth
     if isinstance(value, dict):
         rows = [f"{json.dumps(name, ensure_ascii=False)}: {compact(one, depth + 1)}" for name, one in value.items()]
@@ -44,44 +42,40 @@ def compact(value: Any, depth: int = 0) -> str:
     return f"[{inside}{f',{inside}'.join(compact(one, depth + 1) for one in value)}{close}]"
 
 
-def finite(value: Any) -> Any:
-    """Replace what JSON has no word for, such as the end of an interval that has none, by null."""
-    if isinstance(value, dict):
-        return {name: finite(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(one) for one in value]
-    return None if isinstance(value, float) and (value != value or abs(value) == float("inf")) else value
+def summary(results: Json) -> str:
+    """Return the key figures in lines."""
+    sections = results["sections"]
+    made = list(_headline(sections["headline"])) if "headline" in sections else []
+    if "text" in sections:
+        made += _text(sections["text"])
+    if "proxies" in sections:
+        made += [sections["proxies"]["proxy"], "CLIP sees the words' change in the picture, −1 … 1"]
+        told = {name: figure(Interval.parse(one)) for name, one in sections["proxies"]["clip_direction"].items()}
+        made += [f"  {name}: {said}" for name, said in told.items()]
+    return "\n".join(made)
 
 
-def summary(found: Found) -> str:
-    """Return the headline and the goals in lines."""
-    sections = found.results["sections"]
-    lines = _headline(sections["headline"]) if "headline" in sections else []
-    return "\n".join([*lines, *_goals(found.results)])
-
-
-def _headline(section: Json) -> list[str]:
+def _headline(section: Json) -> Iterator[str]:
     rows = [row for method, *both in pairs(section["rows"]) if method in (OURS, REWRITE) for row in both if row]
     asked = f"{section['split']}, {rows[0]['count']} swaps"
-    return [
-        f"{asked:<32}success          all else kept    both (95 %)",
-        *(
-            f"  {row['method'] + (' with the lock' if row['lock'] else ''):<30}"
-            + "".join(f"{_share(row[name]):<17}" for name in ("success", "kept", "both")).rstrip()
-            for row in rows
-        ),
-    ]
+    yield f"{asked:<32}{'success':<20}{'all else kept':<20}both (95 %)"
+    for row in rows:
+        name = row["method"] + (" with the lock" if row["lock"] else "")
+        shares = "".join(f"{ranged(Interval.parse(row[key])):<20}" for key in ("success", "kept", "both"))
+        yield f"  {name:<30}{shares}".rstrip()
 
 
-def _share(found: Json) -> str:
-    value = interval(found)
-    return f"{percent(value.estimate)} ({100 * value.low:.0f}-{100 * value.high:.0f})"
-
-
-def _goals(results: Json) -> list[str]:
-    reached = goals(results)
-    counts = [f"{sum(goal.verdict == one for goal in reached)} {one}" for one in (MET, MISSED, OPEN)]
-    missed = [goal for goal in reached if goal.verdict == MISSED]
-    lines = [f"  missed: {goal.asks}: {goal.measured}" for goal in missed[:MOST_MISSED]]
-    more = [f"  and {len(missed) - MOST_MISSED} more"] if len(missed) > MOST_MISSED else []
-    return [f"of {len(reached)} goals {', '.join(counts)}", *lines, *more]
+def _text(section: Json) -> Iterator[str]:
+    for split, one in section["splits"].items():
+        located, named = (ranged(Interval.parse(one[key])) for key in ("located", "named"))
+        yield f"{one['swaps']} {SPLITS[split]}"
+        yield f"  found in the rows, concept and words: {located}; the concept alone: {named}"
+        width = max(map(len, one["parts"]))
+        for part, found in one["parts"].items():
+            told = [f"{name.lower()} {figure(found[key])}" for key, name in KEYS.items() if found[key] is not None]
+            yield f"  {part:<{width}}  {', '.join(told)}"
+    yield f"strength 0 leaves the very same tensors: {ranged(Interval.parse(section['strength_0_unchanged']))}"
+    poor = {name: one["poor"] for name, one in section["concepts"].items() if one["poor"]}
+    yield f"poorly learnt: {len(poor)} of {len(section['concepts'])} concepts"
+    yield from (f"  {name}: {why}" for name, why in poor.items())
+    yield from section["notes"]

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...supsae_core.dictionary.model import Dictionary
+from ..intervals import Interval
+from ..pictures.methods import NO_EDIT, OURS, REWRITE
 from .describe import describe
-from .page_parts import percent
+from .methods import Json, pairs
+from .numbers import figure, percent, points, ranged
 
 VERSION = 1
 LEVELS = ("good", "fair", "poor")
@@ -18,6 +21,12 @@ POORLY = (0.0, 0.15)
 """Share of concepts poorly learnt or never captured: up to which it is good, and fair."""
 NAMED = 6
 """Concepts that a verdict names; the table has all."""
+SUCCESS = (0.9, 0.7)
+"""Share of edits that show in the picture: from which it is good, and fair."""
+BEHIND = (0.05, 0.15)
+"""How far success may be behind rewriting the prompt to be good, and fair: no edit can do more than the words."""
+SAID = {"seen": "pairs seen together", "unseen": "pairs never seen together"}
+"""Split → what is asked of it, in few words."""
 
 Verdict = tuple[str, str]
 """Level, and a sentence that says what to do; empty if nothing is to be said."""
@@ -130,7 +139,7 @@ def _calibration(dictionary: Dictionary) -> dict[str, Any]:
 
 def _errors(dictionary: Dictionary) -> dict[str, Any]:
     parts = dictionary.report.get("parts", {})
-    rows = [[name, *(_number(one.get(key)) for key in ("fvu_slot", "fvu_token"))] for name, one in parts.items()]
+    rows = [[name, *(figure(one.get(key)) for key in ("fvu_slot", "fvu_token"))] for name, one in parts.items()]
     return section("What is left unexplained, 0 is perfect", ("Encoder", "of its company", "of a token"), rows)
 
 
@@ -165,5 +174,90 @@ def _open(dictionary: Dictionary) -> list[str]:
     return [name for name, identified in known if not identified]
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+# --- an evaluation ---------------------------------------------------------------------------------------------------
+
+
+def evaluation_panel(results: Json, text: str) -> dict[str, Any]:
+    """Return what Evaluate Dictionary shows of a run, on pictures or on its text encoders alone."""
+    sections = results["sections"]
+    if "readers" in results:
+        rows = sections["headline"]["rows"] if "headline" in sections else {}
+        return panel(text, _picture_verdicts(rows), "", (_shares(rows), _differences(rows)))
+    found = sections["text"]
+    swaps = sum(one["swaps"] for one in found["splits"].values())
+    praise = f"Good: in {swaps} fresh prompts its concepts were found and changed as rewriting the words would."
+    return panel(text, _text_verdicts(found), praise, (_located(found), _poor(found), _left(found)))
+
+
+def _text_verdicts(found: Json) -> Iterator[Verdict]:
+    located = [one["located"]["estimate"] for one in found["splits"].values()]
+    if located:
+        level = at_least(min(located), LOCATE)
+        least = f"Only {percent(min(located))} of what fresh prompts say is found. Capture more prompts."
+        yield level, "" if level == LEVELS[0] else least
+    concepts = found["concepts"]
+    poor = [name for name, one in concepts.items() if one["poor"]]
+    many = f"{len(poor)} of {len(concepts)} concepts {'is' if len(poor) == 1 else 'are'} poorly learnt"
+    told = f"{many}: {names(poor)}. Capture more prompts, or leave them out."
+    yield at_most(len(poor) / max(1, len(concepts)), POORLY), told if poor else ""
+
+
+def _located(found: Json) -> dict[str, Any]:
+    rows = []
+    for split, one in found["splits"].items():
+        shares = (ranged(Interval.parse(one[key])) for key in ("located", "named"))
+        rows.append([SAID[split], str(one["swaps"]), *shares])
+    return section("In fresh prompts", ("", "swaps", "concept and words found", "concept found"), rows)
+
+
+def _poor(found: Json) -> dict[str, Any]:
+    poor = {name: one["poor"] for name, one in found["concepts"].items() if one["poor"]}
+    return section("Poorly learnt", (), poor.items())
+
+
+def _left(found: Json) -> dict[str, Any]:
+    rows = []
+    for split, one in found["splits"].items():
+        parts = one["parts"].items()
+        rows += [[f"{part}, {SAID[split]}", figure(own["fvu_slot"]), figure(own["undone"])] for part, own in parts]
+    return section("What is left, 0 is perfect", ("Encoder", "unexplained of its company", "undone of a swap"), rows)
+
+
+def _picture_verdicts(rows: Json) -> Iterator[Verdict]:
+    by_name = {row["method"]: row["success"]["estimate"] for row in rows.values() if not row["lock"]}
+    if OURS not in by_name:
+        yield LEVELS[1], "No edits were judged on pictures. Take another size."
+        return
+    ours, words = by_name[OURS], by_name.get(REWRITE, by_name[OURS])
+    levels = at_least(ours, SUCCESS), at_most(words - ours, BEHIND)
+    beside = f" (rewriting the words: {percent(words)})" if REWRITE in by_name else ""
+    said = f"{percent(ours)} of the edits show in the picture{beside}."
+    does = {"good": "Works well: ", "fair": "Works for most: ", "poor": "Does not work well: "}
+    level = max(levels, key=list(does).index)
+    advice = "" if level == LEVELS[0] else " Capture more prompts and fit again; the table below says what falls short."
+    yield level, does[level] + said + advice
+
+
+def _shares(rows: Json) -> dict[str, Any]:
+    made = []
+    for method, *both in pairs(rows):
+        for row in both if method in (OURS, REWRITE, NO_EDIT) else ():
+            if row:
+                shares = (ranged(Interval.parse(row[key])) for key in ("success", "kept", "both"))
+                made.append([_named(row), *shares])
+    return section("Pictures", ("", "edit shows", "all else kept", "both"), made)
+
+
+def _differences(rows: Json) -> dict[str, Any]:
+    made = []
+    for row in rows.values():
+        apart = row.get("minus_rewrite_lock" if row["lock"] else "minus_rewrite")
+        if row["method"] == OURS and apart:
+            shares = (points(Interval.parse(apart[key])) for key in ("success", "kept", "both"))
+            made.append([_named(row), *shares])
+    head = ("", "edit shows", "all else kept", "both")
+    return section("Ahead of rewriting the words, in points and where the truth may lie", head, made)
+
+
+def _named(row: Json) -> str:
+    return row["method"] + (" with the lock" if row["lock"] else "")

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import steer
-from ...supsae_core.editing.edits import AnyEdit, spelled
+from ...supsae_core.editing.edits import AnyEdit, spell_edit
 from ...supsae_core.editing.steer import Where
 from ...supsae_core.editing.windows import Window
 from ...supsae_core.encoders import sites
@@ -56,13 +56,13 @@ def edit_model(
     """
     depth, where, mask = transformer.depth(model), where_of(form), steering.mask_of(form.get("mask"))
     sites.check(where.sites, depth)
-    steer.check(dictionary, where, mask is not None)
+    steer.check_sites(dictionary, where, mask is not None)
     return steering.apply_to_model(model, Steering(dictionary, tuple(edits), where, mask)), announced(edits)
 
 
 def announced(edits: Sequence[AnyEdit]) -> str:
     """Say what a model will do: what the prompt says is known only when it samples."""
-    return f"While the model draws: {', '.join(spelled(edit) for edit in edits) or 'nothing to change'}."
+    return f"While the model draws: {', '.join(spell_edit(edit) for edit in edits) or 'nothing to change'}."
 
 
 def where_of(form: Mapping[str, Any]) -> Where:

@@ -25,8 +25,8 @@ from ...supsae_core.editing.edits import (
     Swap,
     Turn,
     aim,
-    changes,
-    name,
+    edit_name,
+    resolve_edits,
 )
 from ...supsae_core.reading import readout
 from ...supsae_core.reading.readout import Reading
@@ -97,7 +97,7 @@ def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place
     if not bool(entry[0].any()):
         return []
     partial = any(entry[1].get(key) is not None and entry[1].get(key) is not False for key in PARTIAL)
-    readings = [readout.read(dictionary, row) for row in entry[0].float().cpu()]
+    readings = [readout.read_conditioning(dictionary, row) for row in entry[0].float().cpu()]
     return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
 
 
@@ -107,7 +107,7 @@ def said_after(dictionary: Dictionary, cond: Tensor, place: Place, changes: Sequ
         return place.said
     try:
         rows = in_order(dictionary, cond.float().cpu(), place.reading, changes)
-        return readout.read(dictionary, rows).concepts(dictionary)
+        return readout.read_conditioning(dictionary, rows).concepts(dictionary)
     except ValueError:
         return None
 
@@ -122,9 +122,9 @@ def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Pl
     for one in edits:
         index, _, members = aim(dictionary.table, one)
         where = WHERE[type(one)](index, set(members), places)
-        if not where and changes(dictionary, [one], places[0].said):
+        if not where and resolve_edits(dictionary, [one], places[0].said):
             raise ValueError(
-                f"Nowhere to say {name(one)!r}: the conditioning has parts for areas or masks only, and none of "
+                f"Nowhere to say {edit_name(one)!r}: the conditioning has parts for areas or masks only, and none of "
                 "them mentions its category. Edit the part before it is given its area or mask."
             )
         for place in where:
@@ -169,7 +169,7 @@ def edit_entry(
 ) -> tuple[list[Any], list[list[Change]]]:
     """Edit one entry: rows, pooled vector and what it keeps for ControlNets; return it and the changes of every row."""
     cond, extra = entry
-    planned = [changes(dictionary, some, place.said) for place, some in own]
+    planned = [resolve_edits(dictionary, some, place.said) for place, some in own]
     if not any(planned):
         return entry, planned
     if not isinstance(extra.get("pooled_output"), Tensor):
@@ -236,9 +236,9 @@ def title(place: Place) -> str:
 def line(dictionary: Dictionary, place: Place, edits: Sequence[AnyEdit], changes: Sequence[Change], total: int) -> str:
     """Say what was found at a place and what was changed there."""
     where = f"{title(place)}: " if total > 1 else ""
-    kept = [f"kept {name(one)}" for one in edits if isinstance(one, Keep)] if changes else []
+    kept = [f"kept {edit_name(one)}" for one in edits if isinstance(one, Keep)] if changes else []
     done = ", ".join([*(_spell(dictionary, edits, change) for change in changes), *kept])
-    return f"{where}found {readout.describe(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"
+    return f"{where}found {readout.describe_reading(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"
 
 
 def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import mix
 from ...supsae_core.editing.mix import Mix
-from ...supsae_core.editing.mix_report import Prompt, lost, mix_report
+from ...supsae_core.editing.mix_report import MixedPrompt, lost, mix_report
 from ...supsae_core.editing.steer import Where
 from . import conditionings, messages, steering, transformer
 from .applying import announced
@@ -44,9 +44,9 @@ def read_mix(text: str, dictionary: Dictionary, tell: TellPanel) -> Mix:
     Raises:
         ValueError: if it is no mix, or of other concepts.
     """
-    wanted = mix.parse(text)
+    wanted = mix.parse_mix(text)
     try:
-        mix.check(dictionary, wanted)
+        mix.check_mix(dictionary, wanted)
     except ValueError as error:
         tell(panel_of(dictionary, wanted, (), str(error)))
         raise
@@ -55,12 +55,12 @@ def read_mix(text: str, dictionary: Dictionary, tell: TellPanel) -> Mix:
 
 def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, wanted: Mix) -> Mixed:
     """Edit a list and read it again; what nothing changes is passed on as it is."""
-    made = conditionings.edit_places(conditioning, dictionary, mix.edits(wanted))
+    made = conditionings.edit_places(conditioning, dictionary, mix.edits_of_mix(wanted))
     prompts = []
     for place, changes in zip(made.places, made.changes, strict=True):
         rows = made.conditioning[place.entry][0][place.row]
         after = conditionings.said_after(dictionary, rows, place, changes)
-        prompts.append(Prompt(conditionings.title(place) if len(made.places) > 1 else "", place.said, after))
+        prompts.append(MixedPrompt(conditionings.title(place) if len(made.places) > 1 else "", place.said, after))
     panel = panel_of(dictionary, wanted, prompts, made.report)
     return Mixed(made.conditioning, panel["report"], panel)
 
@@ -68,16 +68,16 @@ def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, wanted:
 def mix_model(model: Any, dictionary: Dictionary, wanted: Mix, tell: TellPanel) -> Mixed:
     """Return a clone of a MODEL that makes the edits, and calls ``tell`` with the panel's JSON when it samples."""
     transformer.require_network(model)
-    edits = mix.edits(wanted)
+    edits = mix.edits_of_mix(wanted)
 
-    def told(prompts: Sequence[Prompt], report: str) -> None:
+    def told(prompts: Sequence[MixedPrompt], report: str) -> None:
         tell(panel_of(dictionary, wanted, prompts, report))
 
     one, report = Steering(dictionary, edits, Where(), told=(told,)), announced(edits)
     return Mixed(steering.apply_to_model(model, one), report, panel_of(dictionary, wanted, (), report))
 
 
-def panel_of(dictionary: Dictionary, wanted: Mix, prompts: Sequence[Prompt], report: str) -> dict[str, Any]:
+def panel_of(dictionary: Dictionary, wanted: Mix, prompts: Sequence[MixedPrompt], report: str) -> dict[str, Any]:
     """Return the panel's JSON; the report also says what did not hold."""
     missing = lost(dictionary, wanted, prompts)
     moved = [f"{name} was to be kept, but reads differently after the edit." for name in missing]

@@ -32,7 +32,7 @@ class ComfyPictures:
         Raises:
             ValueError: if it is of another family, or something of SupSAE is in it already.
         """
-        self.depth = transformer.depth(model)
+        self._family, self.depth = transformer.family_of(model.model), transformer.depth(model)
         self.hidden = int(transformer.require_network(model).hidden_size)
         if any(str(key).startswith("supsae") for some in model.wrappers.values() for key in some):
             raise ValueError(
@@ -53,7 +53,7 @@ class ComfyPictures:
         told: Told | None = None,
     ) -> None:
         positive = [torch.stack(rows) for rows in zip(*prompts, strict=True)]
-        latent = sampling.empty_latent(how.width, how.height)
+        latent = sampling.empty_latent(how.width, how.height, self._family)
         noise = torch.cat([sampling.noise_of(latent, seed) for seed in seeds])
 
         def step(done: int, denoised: Tensor) -> None:

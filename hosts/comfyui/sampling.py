@@ -13,7 +13,7 @@ import latent_preview
 import torch
 from torch import Tensor
 
-from ..models import SD3
+from ..models import SD3, ModelFamily
 
 SAMPLERS, SCHEDULERS = comfy.samplers.KSampler.SAMPLERS, comfy.samplers.KSampler.SCHEDULERS
 """Names that KSampler offers."""
@@ -28,18 +28,18 @@ class SamplerSettings(NamedTuple):
     scheduler: str = "simple"
 
 
-def empty_latent(width: int, height: int) -> Tensor:
-    """Return the empty latent (1, 16, height / 8, width / 8) of an SD3 model.
+def empty_latent(width: int, height: int, family: ModelFamily = SD3) -> Tensor:
+    """Return the empty latent (1, C, h, w) of a picture in pixels; of SD3, (1, 16, height / 8, width / 8).
 
     Raises:
-        ValueError: if a side is no multiple of 16 pixels.
+        ValueError: if a side is no multiple of the pixels along an image token's.
     """
-    token = SD3.patch * SD3.cell
+    token = family.patch * family.cell
     if width % token or height % token:
         raise ValueError(
-            f"A picture of {width} × {height} does not fit {SD3.name}. Width and height are multiples of {token}."
+            f"A picture of {width} × {height} does not fit {family.name}. Width and height are multiples of {token}."
         )
-    return torch.zeros(1, SD3.channels, height // SD3.cell, width // SD3.cell)
+    return torch.zeros(1, family.channels, height // family.cell, width // family.cell)
 
 
 def noise_of(latent: Tensor, seed: int) -> Tensor:

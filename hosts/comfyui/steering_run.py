@@ -12,8 +12,8 @@ from torch import Tensor
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import steer
 from ...supsae_core.editing.apply import added
-from ...supsae_core.editing.edits import AnyEdit, Change, Keep, aim, changes
-from ...supsae_core.editing.mix_report import Prompt
+from ...supsae_core.editing.edits import AnyEdit, Change, Keep, aim, resolve_edits
+from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.editing.steer import Moves, Where
 from ...supsae_core.encoders.sites import Site
 from . import conditionings
@@ -28,7 +28,7 @@ class Steering:
     where: Where
     mask: Tensor | None = None
     """(H, W) in 0 … 1: where in the picture the image stream may change"""
-    told: tuple[Callable[[Sequence[Prompt], str], None], ...] = ()
+    told: tuple[Callable[[Sequence[MixedPrompt], str], None], ...] = ()
     """called once a run with what every positive prompt says before and after, and the report; may be all there is"""
 
 
@@ -109,10 +109,10 @@ def _prepare_entries(
         raise ValueError("The positive conditioning holds no text (Conditioning Zero Out?): there is nothing to edit.")
     edits = [one for one in steering.edits if not negative or _mentioned(dictionary, one, places)]
     chosen = conditionings.choose(dictionary, edits, places) if places else []
-    prompts: list[Prompt] = []
+    prompts: list[MixedPrompt] = []
     for index, entry in enumerate(entries):
         own = [
-            (place, some, changes(dictionary, some, place.said))
+            (place, some, resolve_edits(dictionary, some, place.said))
             for place, some in zip(places, chosen, strict=True)
             if place.entry == index
         ]
@@ -137,13 +137,13 @@ def _prompts(
     parts: Sequence[tuple[conditionings.Place, Sequence[Change]]],
     moves: Sequence[Moves],
     total: int,
-) -> list[Prompt]:
+) -> list[MixedPrompt]:
     """Return what the batch rows of one entry say, as they are and with what moves them."""
     found = []
     for index, (place, made) in enumerate(parts):
         step, rows = moves[index].cond if moves else None, cond[place.row].cpu()
         after = conditionings.said_after(dictionary, rows if step is None else added(rows, step), place, made)
-        found.append(Prompt(conditionings.title(place) if total > 1 else "", place.said, after))
+        found.append(MixedPrompt(conditionings.title(place) if total > 1 else "", place.said, after))
     return found
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...portraits.text import WIDTH
-from ...supsae_core.host import Painter, Progress, Step
+from ...supsae_core.host import Progress, Renderer, Step
 from ..batches import alike
 from . import sampling, transformer
 from .pictures import to_bytes
@@ -37,7 +37,7 @@ Told = Callable[[Tensor], None]
 """Called after every step with denoised latents; may raise to interrupt."""
 
 
-def comfy_painter(models: Models, told: Told | None = None, *, steps: int = 16, cfg: float = 3.0) -> Painter:
+def comfy_painter(models: Models, told: Told | None = None, *, steps: int = 16, cfg: float = 3.0) -> Renderer:
     """Return a painter that draws as KSampler and VAE Decode do.
 
     Args:
@@ -51,7 +51,7 @@ def comfy_painter(models: Models, told: Told | None = None, *, steps: int = 16, 
     """
     require_portraits(models)
     name = f"comfy {weights_hash(models)} {steps} {cfg}"
-    return Painter(name, partial(draw, models, SamplerSettings(steps, cfg), told))
+    return Renderer(name, partial(draw, models, SamplerSettings(steps, cfg), told))
 
 
 @torch.inference_mode()

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...drawing.grid import grid
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import factors
-from ...supsae_core.editing.edits import AnyEdit, spelled
+from ...supsae_core.editing.edits import AnyEdit, spell_edit
 from . import conditionings
 from .pictures import Drawing, draw, drawing_progress, to_bytes
 
@@ -37,7 +37,7 @@ def sweep(one: Drawing, dictionary: Dictionary, edits: Sequence[AnyEdit], number
     made = [conditionings.edit(one.positive, dictionary, own) for own in some]
     told = drawing_progress(one, len(numbers))
     pictures = [draw(one._replace(positive=made[i][0]), told(i)) for i in range(len(numbers))]
-    sheet = _sheet(pictures, numbers, f"{', '.join(spelled(own) for own in edits)}, times")
+    sheet = _sheet(pictures, numbers, f"{', '.join(spell_edit(own) for own in edits)}, times")
     strongest = max(range(len(numbers)), key=lambda i: abs(numbers[i]))
     return Sweep(sheet, torch.cat(pictures), f"times {numbers[strongest]:g}:\n{made[strongest][1]}")
 

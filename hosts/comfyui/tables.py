@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...supsae_core.table import concepts
 from ...supsae_core.table.concepts import ConceptTable
+from ...supsae_core.table.parsing import load_table, parse_table
 from . import folders
 
 ENDINGS = (".yaml", ".yml", ".json")
@@ -16,7 +16,7 @@ def read_table(text: str, file: str) -> ConceptTable:
         ValueError: if it is no table, or the file lies elsewhere.
     """
     name = file.strip()
-    return concepts.load(folders.input_file(name, ENDINGS)) if name else concepts.parse(text)
+    return load_table(folders.input_file(name, ENDINGS)) if name else parse_table(text)
 
 
 def table_version(file: str) -> tuple[float, int] | None:

@@ -33,7 +33,7 @@ class ComfyText:
     def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """Each word is tokenised alone; measured equal to the whole prompt in all three tokenizers."""
         found = [self._count(word) for word in words]
-        return {name: tuple(one[name] for one in found) for name in self._keys}
+        return {encoder.name: tuple(one[encoder.name] for one in found) for encoder in self.family.encoders}
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:

@@ -44,7 +44,7 @@ class PictureConfig:
             )
 
 
-def draw(
+def draw_pictures(
     host: DiffusersText,
     conds: Sequence[Tensor],
     pooled: Sequence[Tensor],

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from ...supsae_core.capture.sampling import Sampling
 from ...supsae_core.encoders.sites import Site
 from ...supsae_core.host import Recorder, Told
-from ..models import SD3
+from ..models import ModelFamily, family_in_diffusers
 from . import transformer as diffusers_host
 
 Negative = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -22,11 +22,12 @@ Negative = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class DiffusersPictures:
-    """A transformer with ``transformer_blocks`` (SD3's, so Portraits') as a ``recording.PictureHost``."""
+    """A transformer of SD3's family, so Portraits' too, as a ``host.PictureHost``."""
 
     def __init__(self, transformer: diffusers_host.SD3Transformer2DModel, negative: Negative) -> None:
         self._transformer, self._negative = transformer, negative
-        blocks = getattr(transformer, SD3.diffusers_blocks)
+        self._family = family_in_diffusers(transformer)
+        blocks = getattr(transformer, self._family.diffusers_blocks)
         self.depth, self.hidden = len(blocks), int(transformer.inner_dim)
 
     def sigmas(self, steps: int) -> tuple[float, ...]:
@@ -43,7 +44,8 @@ class DiffusersPictures:
         device = self._transformer.device
         cond, pooled = (torch.stack(rows).to(device) for rows in zip(*prompts, strict=True))
         empty, nothing = (one.to(device) for one in self._negative(prompts[0][0]))
-        noise = diffusers_host.initial_noise(seeds, how.height // SD3.cell, width=how.width // SD3.cell).to(device)
+        height, width = (side // self._family.cell for side in (how.height, how.width))
+        noise = diffusers_host.initial_noise(seeds, height, width=width).to(device)
 
         def step(done: int, _: int) -> None:
             recorder.step()
@@ -59,9 +61,10 @@ class DiffusersPictures:
 @contextmanager
 def listening(transformer: nn.Module, recorder: Recorder, prompts: int) -> Iterator[None]:
     """Let a recorder hear the first ``prompts`` rows of every call of the model; those behind are the negative's."""
-    blocks = getattr(transformer, SD3.diffusers_blocks)
+    family = family_in_diffusers(transformer)
+    blocks = getattr(transformer, family.diffusers_blocks)
     assert isinstance(blocks, nn.ModuleList)
-    ears = [_Ear(recorder, number, number == len(blocks) - 1, prompts) for number in range(len(blocks))]
+    ears = [_Ear(recorder, family, number, number == len(blocks) - 1, prompts) for number in range(len(blocks))]
     handles = []
     try:
         for block, ear in zip(blocks, ears, strict=True):
@@ -79,31 +82,31 @@ def listening(transformer: nn.Module, recorder: Recorder, prompts: int) -> Itera
 class _Ear:
     """What listens at one block, for one sampling."""
 
-    def __init__(self, recorder: Recorder, block: int, last: bool, prompts: int) -> None:
-        self._recorder, self._prompts = recorder, prompts
+    def __init__(self, recorder: Recorder, family: ModelFamily, block: int, last: bool, prompts: int) -> None:
+        self._recorder, self._prompts, self._streams = recorder, prompts, family.streams
         self._text, self._image = (Site(kind, block) in recorder.sites for kind in ("txt", "img"))
         self._out = last and Site("img", block + 1) in recorder.sites
         self._block, self._tokens, self._attention = block, None, None
 
     def enter(self, _: nn.Module, args: tuple, named: dict[str, Any]) -> None:
         if self._text:
-            self._recorder.hear(Site("txt", self._block), named[SD3.streams["txt"]][: self._prompts])
+            self._recorder.hear(Site("txt", self._block), named[self._streams["txt"]][: self._prompts])
         if self._image:
-            self._tokens = named[SD3.streams["img"]][: self._prompts]
+            self._tokens = named[self._streams["img"]][: self._prompts]
 
     def attend(self, attn: nn.Module, args: tuple, named: dict[str, Any]) -> None:
         groups = self._recorder.attended
         if groups is not None and (self._image or self._out):
-            image, text = (named[name][: self._prompts] for name in (SD3.streams["img"], SD3.streams["txt"]))
+            image, text = (named[name][: self._prompts] for name in (self._streams["img"], self._streams["txt"]))
             self._attention = attention_to(attn, image, text, groups)
 
     def leave(self, _: nn.Module, args: tuple, made: tuple[Any, Tensor]) -> None:
         if self._tokens is not None:
             self._recorder.hear(Site("img", self._block), self._tokens, self._attention)
         if self._out:
-            self._recorder.hear(
-                Site("img", self._block + 1), made[list(SD3.streams).index("img")][: self._prompts], self._attention
-            )
+            image = made[list(self._streams).index("img")]
+            assert image is not None
+            self._recorder.hear(Site("img", self._block + 1), image[: self._prompts], self._attention)
         self._tokens = self._attention = None
 
 

@@ -14,7 +14,7 @@ from ...supsae_core.editing import steer
 from ...supsae_core.editing.apply import added
 from ...supsae_core.editing.steer import COND, EMBEDDED, POOLED, Moves, Stretch, Where
 from ...supsae_core.encoders.sites import Site
-from ..models import SD3
+from ..models import family_in_diffusers
 
 TIMES = 1000.0
 """Diffusers tells the time as a thousand times the noise level."""
@@ -32,7 +32,7 @@ def steered(transformer: nn.Module, dictionary: Dictionary, moves: Sequence[Move
     """
     work = _Steered(transformer, dictionary, moves, where)
     handles = [transformer.register_forward_pre_hook(work.call, with_kwargs=True)]
-    blocks = getattr(transformer, SD3.diffusers_blocks)
+    blocks = getattr(transformer, work.family.diffusers_blocks)
     assert isinstance(blocks, nn.ModuleList)
     for stretch in steer.stretches(where):
         if stretch.first < len(blocks):
@@ -53,6 +53,7 @@ class _Steered:
 
     def __init__(self, transformer: nn.Module, dictionary: Dictionary, moves: Sequence[Moves], where: Where) -> None:
         self._dictionary, self._where, self._count = dictionary, where, len(moves)
+        self.family = family_in_diffusers(transformer)
         self._sigma, self._grid = 0.0, (0, 0)
         cond = torch.stack([one.cond for one in moves if one.cond is not None]) if moves[0].cond is not None else None
         self._cond = cond if COND in where.sites else None
@@ -61,7 +62,7 @@ class _Steered:
         )
         self._streams = {site: torch.stack([one.streams[site] for one in moves], 1) for site in moves[0].streams}
         if cond is not None and self._cond is None:
-            embedder = getattr(transformer, SD3.embedder)
+            embedder = getattr(transformer, self.family.diffusers_embedder)
             assert isinstance(embedder, nn.Linear)
             self._streams[EMBEDDED] = nn.functional.linear(cond.to(embedder.weight), embedder.weight)[None]
 
@@ -69,12 +70,12 @@ class _Steered:
         """Hear the noise level; move prompt rows and pooled vectors."""
         latent, context, pooled, time, *rest = args
         self._sigma = float(time.flatten()[0]) / TIMES
-        self._grid = (latent.shape[-2] // SD3.patch, latent.shape[-1] // SD3.patch)
+        self._grid = (latent.shape[-2] // self.family.patch, latent.shape[-1] // self.family.patch)
         return (latent, self._moved(context, self._cond), self._moved(pooled, self._pooled), time, *rest), named
 
     def put_in(self, stretch: Stretch) -> Any:
         """Return a hook before a block."""
-        name = SD3.streams[stretch.kind]
+        name = self.family.streams[stretch.kind]
 
         def hook(_: nn.Module, args: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
             return args, {**named, name: self._moved(named[name], self._step(stretch))}
@@ -83,7 +84,7 @@ class _Steered:
 
     def put_behind(self, stretch: Stretch, sign: int) -> Any:
         """Return a hook behind a block that adds a step, or takes it out again."""
-        place = list(SD3.streams).index(stretch.kind)
+        place = list(self.family.streams).index(stretch.kind)
 
         def hook(_: nn.Module, args: tuple, made: tuple[Tensor | None, Tensor]) -> tuple[Tensor | None, ...]:
             stream = made[place]

@@ -35,7 +35,7 @@ class Studio(NamedTuple):
     reader: reader.Reader
 
 
-def load(weights: Path | None = None) -> Studio:
+def load_studio(weights: Path | None = None) -> Studio:
     """Load the Portraits models from a folder laid out as ``portraits/weights``, which is the default.
 
     Raises:
@@ -55,7 +55,7 @@ def load(weights: Path | None = None) -> Studio:
             encoders,
             diffusers_host.load_transformer(files[1]),
             diffusers_host.load_vae(files[2]),
-            reader.load(files[3]),
+            reader.load_reader(files[3]),
         )
     except SafetensorError as error:
         raise ValueError(
@@ -63,7 +63,7 @@ def load(weights: Path | None = None) -> Studio:
         ) from error
 
 
-def draw(
+def draw_portraits(
     studio: Studio,
     conds: Sequence[Tensor],
     pooled: Sequence[Tensor],
@@ -115,7 +115,7 @@ def _draw_alike(
     latents = diffusers_host.sample(
         studio.transformer, torch.stack(conds), torch.stack(pooled), empty, noise, steps=steps, cfg=cfg, step=step
     )
-    return diffusers_host.decode(studio.vae, latents)
+    return diffusers_host.decode_latents(studio.vae, latents)
 
 
 def negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,7 +125,7 @@ def negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:
         return studio.encoders.encode_ids([causal_chunks([]) * (causal // CHUNK)], [bidirectional_row([], other)])
 
 
-def read(studio: Studio, pictures: np.ndarray) -> list[dict[str, str]]:
+def read_portraits(studio: Studio, pictures: np.ndarray) -> list[dict[str, str]]:
     """Return, per picture (n, 128, 128, 3), category → value or ``unreadable``."""
     pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     return [values for some in pixels.split(64) for values in studio.reader.read(some)]

@@ -163,7 +163,7 @@ def _check_sizes(transformer: SD3Transformer2DModel, cond: Tensor, negative: Ten
 
 
 @torch.no_grad()
-def decode(vae: AutoencoderTiny, latents: Tensor) -> np.ndarray:
+def decode_latents(vae: AutoencoderTiny, latents: Tensor) -> np.ndarray:
     """Decode latents (B, C, h, w) to pictures (B, 8h, 8w, 3), bytes rounded to nearest."""
     pixels = vae.decode(latents.to(vae.dtype), return_dict=False)[0].float() / 2 + 0.5
     return (pixels.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()

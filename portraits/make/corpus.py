@@ -29,18 +29,18 @@ def pictures(work: Path, count: int, seed: int = 0) -> tuple[np.ndarray, list[di
         shape = (count, scene.SIZE, scene.SIZE, 3)
         store = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
         for index in trange(count, desc="pictures", mininterval=5):
-            store[index] = np.asarray(scene.draw(*drawn[index]))
+            store[index] = np.asarray(scene.draw_portrait(*drawn[index]))
         store.flush()
         part.replace(file)
     return np.load(file, mmap_mode="r"), [factors for factors, _ in drawn]
 
 
-def load(name: str, module: nn.Module, device: torch.device) -> Any:
+def load_weights(name: str, module: nn.Module, device: torch.device) -> Any:
     module.load_state_dict({k: v.float() for k, v in load_file(WEIGHTS / f"{name}.safetensors").items()})
     return module.to(device).eval().requires_grad_(False)
 
 
-def write(name: str, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+def write_weights(name: str, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """Store tensors in half precision as ``weights/name.safetensors``; single numbers stay exact."""
     file = WEIGHTS / f"{name}.safetensors"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def pixels_of(rows: np.ndarray | Tensor) -> Tensor:
 def latents(work: Path, count: int, seed: int, device: torch.device) -> tuple[np.ndarray, list[dict[str, str]]]:
     """Return (count, 16, 16, 16) float16 latents of drawn pictures, encoded once, and their factors."""
     store, factors = pictures(work, count, seed)
-    encoder: AutoEncoder = load("vae/supsae_portraits_vae", AutoEncoder(), device)
+    encoder: AutoEncoder = load_weights("vae/supsae_portraits_vae", AutoEncoder(), device)
     make = lambda: in_parts(lambda rows: encoder.encode(pixels_of(rows)), store, device, "latents")  # noqa: E731
     return cached(work / f"latents-{seed}-{count}.npy", make), factors
 
@@ -84,7 +84,7 @@ def latents(work: Path, count: int, seed: int, device: torch.device) -> tuple[np
 def decoded(work: Path, count: int, seed: int, device: torch.device) -> tuple[np.ndarray, list[dict[str, str]]]:
     """Return the pictures of ``latents`` as the decoder shows them, (count, 128, 128, 3) bytes, and their factors."""
     codes, factors = latents(work, count, seed, device)
-    decoder: AutoEncoder = load("vae/supsae_portraits_vae", AutoEncoder(), device)
+    decoder: AutoEncoder = load_weights("vae/supsae_portraits_vae", AutoEncoder(), device)
     make = lambda: in_parts(lambda rows: decoder.decode(rows.float()).clamp(0, 1) * 255, codes, device, "decoded")  # noqa: E731
     file = work / f"decoded-{seed}-{count}.npy"
     return cached(file, lambda: make().round().astype(np.uint8).transpose(0, 2, 3, 1)), factors

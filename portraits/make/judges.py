@@ -12,7 +12,7 @@ from tqdm import tqdm, trange
 
 from .. import artifacts, captions, second_reader
 from ..reader import Reader
-from .corpus import decoded, pictures, pixels_of, write
+from .corpus import decoded, pictures, pixels_of, write_weights
 from .optimise import optimise
 
 
@@ -31,7 +31,7 @@ def train_reader(work: Path, steps: int, device: torch.device, *, count: int = 6
         return -(module(pixels.to(device)) * wanted.to(device)).sum(1).mean()
 
     module = optimise(Reader().to(device), loss, name="reader", steps=steps, rate=2e-3, work=work, ema=0.99)
-    write("reader", module.state_dict(), {})
+    write_weights("reader", module.state_dict(), {})
 
 
 def train_second(work: Path, count: int, device: torch.device, *, batch: int = 16) -> None:
@@ -51,7 +51,9 @@ def train_second(work: Path, count: int, device: torch.device, *, batch: int = 1
         some = torch.cat([plain, _disturb(_mixed(shown, drawn, chosen, rng), rng), (plain + other) / 2])
         features.append(second_reader.histograms(some))
         targets += [labels[chosen], labels[chosen], (labels[chosen] + labels[others]) / 2]
-    write("second_reader", second_reader.fit(torch.cat(features), torch.cat(targets))._asdict(), {})
+    write_weights(
+        "second_reader", second_reader.fit_second_reader(torch.cat(features), torch.cat(targets))._asdict(), {}
+    )
 
 
 def train_artifacts(work: Path, count: int, device: torch.device, *, batch: int = 16) -> None:
@@ -64,10 +66,10 @@ def train_artifacts(work: Path, count: int, device: torch.device, *, batch: int 
         found.append(artifacts.faces(pixels))
         patches = F.unfold(pixels - 0.5, artifacts.PATCH)
         moments += (patches @ patches.mT).sum(0) / (count * patches.shape[2])
-    learnt = artifacts.fit(torch.cat(found), moments)
+    learnt = artifacts.fit_artifacts(torch.cat(found), moments)
     scores = torch.cat([learnt.parts(pixels_of(rows)) for rows in tqdm(parts, desc="limits", mininterval=5)])
     learnt = learnt._replace(limits=torch.quantile(scores, artifacts.SHARE, dim=0))
-    write("artifacts", learnt._asdict(), {})
+    write_weights("artifacts", learnt._asdict(), {})
 
 
 def _mixed(shown: np.ndarray, drawn: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> Tensor:

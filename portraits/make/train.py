@@ -16,14 +16,14 @@ from .. import captions, scene, text
 from ..mmdit import MMDiT
 from ..text import load_encoders
 from ..vae import AutoEncoder
-from .corpus import caption_texts, latents, load, pictures, pixels_of, said, write
+from .corpus import caption_texts, latents, load_weights, pictures, pixels_of, said, write_weights
 from .judges import train_artifacts, train_reader, train_second
 from .optimise import optimise
 
 # --- text encoders -------------------------------------------------------------------------------------------------
 
 
-class _Reading(nn.Module):
+class _TaughtEncoders(nn.Module):
     """The encoders with the heads that teach them: next or masked word, and the factors said (so far)."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class _Reading(nn.Module):
 
 
 def _reading_loss(module: nn.Module, rng: np.random.Generator, *, batch: int = 64) -> Tensor:
-    assert isinstance(module, _Reading)
+    assert isinstance(module, _TaughtEncoders)
     tokenizer = module.encoders.tokenizer
     rows, said = zip(*(_labelled_caption(tokenizer, rng) for _ in range(batch)), strict=True)
     causal = torch.tensor([text.causal_chunks(ids)[0] for ids in rows])
@@ -80,10 +80,10 @@ def _factor_loss(logits: Tensor, told: Tensor) -> Tensor:
 
 def train_text(work: Path, steps: int, device: torch.device) -> None:
     """Train the two text encoders on text alone and write ``text_encoders.safetensors``."""
-    module = optimise(_Reading(), _reading_loss, name="text", steps=steps, rate=1e-3, work=work, ema=0.995)
-    assert isinstance(module, _Reading)
+    module = optimise(_TaughtEncoders(), _reading_loss, name="text", steps=steps, rate=1e-3, work=work, ema=0.995)
+    assert isinstance(module, _TaughtEncoders)
     words = json.dumps(list(module.encoders.tokenizer.words))
-    write("text_encoders", module.encoders.state_dict(), {"vocabulary": words})
+    write_weights("text_encoders", module.encoders.state_dict(), {"vocabulary": words})
 
 
 # --- pictures ------------------------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def train_vae(
 
     module = AutoEncoder().to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - stubs lag
     trained = optimise(module, loss, name="vae", steps=steps, rate=1e-3, work=work, ema=0.995)
-    write("vae/supsae_portraits_vae", trained.state_dict(), {})
+    write_weights("vae/supsae_portraits_vae", trained.state_dict(), {})
 
 
 def train_decoder(work: Path, steps: int, device: torch.device, *, count: int = 6000, batch: int = 8) -> None:
@@ -125,7 +125,7 @@ def train_decoder(work: Path, steps: int, device: torch.device, *, count: int = 
     """
     codes, _ = latents(work, count, 1, device)
     store, _ = pictures(work, count, 1)
-    whole: AutoEncoder = load("vae/supsae_portraits_vae", AutoEncoder(), device)
+    whole: AutoEncoder = load_weights("vae/supsae_portraits_vae", AutoEncoder(), device)
 
     def loss(module: nn.Module, rng: np.random.Generator) -> Tensor:
         places = rng.integers(0, scene.SIZE // 8 - 10 + 1, (batch, 2))
@@ -141,7 +141,7 @@ def train_decoder(work: Path, steps: int, device: torch.device, *, count: int = 
     decoder = whole.taesd_decoder.requires_grad_(True).train()
     trained = optimise(decoder, loss, name="decoder", steps=steps, rate=5e-4, work=work, ema=0.995)
     whole.taesd_decoder.load_state_dict(trained.state_dict())
-    write("vae/supsae_portraits_vae", whole.state_dict(), {})
+    write_weights("vae/supsae_portraits_vae", whole.state_dict(), {})
 
 
 TRANSFORMER = "diffusion_models/supsae_portraits_mmdit"
@@ -156,7 +156,7 @@ def train_model(work: Path, steps: int, device: torch.device) -> None:
 
 def train_polish(work: Path, steps: int, device: torch.device) -> None:
     """Go on with the trained MMDiT at a lower rate, the error of the face counted four times; rewrites its file."""
-    module: MMDiT = load(TRANSFORMER, MMDiT(), device).requires_grad_(True).train()
+    module: MMDiT = load_weights(TRANSFORMER, MMDiT(), device).requires_grad_(True).train()
     _train_transformer(module, work, steps, device, name="polish", rate=4e-4, face=4.0)
 
 
@@ -166,13 +166,13 @@ LAGGING = "green eyes"
 
 def train_lagging(work: Path, steps: int, device: torch.device) -> None:
     """Go on once more, with captions that hold the lagging phrase in a third of every batch; rewrites its file."""
-    module: MMDiT = load(TRANSFORMER, MMDiT(), device).requires_grad_(True).train()
+    module: MMDiT = load_weights(TRANSFORMER, MMDiT(), device).requires_grad_(True).train()
     _train_transformer(module, work, steps, device, name="lagging", rate=3e-4, face=4.0, often=LAGGING, ema=0.99)
 
 
 def train_longer(work: Path, steps: int, device: torch.device) -> None:
     """Go on with all captions at nearly the first rate, the face's error counted four times; rewrites its file."""
-    module: MMDiT = load(TRANSFORMER, MMDiT(), device).requires_grad_(True).train()
+    module: MMDiT = load_weights(TRANSFORMER, MMDiT(), device).requires_grad_(True).train()
     _train_transformer(module, work, steps, device, name="longer", rate=5e-4, face=4.0)
 
 
@@ -218,7 +218,7 @@ def _train_transformer(
         return ((made.float() - (noise - clean)).square() * weight).mean()
 
     module = optimise(start.to(device), loss, name=name, steps=steps, rate=rate, work=work, ema=ema)
-    write(TRANSFORMER, module.state_dict(), {})
+    write_weights(TRANSFORMER, module.state_dict(), {})
 
 
 # --- stages ----------------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import Any
 from ..encoders.base import Encoder, Family
 from ..encoders.families.stored import family_from_json, family_to_json
 from ..encoders.fingerprints import SAME, distance
-from ..table import concepts
 from ..table.concepts import ConceptTable
+from ..table.parsing import table_from_mapping
 from ..table.prompts import Mention, Prompt
 from . import sampling
 from .sampling import Sampling
@@ -113,7 +113,7 @@ def _longest(entry: Entry, counts: Sequence[int]) -> int:
 def plan_from_json(data: Mapping[str, Any]) -> TextPlan:
     """Rebuild what ``to_json`` of either plan returned."""
     drawn = TextPlan(
-        table=concepts.from_mapping(data["table"]),
+        table=table_from_mapping(data["table"]),
         family=family_from_json(data["family"]),
         entries=tuple(_entry(entry) for entry in data["entries"]),
         held_out=tuple((int(a), int(b)) for a, b in data["held_out"]),

@@ -17,18 +17,11 @@ def concept_list(source: Dictionary | Header) -> dict[str, Any]:
         ``{"categories": [{"name", "identified", "concepts": [{"name", "warning"}]}], "safe": [low, high]}``; a
         warning is empty or a sentence. From a header it cannot tell the gain that was measured: tensors hold it.
     """
-    table, warnings = source.table, dict(_warnings(source))
-    return {
-        "categories": [
-            {
-                "name": name,
-                "identified": bool(identified),
-                "concepts": [{"name": table.concepts[i].name, "warning": warnings.get(i, "")} for i in members],
-            }
-            for (name, members), identified in zip(table.categories.items(), source.identified, strict=False)
-        ],
-        "safe": list(safe(source)),
-    }
+    warnings, categories = dict(_warnings(source)), []
+    for (name, members), identified in zip(source.table.categories.items(), source.identified, strict=False):
+        concepts = [{"name": source.table.concepts[i].name, "warning": warnings.get(i, "")} for i in members]
+        categories.append({"name": name, "identified": bool(identified), "concepts": concepts})
+    return {"categories": categories, "safe": list(safe(source))}
 
 
 def safe(source: Dictionary | Header) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The dictionary's file: one ``.safetensors`` whose header rebuilds it; ``load`` is the exact inverse of ``save``."""
+"""The dictionary's file: one ``.safetensors`` whose header rebuilds it; loading is the exact inverse of saving."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from torch import Tensor
 from ..encoders.base import Family
 from ..encoders.families.stored import family_from_json, family_to_json
 from ..encoders.streams import slots_of
-from ..table import concepts
 from ..table.concepts import ConceptTable
+from ..table.parsing import table_from_mapping
 from .model import POOLED, Codes, Dictionary, Part
 from .report_shapes import readable
 
@@ -42,13 +42,13 @@ class Header:
 
 
 def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
-    """Write one ``.safetensors`` file, whole or not at all; ``load`` is the exact inverse."""
-    held = dict(dictionary.parts) | {
-        f"{name}#{bucket}": codes
-        for name, all_codes in dictionary.streams.items()
-        for bucket, codes in enumerate(all_codes)
-    }
-    tensors = {f"{name}.{f.name}": _packed(getattr(one, f.name)) for name, one in held.items() for f in fields(one)}
+    """Write one ``.safetensors`` file, whole or not at all; ``load_dictionary`` is the exact inverse."""
+    held: dict[str, Codes] = dict(dictionary.parts)
+    for name, levels in dictionary.streams.items():
+        held |= {f"{name}#{bucket}": codes for bucket, codes in enumerate(levels)}
+    tensors: dict[str, Tensor] = {}
+    for name, one in held.items():
+        tensors |= {f"{name}.{f.name}": _packed(getattr(one, f.name)) for f in fields(one)}
     header = {
         "table": dictionary.table.to_json(),
         "family": family_to_json(dictionary.family),
@@ -86,7 +86,7 @@ def read_header(path: str | Path) -> Header:
     """Read what a dictionary file says of itself, no tensor of it: of a file of any size in milliseconds.
 
     Raises:
-        ValueError: as ``load``, but for tensors that do not fit.
+        ValueError: as ``load_dictionary``, but for tensors that do not fit.
     """
     return _read(Path(path), whole=False)[0]
 
@@ -136,7 +136,7 @@ def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _parsed(header: Mapping[str, Any]) -> Header:
-    table = concepts.from_mapping(header["table"])
+    table = table_from_mapping(header["table"])
     if len(header["identified"]) != len(table.categories):
         raise TypeError(f"'identified' for each of {len(table.categories)} categories")
     if not all(isinstance(header[key], dict) for key in ("provenance", "report")):
@@ -158,6 +158,9 @@ def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
     def held(kind: type[_Held], name: str) -> _Held:
         return kind(**{f.name: _unpacked(tensors[f"{name}.{f.name}"]) for f in fields(kind)})
 
+    def levels(name: str) -> tuple[Codes, ...]:
+        return tuple(held(Codes, f"{name}#{bucket}") for bucket in range(len(header.centres)))
+
     return Dictionary(
         table=header.table,
         family=header.family,
@@ -166,10 +169,7 @@ def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
         slider=header.slider,
         provenance=header.provenance,
         report=header.report,
-        streams={
-            name: tuple(held(Codes, f"{name}#{bucket}") for bucket in range(len(header.centres)))
-            for name in header.streams
-        },
+        streams={name: levels(name) for name in header.streams},
         centres=header.centres,
     )
 

@@ -1,8 +1,9 @@
 """The dictionary: sparse concept codes and the decoders that turn a prompt's codes into features.
 
 Letters (docs/method.md, 1): K concepts, S slots (phrases, then roles), T tokens, r code width, d columns, a (K,)
-company. A row of slot s, token j in company a decodes as
-x̂ = origin + (constant[s, j] + (a − mean_label[s]) effect[s]) decoder, with effect[s] = shared[group of s] + own[s].
+context. A row of slot s, token j in context a decodes as
+x̂ = bias + (slot_codes[s, j] + (a − mean_context[s]) effect[s]) decoder (docs/method.md, 2), with
+effect[s] = group_effects[group of s] + slot_effects[s] (5).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ..encoders.base import Family
 from ..table.concepts import ConceptTable
 
 POOLED = "pooled"
-"""Name of the part that holds the pooled vector: one slot, whose company is everything written."""
+"""Name of the part that holds the pooled vector: one slot, whose context is everything written."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,11 @@ class Codes:
     slot_codes: Tensor
     """(S, T, r) codes of the slots' mean tokens"""
     group_effects: Tensor
-    """(groups, K, r) effect of company, shared by the concepts of a category; one group per role"""
+    """(groups, K, r) effect of context, shared by the concepts of a category; one group per role"""
     slot_effects: Tensor
     """(S, K, r) what a slot's effects deviate by"""
     mean_context: Tensor
-    """(S, K) mean company the constants refer to"""
+    """(S, K) mean context that the slots' codes refer to"""
     slot_tokens: Tensor
     """(S,) tokens of a slot, 0 if it never occurred"""
     slot_groups: Tensor
@@ -46,12 +47,12 @@ class Codes:
     """(K,) calibration: strength 1 times this is the effect of writing the word"""
 
     def effect(self, slot: int) -> Tensor:
-        """Return (K, r): what each concept of the company adds to the slot's code."""
+        """Return (K, r): what each concept of the context adds to the slot's code."""
         return self.group_effects[self.slot_groups[slot]] + self.slot_effects[slot]
 
-    def code(self, slot: int, token: int, company: Tensor) -> Tensor:
-        """Return the code (r,) of one token of a slot in a company (K,)."""
-        return self.slot_codes[slot, token] + (company - self.mean_context[slot]) @ self.effect(slot)
+    def code(self, slot: int, token: int, context: Tensor) -> Tensor:
+        """Return the code (r,) of one token of a slot in a context (K,)."""
+        return self.slot_codes[slot, token] + (context - self.mean_context[slot]) @ self.effect(slot)
 
     def decode(self, code: Tensor) -> Tensor:
         """Return features (…, d) of codes (…, r)."""
@@ -67,15 +68,15 @@ class Part(Codes):
     """One text encoder's codes (or the pooled vector's), and what reading them back out of rows needs."""
 
     whiten_slot: Tensor
-    """(r, r) whitens the tokens of one slot, whatever their company"""
+    """(r, r) whitens the tokens of one slot, whatever their context"""
     whiten_residual: Tensor
-    """(r, r) whitens what company leaves unexplained"""
+    """(r, r) whitens what context leaves unexplained"""
     whiten_tokens: Tensor
     """(r, r) whitens all tokens"""
     mean_code: Tensor
     """(r,) mean code of the tokens of concepts"""
     thresholds: Tensor
-    """(2,) least score at which a phrase counts as found, before and after its company is known"""
+    """(2,) least score at which a phrase counts as found, before and after its context is known"""
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,11 @@ class Dictionary:
         """Per concept, the slot an edit writes: its first phrase that was captured in every encoder, or None."""
         lengths = [part.slot_tokens[: len(self.table.phrases)] for name, part in self.parts.items() if name != POOLED]
         captured = (torch.stack(lengths) > 0).all(0).tolist()
-        slots = [[i for i, p in enumerate(self.table.phrases) if p.concept == c] for c in range(len(self.table))]
-        return tuple(next((slot for slot in some if captured[slot]), None) for some in slots)
+        first: dict[int, int] = {}
+        for slot, phrase in enumerate(self.table.phrases):
+            if captured[slot]:
+                first.setdefault(phrase.concept, slot)
+        return tuple(first.get(concept) for concept in range(len(self.table)))
 
     def phrase(self, concept: int) -> int:
         """Return the slot that an edit writes for a concept.

@@ -36,11 +36,12 @@ def gains(value: object) -> bool:
 
 def levels(value: object) -> bool:
     """Tell whether this is, per stream, what was measured at each noise level."""
+    return isinstance(value, Mapping) and all(map(_levels_of_stream, value.values()))
+
+
+def _levels_of_stream(value: object) -> bool:
     wanted = {"fvu_slot", "agreement"}
-    return isinstance(value, Mapping) and all(
-        isinstance(some, list | tuple) and all(measured(one) and wanted <= one.keys() for one in some)
-        for some in value.values()
-    )
+    return isinstance(value, list | tuple) and all(measured(one) and wanted <= one.keys() for one in value)
 
 
 SHAPES: dict[str, Callable[[object], bool]] = {

@@ -16,10 +16,10 @@ from ..dictionary.model import POOLED, Codes, Dictionary
 from ..encoders.base import Encoder, Pooled
 from ..encoders.layout import Layout
 from ..encoders.placing import heard_by_pooled
-from ..reading.readout import Reading, read
-from . import edits as edits_module
+from ..reading.readout import Reading, read_conditioning
 from . import protect
-from .edits import AnyEdit, Change
+from .change import Change
+from .edits import AnyEdit, resolve_edits
 from .room import Inserted, Room, changed_spans, grown, room_for
 from .step import RowStep, gained, off_of
 
@@ -58,8 +58,26 @@ def apply(
     Raises:
         ValueError: if a concept is unknown or not found, or a prompt leaves too few pads.
     """
-    reading = reading or read(dictionary, cond)
-    found = edits_module.changes(dictionary, edits, reading.concepts(dictionary))
+    reading = reading or read_conditioning(dictionary, cond)
+    found = resolve_edits(dictionary, edits, reading.concepts(dictionary))
+    return apply_changes(dictionary, cond, pooled, reading, found)
+
+
+def apply_changes(
+    dictionary: Dictionary, cond: Tensor, pooled: Tensor | None, reading: Reading, found: list[Change]
+) -> Edited:
+    """Edit one conditioning by changes that were resolved against what it says.
+
+    Args:
+        dictionary: what was learnt.
+        cond: (L, width); dtype and device are kept, and L where the encoders have pads.
+        pooled: (P,) or None.
+        reading: where the concepts stand.
+        found: the changes, as ``resolve_edits`` returns them.
+
+    Raises:
+        ValueError: if a prompt leaves too few pads.
+    """
     if not found:
         return Edited(cond, pooled, reading, [])
     longer = grown(dictionary, cond, reading, found)
@@ -242,7 +260,8 @@ def _shown(dictionary: Dictionary, reading: Reading, found: Sequence[Change]) ->
         layout = reading.layouts.get(encoder.name)
         if layout is not None and encoder.layout.masked and encoder.layout.has_pads:
             room = room_for(dictionary, dictionary.parts[encoder.name], encoder, layout, found, {})
-            shown |= dict.fromkeys(row for one in room.written for row in one.rows)
+            for one in room.written:
+                shown |= dict.fromkeys(one.rows)
     return tuple(shown)
 
 

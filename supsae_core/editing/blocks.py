@@ -7,7 +7,7 @@ import re
 ALL = "all"
 
 
-def parse(text: str, depth: int) -> tuple[int, ...]:
+def parse_blocks(text: str, depth: int) -> tuple[int, ...]:
     """Return the blocks, each once, in rising order.
 
     Args:
@@ -19,7 +19,8 @@ def parse(text: str, depth: int) -> tuple[int, ...]:
     """
     if text.strip().casefold() == ALL:
         return tuple(range(depth))
-    return tuple(sorted({block for part in text.split(",") for block in _range(part.strip(), depth)}))
+    ranges = [_range(part.strip(), depth) for part in text.split(",")]
+    return tuple(sorted(set().union(*ranges)))
 
 
 def _range(text: str, depth: int) -> range:

@@ -1,25 +1,28 @@
-"""What an artist says: swap, add, remove or scale a concept, clear or keep a category; together one change."""
+"""What an artist says: swap, add, remove or scale a concept, clear or keep a category; together one change.
+
+``EDITS`` lists what changes something, a row each. Another edit that names a concept is a file beside this one and a
+row.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 from ..dictionary.model import Dictionary
 from ..table.concepts import ConceptTable
+from .change import Change, Edit, require_said, require_unmentioned
 
 STRENGTHS = (-2.0, 3.0)
 """Slider positions that are accepted; 1 is the effect of writing the word."""
 
 
 @dataclass(frozen=True)
-class Swap:
+class Swap(Edit):
     """Say this value of its category instead of whatever is said; say it anew if the category is not mentioned."""
 
-    concept: str
-    strength: float = 1.0
     occurrence: int = 0
     """which mention of the category, counted from 1 in order of writing; 0 is every one"""
 
@@ -30,29 +33,22 @@ class Turn(Swap):
 
 
 @dataclass(frozen=True)
-class Add:
+class Add(Edit):
     """Say a concept whose category is not mentioned."""
-
-    concept: str
-    strength: float = 1.0
 
 
 @dataclass(frozen=True)
-class Remove:
+class Remove(Edit):
     """Stop saying a concept: its tokens become pads, as if its words had been deleted."""
 
-    concept: str
-    strength: float = 1.0
     occurrence: int = 0
     """which mention of the concept; 0 is every one"""
 
 
 @dataclass(frozen=True)
-class Scale:
+class Scale(Edit):
     """Turn what is said up or down about its category's mean; 0 is the mean, which is not the same as Remove."""
 
-    concept: str
-    strength: float = 1.0
     occurrence: int = 0
     """which mention of the concept; 0 is every one"""
 
@@ -72,43 +68,18 @@ class Keep:
     category: str
 
 
-Edit = Swap | Add | Remove | Scale
-"""What names a concept; the Edit node makes one."""
 AnyEdit = Edit | Clear | Keep
 """What a stack may hold."""
-
-
-VERBS: dict[type, str] = {
-    Swap: "swap", Turn: "swap", Add: "add", Remove: "remove", Scale: "scale", Clear: "clear", Keep: "keep",
-}  # fmt: skip
-"""How a person says what an edit does."""
 
 
 class Aim(NamedTuple):
     """What an edit is about."""
 
     concept: int | None
-    """the concept it names, or None if it is about the whole category"""
+    """the one it names, or None if it is about the whole category"""
     category: str
     members: tuple[int, ...]
     """concepts of the category"""
-
-
-class Change(NamedTuple):
-    """One part of a change of support."""
-
-    old: int | None
-    """concept that is said, or None"""
-    new: int | None
-    """concept to say, or None"""
-    alpha: float
-    """step to apply, slider map included, calibration not"""
-    scale: bool = False
-    """turn ``old`` by ``alpha`` along its own effect, about the category's mean"""
-    occurrence: int = 0
-    """which mention of ``old``, from 1; 0 is every one"""
-    off: tuple[tuple[int, ...], ...] = ()
-    """per kept category its concepts: what they do is not to be touched"""
 
 
 def aim(table: ConceptTable, edit: AnyEdit) -> Aim:
@@ -125,18 +96,19 @@ def aim(table: ConceptTable, edit: AnyEdit) -> Aim:
     return Aim(index, category, table.categories[category])
 
 
-def name(edit: AnyEdit) -> str:
+def edit_name(edit: AnyEdit) -> str:
     """Return the concept or category that an edit names, as its node spells it."""
     return edit.category if isinstance(edit, Clear | Keep) else edit.concept
 
 
-def spelled(edit: AnyEdit) -> str:
+def spell_edit(edit: AnyEdit) -> str:
     """Return an edit as a person says it, e.g. ``swap hair: red (strength 1)``."""
-    strength = "" if isinstance(edit, Keep) else f" (strength {edit.strength:g})"
-    return f"{VERBS[type(edit)]} {name(edit)}{strength}"
+    if isinstance(edit, Keep):
+        return f"keep {edit.category}"
+    return f"{EDITS[type(edit)].verb} {edit_name(edit)} (strength {edit.strength:g})"
 
 
-def changes(dictionary: Dictionary, edits: Sequence[AnyEdit], said: Sequence[int]) -> list[Change]:
+def resolve_edits(dictionary: Dictionary, edits: Sequence[AnyEdit], said: Sequence[int]) -> list[Change]:
     """Resolve edits against what a conditioning says.
 
     Raises:
@@ -153,7 +125,7 @@ def changes(dictionary: Dictionary, edits: Sequence[AnyEdit], said: Sequence[int
             kept[category] = members  # held twice is held
         elif category in touched:
             raise ValueError(
-                f"Two edits ({name(touched[category])!r} and {name(edit)!r}) change {category!r}. Keep one."
+                f"Two edits ({edit_name(touched[category])!r} and {edit_name(edit)!r}) change {category!r}. Keep one."
             )
         touched[category] = edit
         if not isinstance(edit, Keep):
@@ -166,22 +138,24 @@ def _changes(dictionary: Dictionary, edit: Edit | Clear, index: int | None, ment
     """Return the changes of one edit, given the mentions of its category in order of writing."""
     old, which = _occurrence(edit, index, mentions)
     others = list(dict.fromkeys(mentions)) if old is None else [old]
-    made = EDITS[type(edit)](dictionary, index, others, edit.strength)
+    made = EDITS[type(edit)].resolve(dictionary, index, others, edit.strength)
     return [change._replace(occurrence=which) for change in made]
 
 
 def _occurrence(edit: Edit | Clear, index: int | None, mentions: Sequence[int]) -> tuple[int | None, int]:
     """Return the mentioned concept that an edit means and which mention of it; (None, 0) for every one."""
-    if isinstance(edit, Add | Clear) or not edit.occurrence:
+    wanted = getattr(edit, "occurrence", 0)
+    if not wanted:
         return None, 0
-    meant = [place for place, one in enumerate(mentions) if isinstance(edit, Swap) or one == index]
-    if not 1 <= edit.occurrence <= len(meant):
-        what = "its category" if isinstance(edit, Swap) else "it"
+    replaces = EDITS[type(edit)].replaces
+    meant = [place for place, one in enumerate(mentions) if replaces or one == index]
+    if not 1 <= wanted <= len(meant):
+        what = "its category" if replaces else "it"
         raise ValueError(
-            f"Occurrence {edit.occurrence} of {edit.concept!r} does not exist: the prompt mentions {what} {len(meant)} "
+            f"Occurrence {wanted} of {edit_name(edit)!r} does not exist: the prompt mentions {what} {len(meant)} "
             "times. Choose a number up to that, or 0 for every mention."
         )
-    place = meant[edit.occurrence - 1]
+    place = meant[wanted - 1]
     return mentions[place], mentions[: place + 1].count(mentions[place])
 
 
@@ -201,45 +175,60 @@ def _add(dictionary: Dictionary, index: int, others: list[int], slider: float) -
     if others:
         said, wanted = (str(dictionary.table.concepts[i]) for i in (others[0], index))
         raise ValueError(f"Cannot add {wanted!r}: the prompt says {said!r} already. Use the action 'swap'.")
-    _require_unmentioned(dictionary, index, "add")
+    require_unmentioned(dictionary, index, "add")
     strength = dictionary.strength(slider)
     return [Change(None, index, strength)] if strength else []
 
 
 def _remove(dictionary: Dictionary, index: int, others: list[int], slider: float) -> list[Change]:
-    _require_said(dictionary, index, others, "remove")
-    _require_unmentioned(dictionary, index, "remove")
+    require_said(dictionary, index, others, "remove")
+    require_unmentioned(dictionary, index, "remove")
     strength = dictionary.strength(slider)
     return [Change(index, None, strength)] if strength else []
 
 
 def _clear(dictionary: Dictionary, index: None, others: list[int], slider: float) -> list[Change]:
     for one in others[:1]:
-        _require_unmentioned(dictionary, one, "remove")
+        require_unmentioned(dictionary, one, "remove")
     strength = dictionary.strength(slider)
     return [Change(old, None, strength) for old in others if strength]
 
 
 def _scale(dictionary: Dictionary, index: int, others: list[int], factor: float) -> list[Change]:
-    _require_said(dictionary, index, others, "scale")
+    require_said(dictionary, index, others, "scale")
     return [Change(index, None, factor - 1, scale=True)] if factor != 1 else []
 
 
-EDITS: dict[type, Callable[[Dictionary, Any, list[int], float], list[Change]]] = {
-    Swap: _swap,
-    Turn: _turn,
-    Add: _add,
-    Remove: _remove,
-    Scale: _scale,
-    Clear: _clear,
-}
-"""Edit → (dictionary, its concept or None, concepts of its category that are said, strength) → changes."""
+Resolve = Callable[[Dictionary, Any, list[int], float], list[Change]]
+"""(dictionary, the concept or None, concepts of its category that are said, strength) → changes."""
 
-ACTIONS: dict[str, type] = {edit.__name__.lower(): edit for edit in (Swap, Add, Remove, Scale)}
+
+class EditKind(NamedTuple):
+    """One row of the table: how an edit is called and what it asks for."""
+
+    verb: str
+    """how a person says it"""
+    resolve: Resolve
+    offered: bool = True
+    """whether widgets, flags and files offer it by its verb, for a concept and a strength"""
+    replaces: bool = False
+    """whether it is about whatever is said of the category, so that an occurrence counts all mentions of that"""
+
+
+EDITS: dict[type, EditKind] = {
+    Swap: EditKind("swap", _swap, replaces=True),
+    Add: EditKind("add", _add),
+    Remove: EditKind("remove", _remove),
+    Scale: EditKind("scale", _scale),
+    Turn: EditKind("swap", _turn, offered=False, replaces=True),
+    Clear: EditKind("clear", _clear, offered=False),
+}
+"""Edit → how it is called and what it asks for; ``Keep`` has no row, since by itself it asks for nothing."""
+ACTIONS: dict[str, type[Edit]] = {kind.verb: edit for edit, kind in EDITS.items() if kind.offered}
 """Spelling in widgets, flags and files → edit that names a concept."""
 
 
-def make(action: str, concept: str, strength: float, occurrence: int = 0) -> Edit:
+def make_edit(action: str, concept: str, strength: float, occurrence: int = 0) -> Edit:
     """Build an edit from its spelling.
 
     Args:
@@ -257,11 +246,12 @@ def make(action: str, concept: str, strength: float, occurrence: int = 0) -> Edi
     check_strength(strength, concept)
     if not occurrence:
         return ACTIONS[action](concept, float(strength))
-    if ACTIONS[action] is Add:
+    if "occurrence" not in {one.name for one in fields(ACTIONS[action])}:
         raise ValueError(
-            f"{concept!r} is to be added, so it has no occurrence {occurrence} yet. Set the occurrence to 0, or swap."
+            f"The action {action!r} does not choose between mentions of {concept!r}, so it takes no occurrence "
+            f"{occurrence}. Set the occurrence to 0, or swap."
         )
-    return ACTIONS[action](concept, float(strength), occurrence)
+    return ACTIONS[action](concept, float(strength), occurrence)  # type: ignore[call-arg]
 
 
 def check_strength(strength: float, concept: str) -> None:
@@ -276,19 +266,3 @@ def check_strength(strength: float, concept: str) -> None:
 def scaled(edit: AnyEdit, factor: float) -> AnyEdit:
     """Return the edit with its strength times a factor; what is kept has none."""
     return edit if isinstance(edit, Keep) else replace(edit, strength=edit.strength * factor)
-
-
-def _require_said(dictionary: Dictionary, index: int, others: list[int], action: str) -> None:
-    if index not in others:
-        concept = dictionary.table.concepts[index]
-        said = f"it says {str(dictionary.table.concepts[others[0]])!r}" if others else "its category is not mentioned"
-        raise ValueError(f"Cannot {action} {str(concept)!r}: the prompt does not say it ({said}).")
-
-
-def _require_unmentioned(dictionary: Dictionary, index: int, action: str) -> None:
-    concept = dictionary.table.concepts[index]
-    if not dictionary.identified[dictionary.table.category_of[index]]:
-        raise ValueError(
-            f"Cannot {action} {str(concept)!r}: every captured prompt mentions {concept.category!r}, so what it is to "
-            "leave it out was never seen. Capture with a lower mention rate, or swap instead."
-        )

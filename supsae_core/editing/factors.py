@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .edits import STRENGTHS, AnyEdit, Keep, name, scaled
+from .edits import STRENGTHS, AnyEdit, Keep, edit_name, scaled
 
 MOST = 16
 """Factors of one list: every one is a picture."""
 
 
-def parse(text: str) -> tuple[float, ...]:
+def parse_factors(text: str) -> tuple[float, ...]:
     """Return the factors in the order written.
 
     Raises:
@@ -37,7 +37,7 @@ def multiplied(edits: Sequence[AnyEdit], factor: float) -> tuple[AnyEdit, ...]:
     for one in made:
         if not isinstance(one, Keep) and not low <= one.strength <= high:
             raise ValueError(
-                f"{factor:g} times the strength of {name(one)!r} is {one.strength:g}, outside {low:g} … {high:g}. "
+                f"{factor:g} times the strength of {edit_name(one)!r} is {one.strength:g}, outside {low:g} … {high:g}. "
                 "Write smaller numbers, or lower the strength in Concept Edit."
             )
     return made

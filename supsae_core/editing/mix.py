@@ -19,7 +19,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class Say:
+class SayRow:
     """Say this concept of a category; above strength 1 more of it, also where it is said already."""
 
     concept: str | None
@@ -28,21 +28,21 @@ class Say:
 
 
 @dataclass(frozen=True)
-class Lock:
+class KeepRow:
     """Keep a category as it is."""
 
 
-Row = Say | Lock
+MixRow = SayRow | KeepRow
 
 
 @dataclass(frozen=True)
 class Mix:
     """What is wanted, category by category, in the order of writing."""
 
-    rows: Mapping[str, Row] = field(default_factory=dict)
+    rows: Mapping[str, MixRow] = field(default_factory=dict)
 
 
-def parse(text: str) -> Mix:
+def parse_mix(text: str) -> Mix:
     """Read a mix; nothing at all and ``{}`` change nothing. ``dump`` writes what is read back as the same mix.
 
     Raises:
@@ -70,7 +70,7 @@ def parse(text: str) -> Mix:
     return Mix({category: _row(category, row) for category, row in rows.items()})
 
 
-def dump(mix: Mix) -> str:
+def dump_mix(mix: Mix) -> str:
     """Return a mix as text on one line; of nothing, ``{}``."""
     if not mix.rows:
         return "{}"
@@ -78,14 +78,14 @@ def dump(mix: Mix) -> str:
     return json.dumps({"version": VERSION, "mix": rows}, ensure_ascii=False)
 
 
-def edits(mix: Mix) -> tuple[AnyEdit, ...]:
+def edits_of_mix(mix: Mix) -> tuple[AnyEdit, ...]:
     """Return the edits that make a mix; a row at strength 0 is none, and nothing is kept where nothing changes."""
-    rows = {category: row for category, row in mix.rows.items() if isinstance(row, Lock) or row.strength}
-    changing = any(isinstance(row, Say) for row in rows.values())
+    rows = {category: row for category, row in mix.rows.items() if isinstance(row, KeepRow) or row.strength}
+    changing = any(isinstance(row, SayRow) for row in rows.values())
     return tuple(_edit(category, row) for category, row in rows.items()) if changing else ()
 
 
-def check(dictionary: Dictionary, mix: Mix) -> None:
+def check_mix(dictionary: Dictionary, mix: Mix) -> None:
     """Refuse what a dictionary does not know, in any row, whatever its strength.
 
     Raises:
@@ -100,24 +100,24 @@ def check(dictionary: Dictionary, mix: Mix) -> None:
                 f"The mix has two rows for the category {meant!r}: {spellings[meant]!r} and {category!r}. Keep one."
             )
         spellings[meant] = category
-        if index is not None and isinstance(row, Say) and row.strength:
+        if index is not None and isinstance(row, SayRow) and row.strength:
             dictionary.phrase(index)
 
 
 _REMEDY = 'Write for example {"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}}}, or {} to change nothing.'
 
 
-def _edit(category: str, row: Row) -> AnyEdit:
-    if isinstance(row, Lock):
+def _edit(category: str, row: MixRow) -> AnyEdit:
+    if isinstance(row, KeepRow):
         return Keep(category)
     return Clear(category, row.strength) if row.concept is None else Turn(f"{category}: {row.concept}", row.strength)
 
 
-def _plain(row: Row) -> dict[str, Any]:
-    return {"keep": True} if isinstance(row, Lock) else {"say": row.concept, "strength": row.strength}
+def _plain(row: MixRow) -> dict[str, Any]:
+    return {"keep": True} if isinstance(row, KeepRow) else {"say": row.concept, "strength": row.strength}
 
 
-def _row(category: str, row: object) -> Row:
+def _row(category: str, row: object) -> MixRow:
     what = f"The row {category!r} of the mix"
     if not isinstance(row, dict) or not row:
         raise ValueError(
@@ -130,7 +130,7 @@ def _row(category: str, row: object) -> Row:
             raise ValueError(f"{what} says both to keep the category and to change it. Remove 'keep', or the rest.")
         if row["keep"] is not True:
             raise ValueError(f"'keep' of {category!r} must be true, not {_shown(row['keep'])}. Or leave it out.")
-        return Lock()
+        return KeepRow()
     if "say" not in row:
         raise ValueError(f'{what} has a strength and nothing to say. Add "say" with a concept, or null for nothing.')
     if row["say"] is not None and not (isinstance(row["say"], str) and row["say"].strip()):
@@ -138,7 +138,7 @@ def _row(category: str, row: object) -> Row:
             f"'say' of {category!r} must be the name of one of its concepts, or null for nothing, not "
             f"{_shown(row['say'])}."
         )
-    return Say(row["say"], _strength(category, row.get("strength", 1.0)))
+    return SayRow(row["say"], _strength(category, row.get("strength", 1.0)))
 
 
 def _strength(category: str, value: object) -> float:

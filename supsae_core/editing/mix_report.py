@@ -10,13 +10,13 @@ from ..dictionary.concept_list import concept_list
 from ..dictionary.model import Dictionary
 from ..table.concepts import ConceptTable
 from .edits import Keep, aim
-from .mix import Lock, Mix, dump
+from .mix import KeepRow, Mix, dump_mix
 
 VERSION = 1
 """Of the JSON."""
 
 
-class Prompt(NamedTuple):
+class MixedPrompt(NamedTuple):
     """One prompt of a run."""
 
     title: str
@@ -27,7 +27,7 @@ class Prompt(NamedTuple):
     """the same once it is edited; None if it could not be read any more"""
 
 
-def mix_report(dictionary: Dictionary, mix: Mix, prompts: Sequence[Prompt], report: str) -> dict[str, Any]:
+def mix_report(dictionary: Dictionary, mix: Mix, prompts: Sequence[MixedPrompt], report: str) -> dict[str, Any]:
     """Describe a run: the concepts to choose from, the mix, what was said, and the report as text.
 
     Args:
@@ -37,24 +37,28 @@ def mix_report(dictionary: Dictionary, mix: Mix, prompts: Sequence[Prompt], repo
         report: as text.
     """
     shown = [_shown(dictionary.table, mix, prompt) for prompt in prompts]
-    rows = json.loads(dump(mix)).get("mix", {})
+    rows = json.loads(dump_mix(mix)).get("mix", {})
     return {"version": VERSION, **concept_list(dictionary), "mix": rows, "prompts": shown, "report": report}
 
 
-def lost(dictionary: Dictionary, mix: Mix, prompts: Sequence[Prompt]) -> list[str]:
+def lost(dictionary: Dictionary, mix: Mix, prompts: Sequence[MixedPrompt]) -> list[str]:
     """Return the kept categories that some prompt does not say as before."""
-    held = [_held(dictionary.table, mix, prompt) for prompt in prompts]
-    return list(dict.fromkeys(name for one in held for name, is_held in one.items() if not is_held))
+    found: dict[str, None] = {}
+    for prompt in prompts:
+        held = _held(dictionary.table, mix, prompt)
+        found |= dict.fromkeys(name for name, is_held in held.items() if not is_held)
+    return list(found)
 
 
 def by_category(table: ConceptTable, said: Sequence[int]) -> dict[str, list[str]]:
     """Return every category with the names of its concepts that are said, in order of writing."""
-    return {
-        name: [table.concepts[one].name for one in said if one in members] for name, members in table.categories.items()
-    }
+    found: dict[str, list[str]] = {name: [] for name in table.categories}
+    for one in said:
+        found[table.concepts[one].category].append(table.concepts[one].name)
+    return found
 
 
-def _shown(table: ConceptTable, mix: Mix, prompt: Prompt) -> dict[str, Any]:
+def _shown(table: ConceptTable, mix: Mix, prompt: MixedPrompt) -> dict[str, Any]:
     return {
         "title": prompt.title,
         "before": by_category(table, prompt.before),
@@ -63,10 +67,12 @@ def _shown(table: ConceptTable, mix: Mix, prompt: Prompt) -> dict[str, Any]:
     }
 
 
-def _held(table: ConceptTable, mix: Mix, prompt: Prompt) -> dict[str, bool]:
+def _held(table: ConceptTable, mix: Mix, prompt: MixedPrompt) -> dict[str, bool]:
     """Tell of every kept category, as the table spells it, whether it reads as before."""
     found = {}
-    for _, category, members in (aim(table, Keep(name)) for name, row in mix.rows.items() if isinstance(row, Lock)):
-        before, after = ([one for one in some or () if one in members] for some in (prompt.before, prompt.after))
-        found[category] = prompt.after is not None and before == after
+    for name, row in mix.rows.items():
+        if isinstance(row, KeepRow):
+            _, category, members = aim(table, Keep(name))
+            before = [one for one in prompt.before if one in members]
+            found[category] = prompt.after is not None and before == [one for one in prompt.after if one in members]
     return found

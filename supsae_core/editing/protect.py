@@ -2,7 +2,7 @@
 
 See docs/method.md, 16. What is kept about a slot is the span of effect[members] − their mean. The codes that ``encode``
 reads out of the step are zero along it, so the read-out of the kept category along these directions stays what it was.
-The tokens that say what is kept still move with their company: held fast, a reader no longer finds half of them behind
+The tokens that say what is kept still move with their context: held fast, a reader no longer finds half of them behind
 three swaps.
 """
 
@@ -30,8 +30,10 @@ def basis(part: Codes, slot: int, off: Sequence[Sequence[int]]) -> Tensor:
         off: per kept category its concepts.
     """
     effect = part.effect(slot)
+    # What tells the concepts of a category apart in these tokens; of several kept categories, all of it.
     spread = torch.cat([effect[list(members)] - effect[list(members)].mean(0) for members in off]).double()
     decoder = part.decoder.double()
+    # An orthonormal basis of their span: n concepts about their mean have n − 1 directions at most.
     _, size, directions = torch.linalg.svd(spread @ decoder @ decoder.T, full_matrices=False)
     return directions[size > TOLERANCE * size[0]].to(effect)
 

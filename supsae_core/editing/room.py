@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -13,13 +14,13 @@ from ..encoders.base import Encoder, Rows
 from ..encoders.layout import Layout, Span
 from ..encoders.placing import context_of
 from ..reading.readout import Reading
-from .edits import Change
+from .change import Change
 
 RESERVE = 16
 """Pads that an edit leaves alone, of few pads half: models keep in them what belongs to no word. Not yet measured."""
 
 
-class Written(NamedTuple):
+class WrittenRows(NamedTuple):
     """Rows that take tokens of a change."""
 
     change: Change
@@ -30,10 +31,10 @@ class Room(NamedTuple):
     """An encoder's layout without the rows that take new tokens, and these."""
 
     layout: Layout
-    written: tuple[Written, ...]
+    written: tuple[WrittenRows, ...]
 
 
-Inserted = Mapping[str, Sequence[Written]]
+Inserted = Mapping[str, Sequence[WrittenRows]]
 """Segment → the rows that were inserted into it, per change."""
 
 
@@ -48,7 +49,8 @@ class Grown(NamedTuple):
     @property
     def rows(self) -> tuple[int, ...]:
         """The inserted rows, in the new count."""
-        return tuple(row for some in self.inserted.values() for one in some for row in one.rows)
+        written = chain.from_iterable(self.inserted.values())
+        return tuple(chain.from_iterable(one.rows for one in written))
 
 
 def changed_spans(dictionary: Dictionary, layout: Layout, change: Change) -> list[Span]:
@@ -85,20 +87,20 @@ def room_for(
     pads = [row for row in layout.roles.pad if row > last]  # not those that a part before the last may end with
     free = len(pads) - min(RESERVE, len(pads) // 2)
     own = {id(one.change): one.rows for one in inserted.get(encoder.segment, ())}
-    written: list[Written] = []
+    written: list[WrittenRows] = []
     for change in found:
         need = lacking(dictionary, part, layout, change)
         if not need:
             continue
         if id(change) in own:
-            written.append(Written(change, own[id(change)][:need]))
+            written.append(WrittenRows(change, own[id(change)][:need]))
             continue
         if need > free:
             raise ValueError(_too_few(dictionary, encoder, change, need, free))
-        written.append(Written(change, tuple(pads[-need:])))
+        written.append(WrittenRows(change, tuple(pads[-need:])))
         del pads[-need:]
         free -= need
-    taken = {row for one in written for row in one.rows}
+    taken = set(chain.from_iterable(one.rows for one in written))
     pad = tuple(row for row in layout.roles.pad if row not in taken)
     return Room(Layout(layout.spans, layout.roles._replace(pad=pad)), tuple(written))
 
@@ -122,7 +124,7 @@ def grown(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequenc
 
     An inserted row is a word of no concept, as the dictionary decodes it there.
     """
-    inserted: dict[str, list[Written]] = {}
+    inserted: dict[str, list[WrittenRows]] = {}
     for segment, encoders in dictionary.family.segments.items():
         if encoders[0].layout.has_pads:
             continue
@@ -135,8 +137,9 @@ def grown(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequenc
             if count:
                 first = _behind(dictionary, layouts[needs.index(count)], change)
                 cond, reading, rows = _with_rows(dictionary, cond, reading, segment, first, count)
-                inserted = {name: [_moved(one, first, count) for one in some] for name, some in inserted.items()}
-                inserted.setdefault(segment, []).append(Written(change, rows))
+                for name, some in inserted.items():
+                    inserted[name] = [_moved(one, first, count) for one in some]
+                inserted.setdefault(segment, []).append(WrittenRows(change, rows))
     return Grown(cond, reading, inserted)
 
 
@@ -145,7 +148,7 @@ def _behind(dictionary: Dictionary, layout: Layout, change: Change) -> int:
     if change.old is not None:
         return changed_spans(dictionary, layout, change)[0].rows[-1] + 1
     closing = (*layout.roles.end[-1:], *layout.roles.after[:1])
-    rows = [row for some in (*layout.roles, *(span.rows for span in layout.spans)) for row in some]
+    rows = chain(*layout.roles, *(span.rows for span in layout.spans))
     return closing[0] if closing else max(rows) + 1
 
 
@@ -193,5 +196,5 @@ def _shifted_reading(
     return Reading(layouts, found, Rows(own, reading.rows.total + count))
 
 
-def _moved(one: Written, first: int, count: int) -> Written:
+def _moved(one: WrittenRows, first: int, count: int) -> WrittenRows:
     return one._replace(rows=tuple(row + count if row >= first else row for row in one.rows))

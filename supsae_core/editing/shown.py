@@ -6,6 +6,7 @@ Letters: p a picture, o the unedited one and e the fully edited one, all of one 
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 SHARE, FLOOR = 0.1, 0.02
@@ -21,7 +22,8 @@ def region(original: Tensor, edited: Tensor) -> Tensor:
         ValueError: if it changes nothing in any picture.
     """
     moved = (edited - original).abs().mean(-1)
-    strongest = torch.quantile(moved.flatten(1), STRONGEST, dim=1)[:, None, None]
+    strongest = torch.quantile(rearrange(moved, "b h w -> b (h w)"), STRONGEST, dim=1)
+    strongest = rearrange(strongest, "b -> b 1 1")
     found = moved > (SHARE * strongest).clamp(min=FLOOR)
     if not bool(found.any()):
         raise ValueError(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,7 +22,7 @@ from ..encoders.streams import IMAGE, name_of, writer_of
 from ..reading.readout import Reading
 from . import protect
 from .apply import additive_step, cond_step, pooled_step, text_step
-from .edits import Change
+from .change import Change
 from .step import off_of
 from .windows import Window
 
@@ -80,7 +81,7 @@ def stretches(where: Where) -> list[Stretch]:
     return found
 
 
-def check(dictionary: Dictionary, where: Where, masked: bool) -> None:
+def check_sites(dictionary: Dictionary, where: Where, masked: bool) -> None:
     """Refuse sites that a dictionary has nothing for, before anything is sampled.
 
     Raises:
@@ -148,11 +149,13 @@ def on_grid(step: Tensor, learnt: tuple[int, int], grid: tuple[int, int], mask: 
         (tokens or 1, d)
     """
     if len(step) > 1 and learnt != grid:
-        table = step.unflatten(0, learnt).movedim(-1, 0)[None]
-        step = F.interpolate(table, grid, mode="bilinear", antialias=True)[0].flatten(1).T
+        table = rearrange(step, "(rows columns) d -> 1 d rows columns", rows=learnt[0])
+        table = F.interpolate(table, grid, mode="bilinear", antialias=True)
+        step = rearrange(table, "1 d rows columns -> (rows columns) d")
     if mask is None:
         return step
-    return step * F.interpolate(mask[None, None].to(step), grid, mode="area").flatten()[:, None]
+    inside = F.interpolate(rearrange(mask.to(step), "h w -> 1 1 h w"), grid, mode="area")
+    return step * rearrange(inside, "1 1 rows columns -> (rows columns) 1")
 
 
 def _parts(dictionary: Dictionary, site: Site) -> dict[str, tuple[Codes, ...]]:
@@ -188,8 +191,11 @@ def _additive_step(
 def _attended_step(
     dictionary: Dictionary, codes: Codes, rows: str, reading: Reading, found: Sequence[Change]
 ) -> Tensor:
-    """What the places that attend to an old phrase become when they attend to the new one, in its context."""
-    said = set(reading.concepts(dictionary))
+    """Return (1, d): what the places that attend to an old phrase become when they attend to the new one.
+
+    Both are decoded in the old phrase's context.
+    """
+    said, off = set(reading.concepts(dictionary)), off_of(found)
     step = torch.zeros(codes.decoder.shape[0])
     for change in found:
         if change.old is None or change.new is None:
@@ -201,10 +207,9 @@ def _attended_step(
         around[[one for one in said if one != change.old]] = 1
         old, new = (codes.code(dictionary.phrase(one), 0, around) for one in (change.old, change.new))
         moved = change.alpha * float(codes.gains[change.new]) * (new - old)
-        off = off_of(found)
-        step = step + (
-            protect.projected(moved, protect.basis(codes, dictionary.phrase(change.old), off)) if off else moved
-        )
+        if off:
+            moved = protect.projected(moved, protect.basis(codes, dictionary.phrase(change.old), off))
+        step = step + moved
     return (step @ codes.decoder)[None]
 
 

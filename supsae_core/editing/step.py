@@ -1,10 +1,16 @@
-"""What changes add to the rows of one encoder, in codes: decode(new support) − decode(old support), row by row."""
+"""What changes add to the rows of one encoder, in codes: decode(new support) − decode(old support), row by row.
+
+docs/method.md, 12, in three steps that add up: a row keeps its slot and moves with its context (*stay* − *old*); from
+there the rows of an old phrase go by the gained α towards the new one (*become* − *stay*); what lies in kept
+directions is taken out. The decoder is linear, so all of it is done in codes and decoded once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
+from einops import reduce
 from torch import Tensor
 
 from ..dictionary.model import Codes, Dictionary
@@ -13,7 +19,7 @@ from ..encoders.layout import Span
 from ..encoders.placing import context_of
 from ..reading import weights
 from . import protect
-from .edits import Change
+from .change import Change
 from .room import Room, changed_spans
 
 REST = True
@@ -61,9 +67,11 @@ class RowStep:
         self.layout, self.written, self.found, self.total = room.layout, room.written, found, total
         self.blank = dictionary.role("pad" if encoder.layout.has_pads else "other")
         self.off, self._bases = off_of(found), dict[int, Tensor]()
+        # Every change moves a row's context by its own gained α towards what it would be with that change alone.
         self.old = self._context(self.layout.spans)
         moves = torch.stack([gained(part, change) * (self._after(change) - self.old) for change in found])
-        # Two values of one category may both be swapped for a third, which is then said once, not twice.
+        # Of several the largest moves either way count, not their sum (15): two values of one category may both be
+        # swapped for a third, which is then said once, not twice.
         self.new = self.old + moves.clamp(min=0).amax(0) + moves.clamp(max=0).amin(0)
 
     def steps(self) -> Tensor:
@@ -74,8 +82,10 @@ class RowStep:
             for role, rows in self.layout.roles.filled().items():
                 slot = self.dictionary.role(role)
                 step[list(rows)] = self._off(slot, moved[list(rows)] @ self.part.effect(slot))
+        # Rows of phrases move too, and change their slot where a change names it;
         for span in self.layout.spans:
             step[list(span.rows)] = self._off(span.phrase, self._span_step(span))
+        # blanks take the tokens that have no row yet.
         for change, rows in self.written:
             step[list(rows)] = self._off(self.blank, self._written_step(change, rows))
         return step
@@ -89,15 +99,16 @@ class RowStep:
         return protect.projected(step, self._bases[slot])
 
     def _span_step(self, span: Span) -> Tensor:
-        """The step of a phrase's rows: its own in a new context, and by α from there to what replaces it."""
+        """Return (rows, r) of a phrase's rows: its own in a new context, and by α from there to what replaces it."""
         change = next((c for c in self.found if span in self._spans(c)), None)
         old = self._weighted(span, span.rows, self._phrase(span.phrase, span.rows, self.old))
         stay = self._weighted(span, span.rows, self._phrase(span.phrase, span.rows, self.new))
         if change is None:
             return stay - old
-        if change.scale:
+        if change.scale:  # along what tells the concept from its category, in the old context
             mean = self._weighted(span, span.rows, self._category_mean(span))
             return stay - old + gained(self.part, change) * (old - mean)
+        # Held against blanks: all rows of what is removed, and those that a shorter phrase leaves over.
         become = self._blanks(span.rows, self.new)
         if change.new is not None:
             phrase = self.dictionary.phrase(change.new)
@@ -106,9 +117,10 @@ class RowStep:
         return stay - old + gained(self.part, change) * (become - stay)
 
     def _written_step(self, change: Change, rows: Sequence[int]) -> Tensor:
-        """Blank rows that take the tokens for which the old phrase had no room, weighted as it was."""
+        """Return (rows, r) of blanks that take the tokens for which the old phrase had no room, weighted as it was."""
         assert change.new is not None
         phrase = self.dictionary.phrase(change.new)
+        # The new phrase's last tokens stand here; its first ones are on the old phrase's rows.
         first, around = int(self.part.slot_tokens[phrase]) - len(rows), self._written_context(change, rows[0])
         become = torch.stack([self.part.code(phrase, first + i, around) for i in range(len(rows))])
         if change.old is not None:
@@ -117,40 +129,43 @@ class RowStep:
         return stay - old + gained(self.part, change) * (become - stay)
 
     def _weighted(self, span: Span, rows: Sequence[int], codes: Tensor) -> Tensor:
-        """Give the codes (rows, r) of tokens the weight of a span."""
+        """Give the codes (rows, r) of tokens the weight of a span, about the empty prompt's (11)."""
         if span.weight == 1:
             return codes
         nothing = weights.empty_prompt(self.dictionary, self.encoder, self.own, rows)
         return nothing + span.weight * (codes - nothing)
 
     def _written_context(self, change: Change, row: int) -> Tensor:
-        """The context (K,) of tokens on blanks: of the span they continue; an addition stands behind everything."""
+        """Return the context (K,) of tokens on blanks: of the span they continue, or of what stands behind all."""
         if change.old is not None:
             return self.new[self._spans(change)[0].rows[0]]
         around = self.new[row].clone()
-        around[change.new] = 0
+        around[change.new] = 0  # a phrase is no context of itself
         return around
 
     def _phrase(self, phrase: int, rows: Sequence[int], labels: Tensor) -> Tensor:
-        """Codes (rows, r) of a phrase over rows in their contexts; where it has no token left, a blank stands in."""
+        """Return (rows, r) of a phrase over rows in their contexts; where it has no token left, a blank stands in."""
         length = int(self.part.slot_tokens[phrase])
         own = [self.part.code(phrase, token, labels[row]) for token, row in enumerate(rows[:length])]
         return torch.stack([*own, *self._blanks(rows[length:], labels)])
 
     def _blanks(self, rows: Sequence[int], labels: Tensor) -> Tensor:
-        """Codes (rows, r) of rows that say nothing; wherever they stand, their context is that of their part's end."""
+        """Return (rows, r) of rows that say nothing; wherever they stand, their context is that of their part's end."""
         if not rows:
             return torch.zeros(0)
+        # Pads hear all that their part says, and so does its end; a row amid the words would hear less.
         ends = self.layout.roles.end
         part = self.encoder.layout.part(self.own, torch.tensor(rows))
         heard = [ends[number] for number in part.tolist()] if ends else rows
         return torch.stack([self.part.code(self.blank, 0, labels[row]) for row in heard])
 
     def _category_mean(self, span: Span) -> Tensor:
+        """Return (rows, r): the mean of what the concepts of a span's category would be in its rows, as it is now."""
         table = self.dictionary.table
         members = table.categories[table.concepts[self._concept(span)].category]
-        phrases = [phrase for phrase in (self.dictionary.writes[one] for one in members) if phrase is not None]
-        return torch.stack([self._phrase(phrase, span.rows, self.old) for phrase in phrases]).mean(0)
+        slots = [self.dictionary.writes[one] for one in members]
+        codes = [self._phrase(slot, span.rows, self.old) for slot in slots if slot is not None]
+        return reduce(torch.stack(codes), "concept row code -> row code", "mean")
 
     def _concept(self, span: Span) -> int:
         return self.dictionary.table.phrases[span.phrase].concept
@@ -159,19 +174,19 @@ class RowStep:
         return changed_spans(self.dictionary, self.layout, change)
 
     def _context(self, spans: Sequence[Span]) -> Tensor:
-        """The context (total rows, K) of every row when these spans are said."""
+        """Return the context (total rows, K) of every row when these spans are said."""
         concepts = [self._concept(span) for span in spans]
         made = context_of(self.encoder, self.own, spans, concepts, size=len(self.dictionary.table), total=self.total)
         ends = (*self.layout.roles.end[-1:], *self.layout.roles.after[:1])
         reach = self.encoder.layout.reach(self.own, ends[0], self.total) if ends else self.total
         for span, concept in zip(spans, concepts, strict=True):
-            # Written behind the text: heard from its end on, as if the prompt had gone on with it.
+            # On pads behind the text: heard from its end on, as if the prompt had gone on with it.
             made[reach : span.rows[0], concept] = 1
         return made
 
     def _after(self, change: Change) -> Tensor:
-        """The context of every row once this change alone is fully made."""
-        if change.scale:
+        """Return the context (total rows, K) of every row once this change alone is fully made."""
+        if change.scale:  # to all other rows the concept is said once more, so that 1 + α is how often it is said
             doubled = self.old.clone()
             doubled[:, change.old] *= 2
             return doubled

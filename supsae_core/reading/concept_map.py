@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -12,8 +13,8 @@ LOW, HIGH = 0.05, 0.99
 
 def normalised(heard: Tensor) -> Tensor:
     """Return maps (B, h, w) stretched to 0 … 1, each for itself; a map that is the same everywhere becomes 0."""
-    flat = heard.float().flatten(1)
-    low, high = (torch.quantile(flat, share, dim=1)[:, None, None] for share in (LOW, HIGH))
+    cells = rearrange(heard.float(), "b h w -> b (h w)")
+    low, high = (rearrange(torch.quantile(cells, share, dim=1), "b -> b 1 1") for share in (LOW, HIGH))
     return ((heard - low) / (high - low).clamp(min=torch.finfo().tiny)).clamp(0, 1)
 
 

@@ -13,7 +13,7 @@ from ..encoders.base import Encoder, Rows
 from ..encoders.layout import TEMPLATE, Layout, Span
 from ..encoders.placing import context_of
 from . import weights
-from .readout import Reading, read
+from .readout import Reading, read_conditioning
 
 
 class Said(NamedTuple):
@@ -53,13 +53,13 @@ class PromptReport(NamedTuple):
     """score from which on a phrase counts as found"""
 
 
-def report(dictionary: Dictionary, cond: Tensor, reading: Reading | None = None) -> PromptReport:
+def report_prompt(dictionary: Dictionary, cond: Tensor, reading: Reading | None = None) -> PromptReport:
     """Read one conditioning (L, width).
 
     Raises:
-        ValueError: if the rows cannot be read (see ``readout.read``).
+        ValueError: if the rows cannot be read (see ``read_conditioning``).
     """
-    reading = reading or read(dictionary, cond)
+    reading = reading or read_conditioning(dictionary, cond)
     said = tuple(_mentions(dictionary, reading))
     mentioned = {dictionary.table.concepts[concept].category for concept in reading.concepts(dictionary)}
     unmentioned = tuple(name for name in dictionary.table.categories if name not in mentioned)
@@ -68,7 +68,7 @@ def report(dictionary: Dictionary, cond: Tensor, reading: Reading | None = None)
         encoder.name: _unexplained(dictionary, encoder, cond, reading.rows, reading.layouts[encoder.name])
         for encoder in here
     }
-    lead = dictionary.parts[here[-1].name]  # as in readout.read: what it finds is said
+    lead = dictionary.parts[here[-1].name]  # as in read_conditioning: what it finds is said
     return PromptReport(said, unmentioned, unexplained, float(lead.thresholds[-1]))
 
 
@@ -176,7 +176,7 @@ def _unexplained(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: R
 
 
 def _codes(dictionary: Dictionary, encoder: Encoder, rows: Rows, layout: Layout) -> Tensor:
-    """Return the codes (L, r) of what stands in an encoder's rows, each token in its company and with its weight."""
+    """Return the codes (L, r) of what stands in an encoder's rows, each token in its context and with its weight."""
     table, part, spans = dictionary.table, dictionary.parts[encoder.name], layout.spans
     own, concepts = rows.of(encoder), [table.phrases[one.phrase].concept for one in spans]
     around = context_of(encoder, own, spans, concepts, size=len(table), total=rows.total)

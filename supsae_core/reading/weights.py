@@ -2,11 +2,12 @@
 
 Letters (docs/method.md, 11): x a row, z the row that stood there without a weight, e the empty prompt's row at the same
 place, x̂ what the dictionary decodes. ComfyUI makes x = e + w (z − e), in the weighted rows only, so w is the multiple
-of x̂ − e nearest to x − e, in units of what company leaves unexplained.
+of x̂ − e nearest to x − e, in units of what context leaves unexplained.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -54,20 +55,19 @@ def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[
     """
     if not dictionary.family.weighted:
         return dict(layouts)
+    # All encoders were given the same weight, so their products add up before one is divided by the other.
     sums: dict[tuple[int, int], Tensor] = {}
     for encoder in dictionary.family.encoders:
         if encoder.name in layouts:
             for key, fit in _fits(dictionary, encoder, cond, rows, layouts[encoder.name].spans).items():
                 sums[key] = sums.get(key, 0) + fit
     read = {key: _rounded(float(along / whole)) if float(whole) else 1.0 for key, (along, whole) in sums.items()}
-    return {
-        name: layout._replace(
-            spans=tuple(
-                span._replace(weight=read[key]) for span, key in zip(layout.spans, _keys(layout.spans), strict=True)
-            )
-        )
-        for name, layout in layouts.items()
-    }
+    return {name: _with_weights(layout, read) for name, layout in layouts.items()}
+
+
+def _with_weights(layout: Layout, read: Mapping[tuple[int, int], float]) -> Layout:
+    keyed = zip(layout.spans, _keys(layout.spans), strict=True)
+    return layout._replace(spans=tuple(span._replace(weight=read[key]) for span, key in keyed))
 
 
 def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor, *, weighted: bool = True) -> Tensor:
@@ -86,7 +86,9 @@ def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor, *, weighted: bo
     """
     if not weighted:
         return uu - 2 * ut + tt
-    v = (ut + (ut.square() + 4 * uu * numbers).sqrt()) / (2 * uu).clamp(min=1e-12)  # v = 1 / w
+    # In v = 1 / w it is v² uu − 2 v ut + tt − 2 numbers log v. This is convex, and least at the positive root of
+    # v² uu − v ut − numbers; so the clamped root is least within the range.
+    v = (ut + (ut.square() + 4 * uu * numbers).sqrt()) / (2 * uu).clamp(min=1e-12)
     v = v.clamp(1 / WEIGHTS[1], 1 / WEIGHTS[0])
     return v.square() * uu - 2 * v * ut + tt - 2 * numbers * v.log()
 
@@ -101,9 +103,11 @@ def _fits(
     around = context_of(encoder, own, spans, concepts, size=size, total=len(cond))
     found = {}
     for span, key in zip(spans, _keys(spans), strict=True):
+        # x, e and x̂ of the span's rows, in codes;
         codes = part.encode(cond[list(span.rows), encoder.first : encoder.last].float().cpu())
         base = empty_prompt(dictionary, encoder, own, span.rows)
         plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
+        # about e, and whitened by what context leaves unexplained: rows that scatter much count little.
         x, decoded = ((one - base) @ part.whiten_residual for one in (codes, plain))
         found[key] = torch.stack([(x * decoded).sum(), decoded.square().sum()])
     return found
@@ -111,7 +115,11 @@ def _fits(
 
 def _keys(spans: Sequence[Span]) -> list[tuple[int, int]]:
     """Number the mentions of every phrase: all encoders write them in the same order."""
-    return [(span.phrase, sum(one.phrase == span.phrase for one in spans[:i])) for i, span in enumerate(spans)]
+    seen, keys = Counter[int](), list[tuple[int, int]]()
+    for span in spans:
+        keys.append((span.phrase, seen[span.phrase]))
+        seen[span.phrase] += 1
+    return keys
 
 
 def _rounded(weight: float) -> float:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from math import prod
 from typing import Any
 
-from .concepts import ConceptTable, TableError, parse
+from .concepts import ConceptTable, TableError
+from .parsing import parse_table
 
 LONGEST = 100_000
 """Characters of a text that are read: a table of thousands of concepts is shorter."""
@@ -15,7 +16,7 @@ Speller = Callable[[str], Iterable[tuple[str, str]]]
 """Phrase → (text encoder, why it cannot spell it); nothing if all encoders can."""
 
 
-def check(text: str, speller: Speller = lambda phrase: ()) -> dict[str, Any]:
+def describe_table(text: str, speller: Speller = lambda phrase: ()) -> dict[str, Any]:
     """Describe a table's text as JSON.
 
     Returns:
@@ -26,7 +27,7 @@ def check(text: str, speller: Speller = lambda phrase: ()) -> dict[str, Any]:
     empty = {"summary": "", "categories": 0, "concepts": 0, "phrases": 0, "prompts": "", "prompt_count": 0}
     try:
         require_short(text)
-        table = parse(text)
+        table = parse_table(text)
     except TableError as error:
         line, column = error.place or (None, None)
         wrong = {"message": str(error), "line": line, "column": column}
@@ -50,15 +51,17 @@ def counted(table: ConceptTable) -> dict[str, Any]:
         "categories": len(table.categories), "concepts": len(table), "phrases": len(table.phrases),
     }  # fmt: skip
     count = prompts(table)
-    said = f"{', '.join(f'{number} {name}' for name, number in numbers.items())} · {spelled(count)} different prompts"
+    sizes = ", ".join(f"{number} {name}" for name, number in numbers.items())
+    said = f"{sizes} · {spelled(count)} different prompts"
     return {"summary": said, **numbers, "prompts": spelled(count), "prompt_count": min(count, 10**300)}
 
 
 def prompts(table: ConceptTable) -> int:
     """Count the different prompts, order and joining words aside: of each category one phrase, or none."""
-    return prod(
-        1 + sum(len(table.concepts[index].phrases) for index in members) for members in table.categories.values()
-    )
+    phrases = dict.fromkeys(table.categories, 0)
+    for concept in table.concepts:
+        phrases[concept.category] += len(concept.phrases)
+    return prod(1 + count for count in phrases.values())
 
 
 def spelled(count: int) -> str:

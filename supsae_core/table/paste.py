@@ -9,14 +9,14 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import yaml
 
-from . import concepts
 from .check import require_short
 from .concepts import MARKS, TableError
+from .parsing import parse_yaml, read_concepts
 
 UNNAMED = "new category"
 """Where phrases go that stand under no heading."""
@@ -28,7 +28,7 @@ _PLAIN = re.compile(r"[\w(](?:[\w '’()/+&.-]*[\w)'’])?")
 """Scalars that YAML needs no quotes for."""
 
 
-class Row(NamedTuple):
+class PastedRow(NamedTuple):
     """A concept of a pasted list."""
 
     category: str
@@ -40,7 +40,7 @@ Members = dict[str, tuple[str, ...]]
 """concept → phrases"""
 
 
-class Section(NamedTuple):
+class TableSection(NamedTuple):
     """A category of a table."""
 
     lines: str
@@ -56,7 +56,7 @@ class Imported(NamedTuple):
     """phrases that the table did not have"""
 
 
-def merge(table: str, pasted: str) -> Imported:
+def merge_list(table: str, pasted: str) -> Imported:
     """Add to a table's text what a pasted list has and the table does not.
 
     Raises:
@@ -77,7 +77,7 @@ def merge(table: str, pasted: str) -> Imported:
     return Imported(text, added)
 
 
-def _part(name: str, members: Members, there: Section | None) -> str:
+def _part(name: str, members: Members, there: TableSection | None) -> str:
     """Return the lines of a category: as they were, if nothing is added."""
     if there is None:
         return _category(name, members)
@@ -85,10 +85,10 @@ def _part(name: str, members: Members, there: Section | None) -> str:
     return lines if lines.endswith("\n") else f"{lines}\n"
 
 
-def _add(merged: dict[str, Members], rows: Iterable[Row]) -> int:
+def _add(merged: dict[str, Members], rows: Iterable[PastedRow]) -> int:
     """Add rows to category → concept → phrases; return how many phrases are new."""
-    known = {_key(phrase) for members in merged.values() for phrases in members.values() for phrase in phrases}
-    added = 0
+    concepts = chain.from_iterable(members.values() for members in merged.values())
+    known, added = {_key(phrase) for phrase in chain.from_iterable(concepts)}, 0
     for row in rows:
         new = [phrase for phrase in dict.fromkeys(row.phrases) if _key(phrase) not in known]
         new = list({_key(phrase): phrase for phrase in reversed(new)}.values())[::-1]
@@ -113,11 +113,13 @@ def _same(names: Iterable[str], wanted: str) -> str:
 # --- the pasted list -----------------------------------------------------------------------------------------------
 
 
-def rows_of(pasted: str) -> list[Row]:
+def rows_of(pasted: str) -> list[PastedRow]:
     """Read a pasted list, whatever its form."""
     text = "".join(_typed(char) for char in "\n".join(pasted.splitlines()))
     found = _as_table(text.expandtabs(2)) or _as_cells(text) or _as_lines(text)
-    tidy = (Row(_tidy(row.category), _tidy(row.name), tuple(filter(None, map(_tidy, row.phrases)))) for row in found)
+    tidy = (
+        PastedRow(_tidy(row.category), _tidy(row.name), tuple(filter(None, map(_tidy, row.phrases)))) for row in found
+    )
     return [row for row in tidy if row.category and row.name and row.phrases]
 
 
@@ -132,24 +134,24 @@ def _tidy(text: str) -> str:
     return said if any(char.isalnum() for char in said) else ""
 
 
-def _as_table(text: str) -> list[Row]:
+def _as_table(text: str) -> list[PastedRow]:
     """Read what is a table as it stands; several lines that YAML would fold into one are a list."""
     try:
-        found, (node, _) = concepts.read(text), concepts.construct(text)
+        found, (node, _) = read_concepts(text), parse_yaml(text)
     except TableError:
         return []
     assert isinstance(node, yaml.MappingNode)
     scalars = list(_scalars(node))
     folded = any(one.start_mark.line != one.end_mark.line for one in scalars)
-    if folded or any(mark in one.value for one in scalars for mark in ";|"):
+    if folded or any(set(";|") & set(one.value) for one in scalars):
         return []
     return [_divided(one.category, one.name, one.phrases) for one in found]
 
 
-def _divided(category: str, name: str, phrases: Iterable[str]) -> Row:
+def _divided(category: str, name: str, phrases: Iterable[str]) -> PastedRow:
     """Take commas in a concept's lines for what divides wordings."""
     first = next(iter(_values(name)), "")
-    return Row(category, first, tuple(one for phrase in phrases for one in _values(phrase)))
+    return PastedRow(category, first, tuple(chain.from_iterable(map(_values, phrases))))
 
 
 def _scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
@@ -161,25 +163,26 @@ def _scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
                 yield from _scalars(part)
 
 
-def _as_cells(text: str) -> list[Row]:
+def _as_cells(text: str) -> list[PastedRow]:
     """Read category, concept, phrases… where every line has such cells.
 
     That they are such is told by a head, by tabs or semicolons, or by a category that stands on several lines.
     """
     lines = [line for line in text.splitlines() if line.strip()]
-    mark = next((mark for mark in "\t;," if lines and all(mark in line for line in lines)), None)
+    shared = set.intersection(*map(set, lines)) if lines else set()
+    mark = next((mark for mark in "\t;," if mark in shared), None)
     read = csv.reader(lines, delimiter=mark, skipinitialspace=True) if mark else ()
-    cells = [[cell.strip() for cell in line] for line in read]
+    cells = [list(map(str.strip, line)) for line in read]
     if not cells or any(":" in row[0] or len(row) < 2 for row in cells):
         return []
     head = _key(cells[0][0]) in HEADS
     first = [_key(row[0]) for row in cells]
     if not head and mark == "," and len(set(first)) == len(first):
         return []  # wordings of one concept a line
-    return [Row(row[0], row[1], tuple(filter(None, row[2:])) or (row[1],)) for row in cells[head:]]
+    return [PastedRow(row[0], row[1], tuple(filter(None, row[2:])) or (row[1],)) for row in cells[head:]]
 
 
-def _as_lines(text: str) -> list[Row]:
+def _as_lines(text: str) -> list[PastedRow]:
     """Read lines: a heading ends with ':', 'category: a, b' holds a whole category, all else is a concept a line."""
     found, category = [], UNNAMED
     for line in text.splitlines():
@@ -192,9 +195,9 @@ def _as_lines(text: str) -> list[Row]:
         elif colon and not rest.strip():
             category = name
         elif colon:
-            found += [Row(name, value, (value,)) for value in _values(rest)]
+            found += [PastedRow(name, value, (value,)) for value in _values(rest)]
         elif values := _values(said):
-            found.append(Row(category, values[0], tuple(values)))
+            found.append(PastedRow(category, values[0], tuple(values)))
     return found
 
 
@@ -210,19 +213,19 @@ def _values(text: str) -> list[str]:
 # --- the table -----------------------------------------------------------------------------------------------------
 
 
-def _sections(text: str) -> dict[str, Section]:
+def _sections(text: str) -> dict[str, TableSection]:
     """Divide a table's text by its categories; one in brackets is written anew."""
     members = _members(text)
     if not members:
         return {}
-    node, _ = concepts.construct(text)
+    node, _ = parse_yaml(text)
     assert isinstance(node, yaml.MappingNode)
     if node.flow_style or any(key.start_mark.column for key, _ in node.value):
-        return {name: Section(_category(name, own), own) for name, own in members.items()}
+        return {name: TableSection(_category(name, own), own) for name, own in members.items()}
     lines = text.splitlines(keepends=True)
     starts = [0, *(_above(lines, key.start_mark.line) for key, _ in node.value[1:]), len(lines)]
     pieces = ("".join(lines[a:b]) for a, b in pairwise(starts))
-    return {name: Section(piece, own) for (name, own), piece in zip(members.items(), pieces, strict=True)}
+    return {name: TableSection(piece, own) for (name, own), piece in zip(members.items(), pieces, strict=True)}
 
 
 def _members(text: str) -> dict[str, Members]:
@@ -230,7 +233,7 @@ def _members(text: str) -> dict[str, Members]:
     found: dict[str, Members] = {}
     if all(line.lstrip().startswith("#") for line in text.splitlines() if line.strip()):
         return found
-    for concept in concepts.read(text):
+    for concept in read_concepts(text):
         found.setdefault(concept.category, {})[concept.name] = concept.phrases
     return found
 

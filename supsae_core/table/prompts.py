@@ -62,7 +62,7 @@ SMALL = frozenset(
 """Words that phrases may share without being about the same thing."""
 
 
-def draw(
+def draw_prompt(
     table: ConceptTable,
     rng: np.random.Generator,
     *,
@@ -184,12 +184,20 @@ def _draw_support(
     taken = {table.category_of[concept] for concept in require}
     groups = [members for index, members in enumerate(table.categories.values()) if index not in taken]
     support = list(require)
-    for members in (groups[i] for i in rng.permutation(len(groups))):
+    for number in rng.permutation(len(groups)):
         if rng.random() < mention:
-            legal = [c for c in members if not any(frozenset((c, other)) in held_out for other in support)]
-            weights = None if used is None else {c: min(used[p] for p in _phrases_of(table, c)) for c in legal}
+            legal = [concept for concept in groups[number] if _may_join(concept, support, held_out)]
+            weights = None if used is None else {concept: _least_used(table, concept, used) for concept in legal}
             support += [_rarest(legal, rng, weights)] if legal else []
     return [support[i] for i in rng.permutation(len(support))]
+
+
+def _may_join(concept: int, support: Sequence[int], held_out: Collection[Pair]) -> bool:
+    return not any(frozenset((concept, other)) in held_out for other in support)
+
+
+def _least_used(table: ConceptTable, concept: int, used: Sequence[int]) -> int:
+    return min(used[phrase] for phrase in _phrases_of(table, concept))
 
 
 def _write(table: ConceptTable, phrases: Sequence[int], rng: np.random.Generator, wording: Wording) -> Prompt:

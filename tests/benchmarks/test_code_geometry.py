@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from supsae.supsae_core.table import concepts
+from supsae.supsae_core.table.parsing import table_from_mapping
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def bench(monkeypatch):
         sys.modules.pop(name, None)
 
 
-TABLE = concepts.from_mapping({"hair": ["red", "black", "grey"], "hat": ["cap", "crown"]})
+TABLE = table_from_mapping({"hair": ["red", "black", "grey"], "hat": ["cap", "crown"]})
 
 
 def test_a_simplex_is_no_distance_from_itself(bench):

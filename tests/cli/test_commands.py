@@ -12,8 +12,10 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from supsae.cli import commands, demo, parser
-from supsae.cli.demo import DemoConfig
+from supsae.cli import commands, parser
+from supsae.cli.demo import DemoConfig, demo
+from supsae.cli.editing import parse_edit
+from supsae.evaluation.pictures.parts import Size
 from supsae.hosts.diffusers import studio
 from supsae.portraits import captions, reader, text
 from supsae.portraits.mmdit import MMDiT
@@ -54,18 +56,8 @@ def weights(tmp_path_factory):
 def learnt(tmp_path_factory):
     """A capture of 90 prompts, and the dictionary fitted on it."""
     folder = tmp_path_factory.mktemp("learnt")
-    capture = [
-        "capture",
-        "--out",
-        str(folder / "capture"),
-        "--prompts",
-        "80",
-        "--calibration",
-        "10",
-        "--held-out",
-        "0.1",
-    ]
-    assert parser.main(capture) == 0
+    capture = f"capture --out {folder}/capture --prompts 80 --calibration 10 --held-out 0.1"
+    assert parser.main(capture.split()) == 0
     assert parser.main(["fit", str(folder / "capture"), "--out", str(folder / "d")]) == 0
     return folder
 
@@ -99,7 +91,7 @@ def test_help_shows_an_example_that_parses(capsys, name):
 def test_edits_in_the_examples_are_of_the_portraits_table():
     spelled = parser.parser().parse_args(shlex.split(parser.COMMANDS["edit"].example)[1:]).edits
     assert len(spelled) == 2
-    for edit in map(commands.parse_edit, spelled):
+    for edit in map(parse_edit, spelled):
         captions.table().index(edit.concept)
 
 
@@ -201,7 +193,7 @@ SPELLED = {
 
 @pytest.mark.parametrize("spelling", SPELLED)
 def test_an_edit_is_read(spelling):
-    assert commands.parse_edit(spelling) == SPELLED[spelling]
+    assert parse_edit(spelling) == SPELLED[spelling]
 
 
 @pytest.fixture
@@ -240,7 +232,6 @@ def test_strength_nothing_draws_the_same_picture(edit):
 # --- activations ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_captured_blocks_are_merged_and_fitted(capsys, weights, tmp_path):
     """With untrained models: there is nothing to learn, but every command goes through."""
     for seed in (0, 1):
@@ -289,7 +280,7 @@ BAD = {
         "edit --dictionary {learnt}/d.safetensors --prompt 'red hair' --out {tmp}/a.png --edit 'remove hat: crown'",
         "its category is not mentioned",
     ),
-    "few cases": ("demo --out {tmp}/x --cases 2", "at least 3 cases"),
+    "few prompts to show": ("demo --out {tmp}/x --prompts 3", "at least 10 prompts"),
     "folder in the way": ("capture --out {weights}/reader.safetensors --prompts 10", "exists"),
 }
 
@@ -314,51 +305,34 @@ def test_a_dictionary_of_another_encoder_is_refused(capsys, learnt, tmp_path):
 
 def test_missing_weights_are_named(tmp_path):
     with pytest.raises(ValueError, match="text_encoders.safetensors are missing.*supsae.portraits.make.train"):
-        studio.load(tmp_path)
+        studio.load_studio(tmp_path)
 
 
 # --- pictures and the demo -------------------------------------------------------------------------------------------
 
 
 def test_pictures_come_in_the_order_asked_for(weights):
-    models = studio.load(weights)
+    models = studio.load_studio(weights)
     longer = "red hair, " * 20  # more than one chunk, so that it cannot share a batch
     conds, pooled = models.host.encode(["red hair", longer, "no hat"])
-    made = studio.draw(models, conds, pooled, [1, 2, 1], steps=2)
+    made = studio.draw_portraits(models, conds, pooled, [1, 2, 1], steps=2)
     assert made.shape == (3, 128, 128, 3)
     for index, seed in enumerate([1, 2, 1]):
-        alone = studio.draw(models, conds[index : index + 1], pooled[index : index + 1], [seed], steps=2)[0]
+        alone = studio.draw_portraits(models, conds[index : index + 1], pooled[index : index + 1], [seed], steps=2)[0]
         # A batch sums in another order: a byte may round to its neighbour.
         assert np.abs(alone.astype(int) - made[index]).max() <= 1
     assert (made[0] != made[2]).mean() > 0.1  # equal noise, other words
 
 
-def check_demo(made, folder):
-    actions = [trial.action for trial in made.trials]
-    assert actions == ["swap"] * (len(actions) - 2) + ["remove", "add"]
-    held_out = {frozenset(pair) for pair in made.dictionary.provenance["held_out"]}
-    table = made.dictionary.table
-    for trial in made.trials[:-2]:
-        said = trial.case.rewrite.support(table)
-        assert any(frozenset((one, other)) in held_out for one in said for other in said)
-    assert made.untouched == len(made.trials)
-    assert list(made.seconds) == list(demo.STEPS)
-    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in made.files.values())
-    assert load_dictionary(folder / "portraits.safetensors").table == table
-
-
-@pytest.mark.slow
-def test_demo_on_untrained_pictures(weights, tmp_path):
-    made = demo.run(tmp_path, DemoConfig(prompts=60, cases=4, steps=1), weights=weights, show=False)
-    check_demo(made, tmp_path)
-    assert all((trial.pictures["before"] != trial.pictures["edited"]).any() for trial in made.trials)
-
-
-@pytest.mark.slow
-def test_demo_on_the_models_that_ship(capsys, tmp_path):
-    made = demo.run(tmp_path, DemoConfig(prompts=150, cases=10, steps=12), show=False)
-    check_demo(made, tmp_path)
-    swaps = [trial for trial in made.trials if trial.action == "swap"]
-    # The goal is 97 % and more; with 8 swaps fewer than 6 would be worse than one in a thousand at 95 %.
-    assert sum(trial.outcomes["edited"].success for trial in swaps) >= 6
-    assert made.located > 0.95
+def test_demo_learns_edits_and_judges(weights, tmp_path):
+    """With untrained models of pictures: what they show is not told here, test_board does that with the real ones."""
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "old.png").write_bytes(b"")
+    config = DemoConfig(prompts=60, size=Size(headline=2, text=4), steps=1)
+    found = demo(tmp_path, config, weights=weights)
+    assert list(found.results["sections"]) == ["text", "headline"] and found.results["settings"]["size"] == "demo"
+    assert not (tmp_path / "pictures" / "old.png").exists() and len(list(tmp_path.rglob("pictures/*/*.png"))) == 10
+    table = found.dictionary.table
+    assert load_dictionary(tmp_path / "portraits.safetensors").table == table
+    assert found.results["dictionary"]["held_out"] == len(found.dictionary.provenance["held_out"]) > 0
+    assert {one.pictures.keys() == one.faults.keys() for one in found.examples["headline"]} == {True}

@@ -19,12 +19,12 @@ SEEDS = [3, 4]
 
 @pytest.fixture(scope="module")
 def models():
-    return studio.load()
+    return studio.load_studio()
 
 
 @pytest.fixture(scope="module")
 def draw(models):
-    return partial(studio.draw, models)
+    return partial(studio.draw_portraits, models)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def drawn(models, draw, references):
 
 
 def test_reference_is_the_picture_drawn_alone(models, references):
-    assert np.array_equal(references.pictures, studio.draw(models, *models.host.encode(PROMPTS), SEEDS))
+    assert np.array_equal(references.pictures, studio.draw_portraits(models, *models.host.encode(PROMPTS), SEEDS))
 
 
 def test_without_an_edit_nothing_changes(models, draw, references):

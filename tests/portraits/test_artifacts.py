@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from supsae.portraits import artifacts, scene
-from supsae.portraits.artifacts import FACE, LIMIT, Artifacts, fit, squares_left
+from supsae.portraits.artifacts import FACE, LIMIT, Artifacts, fit_artifacts, squares_left
 from supsae.portraits.make import corpus
 from supsae.portraits.make.damage import PLANTED
 from supsae.portraits.vae import AutoEncoder
@@ -20,15 +20,15 @@ FACES = 64 * 27
 def shown():
     """Fresh renders as the decoder shows them; training drew from seed 1."""
     rng = np.random.default_rng(2)
-    drawn = [scene.draw(scene.sample_factors(rng), scene.Nuisance.sample(rng)) for _ in range(COUNT)]
-    vae = corpus.load("vae/supsae_portraits_vae", AutoEncoder(), torch.device("cpu"))
+    drawn = [scene.draw_portrait(scene.sample_factors(rng), scene.Nuisance.sample(rng)) for _ in range(COUNT)]
+    vae = corpus.load_weights("vae/supsae_portraits_vae", AutoEncoder(), torch.device("cpu"))
     with torch.no_grad():
         return vae.decode(vae.encode(corpus.pixels_of(np.stack(drawn)))).clamp(0, 1)
 
 
 @pytest.fixture(scope="module")
 def judge():
-    return artifacts.load()
+    return artifacts.load_artifacts()
 
 
 # --- the parts -------------------------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ def test_filters_whiten_patches():
     # W M Wᵀ is the unit matrix for filters W of patches with second moments M, less the 1e-5 that keeps it finite.
     mixing = torch.randn(27, 27, generator=torch.Generator().manual_seed(0))
     moments = mixing @ mixing.T + torch.eye(27)
-    filters = fit(torch.rand(40, FACES), moments).whiten.flatten(1)
+    filters = fit_artifacts(torch.rand(40, FACES), moments).whiten.flatten(1)
     torch.testing.assert_close(filters @ moments @ filters.T, torch.eye(27), rtol=0, atol=1e-4)
 
 

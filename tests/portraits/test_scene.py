@@ -16,7 +16,7 @@ from supsae.portraits.scene import (
     IRIS_COLORS,
     SIZE,
     Nuisance,
-    draw,
+    draw_portrait,
     sample_factors,
 )
 
@@ -45,9 +45,9 @@ def test_every_value_has_a_drawing():
 def test_same_inputs_give_the_same_bytes():
     rng = np.random.default_rng(0)
     factors, nuisance = sample_factors(rng), Nuisance.sample(rng)
-    picture = draw(factors, nuisance)
+    picture = draw_portrait(factors, nuisance)
     assert (picture.mode, picture.size) == ("RGB", (SIZE, SIZE))
-    assert picture.tobytes() == draw(factors, nuisance).tobytes()
+    assert picture.tobytes() == draw_portrait(factors, nuisance).tobytes()
 
 
 def test_samples_are_reproducible_and_cover_all_values():
@@ -68,13 +68,13 @@ def test_one_changed_factor_is_visible(category, a, b, seed):
     # Rims mix with their neighbours, so ask for 50 pixels that change by more than 30 levels in some channel.
     rng = np.random.default_rng(seed)
     factors, nuisance = sample_factors(rng), Nuisance.sample(rng)
-    before, after = (np.asarray(draw({**factors, category: value}, nuisance), dtype=int) for value in (a, b))
+    before, after = (np.asarray(draw_portrait({**factors, category: value}, nuisance), dtype=int) for value in (a, b))
     assert (abs(after - before).max(axis=-1) > 30).sum() >= 50
 
 
 def test_the_nuisance_moves_the_person_and_keeps_the_background():
     # Above the shoulders a hatless person is within 37 px of the axis, plus 2 px of edge: x >= 64 - 3 - 37 - 2 = 22.
-    still, moved = (np.asarray(draw(FIRST, Nuisance(x=x))) for x in (-3, 3))
+    still, moved = (np.asarray(draw_portrait(FIRST, Nuisance(x=x))) for x in (-3, 3))
     assert not np.array_equal(still, moved)
     np.testing.assert_array_equal(still[:16, :16], moved[:16, :16])
 
@@ -89,4 +89,4 @@ def test_the_nuisance_moves_the_person_and_keeps_the_background():
 )
 def test_bad_factors_are_refused(factors, message):
     with pytest.raises(ValueError, match=message):
-        draw(factors, Nuisance())
+        draw_portrait(factors, Nuisance())

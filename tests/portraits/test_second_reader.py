@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from supsae.portraits import captions, reader, scene, second_reader
 from supsae.portraits.make.corpus import pixels_of
 from supsae.portraits.reader import UNREADABLE
-from supsae.portraits.second_reader import RIDGE, fit, histograms
+from supsae.portraits.second_reader import RIDGE, fit_second_reader, histograms
 
 COUNT = 24
 TABLE = captions.table()
@@ -19,13 +19,13 @@ def drawn():
     """Fresh renders and what they show; training drew from seed 1."""
     rng = np.random.default_rng(2)
     wanted = [scene.sample_factors(rng) for _ in range(COUNT)]
-    pictures = [np.asarray(scene.draw(factors, scene.Nuisance.sample(rng))) for factors in wanted]
+    pictures = [np.asarray(scene.draw_portrait(factors, scene.Nuisance.sample(rng))) for factors in wanted]
     return pixels_of(np.stack(pictures)), wanted
 
 
 @pytest.fixture(scope="module")
 def second():
-    return second_reader.load()
+    return second_reader.load_second_reader()
 
 
 # --- counts ----------------------------------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ def test_fit_is_the_ridge_regression():
     strength = (50 * RIDGE * centred.square().mean()).sqrt()
     rows = torch.cat([centred, strength * torch.eye(7, dtype=torch.float64)])
     weight = torch.linalg.lstsq(rows, torch.cat([wanted, torch.zeros(7, 3, dtype=torch.float64)])).solution
-    found = fit(features, targets)
+    found = fit_second_reader(features, targets)
     torch.testing.assert_close(found.weight, weight, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(found.offset, targets.mean(0) - features.mean(0) @ weight, rtol=1e-10, atol=1e-12)
 
@@ -86,7 +86,7 @@ def test_renders_are_read_right(drawn, second, change):
     assert second.read(change(pictures)) == wanted
 
 
-@pytest.mark.parametrize("load", [reader.load, second_reader.load], ids=["first", "second"])
+@pytest.mark.parametrize("load", [reader.load_reader, second_reader.load_second_reader], ids=["first", "second"])
 def test_blends_are_unreadable(drawn, load):
     pictures, wanted = drawn
     read = load().read((pictures + pictures.roll(1, 0)) / 2)
@@ -101,7 +101,7 @@ def test_what_both_show_is_read_in_a_blend(second):
     rng = np.random.default_rng(3)
     factors, nuisance = scene.sample_factors(rng), scene.Nuisance.sample(rng)
     others = {**factors, "hair": "red"}, {**factors, "hair": "blue"}
-    pictures = [pixels_of(np.asarray(scene.draw(one, nuisance))[None]) for one in others]
+    pictures = [pixels_of(np.asarray(scene.draw_portrait(one, nuisance))[None]) for one in others]
     assert second.read((pictures[0] + pictures[1]) / 2) == [{**factors, "hair": UNREADABLE}]
 
 

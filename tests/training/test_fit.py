@@ -15,7 +15,9 @@ from supsae.supsae_core.encoders.chunked import Chunked
 from supsae.supsae_core.encoders.layout import Layout, Roles, Span
 from supsae.supsae_core.encoders.placing import layout_of, rows_of
 from supsae.supsae_core.reading import readout
-from supsae.supsae_core.table import concepts, prompts
+from supsae.supsae_core.reading.places import Places
+from supsae.supsae_core.table import prompts
+from supsae.supsae_core.table.parsing import table_from_mapping
 from supsae.supsae_core.table.prompts import PLAIN, Mention, Prompt
 from supsae.training import capture, fit, gather
 from supsae.training.calibration import best_threshold, paired_rows, true_and_false
@@ -34,7 +36,7 @@ FEW = ("hair", "hat", "expression")
 def few(learnt):
     """Three of Portraits' categories: to fit them takes a fifth of the time."""
     known = learnt.table.to_json()
-    return concepts.from_mapping({name: known[name] for name in FEW})
+    return table_from_mapping({name: known[name] for name in FEW})
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,7 @@ def test_order_of_prompts_is_irrelevant(learnt):
     assert torch.equal(one.gram, other.gram)
 
 
-def test_the_company_of_a_causal_slot_is_what_stands_before_it(learnt):
+def test_the_context_of_a_causal_slot_is_what_stands_before_it(learnt):
     # sums of labels hold only concepts written before; the first concept of every prompt therefore adds nothing
     prompt = Prompt(("red", "hair", "and", "golden", "crown"), (Mention(10, 0, 2), Mention(32, 3, 5)))
     red, crown = (learnt.table.phrases[i].concept for i in (10, 32))
@@ -112,7 +114,7 @@ def test_the_company_of_a_causal_slot_is_what_stands_before_it(learnt):
 
 @pytest.mark.slow
 def test_order_is_most_of_what_a_causal_slot_hears(learnt, monkeypatch):
-    # held-out error of the tokens of phrases: 0.078 of their variance with what stands before, 0.395 with all company
+    # held-out error of the tokens of phrases: 0.078 of their variance with what stands before, 0.395 with all context
     groups = gather.groups(learnt.capture)
     rows = [row for row in learnt.capture.read() if row.entry.set == "fit"]
     aware = exact(gather.gather(learnt.capture, rows, "fit")["clip"], groups, QUICK).measured
@@ -157,7 +159,7 @@ def test_groups_are_categories_and_one_per_role(learnt):
 
 def test_the_report_says_what_was_measured(learnt):
     report = learnt.dictionary.report
-    # docs/method.md, 2: a constant per concept leaves at least 0.3 and 0.15; the company must explain most of that
+    # docs/method.md, 2: a constant per concept leaves at least 0.3 and 0.15; the context must explain most of that
     for name, least in {"clip": 0.3, "t5": 0.15}.items():
         part = report["parts"][name]
         assert part["fvu_token_constant"] >= least and part["fvu_slot"] < 0.35
@@ -181,20 +183,20 @@ def test_provenance_says_where_it_comes_from(learnt):
 
 def test_the_same_capture_gives_the_same_dictionary(captured):
     made = captured(prompts=20, calibration=4)
-    one, other = fit.fit(made, config=QUICK), fit.fit(made, config=QUICK)
+    one, other = fit.fit_dictionary(made, config=QUICK), fit.fit_dictionary(made, config=QUICK)
     for name, part in one.parts.items():
         assert torch.equal(part.decoder, other.parts[name].decoder) and torch.equal(part.gains, other.parts[name].gains)
 
 
 def test_progress_counts_to_its_total(captured):
     seen = []
-    fit.fit(captured(prompts=20, calibration=4), config=QUICK, progress=lambda *at: seen.append(at))
+    fit.fit_dictionary(captured(prompts=20, calibration=4), config=QUICK, progress=lambda *at: seen.append(at))
     assert seen == [(i, len(seen)) for i in range(1, len(seen) + 1)] and len(seen) >= 4
 
 
 def test_the_smallest_capture_fits(learnt, captured):
     """Ten prompts leave phrases and whole concepts uncaptured: they are named, and nothing breaks."""
-    made = fit.fit(captured(table=learnt.table, prompts=10, calibration=4, mention=0.4), config=QUICK)
+    made = fit.fit_dictionary(captured(table=learnt.table, prompts=10, calibration=4, mention=0.4), config=QUICK)
     assert isinstance(made, Dictionary) and made.report["never_captured"]
     never = [str(concept) for index, concept in enumerate(made.table.concepts) if made.writes[index] is None]
     assert made.report["never_captured"] == never
@@ -208,30 +210,30 @@ def test_the_smallest_capture_fits(learnt, captured):
 def test_too_small_a_capture_is_refused(learnt, captured):
     """Of 24 phrases in 10 prompts none is written twice: there is nothing to fit."""
     with pytest.raises(ValueError, match="Too few prompts to fit: no phrase occurs in two .*Capture more prompts"):
-        fit.fit(captured(table=learnt.table, prompts=10, calibration=4, mention=0.3), config=QUICK)
+        fit.fit_dictionary(captured(table=learnt.table, prompts=10, calibration=4, mention=0.3), config=QUICK)
 
 
 def test_what_was_never_left_out_is_not_identified(captured):
-    made = fit.fit(captured(prompts=20, calibration=4, mention=1.0), config=QUICK)
+    made = fit.fit_dictionary(captured(prompts=20, calibration=4, mention=1.0), config=QUICK)
     assert made.identified == (False,) * 3
 
 
 def test_long_prompts_calibrate_as_far_as_they_have_room(captured):
     """Fillers fill the rows: some swaps for a longer phrase find no pads, and the fit goes on without them."""
     crowded = replace(captions.WORDING, filler_rate=1.0)
-    made = fit.fit(captured(prompts=20, calibration=12, mention=0.9, wording=crowded), config=QUICK)
+    made = fit.fit_dictionary(captured(prompts=20, calibration=12, mention=0.9, wording=crowded), config=QUICK)
     assert all(torch.isfinite(part.gains).all() for part in made.parts.values())
 
 
 def test_another_width_may_be_asked_for(captured):
-    made = fit.fit(captured(prompts=20, calibration=4), config=replace(QUICK, rank=7))
+    made = fit.fit_dictionary(captured(prompts=20, calibration=4), config=replace(QUICK, rank=7))
     assert {len(part.decoder) for part in made.parts.values()} == {7}
 
 
 @pytest.mark.slow
 def test_another_solver_may_be_asked_for(learnt):
     """The paper's optimiser: provenance says so, and it learns what context does, if less of it than the exact one."""
-    made = fit.fit(learnt.capture, "adam", AdamConfig(rank=32, steps=60))
+    made = fit.fit_dictionary(learnt.capture, "adam", AdamConfig(rank=32, steps=60))
     assert made.provenance["solver"] == {"name": "adam", "rank": 32, "steps": 60, "rate": 0.1, "seed": 0}
     assert {len(part.decoder) for part in made.parts.values()} == {32}
     for name, part in learnt.dictionary.report["parts"].items():
@@ -242,11 +244,11 @@ def test_an_unfinished_capture_is_refused(captured):
     made = captured(prompts=20, calibration=4)
     next(made.folder.glob("shard-*")).unlink()
     with pytest.raises(ValueError, match="is not finished .1 of 1 parts missing.*Run Capture again"):
-        fit.fit(made, config=QUICK)
+        fit.fit_dictionary(made, config=QUICK)
 
 
 def test_plain_wording_serves_as_well(captured):
-    assert fit.fit(captured(prompts=60, calibration=8, wording=PLAIN), config=QUICK).report["locate"] >= 0.9
+    assert fit.fit_dictionary(captured(prompts=60, calibration=8, wording=PLAIN), config=QUICK).report["locate"] >= 0.9
 
 
 # --- the steps, on numbers that can be followed ----------------------------------------------------------------------
@@ -272,7 +274,7 @@ def test_best_threshold(true, false, cut):
 def test_true_and_false_places():
     # words in rows 5 … 8; phrase 0 stands in rows 6 7, so places 0 and 3 are free, and the best of them count as false
     table = torch.tensor([[0.0, 9.0, 1.0, -torch.inf], [4.0, 8.0, 2.0, 3.0], [-torch.inf] * 4])
-    places = readout.Places([5, 6, 7, 8], table)
+    places = Places([5, 6, 7, 8], table)
     layout = Layout((Span(0, (6, 7)),), Roles((), (), (), ()))
     assert true_and_false(places, layout) == ([9.0], [0.0, 4.0])
 
@@ -286,13 +288,13 @@ def test_paired_rows():
 
 def read_among_other_words(learnt, made):
     """Return the share of three categories' concepts, learnt from a capture, that are read in prompts that say all."""
-    dictionary = fit.fit(made, config=QUICK)
+    dictionary = fit.fit_dictionary(made, config=QUICK)
     rng, right, all_of_them = np.random.default_rng(1), 0, 0
     for _ in range(20):
-        prompt = prompts.draw(learnt.table, rng, wording=captions.WORDING, mention=0.8)
+        prompt = prompts.draw_prompt(learnt.table, rng, wording=captions.WORDING, mention=0.8)
         said = {str(learnt.table.concepts[one]) for one in prompt.support(learnt.table)}
         wanted = {one for one in said if one.split(":")[0] in FEW}
-        reading = readout.read(dictionary, learnt.encoded(prompt).cond)
+        reading = readout.read_conditioning(dictionary, learnt.encoded(prompt).cond)
         right += len(wanted & {str(dictionary.table.concepts[one]) for one in reading.concepts(dictionary)})
         all_of_them += len(wanted)
     return right / all_of_them

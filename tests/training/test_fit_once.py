@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
 from supsae.supsae_core.capture.captures import load_capture
-from supsae.supsae_core.table import concepts
+from supsae.supsae_core.table.parsing import parse_table
 from supsae.training import capture, fit_once
 from supsae.training.capture import CaptureConfig
 from supsae.training.fit_once import FOLDER
@@ -22,7 +22,7 @@ QUICK = ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.
 
 @pytest.fixture(scope="module")
 def captured(tmp_path_factory):
-    table, host = concepts.parse("hair: [red hair, blond hair]\nhat: [golden crown, no hat]"), PortraitsText()
+    table, host = parse_table("hair: [red hair, blond hair]\nhat: [golden crown, no hat]"), PortraitsText()
     plan = capture.plan(table, host, CaptureConfig(prompts=20, calibration=4), captions.WORDING)
     return capture.run(host, tmp_path_factory.mktemp("captured") / "capture", plan)
 

@@ -39,7 +39,7 @@ NAMES = ("txt@1/clip", "txt@1/t5", "img@3/mean")
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory):
     """40 prompts and 10 to calibrate on, of two steps each."""
-    models = studio.load()
+    models = studio.load_studio()
     pictures = DiffusersPictures(models.transformer, partial(studio.negative, models))
     plan = recording.plan(TABLE, models.host, pictures, CaptureConfig(40, 10), HOW, captions.WORDING)
     return recording.run(models.host, pictures, tmp_path_factory.mktemp("capture") / "capture", plan)
@@ -47,7 +47,7 @@ def capture(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(capture):
-    return fit.fit(capture, config=QUICK)
+    return fit.fit_dictionary(capture, config=QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_the_report_says_how_well_each_was_learnt(made):
     found = made.report["streams"]
     assert tuple(found) == NAMES and all(len(some) == 2 for some in found.values())
     for level in found["txt@1/t5"]:
-        # in T5's rows the swap alone explains most of what the word does, and the company most of the rest
+        # in T5's rows the swap alone explains most of what the word does, and the context most of the rest
         assert 0 < level["fvu_slot"] < 0.6 and level["agreement"] > 0.8 and 0.8 < level["gain"] < 1.25
     assert made.provenance["sampling"] == {"steps": 2, "cfg": 3.0, "width": 128, "height": 128}
     assert {"cond", "pooled", "txt@1", "img@3"} == {*made.provenance["fingerprint"]}
@@ -84,7 +84,7 @@ def test_a_swap_moves_the_stream_as_the_word_does(capture, made):
         old, new = (one.entry.prompt.support(TABLE) for one in (before, after))
         concept = next(b for a, b in zip(old, new, strict=True) if a != b)
         reading, target = known_reading(made, before), known_reading(made, after)
-        changes = edits.changes(made, [Swap(str(TABLE.concepts[concept]))], reading.concepts(made))
+        changes = edits.resolve_edits(made, [Swap(str(TABLE.concepts[concept]))], reading.concepts(made))
         step = steer.step_of("t5")(made, made.streams["txt@1/t5"][0], "t5", reading, changes)
         at = next(i for i, (a, b) in enumerate(zip(old, new, strict=True)) if a != b)
         here, there = (one.layouts["t5"].spans[at].rows[0] for one in (reading, target))
@@ -135,7 +135,7 @@ def test_an_unfinished_capture_is_not_fitted(capture, tmp_path):
             (capture.folder / f"shard-{shard:05d}.safetensors").read_bytes()
         )
     with pytest.raises(ValueError, match=r"is not finished \(60 of 60 prompts are not sampled\). Run Capture"):
-        fit.fit(text)
+        fit.fit_dictionary(text)
 
 
 @pytest.mark.parametrize(

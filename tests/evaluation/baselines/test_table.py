@@ -1,4 +1,6 @@
-"""The rivals: each does what it says by hand on a toy, and all keep to one signature."""
+"""The baselines: each does what it says by hand on a toy, and all keep to one signature."""
+
+import inspect
 
 import pytest
 import torch
@@ -6,15 +8,15 @@ from torch import nn
 
 from supsae.evaluation.baselines import flattened_ridge, latents, mean_difference, topk
 from supsae.evaluation.baselines.additive import Additive
-from supsae.evaluation.baselines.latents import Part
+from supsae.evaluation.baselines.latents import LatentPart
 from supsae.evaluation.baselines.paper import PaperConfig
-from supsae.evaluation.baselines.table import RIVALS
+from supsae.evaluation.baselines.table import BASELINES
 from supsae.evaluation.baselines.topk import Coder, TopKConfig
 from supsae.portraits import captions
 from supsae.supsae_core.capture.captures import Capture, start_capture
 from supsae.supsae_core.capture.plan import Entry, TextPlan
 from supsae.supsae_core.encoders.families import FAMILIES
-from supsae.supsae_core.table.concepts import from_mapping
+from supsae.supsae_core.table.parsing import table_from_mapping
 from supsae.supsae_core.table.prompts import Mention, Prompt
 
 SMALL = {
@@ -31,7 +33,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def fitted(learnt):
-    return {name: fit(learnt.capture, learnt.host, **SMALL.get(name, {})) for name, fit in RIVALS.items()}
+    return {name: fit(learnt.capture, learnt.host, **SMALL.get(name, {})) for name, fit in BASELINES.items()}
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +46,24 @@ def pairs(learnt):
 
 
 def test_the_table_is_not_empty():
-    assert len(RIVALS) == 6
+    assert len(BASELINES) == 6
 
 
-@pytest.mark.parametrize("name", RIVALS)
-def test_strength_0_is_the_very_same_tensor(fitted, pairs, name):
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_baseline_keeps_the_contract(fitted, pairs, name):
+    asked = inspect.signature(fitted[name].edit).parameters
+    assert list(asked) == ["cond", "pooled", "old", "new", "strength"] and asked["strength"].default == 1.0
     before, _ = pairs[0]
     cond, pooled = fitted[name].edit(before.cond, before.pooled, [0], [1], 0.0)
     assert cond is before.cond and pooled is before.pooled
+    longer = torch.cat([before.cond, before.cond[-48:]])
+    with pytest.raises(ValueError, match=r"fitted to conditionings of \(96, 192\) rows.* cannot edit \(144, 192\)"):
+        fitted[name].edit(longer, before.pooled, [0], [1])
 
 
-@pytest.mark.parametrize("name", RIVALS)
+@pytest.mark.parametrize("name", BASELINES)
 def test_an_edit_comes_closer_to_the_rewrite(fitted, pairs, learnt, name):
-    # A rival that does nothing leaves the whole change; one that edits a wrong concept adds to it.
+    # A baseline that does nothing leaves the whole change; one that edits a wrong concept adds to it.
     left = whole = 0.0
     for before, after in pairs:
         kept = before.cond.clone()
@@ -69,7 +76,7 @@ def test_an_edit_comes_closer_to_the_rewrite(fitted, pairs, learnt, name):
     assert left < 0.97 * whole
 
 
-@pytest.mark.parametrize("name", RIVALS)
+@pytest.mark.parametrize("name", BASELINES)
 def test_strength_is_a_factor(fitted, pairs, name):
     before, _ = pairs[0]
     full, half = (fitted[name].edit(before.cond, before.pooled, [0], [1], s) for s in (1.0, 0.5))
@@ -77,10 +84,10 @@ def test_strength_is_a_factor(fitted, pairs, name):
     torch.testing.assert_close(half[1] - before.pooled, (full[1] - before.pooled) / 2)
 
 
-@pytest.mark.parametrize("name", [name for name in RIVALS if not name.startswith("paper")])  # theirs: test_paper.py
+@pytest.mark.parametrize("name", [name for name in BASELINES if not name.startswith("paper")])  # theirs: test_paper.py
 def test_fitting_again_gives_the_same(fitted, learnt, pairs, name):
     seen, (before, _) = [], pairs[0]
-    again = RIVALS[name](learnt.capture, learnt.host, progress=lambda *at: seen.append(at), **SMALL.get(name, {}))
+    again = BASELINES[name](learnt.capture, learnt.host, progress=lambda *at: seen.append(at), **SMALL.get(name, {}))
     assert seen and seen[-1][0] == seen[-1][1] == len({done for done, _ in seen})
     one, other = (model.edit(before.cond, before.pooled, [0], [1]) for model in (again, fitted[name]))
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
@@ -97,7 +104,9 @@ def test_additive_by_hand():
     cond, pooled = model.edit(torch.zeros(1, 2), torch.zeros(1), [0, 2], [1, 2], 2.0)
     assert cond.tolist() == [[18.0, 36.0]] and pooled.tolist() == [4.0]
     assert model.edit(torch.zeros(1, 2), torch.zeros(1), [0, 2], [2])[0].tolist() == [[-1.0, -2.0]]
-    with pytest.raises(ValueError, match=r"Effects of \(1, 2\) cannot edit a conditioning \(2, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"fitted to conditionings of \(1, 2\) rows and columns and cannot edit \(2, 2\)"
+    ):
         model.edit(torch.zeros(2, 2), torch.zeros(1), [0], [1])
 
 
@@ -126,7 +135,7 @@ def test_ridge_strength_follows_the_folds():
 @pytest.fixture
 def toy(tmp_path):
     """20 prompts of ten 'red's and ten 'blue's, always 1 in all columns; 'red' adds 2 to causal row 5."""
-    table = from_mapping({"colour": {"red": ["red"], "blue": ["blue"]}})
+    table = table_from_mapping({"colour": {"red": ["red"], "blue": ["blue"]}})
     entries = [
         Entry(Prompt((word,), (Mention(index, 0, 1),)), "fit", {"clip": (1,), "t5": (1,)})
         for _ in range(10)
@@ -224,7 +233,7 @@ def test_latents_of_a_concept():
     assert part.latents[0].tolist() == [2] and part.typical[0].tolist() == [4.0]
 
 
-PART = Part(IDENTITY, torch.tensor([[0], [1]]), torch.tensor([[7.0], [9.0]]))
+PART = LatentPart(IDENTITY, torch.tensor([[0], [1]]), torch.tensor([[7.0], [9.0]]))
 
 
 @pytest.mark.parametrize(
@@ -242,6 +251,6 @@ def test_a_move_by_hand(change, wanted):
 
 def test_the_best_part_makes_the_least_error():
     before, after = torch.tensor([[5.0, 0.0, 1.0]]), torch.tensor([[0.0, 9.0, 1.0]])
-    weak = Part(IDENTITY, PART.latents, PART.typical / 2)
+    weak = LatentPart(IDENTITY, PART.latents, PART.typical / 2)
     assert latents.best([weak, PART], [(before, after, (0, 1))]) is PART
     assert latents.best([PART, weak], [(before, after / 2, (0, 1))]) is weak

@@ -2,16 +2,16 @@
 
 import pytest
 
+from supsae.evaluation.cases import make_case
+from supsae.evaluation.outcomes import Look, judge_all
 from supsae.evaluation.pictures import figures
-from supsae.evaluation.pictures.figures import Look, judged
-from supsae.evaluation.pictures.tasks import Task
-from supsae.supsae_core.editing.edits import Remove, Swap
-from supsae.supsae_core.table import concepts, prompts
+from supsae.supsae_core.table import prompts
+from supsae.supsae_core.table.parsing import parse_table
 
-TABLE = concepts.parse("hair: [red, blond]\nhat: [crown, cap]\neyes: [blue, green]")
+TABLE = parse_table("hair: [red, blond]\nhat: [crown, cap]\neyes: [blue, green]")
 PROMPT = prompts.Prompt(("red", "crown"), (prompts.Mention(0, 0, 1), prompts.Mention(2, 1, 2)))
 BEFORE = {"hair": "red", "hat": "crown", "eyes": "blue"}
-SWAP = Task(PROMPT, (Swap("hair: blond"),), PROMPT, 0, {"hair": "blond"}, (0, 2), (1, 2))
+SWAP = make_case(TABLE, PROMPT, [(0, 1)], 0)
 
 
 def look(second=None, artifact=False, let_through=1.0, **changed):
@@ -19,9 +19,9 @@ def look(second=None, artifact=False, let_through=1.0, **changed):
     return Look(read, read if second is None else read | second, artifact, let_through)
 
 
-def judge(*after, task=SWAP, rewrite=None):
+def judge(*after):
     count = len(after)
-    return judged([task] * count, [look()] * count, after, [rewrite or look(hair="blond")] * count)
+    return judge_all([SWAP] * count, [look()] * count, after, [look(hair="blond")] * count)
 
 
 def estimate(cell):
@@ -52,12 +52,6 @@ def test_every_planted_failure_lowers_its_figure():
     assert estimate(figures.figures(TABLE, blind)["success"]) == (1, 4)
 
 
-def test_a_removal_wants_what_the_words_deleted_show():
-    task = SWAP._replace(edits=(Remove("hair: red"),), wanted={"hair": None})
-    left_in, gone = (judge(look(hair=value), task=task, rewrite=look(hair="blond")) for value in ("red", "blond"))
-    assert not left_in.outcomes[0].success and gone.outcomes[0].success
-
-
 def test_the_share_let_through_is_a_mean():
     found = figures.figures(TABLE, judge(look(hair="blond", let_through=0.1), look(hair="blond", let_through=0.2)))
     assert found["let_through"] == 0.15
@@ -82,10 +76,6 @@ def test_agreement_is_over_what_both_can_read():
     assert estimate(found["agree"]) == (0.8, 5)
     assert estimate(found["only_first_reads"]) == (pytest.approx(1 / 6, abs=1e-4), 6)
     assert estimate(found["only_second_reads"]) == (0, 6)
-
-
-def test_nothing_is_written_as_no_number():
-    assert figures.interval_json(figures.share([])) == {"estimate": None, "low": 0.0, "high": 1.0, "count": 0}
 
 
 def test_the_largest_row_is_the_first_of_equals():

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from supsae.evaluation.pictures import gallery
-from supsae.evaluation.pictures.gallery import Adapter, Gallery, Rows, Shot
-from supsae.evaluation.pictures.painter import diffusers_painter
+from supsae.evaluation.pictures.gallery import Gallery, LazyRows, ModelChange, Shot
+from supsae.evaluation.pictures.renderer import diffusers_renderer
 from supsae.hosts.diffusers import studio
 from supsae.supsae_core.lock import LockConfig
 
@@ -17,7 +17,7 @@ TEXTS = ("a portrait of a person with blond hair", "a portrait of a person with 
 
 @pytest.fixture(scope="module")
 def models():
-    return studio.load()
+    return studio.load_studio()
 
 
 def rows(models, text):
@@ -25,52 +25,52 @@ def rows(models, text):
         conds, pooled = models.host.encode([text])
         return conds[0], pooled[0]
 
-    return Rows(text, make)
+    return LazyRows(text, make)
 
 
 @pytest.fixture(scope="module")
-def painter(models):
-    return diffusers_painter(models, steps=3)
+def renderer(models):
+    return diffusers_renderer(models, steps=3)
 
 
 @pytest.fixture
-def made(painter, tmp_path):
-    return Gallery(painter, tmp_path, LockConfig())
+def made(renderer, tmp_path):
+    return Gallery(renderer, tmp_path, LockConfig())
 
 
-def test_equal_shots_are_drawn_once_and_kept(made, models, painter, tmp_path):
+def test_equal_shots_are_drawn_once_and_kept(made, models, renderer, tmp_path):
     plain, other = (Shot(rows(models, text), 3) for text in TEXTS)
     told = []
     pictures = made.draw([plain, other, plain], told.append)
     assert sum(told) == 2 and len(list(tmp_path.rglob("*.png"))) == 2
     assert np.array_equal(pictures[0].pixels, pictures[2].pixels) and pictures[0].let_through == 1
-    expected = painter.draw(*zip(*(one.rows.make() for one in (plain, other)), strict=True), [3, 3])
+    expected = renderer.draw(*zip(*(one.rows.make() for one in (plain, other)), strict=True), [3, 3])
     assert np.array_equal(np.stack([pictures[0].pixels, pictures[1].pixels]), expected)
     # what lies there is not made again: rows that cannot be made would raise
-    gone = Shot(Rows(TEXTS[0], lambda: 1 / 0), 3)
+    gone = Shot(LazyRows(TEXTS[0], lambda: 1 / 0), 3)
     assert np.array_equal(made.draw([gone])[0].pixels, pictures[0].pixels)
 
 
-def test_everything_that_decides_a_picture_is_in_its_name(made, models, painter, tmp_path):
+def test_everything_that_decides_a_picture_is_in_its_name(made, models, renderer, tmp_path):
     shot, other = Shot(rows(models, TEXTS[0]), 3), rows(models, TEXTS[1])
-    adapter = Adapter("a", lambda strength: None)
+    change = ModelChange("a", lambda strength: None)
     variants = [
         shot, shot._replace(seed=4), shot._replace(rows=other), shot._replace(held_to=other),
-        shot._replace(held_to=shot.rows), shot._replace(adapter=(adapter, 1.0)), shot._replace(adapter=(adapter, 0.5)),
-        shot._replace(adapter=(Adapter("b", adapter.on), 1.0)),
+        shot._replace(held_to=shot.rows), shot._replace(change=(change, 1.0)), shot._replace(change=(change, 0.5)),
+        shot._replace(change=(ModelChange("b", change.on), 1.0)),
     ]  # fmt: skip
     names = {made.key(one) for one in variants}
-    names.add(Gallery(painter, tmp_path, LockConfig(grow=1)).key(variants[3]))
-    names.add(Gallery(diffusers_painter(models, steps=4), tmp_path, LockConfig()).key(shot))
+    names.add(Gallery(renderer, tmp_path, LockConfig(grow=1)).key(variants[3]))
+    names.add(Gallery(diffusers_renderer(models, steps=4), tmp_path, LockConfig()).key(shot))
     assert len(names) == 10
-    assert Gallery(painter, tmp_path, LockConfig(grow=1)).key(shot) == made.key(shot)  # no lock, no matter
+    assert Gallery(renderer, tmp_path, LockConfig(grow=1)).key(shot) == made.key(shot)  # no lock, no matter
 
 
 def test_locked_pictures_bring_their_references_and_tell_what_was_let_through(made, models, tmp_path):
     plain = rows(models, TEXTS[0])
     same, edited = Shot(plain, 3, plain), Shot(rows(models, TEXTS[1]), 3, plain)
     first, second = made.draw([same, edited])
-    reference = Shot(Rows(TEXTS[0], lambda: 1 / 0), 3)  # was drawn on the way
+    reference = Shot(LazyRows(TEXTS[0], lambda: 1 / 0), 3)  # was drawn on the way
     far = made.draw([reference])[0].pixels.astype(int) - first.pixels
     assert np.abs(far).max() <= 1  # the same latent, decoded in a batch of another size
     assert first.let_through == 0 < second.let_through < 1
@@ -92,7 +92,7 @@ def test_an_interrupted_run_keeps_what_it_drew(made, models, monkeypatch, tmp_pa
     assert len(made.draw(shots)) == 2
 
 
-def test_adapters_are_on_while_their_pictures_are_drawn(made, models):
+def test_changes_of_the_model_are_on_while_their_pictures_are_drawn(made, models):
     bias = models.transformer.proj_out.bias
     before = bias.clone()
 
@@ -105,8 +105,8 @@ def test_adapters_are_on_while_their_pictures_are_drawn(made, models):
     plain = rows(models, TEXTS[0])
     shots = [
         Shot(plain, 3),
-        Shot(plain, 3, adapter=(Adapter("shift", on), 0.5)),
-        Shot(plain, 3, plain, (Adapter("shift", on), 0.5)),
+        Shot(plain, 3, change=(ModelChange("shift", on), 0.5)),
+        Shot(plain, 3, plain, (ModelChange("shift", on), 0.5)),
     ]
     free, shifted, held = made.draw(shots)
     assert not np.array_equal(free.pixels, shifted.pixels) and torch.equal(bias, before)

@@ -1,11 +1,7 @@
-"""The report and the picture that tell whether a dictionary was learnt."""
+"""The report that tells whether a dictionary was learnt."""
 
 from dataclasses import replace
 
-import pytest
-import torch
-
-from supsae.drawing.codes import COLD, PAPER, WARM, _colours, cosine_matrix, cosine_picture
 from supsae.evaluation.report.describe import describe
 
 
@@ -36,23 +32,3 @@ def test_report_says_what_is_not_identified_and_why(learnt):
 def test_report_of_a_bare_dictionary_leaves_out_what_it_does_not_know(learnt):
     text = describe(replace(learnt.dictionary, report={}, provenance={}))
     assert "28 concepts" in text and "Held-out" not in text and "learnt from" not in text
-
-
-def test_cosines_by_hand():
-    # (1, 0) and (1, 1): 1 / sqrt 2; (0, 0) is no direction
-    found = cosine_matrix(torch.tensor([[2.0, 0.0], [3.0, 3.0], [0.0, 0.0]]))
-    wanted = torch.tensor([[1, 0.5**0.5, 0], [0.5**0.5, 1, 0], [0, 0, 0]])
-    torch.testing.assert_close(found, wanted)
-
-
-@pytest.mark.parametrize(("value", "colour"), [(1.0, WARM), (-1.0, COLD), (0.0, PAPER)])
-def test_colours(value, colour):
-    assert tuple(_colours(torch.tensor([value]))[0].tolist()) == colour
-
-
-def test_picture_shows_every_concept(learnt):
-    picture = cosine_picture(learnt.dictionary)
-    pixels = torch.tensor(list(picture.tobytes())).view(picture.height, picture.width, 3)
-    warm = (pixels == torch.tensor(WARM)).all(-1).any(1).sum()
-    # the diagonal is warm in every row of its 26 pixels; the lines between 8 categories and the frame take a few
-    assert 28 * 26 - 12 <= int(warm) <= 28 * 26 + 12

@@ -1,15 +1,24 @@
 """What the panels of reports show: a verdict that follows from what was measured, and tables that hold it."""
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from supsae.evaluation.report import panel, panels
-from supsae.evaluation.report.panel import LEVELS, LOCATE, POORLY, at_least, at_most, dictionary_panel, names
-from supsae.evaluation.text.swaps import SPLITS, TextConfig
-from supsae.evaluation.text.text import text_metrics
+from supsae.evaluation.report.panel import (
+    LEVELS,
+    LOCATE,
+    POORLY,
+    SAID,
+    at_least,
+    at_most,
+    dictionary_panel,
+    evaluation_panel,
+    names,
+)
+from supsae.evaluation.text.cases import SPLITS
 from supsae.supsae_core.dictionary.model import Dictionary
 
 SCOREBOARD = Path(__file__).resolve().parents[3] / "benchmarks" / "results" / "scoreboard.json"
@@ -76,22 +85,19 @@ def test_limits():
     assert names(list("abcdefgh")) == "a, b, c, d, e, f and 2 more"
 
 
-@pytest.fixture(scope="module")
-def metrics(learnt):
-    return text_metrics(learnt.dictionary, learnt.host, TextConfig(prompts=10, seed=1))
-
-
-def test_an_evaluation_without_pictures(metrics):
-    fine = {name: one._replace(poor="") for name, one in metrics.concepts.items()}
-    located = {name: one._replace(located=one.located._replace(estimate=1.0)) for name, one in metrics.splits.items()}
-    good = metrics._replace(concepts=fine, splits=located)
-    found = panels.text_panel(good, "text")
-    assert found["level"] == "good" and found["verdict"].startswith("Good: in 10 fresh prompts")
-    assert [row[0] for row in found["sections"][0]["rows"]] == [panels.SAID[name] for name in metrics.splits]
-    assert set(panels.SAID) == set(SPLITS)
-    first = next(iter(fine))
-    poor = good._replace(concepts={**fine, first: fine[first]._replace(poor="It is too weak.")})
-    found = panels.text_panel(poor, "text")
+def test_an_evaluation_without_pictures(board):
+    text = copy.deepcopy(board.sections["text"])
+    for one in text["splits"].values():
+        one["located"]["estimate"] = 1.0
+    for one in text["concepts"].values():
+        one["poor"] = ""
+    found = evaluation_panel({"sections": {"text": text}}, "text")
+    assert found["level"] == "good" and found["verdict"].startswith("Good: in 8 fresh prompts")
+    assert [row[0] for row in found["sections"][0]["rows"]] == [SAID[name] for name in text["splits"]]
+    assert set(SAID) == set(SPLITS)
+    first = next(iter(text["concepts"]))
+    text["concepts"][first]["poor"] = "It is too weak."
+    found = evaluation_panel({"sections": {"text": text}}, "text")
     assert found["level"] == "fair" and f"1 of 28 concepts is poorly learnt: {first}" in found["verdict"]
     assert [first, "It is too weak."] in found["sections"][1]["rows"]
 
@@ -110,16 +116,16 @@ def test_an_evaluation_on_pictures(ours, words):
     results = json.loads(SCOREBOARD.read_text(encoding="utf-8"))
     rows = results["sections"]["headline"]["rows"]
     rows["SupSAE"]["success"]["estimate"], rows["prompt rewrite"]["success"]["estimate"] = ours, words
-    found = panels.picture_panel(results, "text")
+    found = evaluation_panel(results, "text")
     level, said = PICTURES[ours, words]
     assert found["level"] == level and found["verdict"].startswith(said)
     shown = next(one for one in found["sections"] if one["title"] == "Pictures")
     assert [row[0] for row in shown["rows"]][:2] == ["SupSAE", "SupSAE with the lock"]
-    assert all(len(row) == len(shown["head"]) for row in shown["rows"])
+    assert all(len(row) == len(one["head"]) for one in found["sections"] for row in one["rows"])
+    assert found["sections"][1]["rows"][0][0] == "SupSAE"  # beside rewriting the words
 
 
 def test_an_evaluation_without_edits():
     results = json.loads(SCOREBOARD.read_text(encoding="utf-8"))
     del results["sections"]["headline"]
-    assert panels.picture_panel(results, "text")["verdict"].startswith("No edits were judged")
-    assert panel.VERSION == 1
+    assert evaluation_panel(results, "text")["verdict"].startswith("No edits were judged")

@@ -4,21 +4,21 @@ import json
 import re
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from supsae.evaluation import cases
-from supsae.evaluation.report import text_report
-from supsae.evaluation.text import swap_judge, swaps, text_run
-from supsae.evaluation.text.swaps import TextConfig
-from supsae.evaluation.text.text import text_metrics
-from supsae.portraits import captions
-from supsae.supsae_core.dictionary.file import save_dictionary
+from supsae.evaluation.report import files
+from supsae.evaluation.results import Hooks
+from supsae.evaluation.text import sums
+from supsae.evaluation.text.cases import TextConfig, encoded_cases, text_cases
+from supsae.evaluation.text.metrics import plain, text_metrics
+from supsae.evaluation.text.run import run_text
+from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
 from supsae.supsae_core.dictionary.model import POOLED
-from supsae.supsae_core.table import concepts, prompts
+from supsae.supsae_core.table import prompts
+from supsae.supsae_core.table.parsing import parse_table
 from supsae.training.calibration import located
 
 CONFIG = TextConfig(prompts=40, seed=1)
@@ -62,7 +62,6 @@ def test_a_good_dictionary_has_good_figures(metrics):
     assert metrics.unchanged[:1] + metrics.unchanged[3:] == (1, 40)
     assert {one.swaps for one in metrics.concepts.values()} <= {1, 2, 3}
     assert not any(one.poor for one in metrics.concepts.values()) and not metrics.notes
-    assert metrics.cosines.shape == (28, 28)
 
 
 def test_decode_that_knows_no_company_leaves_all_of_it(learnt):
@@ -73,30 +72,30 @@ def test_decode_that_knows_no_company_leaves_all_of_it(learnt):
 
 
 def test_rows_that_are_their_decode_leave_nothing(learnt):
-    (case,) = swaps.draw_swaps(learnt.dictionary, learnt.host, TextConfig(2))[0]["seen"]
-    ((before, after),) = swaps.encoded_pairs(learnt.host, [case])
-    plain = swap_judge.judge(learnt.dictionary, frozenset(), "seen", case, before, after)
+    (case,) = text_cases(learnt.dictionary, learnt.host, TextConfig(2))[0]["seen"]
+    ((before, after),) = encoded_cases(learnt.host, [case])
+    plain = sums.sums_of(learnt.dictionary, frozenset(), "seen", case, before, after)
     # T5 hears every other concept; a row's decode is origin + code @ decoder, written here over the row.
-    part, layout = learnt.dictionary.parts["t5"], swap_judge.known_reading(learnt.dictionary, after).layouts["t5"]
+    part, layout = learnt.dictionary.parts["t5"], sums.known_reading(learnt.dictionary, after).layouts["t5"]
     cond, said = after.cond.clone(), set(after.entry.prompt.support(learnt.table))
     for span in layout.spans:
         around = torch.zeros(len(learnt.table))
         around[list(said - {learnt.table.phrases[span.phrase].concept})] = 1
         for token, row in enumerate(span.rows):
             cond[row] = part.bias + part.code(span.phrase, token, around) @ part.decoder
-    exact = swap_judge.judge(learnt.dictionary, frozenset(), "seen", case, before, after._replace(cond=cond))
+    exact = sums.sums_of(learnt.dictionary, frozenset(), "seen", case, before, after._replace(cond=cond))
     assert plain.decoded["t5"][0] > 1
     assert exact.decoded["t5"][0] < 1e-8 * plain.decoded["t5"][0]
     assert exact.decoded["t5"][1] > 1  # the slot's mean is still off
 
 
 def test_unseen_words_are_those_that_hear_their_held_out_half(learnt):
-    drawn, _ = swaps.draw_swaps(learnt.dictionary, learnt.host, TextConfig(8))
+    drawn, _ = text_cases(learnt.dictionary, learnt.host, TextConfig(8))
     for case in drawn["unseen"]:
         assert prompts.has_pair(case.rewrite.support(learnt.table), learnt.held_out)
-        ((before, after),) = swaps.encoded_pairs(learnt.host, [case])
+        ((before, after),) = encoded_cases(learnt.host, [case])
         some, whole = (
-            swap_judge.judge(learnt.dictionary, learnt.held_out, split, case, before, after).decoded
+            sums.sums_of(learnt.dictionary, learnt.held_out, split, case, before, after).decoded
             for split in ("unseen", "seen")
         )
         assert 0 < some["t5"][2] < whole["t5"][2]  # both halves hear each other in T5
@@ -117,8 +116,8 @@ def test_a_shifted_span_is_not_located(learnt, metrics):
 
 def test_a_span_that_is_off_by_one_counts_as_named_only(learnt):
     # The truth moved by one instead: what is read is right, so each concept is named and none is in its place.
-    (case,) = swaps.draw_swaps(learnt.dictionary, learnt.host, TextConfig(2))[0]["seen"]
-    ((_, after),) = swaps.encoded_pairs(learnt.host, [case])
+    (case,) = text_cases(learnt.dictionary, learnt.host, TextConfig(2))[0]["seen"]
+    ((_, after),) = encoded_cases(learnt.host, [case])
     mentions = tuple(replace(one, start=one.start + 1, stop=one.stop + 1) for one in after.entry.prompt.mentions)
     prompt = prompts.Prompt(("so", *after.entry.prompt.words), mentions)
     counts = {name: (1, *some) for name, some in after.entry.counts.items()}
@@ -182,8 +181,7 @@ def test_a_dictionary_of_another_model_is_refused(learnt, sd3_learnt):
     with pytest.raises(ValueError, match="made for another text encoder.*Capture and fit anew"):
         text_metrics(other, learnt.host, FEW)
     with pytest.raises(ValueError, match="for the format 'sd3-diffusers', not for 'portraits'"):
-        text_run.run_text(sd3_learnt / "d.safetensors", learnt.host, sd3_learnt / "nothing", FEW)
-    assert not (sd3_learnt / "nothing").exists()
+        text_metrics(load_dictionary(sd3_learnt / "d.safetensors"), learnt.host, FEW)
 
 
 def test_an_empty_split_is_said(learnt):
@@ -206,16 +204,16 @@ def test_a_table_with_one_concept_a_category_is_refused_with_its_file(learnt, tm
     with pytest.raises(
         ValueError, match="has one concept only, so there is nothing to tell it from. Add another value"
     ):
-        text_run.run_text(tmp_path / "one.safetensors", learnt.host, tmp_path / "out", FEW)
+        load_dictionary(tmp_path / "one.safetensors")
 
 
 def test_prompts_without_room_are_refused(learnt):
-    many = concepts.parse("\n".join(f"place {i}: [a {i} dark old house, a {i} bright new house]" for i in range(40)))
+    many = parse_table("\n".join(f"place {i}: [a {i} dark old house, a {i} bright new house]" for i in range(40)))
     crowded = replace(learnt.dictionary, table=many, provenance={})
     with pytest.raises(ValueError, match="mention rate of 1 none has room in the text encoders. Choose a lower rate"):
-        swaps.draw_swaps(crowded, learnt.host, TextConfig(2, mention=1.0))
+        text_cases(crowded, learnt.host, TextConfig(2, mention=1.0))
     # the same table with few categories mentioned has room
-    assert swaps.draw_swaps(crowded, learnt.host, TextConfig(2, mention=0.05))[0]["seen"]
+    assert text_cases(crowded, learnt.host, TextConfig(2, mention=0.05))[0]["seen"]
     with pytest.raises(ValueError, match="At least 2 prompts and a mention rate above 0 .* not 1 and 0.75"):
         TextConfig(1)
 
@@ -223,45 +221,35 @@ def test_prompts_without_room_are_refused(learnt):
 def test_a_concept_that_was_never_captured_is_said(learnt):
     crown = learnt.table.index("hat: crown")
     own = [slot for slot, phrase in enumerate(learnt.table.phrases) if phrase.concept == crown]
-    without = with_parts(learnt.dictionary, lengths=lambda lengths: lengths.index_fill(0, torch.tensor(own), 0))
+    without = with_parts(learnt.dictionary, slot_tokens=lambda lengths: lengths.index_fill(0, torch.tensor(own), 0))
     found = text_metrics(without, learnt.host, FEW)
     assert found.concepts["hat: crown"] == (0, {}, "No captured prompt wrote it. Capture more prompts.")
-    assert found.json()["never_captured"] == ["hat: crown"]
+    assert plain(found.json())["never_captured"] == ["hat: crown"]
 
 
-# --- draws and files -------------------------------------------------------------------------------------------------
+# --- a run -----------------------------------------------------------------------------------------------------------
 
 
-def test_used_concepts_are_asked_for_in_turn():
-    table, used = captions.table(), [0] * 28
-    drawn = cases.draw_cases(cases.Swap, table, 56, np.random.default_rng(0), used=used)
-    assert used == [sum(table.index(case.edit.concept) == one for case in drawn) for one in range(28)]
-    assert min(used) >= 1 and max(used) <= 3  # two each, but for what the prompts' own values forbid
+def test_one_seed_gives_one_result_of_the_scoreboards_shape(learnt, tmp_path):
+    told, said = [], []
 
+    def part(name, total):
+        told.append((name, total))
+        return lambda count: told.append(count)
 
-def test_one_seed_gives_one_file(learnt, tmp_path):
-    told = []
-    runs = [
-        text_run.run_text(learnt.dictionary, learnt.host, tmp_path / name, FEW, progress=lambda *at: told.append(at))
-        for name in ("a", "b")
-    ]
-    first, second = (run.files["results"].read_bytes() for run in runs)
-    assert first == second
-    assert told[:3] == [("swaps", 0, 10), ("swaps", 8, 10), ("swaps", 10, 10)]
-    found = json.loads(first)
-    assert (found["schema_version"], found["kind"]) == (1, "text")
-    assert found["settings"] == {"prompts": 10, "seed": 1, "mention": 0.75}
+    first, second = (run_text(learnt.dictionary, learnt.host, FEW, Hooks(said.append, part)) for _ in range(2))
+    assert first.results == second.results and said[0] == "This encodes 20 prompts."
+    assert told[0] == ("text", 10) and sum(told[1:4]) == 10
+    results = first.results
+    assert (results["schema_version"], list(results["sections"])) == (2, ["text"])
+    assert results["settings"] == {"prompts": 10, "seed": 1, "mention": 0.75}
+    assert results["dictionary"]["held_out"] == len(learnt.held_out)
+    found = results["sections"]["text"]
     assert found["identified"] == dict.fromkeys(learnt.table.categories, True)
-    assert found["dictionary"]["held_out_pairs"] == len(learnt.held_out)
-    assert len(found["cosines"]) == 28 and found["cosines"][3][3] == 1
     assert found["splits"]["unseen"]["located"]["count"] == 5 * 8
-
-
-def test_the_page_needs_no_other_file(metrics):
-    html = text_report.page(metrics)
-    assert not re.search(r"https?://|@import|url\(", html)
-    assert re.findall(r'src="([^"]{15})', html) == ["data:image/png;"]
+    written = files.write(first, tmp_path)
+    assert sorted(written) == ["cosines", "report", "results"]
+    html = written["report"].read_text(encoding="utf-8")
     assert "Swaps into pairs of concepts that fitting never saw together" in html and "hat: crown" in html
     assert "proxy" not in html  # no picture, so nothing to warn of
-    said = text_report.summary(metrics)
-    assert "20 swaps into pairs" in said and "poorly learnt: 0 of 28 concepts" in said
+    assert "5 swaps into pairs" in files.summary(results) and "poorly learnt" in files.summary(results)

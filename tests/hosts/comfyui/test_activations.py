@@ -81,7 +81,7 @@ def test_the_stop_button_is_heeded_within_a_step(seen, image):
 
 @pytest.mark.parametrize("image", HOW)
 def test_both_hosts_sum_up_the_same(seen, folder, tmp_path, image):
-    models = studio.load()
+    models = studio.load_studio()
     pictures = DiffusersPictures(models.transformer, partial(studio.negative, models))
     plan = recording.plan(captions.table(), models.host, pictures, CONFIG, HOW[image], captions.WORDING)
     ours, theirs = recording.run(models.host, pictures, tmp_path, plan), load_capture(folder / image)

@@ -44,9 +44,9 @@ def ours(seen, folder):
 
 @pytest.fixture(scope="module")
 def theirs():
-    models = studio.load()
+    models = studio.load_studio()
     conds, pooled = models.host.encode(TEXTS)
-    draw = partial(studio.draw, models)
+    draw = partial(studio.draw_portraits, models)
     references = locked.reference(draw, conds, pooled, SEEDS)
     others = ([some[i] for i in EDITED] for some in (conds, pooled))
     held = locked.hold(draw, *others, references, LockConfig())

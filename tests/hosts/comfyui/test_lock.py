@@ -108,7 +108,7 @@ def test_refused(seen, case, sentence):
 
 def test_diffusers_locks_the_same_picture(comfy_python, file):
     comfy_python("lock_whole", PROMPT, file)
-    models = studio.load()
+    models = studio.load_studio()
     learnt = load_dictionary(studio.WEIGHTS / "supsae" / "portraits.safetensors")
     (cond,), (pooled,) = models.host.encode([PROMPT])
     edited = apply(learnt, cond, pooled, [Swap("hair: red")])

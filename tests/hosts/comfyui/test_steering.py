@@ -79,7 +79,7 @@ def test_a_mask_confines_the_image_stream(seen):
         ("a mask for words", "The mask says where in the picture, and pooled has no place in it"),
         ("a reach without blocks", "cond, pooled: these sites have no blocks"),
         ("a time for a conditioning", "neither steps of sampling nor blocks, so 'part of sampling' would do nothing"),
-        ("no such choice", "where is missing, or none of its choices. Write one of 'everywhere'"),
+        ("no such choice", "where is missing, or none of its choices: 'everywhere', 'part of"),
         ("both", "is connected to a conditioning and to a model"),
         ("neither", "Apply Edits has nothing to change"),
         ("not said", "Cannot remove 'hat: crown'"),

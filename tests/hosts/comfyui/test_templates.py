@@ -15,8 +15,8 @@ from PIL import Image
 
 from supsae.portraits import reader
 from supsae.supsae_core.editing import mix
-from supsae.supsae_core.editing.mix import Say
-from supsae.supsae_core.table import concepts
+from supsae.supsae_core.editing.mix import SayRow
+from supsae.supsae_core.table.parsing import parse_table
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = [
@@ -68,7 +68,7 @@ def pixels(server, outputs: dict, node: str) -> np.ndarray:
 def read(picture: np.ndarray) -> dict[str, str]:
     """Say what the pack's own reader sees in an enlarged portrait."""
     small = np.asarray(Image.fromarray(picture).resize((128, 128), Image.Resampling.BOX), np.float32) / 255
-    return reader.load().read(torch.from_numpy(small).permute(2, 0, 1)[None])[0]
+    return reader.load_reader().read(torch.from_numpy(small).permute(2, 0, 1)[None])[0]
 
 
 @pytest.fixture(scope="module")
@@ -193,8 +193,8 @@ def test_mix_ten_concepts_runs_as_it_is(comfy_server, run):
     workflow = load("Mix ten concepts")
     outputs = run(workflow)
     before, after = (read(pixels(comfy_server, outputs, titled(workflow, one))) for one in ("Before", "After"))
-    rows = mix.parse(of_type(workflow, "SupSAE_ConceptMixer")["widgets_values"][0]).rows
-    assert after == {name: row.concept for name, row in rows.items() if isinstance(row, Say)}
+    rows = mix.parse_mix(of_type(workflow, "SupSAE_ConceptMixer")["widgets_values"][0]).rows
+    assert after == {name: row.concept for name, row in rows.items() if isinstance(row, SayRow)}
     assert not any(before[name] == after[name] for name in after)
     report = outputs[titled(workflow, "What was found and changed")]["text"][0]
     assert report.count("changed ") + report.count("added ") == len(rows) == 8
@@ -290,8 +290,8 @@ def test_judge_a_dictionary_starts_as_it_is(comfy_server, info):
 
 def test_sd35_speaks_of_what_its_table_holds():
     workflow = load("SD3.5 - learn and edit")
-    table = concepts.parse(of_type(workflow, "SupSAE_ConceptTable")["widgets_values"][0])
-    rows = mix.parse(of_type(workflow, "SupSAE_ConceptMixer")["widgets_values"][0]).rows
+    table = parse_table(of_type(workflow, "SupSAE_ConceptTable")["widgets_values"][0])
+    rows = mix.parse_mix(of_type(workflow, "SupSAE_ConceptMixer")["widgets_values"][0]).rows
     names = {str(concept) for concept in table.concepts}
     assert {f"{name}: {row.concept}" for name, row in rows.items()} <= names
     prompt = next(node for node in workflow["nodes"] if node.get("title") == "Prompt")["widgets_values"][0]
@@ -302,7 +302,7 @@ def test_sd35_speaks_of_what_its_table_holds():
 def test_sd35_note_gives_the_numbers_of_its_nodes():
     workflow = load("SD3.5 - learn and edit")
     note = of_type(workflow, "MarkdownNote")["widgets_values"][0]
-    table = concepts.parse(of_type(workflow, "SupSAE_ConceptTable")["widgets_values"][0])
+    table = parse_table(of_type(workflow, "SupSAE_ConceptTable")["widgets_values"][0])
     assert f"Learns {len(table)} everyday concepts" in note
     _, prompts, calibration, *_ = of_type(workflow, "SupSAE_Capture")["widgets_values"]
     assert f"encodes {prompts + 2 * calibration} prompts" in note  # a prompt for calibration has a rewritten copy

@@ -21,7 +21,7 @@ RED = Swap("hair: red")
 
 @pytest.fixture(scope="module")
 def models():
-    return studio.load()
+    return studio.load_studio()
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +36,13 @@ def drawn(models, learnt):
         return transformer.sample(models.transformer, torch.stack(rows), torch.stack(vectors), negative, noise, steps=2)
 
     def with_where(where):
-        readings = [readout.read(learnt.dictionary, cond) for cond in conds]
+        readings = [readout.read_conditioning(learnt.dictionary, cond) for cond in conds]
         moves = [
             steer.moves(
-                learnt.dictionary, one, edits.changes(learnt.dictionary, [RED], one.concepts(learnt.dictionary)), where
+                learnt.dictionary,
+                one,
+                edits.resolve_edits(learnt.dictionary, [RED], one.concepts(learnt.dictionary)),
+                where,
             )
             for one in readings
         ]

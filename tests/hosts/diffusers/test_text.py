@@ -103,7 +103,7 @@ def test_an_edit_in_this_layout(learnt, host):
     made = load_dictionary(learnt / "d.safetensors")
     (cond,), (pooled,) = host.encode(["a photo with red hair, green eyes"])
     edited = apply(made, cond, pooled, [Swap("hair: blond hair")])
-    said = [str(made.table.concepts[one]) for one in readout.read(made, edited.cond).concepts(made)]
+    said = [str(made.table.concepts[one]) for one in readout.read_conditioning(made, edited.cond).concepts(made)]
     assert sorted(said) == ["eyes: green eyes", "hair: blond hair"]
     assert edited.cond.shape == cond.shape and not edited.cond[:77, 2048:].any()
 
@@ -113,13 +113,13 @@ def test_dictionaries_of_one_layout_are_refused_on_the_other(learnt, host):
     comfy = replace(made, family=FAMILIES["sd3"])
     (cond,), _ = host.encode(["a photo with red hair, green eyes"])
     with pytest.raises(ValueError, match="256 rows of 't5xxl', the last .* padded to 77 rows and not beyond"):
-        readout.read(comfy, cond)
+        readout.read_conditioning(comfy, cond)
     with pytest.raises(
         ValueError, match="77 rows of 't5xxl', the last .* padded to 256 rows, where longer ones are cut"
     ):
-        readout.read(made, cond[:154])
+        readout.read_conditioning(made, cond[:154])
     with pytest.raises(ValueError, match="are not one chunk of 77 causal rows"):
-        readout.read(made, torch.cat([cond[:77], cond]))
+        readout.read_conditioning(made, torch.cat([cond[:77], cond]))
 
 
 def test_a_conditioning_without_t5_is_read_by_the_other_encoders(learnt, host):

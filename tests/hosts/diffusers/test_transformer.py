@@ -85,7 +85,7 @@ def test_vae_is_portraits_own(world):
 
 def test_decode_rounds_to_bytes(world):
     latents = torch.randn(2, 16, 4, 4)
-    pictures = host.decode(world.vae, latents)
+    pictures = host.decode_latents(world.vae, latents)
     assert (pictures.shape, pictures.dtype) == ((2, 32, 32, 3), "uint8")
     wanted = world.autoencoder.decode(latents).clamp(0, 1).permute(0, 2, 3, 1) * 255
     # Half a level from rounding; the rest for a sum on the edge that falls to the other side.

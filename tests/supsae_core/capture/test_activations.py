@@ -46,7 +46,7 @@ def small_batches():
 
 @pytest.fixture(scope="module")
 def models():
-    return studio.load()
+    return studio.load_studio()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ from supsae.supsae_core.encoders.fingerprints import PRECISION, SAME, distance
 from supsae.supsae_core.encoders.padded import Padded
 from supsae.supsae_core.host import text_fingerprint
 from supsae.supsae_core.table import prompts
-from supsae.supsae_core.table.concepts import ConceptTable, parse
+from supsae.supsae_core.table.concepts import ConceptTable
+from supsae.supsae_core.table.parsing import parse_table
 from supsae.training import capture
 from supsae.training.capture import CaptureConfig
 
@@ -93,11 +94,13 @@ LONG = prompts.Wording(others=("very " * 60 + "old",), other_rate=1.0)
 
 
 def test_what_has_no_room_is_drawn_anew_and_counted_once(cutting):
-    table = parse("hair: {red: [red hair, ginger hair], black: black hair}\nhat: [no hat, top hat]")
+    table = parse_table("hair: {red: [red hair, ginger hair], black: black hair}\nhat: [no hat, top hat]")
     used, rng = [0] * 5, np.random.default_rng(0)
 
     def make(wording):
-        return [capture._entry(cutting, prompts.draw(table, rng, wording=wording, mention=1.0, used=used), "fit")]
+        return [
+            capture._entry(cutting, prompts.draw_prompt(table, rng, wording=wording, mention=1.0, used=used), "fit")
+        ]
 
     entries = [one for _ in range(9) for one in capture._with_room(cutting, make, LONG, used)]
     written = [mention.phrase for entry in entries for mention in entry.prompt.mentions]
@@ -137,7 +140,7 @@ def test_rewrites_differ_in_one_concept(plan):
 
 def test_calibration_ends_even_if_every_prompt_meets_a_held_out_pair():
     # Two categories, always both written: with (x1, y2) and (x2, y1) held out, an x1 next to y1 cannot become an x2.
-    table = parse("x: [x1, x2]\ny: [y1, y2]")
+    table = parse_table("x: [x1, x2]\ny: [y1, y2]")
     held_out = frozenset({frozenset({0, 3}), frozenset({1, 2})})
     before, after = capture.calibration_pair(table, np.random.default_rng(0), 1, prompts.PLAIN, 1.0, held_out)
     assert (before.support(table), after.support(table)) == ((0,), (1,))
@@ -355,5 +358,5 @@ def other_encoders():
 
 def test_unmentioned():
     # the second category is in every prompt
-    table = parse("x: [x1, x2]\ny: [y1, y2]")
+    table = parse_table("x: [x1, x2]\ny: [y1, y2]")
     assert capture.unmentioned(table, [(0, 2), (3,), (1, 2)]) == (True, False)

@@ -55,8 +55,8 @@ def test_saving_over_a_file_leaves_one_whole_file(learnt, file):
 
 def test_a_loaded_dictionary_decodes_alike(learnt, file):
     one, other = load_dictionary(file).parts["t5"], learnt.dictionary.parts["t5"]
-    company = torch.ones(len(learnt.table))
-    assert torch.equal(one.decode(one.code(3, 0, company)), other.decode(other.code(3, 0, company)))
+    context = torch.ones(len(learnt.table))
+    assert torch.equal(one.decode(one.code(3, 0, context)), other.decode(other.code(3, 0, context)))
 
 
 def test_encode_is_the_inverse_of_decode(learnt):

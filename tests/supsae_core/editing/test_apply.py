@@ -9,11 +9,12 @@ import torch
 from supsae.portraits import captions
 from supsae.supsae_core.editing import step
 from supsae.supsae_core.editing.apply import apply, edit_cond, in_order
-from supsae.supsae_core.editing.edits import ACTIONS, Add, Change, Clear, Keep, Remove, Scale, Swap
+from supsae.supsae_core.editing.change import Change
+from supsae.supsae_core.editing.edits import ACTIONS, Add, Clear, Keep, Remove, Scale, Swap
 from supsae.supsae_core.editing.room import room_for
 from supsae.supsae_core.editing.step import RowStep
 from supsae.supsae_core.encoders.layout import Layout, Roles
-from supsae.supsae_core.reading.readout import read
+from supsae.supsae_core.reading.readout import read_conditioning
 from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.prompts import Mention, Prompt
 from supsae.training.calibration import known_reading, paired_rows
@@ -44,7 +45,7 @@ def row(learnt):
 
 
 LEGAL = {"swap": Swap(BLACK), "add": Add(SUIT), "remove": Remove(EYES), "scale": Scale(CROWN, 1.5)}
-EVERY = [*LEGAL.values()]
+EVERY = [LEGAL[action] for action in ("swap", "add", "remove", "scale")]  # of four categories
 
 
 def test_every_action_has_a_case():
@@ -97,9 +98,9 @@ def test_a_conditioning_without_pooled(learnt, row):
 @pytest.mark.parametrize("action", ACTIONS)
 def test_causal_rows_before_the_edited_slot_are_bit_equal(learnt, row, action):
     made = apply(learnt.dictionary, row.cond, row.pooled, [LEGAL[action]])
-    layout = made.reading.layouts["clip"]
-    slot = {"swap": 0, "remove": 1, "scale": 2}
-    first = layout.spans[slot[action]].rows[0] if action in slot else layout.roles.end[-1]
+    layout, phrases = made.reading.layouts["clip"], learnt.dictionary.table.phrases
+    spans = [one for one in layout.spans if phrases[one.phrase].concept == made.changes[0].old]
+    first = spans[0].rows[0] if spans else layout.roles.end[-1]  # what is added is written behind the text
     assert torch.equal(made.cond[:first], row.cond[:first])
     assert (made.cond[first:48, :128] != row.cond[first:48, :128]).any(1).all()
     assert not made.cond[:48, 128:].any()  # still a causal row by content
@@ -113,11 +114,14 @@ def test_a_swap_moves_every_row_of_the_bidirectional_encoder(learnt, row):
 def test_order_of_edits_is_irrelevant(learnt, row):
     one, other = (apply(learnt.dictionary, row.cond, row.pooled, some) for some in (EVERY, EVERY[::-1]))
     assert torch.equal(one.cond, other.cond) and torch.equal(one.pooled, other.pooled)
-    assert read(learnt.dictionary, one.cond).layouts == read(learnt.dictionary, other.cond).layouts
+    assert (
+        read_conditioning(learnt.dictionary, one.cond).layouts
+        == read_conditioning(learnt.dictionary, other.cond).layouts
+    )
 
 
 def test_several_edits_are_one_change_of_support(learnt, row):
-    """Each slot is decoded in the company after all edits: not the sum of edits made one by one in the old company."""
+    """Each slot is decoded in the context after all edits: not the sum of edits made one by one in the old company."""
     edits = [Swap(BLACK), Swap(TOP_HAT)]
     both = apply(learnt.dictionary, row.cond, row.pooled, edits)
     assert [change[:2] for change in both.changes] == [
@@ -155,7 +159,7 @@ def drawn(learnt, count, seed, *, unseen=False):
     """Prompts with a swap for a concept that says something else in the same category: (prompt, old, new)."""
     rng, found = np.random.default_rng(seed), []
     while len(found) < count:
-        prompt = prompts.draw(learnt.table, rng, wording=captions.WORDING, held_out=learnt.held_out, require=[])
+        prompt = prompts.draw_prompt(learnt.table, rng, wording=captions.WORDING, held_out=learnt.held_out, require=[])
         support = prompt.support(learnt.table)
         pairs = [
             (old, new)
@@ -216,7 +220,10 @@ def test_without_the_rest_most_of_the_change_is_left_undone(learnt, monkeypatch)
 
 def support_after(learnt, row, edits):
     made = apply(learnt.dictionary, row.cond, row.pooled, edits)
-    return {str(learnt.table.concepts[one]) for one in read(learnt.dictionary, made.cond).concepts(learnt.dictionary)}
+    return {
+        str(learnt.table.concepts[one])
+        for one in read_conditioning(learnt.dictionary, made.cond).concepts(learnt.dictionary)
+    }
 
 
 READ_BACK = {
@@ -292,9 +299,9 @@ def test_one_of_two_mentions_changes_alone(learnt, which):
     red, black = (learnt.table.index(one) for one in (RED, BLACK))
     assert [(c.old, c.new, c.occurrence) for c in made.changes] == [(red, black, which)]
     wanted = [black if place == which else red for place in (1, 2)]
-    assert list(read(learnt.dictionary, made.cond).concepts(learnt.dictionary)) == wanted
+    assert list(read_conditioning(learnt.dictionary, made.cond).concepts(learnt.dictionary)) == wanted
     every = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK)])
-    assert list(read(learnt.dictionary, every.cond).concepts(learnt.dictionary)) == [black, black]
+    assert list(read_conditioning(learnt.dictionary, every.cond).concepts(learnt.dictionary)) == [black, black]
 
 
 def test_pooled_goes_on_saying_what_is_still_mentioned(learnt):
@@ -409,7 +416,7 @@ def labels(learnt, *concepts):
 
 
 def moved(learnt, encoder, old, new):
-    """What a row moves by when its code goes from one (slot, token, company) to another."""
+    """What a row moves by when its code goes from one (slot, token, context) to another."""
     part = learnt.dictionary.parts[encoder]
     return (part.code(*new) - part.code(*old)) @ part.decoder
 
@@ -424,7 +431,7 @@ def test_a_removed_phrase_becomes_pads_as_they_stand_behind_the_text(learnt, row
         torch.testing.assert_close(made.cond[where, :128] - row.cond[where, :128], step, rtol=0, atol=1e-4)
 
 
-def test_tokens_without_room_are_written_on_the_last_pads_in_the_company_of_their_slot(learnt):
+def test_tokens_without_room_are_written_on_the_last_pads_in_the_context_of_their_slot(learnt):
     # "smiling" → "sad face": "face" takes row 47, where a pad heard of smile and red hair; "face" hears of nothing
     smile, sad = "expression: smile", "expression: sad"
     row = learnt.encoded(said(learnt, "a drawing of someone", smile, "with", RED))
@@ -461,7 +468,7 @@ def test_pooled_stays_where_its_encoder_said_nothing(learnt, row):
 
 def test_a_change_that_nothing_holds_moves_nothing(learnt, row):
     """A concept found by the leading encoder alone: the other one has no row to change."""
-    reading = read(learnt.dictionary, row.cond)
+    reading = read_conditioning(learnt.dictionary, row.cond)
     bare = reading.layouts["clip"]._replace(spans=reading.layouts["clip"].spans[1:])
     reading = reading._replace(layouts={**reading.layouts, "clip": bare})
     change = Change(learnt.table.index(RED), learnt.table.index(BLACK), 1.0)
@@ -527,13 +534,13 @@ def test_read_out_of_what_is_kept_stays(learnt, row, action, name):
 
 
 def test_what_is_kept_is_read_in_its_place_behind_three_swaps(learnt):
-    """Its tokens move with their company; a reader would not find them if they stood still."""
+    """Its tokens move with their context; a reader would not find them if they stood still."""
     parts = (RED, "and", EYES, "with", CROWN, "in front of", BEACH, "wearing", SUIT)
     row = learnt.encoded(said(learnt, "a drawing of someone with", *parts))
     edits = [Swap(BLACK), Swap(TOP_HAT), Swap(CITY), Keep("eyes"), Keep("clothing")]
     made = apply(learnt.dictionary, row.cond, row.pooled, edits)
     wanted = [learnt.table.index(name) for name in (BLACK, EYES, TOP_HAT, CITY, SUIT)]
-    assert list(read(learnt.dictionary, made.cond).concepts(learnt.dictionary)) == wanted
+    assert list(read_conditioning(learnt.dictionary, made.cond).concepts(learnt.dictionary)) == wanted
     for layout in made.reading.layouts.values():
         (eyes,) = [one for one in layout.spans if learnt.table.phrases[one.phrase].concept == learnt.table.index(EYES)]
         assert not torch.equal(made.cond[list(eyes.rows)], row.cond[list(eyes.rows)])
@@ -552,10 +559,10 @@ def test_edited_rows_are_read_in_the_order_of_writing(learnt):
     smile, sad = "expression: smile", "expression: sad"
     row = learnt.encoded(said(learnt, "a drawing of someone", smile, "with", RED))
     made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(sad)])
-    assert learnt.table.index(sad) not in read(learnt.dictionary, made.cond).concepts(learnt.dictionary)
+    assert learnt.table.index(sad) not in read_conditioning(learnt.dictionary, made.cond).concepts(learnt.dictionary)
     rows = in_order(learnt.dictionary, made.cond, made.reading, made.changes)
     wanted = tuple(learnt.table.index(name) for name in (sad, RED))
-    assert read(learnt.dictionary, rows).concepts(learnt.dictionary) == wanted
+    assert read_conditioning(learnt.dictionary, rows).concepts(learnt.dictionary) == wanted
     # the leading encoder's 48 rows alone: "smiling" stands on row 4 of them, the last pad comes behind it
     order = [*range(48 + 5), 95, *range(48 + 5, 95)]
     assert torch.equal(rows, made.cond[order])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from supsae.supsae_core.editing.blocks import parse
+from supsae.supsae_core.editing.blocks import parse_blocks
 
 
 @pytest.mark.parametrize(
@@ -16,10 +16,10 @@ from supsae.supsae_core.editing.blocks import parse
     ],
 )
 def test_blocks_are_read(text, blocks):
-    assert parse(text, 6) == blocks
+    assert parse_blocks(text, 6) == blocks
 
 
 @pytest.mark.parametrize("text", ["", "6", "0-6", "2-1", "-1", "0,", "a", "1.5", "0 1"])
 def test_others_are_refused_with_the_blocks_there_are(text):
     with pytest.raises(ValueError, match=r"This model has the blocks 0 … 5: write 'all'"):
-        parse(text, 6)
+        parse_blocks(text, 6)

@@ -4,14 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from supsae.supsae_core.editing import edits
+from supsae.supsae_core.editing.change import Change, Edit
 from supsae.supsae_core.editing.edits import (
     ACTIONS,
     EDITS,
     STRENGTHS,
-    VERBS,
     Add,
-    Change,
     Clear,
     Keep,
     Remove,
@@ -19,11 +17,11 @@ from supsae.supsae_core.editing.edits import (
     Swap,
     Turn,
     aim,
-    changes,
-    make,
-    name,
+    edit_name,
+    make_edit,
+    resolve_edits,
     scaled,
-    spelled,
+    spell_edit,
 )
 
 assert EDITS and ACTIONS, "the tables of edits are empty"
@@ -45,7 +43,7 @@ def resolved(dictionary, asked, *said):
             *(None if one is None else str(dictionary.table.concepts[one]) for one in (change.old, change.new)),
             *(change[2:5] if change.occurrence else change[2:4]),
         )
-        for change in changes(dictionary, asked, [index(one) for one in said])
+        for change in resolve_edits(dictionary, asked, [index(one) for one in said])
     ]
 
 
@@ -95,7 +93,7 @@ RESOLVED = {
 
 
 def test_every_edit_is_resolved_somewhere():
-    assert {type(one) for asked, _, _ in RESOLVED.values() for one in asked} == {*EDITS, Keep} == set(VERBS)
+    assert {type(one) for asked, _, _ in RESOLVED.values() for one in asked} == {*EDITS, Keep}
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -104,9 +102,9 @@ def test_what_is_kept_stands_in_every_change(dictionary, place):
     asked = [Swap(FOREST), Clear("hat")]
     asked.insert(place, Keep("Eyes"))  # before or behind what it is kept from
     said = [dictionary.table.index(one) for one in (BEACH, "hat: crown")]
-    found = changes(dictionary, [*asked, Keep("hair")], said)
+    found = resolve_edits(dictionary, [*asked, Keep("hair")], said)
     assert [change.off for change in found] == [(categories["eyes"], categories["hair"])] * 2
-    assert [change.off for change in changes(dictionary, [Swap(FOREST)], said)] == [()]
+    assert [change.off for change in resolve_edits(dictionary, [Swap(FOREST)], said)] == [()]
 
 
 @pytest.mark.parametrize(
@@ -126,12 +124,14 @@ def test_aim_and_spelling(dictionary, edit, about, text):
     index, category, members = aim(table, edit)
     assert (None if index is None else str(table.concepts[index]), category) == about
     assert members == table.categories["hair"]
-    assert spelled(edit) == text and name(edit) == (about[0] or about[1])
+    assert spell_edit(edit) == text and edit_name(edit) == (about[0] or about[1])
     assert aim(table, scaled(edit, 2)) == aim(table, edit)
 
 
 def test_actions_are_permanent():
-    assert list(ACTIONS) == ["swap", "add", "remove", "scale"]  # a widget stores them
+    assert list(ACTIONS)[:4] == ["swap", "add", "remove", "scale"]  # a widget stores them
+    assert all(issubclass(edit, Edit) for edit in ACTIONS.values())
+    assert not {"clear", "keep"} & set(ACTIONS)  # what is about a whole category is not made by an action
 
 
 def test_strength_of_what_is_kept_is_none(dictionary):
@@ -199,32 +199,30 @@ def test_what_was_never_captured_cannot_be_said(dictionary):
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_spelling(action):
-    made = make(action, RED, 1)
+    made = make_edit(action, RED, 1)
     assert made == ACTIONS[action](RED, 1.0) and isinstance(made.strength, float)
     assert action == type(made).__name__.lower()
     assert scaled(made, 0.5) == ACTIONS[action](RED, 0.5)
-    assert {make(action, RED, strength).strength for strength in STRENGTHS} == set(STRENGTHS)
+    assert {make_edit(action, RED, strength).strength for strength in STRENGTHS} == set(STRENGTHS)
 
 
 @pytest.mark.parametrize("strength", [-2.1, 3.1, float("nan"), float("inf")])
 def test_strengths_out_of_range(strength):
     with pytest.raises(ValueError, match="strength .* of 'hair: red' is outside -2 … 3. 1 is writing the word"):
-        make("swap", RED, strength)
+        make_edit("swap", RED, strength)
 
 
 def test_what_is_to_be_added_has_no_occurrence():
-    assert make("swap", RED, 1.0, 2) == Swap(RED, 1.0, 2)
-    with pytest.raises(ValueError, match="'hair: red' is to be added, so it has no occurrence 2"):
-        make("add", RED, 1.0, 2)
+    assert make_edit("swap", RED, 1.0, 2) == Swap(RED, 1.0, 2)
+    with pytest.raises(ValueError, match="'add' does not choose between mentions of 'hair: red'.*no occurrence 2"):
+        make_edit("add", RED, 1.0, 2)
 
 
 def test_unknown_action():
     with pytest.raises(ValueError, match="no action 'Swap'. Actions are: swap, add, remove, scale"):
-        make("Swap", RED, 1.0)
+        make_edit("Swap", RED, 1.0)
 
 
 def test_changes_are_what_their_fields_say():
     wanted = {"old": 1, "new": 2, "alpha": 0.5, "scale": False, "occurrence": 0, "off": ()}
     assert Change(1, 2, 0.5)._asdict() == wanted
-    assert edits.Edit == Swap | Add | Remove | Scale
-    assert edits.AnyEdit == edits.Edit | Clear | Keep

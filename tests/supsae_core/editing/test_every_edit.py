@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from supsae.supsae_core.editing.apply import apply
-from supsae.supsae_core.editing.edits import EDITS, VERBS, Clear, Keep, Scale, scaled, spelled
+from supsae.supsae_core.editing.edits import EDITS, Clear, Keep, Scale, scaled, spell_edit
 from supsae.supsae_core.table.prompts import Mention, Prompt
 
 assert EDITS, "the table of edits is empty"
@@ -90,5 +90,5 @@ def test_a_name_that_is_none_is_refused_with_the_nearest(learnt, row, kind):
 @pytest.mark.parametrize("kind", EDITS)
 def test_it_is_spelled_with_its_strength_and_scaled_by_it(kind):
     edit = kind("hair" if kind is Clear else SAID, 0.5)
-    assert spelled(edit).startswith(VERBS[kind]) and "0.5" in spelled(edit)
+    assert spell_edit(edit).startswith(EDITS[kind].verb) and "0.5" in spell_edit(edit)
     assert scaled(edit, 2.0) == kind("hair" if kind is Clear else SAID, 1.0)

@@ -3,11 +3,11 @@
 import pytest
 
 from supsae.supsae_core.editing.edits import Clear, Keep, Scale, Swap
-from supsae.supsae_core.editing.factors import MOST, multiplied, parse
+from supsae.supsae_core.editing.factors import MOST, multiplied, parse_factors
 
 
 def test_factors_are_read_in_the_order_written():
-    assert parse("1, 0, .25,-0.5") == (1.0, 0.0, 0.25, -0.5)
+    assert parse_factors("1, 0, .25,-0.5") == (1.0, 0.0, 0.25, -0.5)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_factors_are_read_in_the_order_written():
 )
 def test_others_are_refused(text, message):
     with pytest.raises(ValueError, match=message):
-        parse(text)
+        parse_factors(text)
 
 
 def test_every_strength_is_multiplied():

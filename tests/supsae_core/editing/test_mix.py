@@ -8,32 +8,32 @@ import torch
 
 from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Clear, Keep, Remove, Swap, Turn
-from supsae.supsae_core.editing.mix import Lock, Mix, Say, check, dump, edits, parse
-from supsae.supsae_core.editing.mix_report import Prompt, lost, mix_report
+from supsae.supsae_core.editing.mix import KeepRow, Mix, SayRow, check_mix, dump_mix, edits_of_mix, parse_mix
+from supsae.supsae_core.editing.mix_report import MixedPrompt, lost, mix_report
 from supsae.supsae_core.table.prompts import Prompt as Words
 
 TEXT = (
     '{"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null, "strength": 1.0}, '
     '"eyes": {"keep": true}}}'
 )
-MIX = Mix({"hair": Say("red", 0.8), "hat": Say(None), "eyes": Lock()})
+MIX = Mix({"hair": SayRow("red", 0.8), "hat": SayRow(None), "eyes": KeepRow()})
 
 
 def test_a_mix_reads_as_its_names_say():
-    assert parse(TEXT) == MIX
-    assert list(parse(TEXT).rows) == ["hair", "hat", "eyes"]
+    assert parse_mix(TEXT) == MIX
+    assert list(parse_mix(TEXT).rows) == ["hair", "hat", "eyes"]
 
 
 def test_what_is_read_is_written_back():
-    assert dump(MIX) == TEXT
-    assert dump(parse(dump(parse(TEXT)))) == TEXT
-    odd = Mix({"z: 的": Say('a "quoted" name', -2.0), "a": Lock()})  # names that no table needs to have
-    assert parse(dump(odd)) == odd and list(parse(dump(odd)).rows) == ["z: 的", "a"]
+    assert dump_mix(MIX) == TEXT
+    assert dump_mix(parse_mix(dump_mix(parse_mix(TEXT)))) == TEXT
+    odd = Mix({"z: 的": SayRow('a "quoted" name', -2.0), "a": KeepRow()})  # names that no table needs to have
+    assert parse_mix(dump_mix(odd)) == odd and list(parse_mix(dump_mix(odd)).rows) == ["z: 的", "a"]
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "{}", '{"version": 1}', '{"version": 1, "mix": {}}'])
 def test_nothing_changes_nothing(text):
-    assert parse(text) == Mix({}) and edits(parse(text)) == () and dump(parse(text)) == "{}"
+    assert parse_mix(text) == Mix({}) and edits_of_mix(parse_mix(text)) == () and dump_mix(parse_mix(text)) == "{}"
 
 
 def row(text):
@@ -41,8 +41,8 @@ def row(text):
 
 
 def test_strength_is_1_unless_it_is_written():
-    assert parse(row('{"say": "red"}')) == Mix({"hair": Say("red", 1.0)})
-    assert isinstance(parse(row('{"say": "red", "strength": 1}')).rows["hair"].strength, float)
+    assert parse_mix(row('{"say": "red"}')) == Mix({"hair": SayRow("red", 1.0)})
+    assert isinstance(parse_mix(row('{"say": "red", "strength": 1}')).rows["hair"].strength, float)
 
 
 REFUSED = {
@@ -82,43 +82,43 @@ REFUSED = {
 def test_refusal_is_a_sentence(name):
     text, sentence = REFUSED[name]
     with pytest.raises(ValueError, match=sentence):
-        parse(text)
+        parse_mix(text)
 
 
 MEANT = {
     "say": (MIX, (Turn("hair: red", 0.8), Clear("hat", 1.0), Keep("eyes"))),
-    "strength 0": (Mix({"hair": Say("red", 0.0), "hat": Say(None, 0.0)}), ()),
-    "0 beside another": (Mix({"hair": Say("red", 0.0), "hat": Say("crown")}), (Turn("hat: crown"),)),
-    "kept only": (Mix({"eyes": Lock()}), ()),  # nothing changes that it could be kept from
-    "kept beside 0": (Mix({"eyes": Lock(), "hair": Say("red", 0.0)}), ()),
+    "strength 0": (Mix({"hair": SayRow("red", 0.0), "hat": SayRow(None, 0.0)}), ()),
+    "0 beside another": (Mix({"hair": SayRow("red", 0.0), "hat": SayRow("crown")}), (Turn("hat: crown"),)),
+    "kept only": (Mix({"eyes": KeepRow()}), ()),  # nothing changes that it could be kept from
+    "kept beside 0": (Mix({"eyes": KeepRow(), "hair": SayRow("red", 0.0)}), ()),
 }
 
 
 @pytest.mark.parametrize("name", MEANT)
 def test_edits(name):
     mix, wanted = MEANT[name]
-    assert edits(mix) == wanted
+    assert edits_of_mix(mix) == wanted
 
 
 @pytest.mark.parametrize(
     ("category", "one", "sentence"),
     [
-        ("hair", Say("rde"), "'hair: rde' in this table. Did you mean 'hair: red'"),
-        ("hair", Say("rde", 0.0), "Did you mean 'hair: red'"),
-        ("horns", Say(None), "no category 'horns' in this table. It has: background, hair"),
-        ("horns", Lock(), "no category 'horns'"),
-        ("horns", Say("red"), "no concept 'horns: red'.*Did you mean 'hair: red'"),
+        ("hair", SayRow("rde"), "'hair: rde' in this table. Did you mean 'hair: red'"),
+        ("hair", SayRow("rde", 0.0), "Did you mean 'hair: red'"),
+        ("horns", SayRow(None), "no category 'horns' in this table. It has: background, hair"),
+        ("horns", KeepRow(), "no category 'horns'"),
+        ("horns", SayRow("red"), "no concept 'horns: red'.*Did you mean 'hair: red'"),
     ],
 )
 def test_unknown_names_are_refused_in_every_row(learnt, category, one, sentence):
     with pytest.raises(ValueError, match=sentence):
-        check(learnt.dictionary, Mix({category: one}))
+        check_mix(learnt.dictionary, Mix({category: one}))
 
 
-@pytest.mark.parametrize("other", [Say("blond"), Say(None, 0.0), Lock()])
+@pytest.mark.parametrize("other", [SayRow("blond"), SayRow(None, 0.0), KeepRow()])
 def test_one_category_has_one_row(learnt, other):
     with pytest.raises(ValueError, match="two rows for the category 'hair': 'Hair' and 'hair'. Keep one"):
-        check(learnt.dictionary, Mix({"Hair": Say("red"), "hair": other}))
+        check_mix(learnt.dictionary, Mix({"Hair": SayRow("red"), "hair": other}))
 
 
 def test_what_was_never_captured_is_refused_where_it_is_to_be_said(learnt):
@@ -126,23 +126,23 @@ def test_what_was_never_captured_is_refused_where_it_is_to_be_said(learnt):
     lengths[:2] = 0  # both phrases of the beach
     part = replace(learnt.dictionary.parts["t5"], slot_tokens=lengths)
     blind = replace(learnt.dictionary, parts={**learnt.dictionary.parts, "t5": part})
-    check(blind, Mix({"background": Say("beach", 0.0)}))
+    check_mix(blind, Mix({"background": SayRow("beach", 0.0)}))
     with pytest.raises(ValueError, match="'background: beach' was never written in the captured prompts"):
-        check(blind, Mix({"background": Say("beach")}))
+        check_mix(blind, Mix({"background": SayRow("beach")}))
 
 
 def test_known_names_pass(learnt):
-    check(learnt.dictionary, MIX)
-    check(learnt.dictionary, parse("{}"))
+    check_mix(learnt.dictionary, MIX)
+    check_mix(learnt.dictionary, parse_mix("{}"))
 
 
 def test_a_mix_is_the_edits_that_it_spells(learnt):
     row = learnt.encoded(Words(("blond", "hair", ",", "a", "crown", "and", "green", "eyes"), ()))
-    mix = Mix({"hair": Say("red", 0.8), "expression": Say("smile"), "clothing": Say(None)})
-    made = apply(learnt.dictionary, row.cond, row.pooled, edits(mix))
+    mix = Mix({"hair": SayRow("red", 0.8), "expression": SayRow("smile"), "clothing": SayRow(None)})
+    made = apply(learnt.dictionary, row.cond, row.pooled, edits_of_mix(mix))
     wanted = apply(learnt.dictionary, row.cond, row.pooled, [Swap("hair: red", 0.8), Swap("expression: smile")])
     assert torch.equal(made.cond, wanted.cond) and torch.equal(made.pooled, wanted.pooled)
-    none = apply(learnt.dictionary, row.cond, row.pooled, edits(Mix({"hair": Say(None)})))
+    none = apply(learnt.dictionary, row.cond, row.pooled, edits_of_mix(Mix({"hair": SayRow(None)})))
     gone = apply(learnt.dictionary, row.cond, row.pooled, [Remove("hair: blond")])
     assert torch.equal(none.cond, gone.cond) and not torch.equal(none.cond, row.cond)
 
@@ -150,10 +150,12 @@ def test_a_mix_is_the_edits_that_it_spells(learnt):
 def test_report_tells_what_was_said_and_what_held(learnt):
     index = learnt.table.index
     before = (index("hair: blond"), index("eyes: green"), index("eyes: blue"))
-    held = Prompt("part 1, row 1", before, (index("hair: red"), index("eyes: green"), index("eyes: blue")))
-    moved = Prompt("part 2, row 1", before, (index("eyes: blue"), index("eyes: green")))  # another order of mentions
-    unread = Prompt("part 3, row 1", before, None)
-    made = mix_report(learnt.dictionary, Mix({"EYES": Lock(), "hair": Say("red")}), [held, moved, unread], "text")
+    held = MixedPrompt("part 1, row 1", before, (index("hair: red"), index("eyes: green"), index("eyes: blue")))
+    moved = MixedPrompt(
+        "part 2, row 1", before, (index("eyes: blue"), index("eyes: green"))
+    )  # another order of mentions
+    unread = MixedPrompt("part 3, row 1", before, None)
+    made = mix_report(learnt.dictionary, Mix({"EYES": KeepRow(), "hair": SayRow("red")}), [held, moved, unread], "text")
     assert made["version"] == 1 and made["report"] == "text"
     first, second, third = made["prompts"]
     assert list(first["before"]) == list(learnt.table.categories)

@@ -86,11 +86,11 @@ def deep(learnt):
 @pytest.fixture(scope="module")
 def reading(learnt):
     cond = learnt.host.encode(["a portrait of a person with blond hair, golden crown, sandy beach"])[0][0]
-    return readout.read(learnt.dictionary, cond)
+    return readout.read_conditioning(learnt.dictionary, cond)
 
 
 def moved(dictionary, reading, sites, *asked):
-    found = edits.changes(dictionary, asked, reading.concepts(dictionary))
+    found = edits.resolve_edits(dictionary, asked, reading.concepts(dictionary))
     return steer.moves(dictionary, reading, found, Where(parse(sites)))
 
 
@@ -113,13 +113,13 @@ def test_the_mean_of_the_image_moves_by_the_difference_of_effects(deep, reading,
     torch.testing.assert_close(step[0, 0], (codes.effect(0)[red] - codes.effect(0)[blond]) @ codes.decoder)
 
 
-def test_places_that_attend_take_the_new_phrase_in_the_old_company(deep, reading, learnt):
+def test_places_that_attend_take_the_new_phrase_in_the_old_context(deep, reading, learnt):
     (step,) = moved(deep, reading, "img@3", Swap("hair: red"))[2].values()
     codes = deep.streams["img@3/attention"][0]
-    company = torch.zeros(len(learnt.table))
-    company[[learnt.table.index(name) for name in ("hat: crown", "background: beach")]] = 1
+    context = torch.zeros(len(learnt.table))
+    context[[learnt.table.index(name) for name in ("hat: crown", "background: beach")]] = 1
     old, new = (deep.phrase(learnt.table.index(name)) for name in ("hair: blond", "hair: red"))
-    wanted = (codes.code(new, 0, company) - codes.code(old, 0, company)) @ codes.decoder
+    wanted = (codes.code(new, 0, context) - codes.code(old, 0, context)) @ codes.decoder
     torch.testing.assert_close(step[0, 0], wanted)
     for other in (Add("expression: sad"), Remove("hair: blond")):
         with pytest.raises(ValueError, match="can only swap one word for another"):
@@ -142,13 +142,13 @@ def test_the_text_stream_moves_in_the_rows_of_both_encoders(deep, reading):
 )
 def test_sites_that_a_dictionary_lacks(deep, sites, sentence):
     with pytest.raises(ValueError, match=sentence):
-        steer.check(deep, Where(parse(sites)), masked=False)
+        steer.check_sites(deep, Where(parse(sites)), masked=False)
 
 
 def test_sites_that_a_dictionary_has(deep):
-    steer.check(deep, Where(parse("cond, pooled")), masked=False)
-    steer.check(deep, Where(parse("txt@0-2, img@2")), masked=False)
-    steer.check(deep, Where(parse("img@3")), masked=True)
+    steer.check_sites(deep, Where(parse("cond, pooled")), masked=False)
+    steer.check_sites(deep, Where(parse("txt@0-2, img@2")), masked=False)
+    steer.check_sites(deep, Where(parse("img@3")), masked=True)
 
 
 @pytest.mark.parametrize(("site", "rows"), [("img@2", "mean"), ("img@3", "attention")])

@@ -1,7 +1,5 @@
 """Slots: the rows of a phrase hold the tokens that spell it, in both encoders, whatever stands around it."""
 
-import json
-
 import pytest
 import torch
 
@@ -9,27 +7,15 @@ from supsae.portraits.text import END, END_CAUSAL, PAD, START, bidirectional_row
 from supsae.supsae_core.encoders.base import Encoder, Rows
 from supsae.supsae_core.encoders.chunked import Chunked
 from supsae.supsae_core.encoders.families import FAMILIES
-from supsae.supsae_core.encoders.families.stored import family_from_json, family_to_json
 from supsae.supsae_core.encoders.layout import Layout, Roles, Span
 from supsae.supsae_core.encoders.padded import Padded
 from supsae.supsae_core.encoders.placing import context_of, layout_of, pooled_spans, rows_of
-from supsae.supsae_core.table.concepts import parse
+from supsae.supsae_core.table.parsing import parse_table
 from supsae.supsae_core.table.prompts import Mention, Prompt
 
 assert FAMILIES, "the table of families is empty"
 PORTRAITS = FAMILIES["portraits"]
 TOKENIZER = load_encoders().tokenizer
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_families_fit_together(name):
-    # encoders of one segment stand side by side from column 0 on, the leading one fills the width
-    family = FAMILIES[name]
-    assert family.name == name and family_from_json(json.loads(json.dumps(family_to_json(family)))) == family
-    for some in family.segments.values():
-        assert [one.first for one in some] == [0, *[one.last for one in some[:-1]]]
-    assert (family.encoders[-1].first, family.encoders[-1].last) == (0, family.width)
-    assert [one.first for one in family.pooled] == [0, *[one.last for one in family.pooled[:-1]]]
 
 
 # Every phrase, with the words around it, is awkward in its own way.
@@ -59,7 +45,7 @@ def rows_at(causal, total):
 def awkward(name):
     """The prompt of an awkward phrase, its table, its tokens, its row types and its layout."""
     phrase, frame = AWKWARD[name]
-    table = parse(f'{{"a": {{"x": "{phrase}", "y": "some thing else"}}}}')
+    table = parse_table(f'{{"a": {{"x": "{phrase}", "y": "some thing else"}}}}')
     before, behind = (part.split(" ") for part in frame.split("{}"))
     words = " ".join([*before[:-1], before[-1] + phrase + behind[0], *behind[1:]]).split()
     first = len(" ".join(before).split())
@@ -104,7 +90,7 @@ def test_a_phrase_on_a_chunk_border_keeps_both_sides():
 
 def test_an_empty_prompt_is_start_end_and_pads():
     rows = rows_at(48, 96)
-    layouts = layout_of(PORTRAITS, parse("a: [x, y]"), Prompt((), ()), {"clip": [], "t5": []}, rows)
+    layouts = layout_of(PORTRAITS, parse_table("a: [x, y]"), Prompt((), ()), {"clip": [], "t5": []}, rows)
     assert layouts["clip"] == Layout((), Roles((0,), (1,), tuple(range(2, 48)), ()))
     assert layouts["t5"] == Layout((), Roles((), (48,), tuple(range(49, 96)), ()))
 
@@ -193,7 +179,7 @@ def test_room_of_a_format_that_cuts(clip, t5, refused):
 
 def test_marks_that_are_spelled_together_are_refused():
     # CLIP and T5 spell "?!" with one token: "smiling?!" has two, and two marks
-    table, rows = parse('a: {x: smiling, y: "sad face"}'), rows_at(48, 96)
+    table, rows = parse_table('a: {x: smiling, y: "sad face"}'), rows_at(48, 96)
     prompt = Prompt(("smiling?!",), (Mention(0, 0, 1),))
     with pytest.raises(ValueError, match="'clip' spells the marks behind 'smiling\\?!' together"):
         layout_of(PORTRAITS, table, prompt, {"clip": [2], "t5": [2]}, rows)

@@ -7,7 +7,15 @@ import torch
 
 from supsae.portraits.text import bidirectional_row, causal_chunks
 from supsae.supsae_core.reading import prompt_report, readout
-from supsae.supsae_core.reading.prompt_report import PromptReport, Said, Unexplained, left, lines, report, to_json
+from supsae.supsae_core.reading.prompt_report import (
+    PromptReport,
+    Said,
+    Unexplained,
+    left,
+    lines,
+    report_prompt,
+    to_json,
+)
 
 TEXT = "a portrait of a person with red hair, green eyes and red hair"
 
@@ -19,7 +27,7 @@ def cond(learnt):
 
 @pytest.fixture(scope="module")
 def found(learnt, cond):
-    return report(learnt.dictionary, cond)
+    return report_prompt(learnt.dictionary, cond)
 
 
 def test_every_mention_has_its_own_rows_in_every_encoder(found):
@@ -54,7 +62,7 @@ def weighted(learnt, text, words, weight):
 
 @pytest.mark.parametrize("weight", [0.8, 1.0, 1.3])
 def test_a_weight_is_told_where_it_stands(learnt, weight):
-    some = report(learnt.dictionary, weighted(learnt, "a drawing of red hair and green eyes", (3, 5), weight))
+    some = report_prompt(learnt.dictionary, weighted(learnt, "a drawing of red hair and green eyes", (3, 5), weight))
     assert [one.concept for one in some.said] == ["hair: red", "eyes: green"]
     assert some.said[0].weight == (1 if weight == 1 else pytest.approx(weight, abs=0.06))
     assert some.said[1].weight == 1
@@ -63,7 +71,7 @@ def test_a_weight_is_told_where_it_stands(learnt, weight):
 
 def test_what_is_decoded_is_explained(learnt, cond):
     # rows that are exactly what is said leave nothing over; as far again from the mean, 1 / 2² of the variation
-    dictionary, reading = learnt.dictionary, readout.read(learnt.dictionary, cond)
+    dictionary, reading = learnt.dictionary, readout.read_conditioning(learnt.dictionary, cond)
     exact, double = torch.zeros_like(cond), torch.zeros_like(cond)
     for encoder in dictionary.family.encoders:
         part, own = dictionary.parts[encoder.name], list(reading.rows.of(encoder))
@@ -72,13 +80,13 @@ def test_what_is_decoded_is_explained(learnt, cond):
         exact[own, columns] = part.decode(codes)
         double[own, columns] = 2 * part.decode(codes) - part.bias
     for rows, share in ((exact, 0.0), (double, 0.25)):
-        for some in report(dictionary, rows, reading).unexplained.values():
+        for some in report_prompt(dictionary, rows, reading).unexplained.values():
             assert some == pytest.approx((share, share), abs=1e-6)
 
 
 def test_words_of_the_table_are_explained_and_other_words_are_not(learnt):
     known, strange = (
-        report(learnt.dictionary, learnt.host.encode([text])[0][0]).unexplained["t5"].rows
+        report_prompt(learnt.dictionary, learnt.host.encode([text])[0][0]).unexplained["t5"].rows
         for text in ("a portrait of a person with red hair, green eyes", "quick brown foxes jump over seven lazy dogs")
     )
     assert known < strange
@@ -94,7 +102,7 @@ def test_json_holds_names_and_rows_alone(learnt, found):
 
 
 def test_nothing_said(learnt):
-    some = report(learnt.dictionary, learnt.host.encode([""])[0][0])
+    some = report_prompt(learnt.dictionary, learnt.host.encode([""])[0][0])
     assert some.said == () and some.unmentioned == TABLE
     assert all(one.phrases is None for one in some.unexplained.values())
     assert (

@@ -6,8 +6,9 @@ import torch
 
 from supsae.portraits import captions
 from supsae.portraits.text import bidirectional_row, causal_chunks
-from supsae.supsae_core.reading import readout
-from supsae.supsae_core.reading.readout import Found, Places, Text, describe, end_row, pick, read
+from supsae.supsae_core.reading.places import Found, Places, _contexts, _fits, pick_phrases
+from supsae.supsae_core.reading.readout import describe_reading, read_conditioning
+from supsae.supsae_core.reading.text_end import Text, end_row
 from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.prompts import Mention, Prompt
 from supsae.training.calibration import known_reading, locate_accuracy
@@ -21,7 +22,7 @@ LONG_OPENER = (
 
 def drawn(learnt, count, seed, **options):
     rng = np.random.default_rng(seed)
-    return [prompts.draw(learnt.table, rng, wording=captions.WORDING, **options) for _ in range(count)]
+    return [prompts.draw_prompt(learnt.table, rng, wording=captions.WORDING, **options) for _ in range(count)]
 
 
 def said(learnt, *parts):
@@ -43,7 +44,7 @@ def read_rows(learnt, prompt):
     """What is read and what is true: (phrase, rows) in the leading encoder."""
     row = learnt.encoded(prompt)
     spans = known_reading(learnt.dictionary, row).layouts["t5"].spans
-    return [one[:2] for one in read(learnt.dictionary, row.cond).found], [one[:2] for one in spans]
+    return [one[:2] for one in read_conditioning(learnt.dictionary, row.cond).found], [one[:2] for one in spans]
 
 
 @pytest.mark.parametrize("held_out", [True, False], ids=["seen pairs", "any pairs"])
@@ -57,7 +58,7 @@ def test_every_encoder_finds_its_rows(learnt):
     right = total = 0
     for prompt in drawn(learnt, 40, 5):
         row = learnt.encoded(prompt)
-        seen, truth = read(learnt.dictionary, row.cond), known_reading(learnt.dictionary, row)
+        seen, truth = read_conditioning(learnt.dictionary, row.cond), known_reading(learnt.dictionary, row)
         assert seen.rows == truth.rows and seen.layouts.keys() == truth.layouts.keys()
         for name, layout in truth.layouts.items():
             right += seen.layouts[name] == layout
@@ -67,7 +68,7 @@ def test_every_encoder_finds_its_rows(learnt):
 
 def test_every_row_of_a_reading_has_one_place(learnt):
     for prompt in drawn(learnt, 20, 6):
-        reading = read(learnt.dictionary, learnt.encoded(prompt).cond)
+        reading = read_conditioning(learnt.dictionary, learnt.encoded(prompt).cond)
         for encoder in learnt.dictionary.family.encoders:
             layout = reading.layouts[encoder.name]
             taken = [row for span in layout.spans for row in span.rows] + [row for some in layout.roles for row in some]
@@ -76,8 +77,10 @@ def test_every_row_of_a_reading_has_one_place(learnt):
 
 def test_nothing_said_is_nothing_found(learnt):
     for text in ("", "a portrait of a person with", "highly detailed, soft light"):
-        reading = read(learnt.dictionary, learnt.encoded(Prompt(tuple(text.split()), ())).cond)
-        assert reading.found == () and describe(learnt.dictionary, reading) == "none of the dictionary's concepts"
+        reading = read_conditioning(learnt.dictionary, learnt.encoded(Prompt(tuple(text.split()), ())).cond)
+        assert (
+            reading.found == () and describe_reading(learnt.dictionary, reading) == "none of the dictionary's concepts"
+        )
 
 
 def test_two_mentions_of_one_concept_are_both_found(learnt):
@@ -88,8 +91,8 @@ def test_two_mentions_of_one_concept_are_both_found(learnt):
 
 def test_reading_is_a_sentence(learnt):
     prompt = said(learnt, "picture of a character with", slot(learnt, "hair: red"), "and", slot(learnt, "hat: crown"))
-    reading = read(learnt.dictionary, learnt.encoded(prompt).cond)
-    assert describe(learnt.dictionary, reading) == "hair: red, hat: crown"
+    reading = read_conditioning(learnt.dictionary, learnt.encoded(prompt).cond)
+    assert describe_reading(learnt.dictionary, reading) == "hair: red, hat: crown"
     assert reading.concepts(learnt.dictionary) == prompt.support(learnt.table)
 
 
@@ -98,7 +101,7 @@ def test_a_phrase_across_a_chunk_border_is_found_on_both_sides(learnt):
     prompt = said(learnt, LONG_OPENER, slot(learnt, "hair: red"), "and", slot(learnt, "hat: crown"))
     row = learnt.encoded(prompt)
     assert sum(row.entry.counts["clip"]) == 45 + 2 + 1 + 2
-    reading = read(learnt.dictionary, row.cond)
+    reading = read_conditioning(learnt.dictionary, row.cond)
     assert reading.concepts(learnt.dictionary) == prompt.support(learnt.table)
     assert reading.layouts["clip"].spans == known_reading(learnt.dictionary, row).layouts["clip"].spans
     assert reading.layouts["clip"].spans[0].rows == (46, 49)
@@ -106,7 +109,7 @@ def test_a_phrase_across_a_chunk_border_is_found_on_both_sides(learnt):
 
 def test_causal_rows_alone_are_read(learnt):
     prompt = said(learnt, "a drawing of someone with", slot(learnt, "hair: red"), "and", slot(learnt, "hat: crown"))
-    reading = read(learnt.dictionary, learnt.encoded(prompt).cond[:48])
+    reading = read_conditioning(learnt.dictionary, learnt.encoded(prompt).cond[:48])
     assert list(reading.layouts) == ["clip"] and reading.concepts(learnt.dictionary) == prompt.support(learnt.table)
 
 
@@ -114,13 +117,16 @@ def test_causal_rows_alone_are_read(learnt):
 def test_precision_does_not_matter(learnt, dtype):
     for prompt in drawn(learnt, 10, 8):
         cond = learnt.encoded(prompt).cond
-        assert read(learnt.dictionary, cond.to(dtype)).layouts == read(learnt.dictionary, cond).layouts
+        assert (
+            read_conditioning(learnt.dictionary, cond.to(dtype)).layouts
+            == read_conditioning(learnt.dictionary, cond).layouts
+        )
 
 
 def test_reading_writes_nothing(learnt):
     cond = learnt.encoded(drawn(learnt, 1, 9)[0]).cond
     before = cond.clone()
-    read(learnt.dictionary, cond)
+    read_conditioning(learnt.dictionary, cond)
     assert torch.equal(cond, before)
 
 
@@ -141,7 +147,7 @@ def test_reading_writes_nothing(learnt):
 )
 def test_foreign_rows_are_refused(learnt, change, message):
     with pytest.raises(ValueError, match=message):
-        read(learnt.dictionary, change(learnt.encoded(drawn(learnt, 1, 9)[0]).cond))
+        read_conditioning(learnt.dictionary, change(learnt.encoded(drawn(learnt, 1, 9)[0]).cond))
 
 
 @pytest.mark.parametrize("length", [24, 96])
@@ -153,7 +159,7 @@ def test_another_length_policy_is_refused(learnt, length):
     with pytest.raises(
         ValueError, match=f"has {length} rows of 't5', the last {length - 8} of them pads; .* padded to 48"
     ):
-        read(learnt.dictionary, cond)
+        read_conditioning(learnt.dictionary, cond)
 
 
 # --- the steps, on numbers that can be followed ----------------------------------------------------------------------
@@ -189,7 +195,9 @@ def places_of(learnt, scores, words):
 
 def picked(learnt, places, wanted, threshold):
     encoder = learnt.dictionary.family.encoders[-1]
-    return [(one.phrase, one.rows, one.score) for one in pick(learnt.dictionary, encoder, places, wanted, threshold)]
+    return [
+        (one.phrase, one.rows, one.score) for one in pick_phrases(learnt.dictionary, encoder, places, wanted, threshold)
+    ]
 
 
 def test_the_best_place_goes_first_and_takes_its_rows(learnt):
@@ -216,11 +224,11 @@ def test_a_phrase_stands_on_rows_that_follow_one_another(learnt):
     """Across a chunk border, but not across the end of the text, and behind that only where the rows are no pads."""
     causal, other = learnt.dictionary.family.encoders
     behind = Text(3, [1, 2, 4, 5, 6], torch.tensor([-1.0, -1.0, -2.0, 1.0, 3.0]))  # the end is row 3
-    fits = readout._fits(other, range(96), behind, torch.tensor([1, 2, 0]))
+    fits = _fits(other, range(96), behind, torch.tensor([1, 2, 0]))
     # rows 1 2 and 4 5 follow one another, 2 4 do not; alone, rows 5 and 6 look like pads, and so do both together
     assert fits.tolist() == [[True, True, True, False, False], [True, False, True, False, False], [False] * 5]
     border = Text(60, [45, 46, 49, 50], -torch.ones(4))  # rows 47 and 48 are the end and the start of two chunks
-    assert readout._fits(causal, range(96), border, torch.tensor([4])).tolist() == [[True, False, False, False]]
+    assert _fits(causal, range(96), border, torch.tensor([4])).tolist() == [[True, False, False, False]]
 
 
 def test_no_words_no_places(learnt):
@@ -233,7 +241,7 @@ def test_context_of_a_look_is_what_other_categories_say(learnt):
     phrase, hair = slot(learnt, "eyes: blue"), slot(learnt, "hair: black")
     known = [Found(slot(learnt, "hair: red"), (2, 3), 1.0)]
     causal, both = (
-        readout._contexts(learnt.dictionary, encoder, range(48), [1, 2, 3, 4, 5], known)
+        _contexts(learnt.dictionary, encoder, range(48), [1, 2, 3, 4, 5], known)
         for encoder in learnt.dictionary.family.encoders
     )
     assert causal[phrase, :, red].tolist() == [0, 0, 0, 1, 1] and both[phrase, :, red].tolist() == [1] * 5

@@ -7,7 +7,7 @@ from supsae.portraits.text import bidirectional_row, causal_chunks
 from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Add, Remove, Swap
 from supsae.supsae_core.reading import weights
-from supsae.supsae_core.reading.readout import read
+from supsae.supsae_core.reading.readout import read_conditioning
 from supsae.supsae_core.table.prompts import Mention, Prompt
 from supsae.training.calibration import known_reading
 
@@ -33,7 +33,7 @@ def encoded(learnt, hair, weight=1.0):
 @pytest.mark.parametrize("weight", [0.5, 0.8, 1.0, 1.2, 1.5, 1.9])
 def test_a_weighted_phrase_is_found_and_its_weight_read_off(learnt, weight):
     row = encoded(learnt, "red hair", weight)
-    reading, truth = read(learnt.dictionary, row.cond), known_reading(learnt.dictionary, row)
+    reading, truth = read_conditioning(learnt.dictionary, row.cond), known_reading(learnt.dictionary, row)
     for name, layout in reading.layouts.items():
         assert [span.rows for span in layout.spans] == [span.rows for span in truth.layouts[name].spans]
         hair, *others = (span.weight for span in layout.spans)
@@ -80,7 +80,7 @@ def test_a_removed_weighted_phrase_becomes_plain_pads(learnt):
 def test_what_is_added_has_no_weight(learnt):
     row = encoded(learnt, "red hair", 1.5)
     made = apply(learnt.dictionary, row.cond, row.pooled, [Add("expression: smile")])
-    spans = read(learnt.dictionary, made.cond).layouts["t5"].spans
+    spans = read_conditioning(learnt.dictionary, made.cond).layouts["t5"].spans
     assert [span.weight for span in spans] == [pytest.approx(1.5, abs=0.06), 1, 1, pytest.approx(1, abs=0.15)]
 
 

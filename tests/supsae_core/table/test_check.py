@@ -4,8 +4,8 @@ import pytest
 
 from supsae.portraits import captions
 from supsae.supsae_core.table import check as table_check
-from supsae.supsae_core.table.check import check, prompts, spelled
-from supsae.supsae_core.table.concepts import dump, parse, read
+from supsae.supsae_core.table.check import describe_table, prompts, spelled
+from supsae.supsae_core.table.parsing import dump_table, parse_table, read_concepts
 from supsae.supsae_core.table.paste import rows_of
 
 PLACES = {
@@ -27,7 +27,7 @@ PLACES = {
 
 @pytest.mark.parametrize("text", PLACES)
 def test_errors_name_line_and_column(text):
-    found = check(text)
+    found = describe_table(text)
     line, column, said = PLACES[text]
     assert not found["ok"]
     assert (found["error"]["line"], found["error"]["column"]) == (line, column)
@@ -36,7 +36,7 @@ def test_errors_name_line_and_column(text):
 
 def test_a_table_is_counted():
     # (1 + 2 wordings) · (1 + 3 wordings) = 12: of each category one phrase, or none
-    found = check("hair: [red, blond]\nhat: {none: [no hat, bare head], cap: cap}")
+    found = describe_table("hair: [red, blond]\nhat: {none: [no hat, bare head], cap: cap}")
     assert found["ok"] and found["error"] is None and found["unspellable"] == []
     assert (found["categories"], found["concepts"], found["phrases"]) == (2, 4, 5)
     assert (found["prompt_count"], found["prompts"]) == (12, "12")
@@ -48,7 +48,7 @@ def test_the_example_is_good():
     # 9 · 8 · 7 · 4 · 7 · 9 · 7 · 7 = 6,223,392
     table = captions.table()
     assert prompts(table) == 6_223_392
-    assert check(dump(table))["ok"]
+    assert describe_table(dump_table(table))["ok"]
 
 
 SPELLED = {
@@ -67,7 +67,7 @@ def test_what_cannot_be_spelled_is_listed():
     def speller(phrase):
         return [("t5", f"no token for {char!r}") for char in phrase if not char.isascii()]
 
-    found = check("hair: [rød, blond]\nhat: [cap, 目]", speller)
+    found = describe_table("hair: [rød, blond]\nhat: [cap, 目]", speller)
     assert found["unspellable"] == [
         {"phrase": "rød", "encoder": "t5", "why": "no token for 'ø'"},
         {"phrase": "目", "encoder": "t5", "why": "no token for '目'"},
@@ -96,17 +96,17 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_texts_get_a_short_sentence(text):
-    found = check(text)
+    found = describe_table(text)
     assert not found["ok"] and 20 < len(found["error"]["message"]) < 600
 
 
 def test_what_aliases_make_is_counted_while_it_is_read():
     with pytest.raises(ValueError, match=r"more than 20000 phrases; up to so many are read\. Divide it"):
-        read(ALIASES)  # which holds nothing against each other
+        read_concepts(ALIASES)  # which holds nothing against each other
     assert len(rows_of(ALIASES)) < 200  # read as a list: cells of its 40 lines
 
 
 def test_a_bad_table_still_raises_for_whoever_reads_it():
     with pytest.raises(ValueError, match="one concept only") as caught:
-        parse("hair: [red, blond]\nhat: [cap]")
+        parse_table("hair: [red, blond]\nhat: [cap]")
     assert caught.value.place == (2, 1)

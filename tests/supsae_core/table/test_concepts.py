@@ -3,8 +3,8 @@
 import pytest
 
 from supsae.portraits import captions
-from supsae.supsae_core.table import concepts
-from supsae.supsae_core.table.concepts import Concept, ConceptTable, dump, load, normal, parse
+from supsae.supsae_core.table.concepts import Concept, ConceptTable, normal
+from supsae.supsae_core.table.parsing import dump_table, load_table, parse_table, table_from_mapping
 
 TEXT = """
 hair: {red: [red hair, ginger hair], black: black hair}
@@ -14,7 +14,7 @@ hat: [no hat, top hat]
 
 def test_order_is_meaning():
     # concepts 0 1 | 2 3; phrases 0 1 (red), 2 (black), 3, 4
-    table = parse(TEXT)
+    table = parse_table(TEXT)
     assert [str(concept) for concept in table.concepts] == ["hair: red", "hair: black", "hat: no hat", "hat: top hat"]
     assert table.categories == {"hair": (0, 1), "hat": (2, 3)}
     assert table.category_of == (0, 0, 1, 1)
@@ -30,11 +30,11 @@ def test_order_is_meaning():
     ["a: [one, two]", "a: one, two", "a: {one: one, two: two}", "a: {one: [one], two: [two]}", '{"a": ["one", "two"]}'],
 )
 def test_all_forms_say_the_same(form):
-    assert parse(form) == ConceptTable((Concept("a", "one", ("one",)), Concept("a", "two", ("two",))))
+    assert parse_table(form) == ConceptTable((Concept("a", "one", ("one",)), Concept("a", "two", ("two",))))
 
 
 def test_words_that_yaml_would_convert_stay_words():
-    assert [concept.name for concept in parse("a: [no, 1.0, null, 2020-01-01]").concepts] == [
+    assert [concept.name for concept in parse_table("a: [no, 1.0, null, 2020-01-01]").concepts] == [
         "no",
         "1.0",
         "null",
@@ -43,16 +43,16 @@ def test_words_that_yaml_would_convert_stay_words():
 
 
 @pytest.mark.parametrize(
-    "table", [parse(TEXT), captions.table(), captions.full_table(), parse("ä: {ö: [„ü“ x, ß], é: 目}")]
+    "table", [parse_table(TEXT), captions.table(), captions.full_table(), parse_table("ä: {ö: [„ü“ x, ß], é: 目}")]
 )
 def test_dump_is_the_inverse_of_parse(table):
-    assert parse(dump(table)) == table
-    assert concepts.from_mapping(table.to_json()) == table
+    assert parse_table(dump_table(table)) == table
+    assert table_from_mapping(table.to_json()) == table
 
 
 @pytest.mark.parametrize("spelling", ["hair: red", "Hair:red", "  HAIR :  red "])
 def test_spellings_are_read_as_a_person_reads_them(spelling):
-    assert parse(TEXT).index(spelling) == 0
+    assert parse_table(TEXT).index(spelling) == 0
     assert normal(spelling) == "hair: red"
 
 
@@ -68,11 +68,11 @@ def test_spellings_are_read_as_a_person_reads_them(spelling):
 )
 def test_unknown_concepts_name_the_nearest(spelling, message):
     with pytest.raises(ValueError, match=message):
-        parse(TEXT).index(spelling)
+        parse_table(TEXT).index(spelling)
 
 
 def test_categories_are_found_by_name():
-    table = parse(TEXT)
+    table = parse_table(TEXT)
     assert table.category(" HAT ") == (2, 3)
     with pytest.raises(ValueError, match="no category 'shoes'.*It has: hair, hat"):
         table.category("shoes")
@@ -117,7 +117,7 @@ REFUSED = {
 @pytest.mark.parametrize("text", REFUSED)
 def test_bad_tables_are_refused_with_a_sentence(text):
     with pytest.raises(ValueError, match=REFUSED[text]) as caught:
-        parse(text)
+        parse_table(text)
     assert str(caught.value)[0].isupper() and len(str(caught.value)) > 30
 
 
@@ -131,9 +131,9 @@ def test_categories_stand_in_one_place():
 def test_files(tmp_path):
     file = tmp_path / "table.yaml"
     file.write_text(TEXT, encoding="utf-8")
-    assert load(file) == parse(TEXT)
+    assert load_table(file) == parse_table(TEXT)
     with pytest.raises(ValueError, match="'.*none.yaml' cannot be read: No such file"):
-        load(tmp_path / "none.yaml")
+        load_table(tmp_path / "none.yaml")
     file.write_bytes(b"a: [\xff, b]")
     with pytest.raises(ValueError, match="not UTF-8"):
-        load(file)
+        load_table(file)

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from supsae.portraits import captions
-from supsae.supsae_core.table import concepts
-from supsae.supsae_core.table.concepts import TableError, parse
-from supsae.supsae_core.table.paste import UNNAMED, Row, merge, rows_of
+from supsae.supsae_core.table.concepts import TableError
+from supsae.supsae_core.table.parsing import parse_table, read_concepts
+from supsae.supsae_core.table.paste import UNNAMED, PastedRow, merge_list, rows_of
 
 
 def row(category, name, *phrases):
-    return Row(category, name, phrases or (name,))
+    return PastedRow(category, name, phrases or (name,))
 
 
 HAIR = [row("hair", "red hair"), row("hair", "blond hair")]
@@ -75,17 +75,17 @@ hat: [none, cap]
 
 
 def test_lines_that_stay_are_not_touched():
-    made = merge(TABLE, "eyes: green eyes, blue eyes")
+    made = merge_list(TABLE, "eyes: green eyes, blue eyes")
     assert made.added == 2
     assert made.text == TABLE + "eyes:\n  green eyes: [green eyes]\n  blue eyes: [blue eyes]\n"
 
 
 def test_a_category_that_grows_is_written_anew_and_keeps_its_comments():
-    made = merge(TABLE, "Hat:\ntop hat\n")
+    made = merge_list(TABLE, "Hat:\ntop hat\n")
     assert made.text == TABLE.replace(
         "hat: [none, cap]\n", "hat:\n  none: [none]\n  cap: [cap]\n  top hat: [top hat]\n"
     )
-    assert merge(made.text, "Hat:\ntop hat\n") == (made.text, 0)
+    assert merge_list(made.text, "Hat:\ntop hat\n") == (made.text, 0)
 
 
 def test_a_phrase_of_two_lines_is_one_line():
@@ -94,17 +94,17 @@ def test_a_phrase_of_two_lines_is_one_line():
 
 
 def test_duplicates_are_left_out_wherever_they_stand():
-    made = merge(TABLE, "hair: Red Hair, red hair, blond hair, Blond hair, cap")
+    made = merge_list(TABLE, "hair: Red Hair, red hair, blond hair, Blond hair, cap")
     assert made.added == 1  # blond hair; cap is said by a hat
-    assert [str(one) for one in parse(made.text).concepts if one.category == "hair"] == [
+    assert [str(one) for one in parse_table(made.text).concepts if one.category == "hair"] == [
         "hair: red", "hair: black", "hair: blond hair",
     ]  # fmt: skip
 
 
 def test_a_concept_gets_further_wordings():
-    made = merge(TABLE, "category,concept,phrase\nhair,RED,red hair,ginger hair")
+    made = merge_list(TABLE, "category,concept,phrase\nhair,RED,red hair,ginger hair")
     assert made.added == 1
-    assert parse(made.text).concepts[0].phrases == ("red hair", "ginger hair")
+    assert parse_table(made.text).concepts[0].phrases == ("red hair", "ginger hair")
 
 
 STARTS = {
@@ -122,19 +122,19 @@ STARTS = {
 @pytest.mark.parametrize("start", STARTS)
 def test_every_table_can_be_added_to(start):
     text, kept = STARTS[start]
-    made = merge(text, "hat: cap, none")
-    before = concepts.read(text) if ":" in text else ()
-    assert concepts.read(made.text)[: len(before)] == before
-    assert [str(one) for one in concepts.read(made.text)[len(before) :]] == ["hat: cap", "hat: none"]
+    made = merge_list(text, "hat: cap, none")
+    before = read_concepts(text) if ":" in text else ()
+    assert read_concepts(made.text)[: len(before)] == before
+    assert [str(one) for one in read_concepts(made.text)[len(before) :]] == ["hat: cap", "hat: none"]
     assert made.text.startswith(kept)
 
 
 def test_anchors_of_a_category_that_grows():
-    made = merge("hair: &x\n  red: &y [red]\n  black: [black]\nhat: {cap: [cap], none: [no hat]}\n", "hair: blond")
-    assert [str(one) for one in parse(made.text).concepts][:3] == ["hair: red", "hair: black", "hair: blond"]
+    made = merge_list("hair: &x\n  red: &y [red]\n  black: [black]\nhat: {cap: [cap], none: [no hat]}\n", "hair: blond")
+    assert [str(one) for one in parse_table(made.text).concepts][:3] == ["hair: red", "hair: black", "hair: blond"]
     # the alias in hat points into hair, which is written anew: all of it is
     leaning = "a:\n  x: &p [one]\n  y: [two]\nb:\n  z: [three]\n  u: [four]\nc: {v: [five], w: [six]}\n"
-    assert len(parse(merge(leaning, "a: seven").text)) == 7
+    assert len(parse_table(merge_list(leaning, "a: seven").text)) == 7
 
 
 ODD = [
@@ -158,21 +158,21 @@ ODD = [
 
 @pytest.mark.parametrize("name", ODD)
 def test_names_are_quoted_where_yaml_needs_it(name):
-    made = merge(
+    made = merge_list(
         "", f'category\tconcept\tphrase\nkind\t"{name.replace(chr(34), chr(34) * 2)}"\tfirst\nkind\tother\tsecond'
     )
-    names = [one.name for one in concepts.read(made.text)]
+    names = [one.name for one in read_concepts(made.text)]
     assert len(names) == 2 and names[0] == name.strip('"')
 
 
 def test_the_example_and_what_is_wrong():
     example = Path(captions.__file__).with_name("concepts.yaml").read_text(encoding="utf-8")
-    made = merge(example, "shoes: red boots, bare feet")
-    assert made.text.startswith(example) and parse(made.text)
+    made = merge_list(example, "shoes: red boots, bare feet")
+    assert made.text.startswith(example) and parse_table(made.text)
     with pytest.raises(TableError, match="nothing in this list"):
-        merge(example, " \n")
+        merge_list(example, " \n")
     with pytest.raises(TableError, match="not readable YAML") as caught:
-        merge("hair: [", "a: b, c")
+        merge_list("hair: [", "a: b, c")
     assert caught.value.place is not None
     with pytest.raises(TableError, match="characters; up to"):
-        merge("", "x" * 200_000)
+        merge_list("", "x" * 200_000)

@@ -5,11 +5,11 @@ import pytest
 
 from supsae.portraits import captions
 from supsae.supsae_core.table import prompts
-from supsae.supsae_core.table.concepts import parse
-from supsae.supsae_core.table.prompts import Mention, Prompt, Wording, draw, others_of
+from supsae.supsae_core.table.parsing import parse_table
+from supsae.supsae_core.table.prompts import Mention, Prompt, Wording, draw_prompt, others_of
 
 TABLE = captions.table()
-SMALL = parse("hair: {red: [red hair, ginger hair], black: black hair}\nhat: [no hat, top hat]")
+SMALL = parse_table("hair: {red: [red hair, ginger hair], black: black hair}\nhat: [no hat, top hat]")
 RED, BLACK, NO_HAT, TOP_HAT = range(4)
 
 
@@ -25,30 +25,32 @@ def spelled(prompt, mention):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_mentions_spell_their_phrases_in_order(seed):
-    prompt = draw(TABLE, np.random.default_rng(seed), wording=captions.WORDING)
+    prompt = draw_prompt(TABLE, np.random.default_rng(seed), wording=captions.WORDING)
     assert all(spelled(prompt, m) == TABLE.phrases[m.phrase].words for m in prompt.mentions)
     edges = [edge for m in prompt.mentions for edge in (m.start, m.stop)]
     assert edges == sorted(edges) and prompt.text.split() == list(prompt.words)
     categories = [TABLE.category_of[concept] for concept in prompt.support(TABLE)]
     assert len(set(categories)) == len(categories)
-    assert prompt == draw(TABLE, np.random.default_rng(seed), wording=captions.WORDING)
+    assert prompt == draw_prompt(TABLE, np.random.default_rng(seed), wording=captions.WORDING)
 
 
 @pytest.mark.parametrize(("mention", "count"), [(0.0, 0), (1.0, len(TABLE.categories))])
 def test_mention_rate(mention, count):
     # at 0 no category is written and at 1 every one is
-    assert len(draw(TABLE, np.random.default_rng(0), mention=mention).mentions) == count
+    assert len(draw_prompt(TABLE, np.random.default_rng(0), mention=mention).mentions) == count
 
 
 def test_required_concepts_are_written_and_nothing_else_of_their_categories():
     for seed in range(20):
-        support = draw(SMALL, np.random.default_rng(seed), require=[BLACK]).support(SMALL)
+        support = draw_prompt(SMALL, np.random.default_rng(seed), require=[BLACK]).support(SMALL)
         assert BLACK in support and RED not in support
 
 
 def test_held_out_pairs_never_meet():
     held_out = prompts.hold_out_pairs(TABLE, 0.5, 0)
-    supports = [draw(TABLE, np.random.default_rng(seed), held_out=held_out).support(TABLE) for seed in range(100)]
+    supports = [
+        draw_prompt(TABLE, np.random.default_rng(seed), held_out=held_out).support(TABLE) for seed in range(100)
+    ]
     assert not any(prompts.has_pair(support, held_out) for support in supports)
     assert any(prompts.has_pair(support, prompts.hold_out_pairs(TABLE, 0.5, 1)) for support in supports)
 
@@ -56,7 +58,7 @@ def test_held_out_pairs_never_meet():
 def test_counts_of_use_even_out():
     # The rarest concept and then its rarest phrase is written: in a category no phrase gets ahead by more than one.
     used, rng = [0] * len(TABLE.phrases), np.random.default_rng(0)
-    written = [draw(TABLE, rng, mention=1.0, used=used) for _ in range(25)]
+    written = [draw_prompt(TABLE, rng, mention=1.0, used=used) for _ in range(25)]
     assert sum(used) == 25 * len(TABLE.categories) == sum(len(one.mentions) for one in written)
     for members in TABLE.categories.values():
         counts = [used[i] for i, phrase in enumerate(TABLE.phrases) if phrase.concept in members]
@@ -81,7 +83,8 @@ def test_a_wording_without_choices_is_written_as_told():
     # opener, phrase, filler behind a comma, joiner, phrase: the phrases are shuffled, so ask for one
     plain = Wording(openers=("one",), joiners=("then",), fillers=("last words",), filler_rate=1.0)
     texts = {
-        draw(SMALL, np.random.default_rng(seed), wording=plain, require=[BLACK], mention=0.0).text for seed in range(30)
+        draw_prompt(SMALL, np.random.default_rng(seed), wording=plain, require=[BLACK], mention=0.0).text
+        for seed in range(30)
     }
     # a tag list may drop the opener; a sentence may end in a full stop
     assert texts == {"one black hair, last words", "one black hair, last words.", "black hair, last words"}
@@ -134,25 +137,25 @@ def test_trim(word, trimmed):
 
 
 def test_others_share_no_word_with_the_table_but_small_ones():
-    table = parse("hair: [red hair, blond hair]\nplace: [a lake, a wood]")
+    table = parse_table("hair: [red hair, blond hair]\nplace: [a lake, a wood]")
     wording = Wording(others=("grey hair", "by a lake", "an old man", "in a garden"))
     assert others_of(table, wording) == ("an old man", "in a garden")  # "a" is shared with "a lake"
 
 
 def test_others_stand_between_the_phrases_as_often_as_they_are_asked_for():
-    table = parse("hair: [red hair, blond hair]\neyes: [green eyes, blue eyes]")
+    table = parse_table("hair: [red hair, blond hair]\neyes: [green eyes, blue eyes]")
     rng = np.random.default_rng(0)
     for rate, wanted in ((0.0, 0), (1.0, 2)):  # after each of two phrases
         wording = Wording(others=("an old man",), other_rate=rate)
-        prompt = draw(table, rng, wording=wording, mention=1.0)
+        prompt = draw_prompt(table, rng, wording=wording, mention=1.0)
         assert prompt.text.count("an old man") == wanted
     assert len(prompt.mentions) == 2
 
 
 def test_a_table_that_knows_all_others_draws_as_if_there_were_none():
-    table = parse("hair: [red hair, blond hair]")
+    table = parse_table("hair: [red hair, blond hair]")
     drawn = [
-        draw(table, np.random.default_rng(3), wording=Wording(others=some), mention=1.0)
+        draw_prompt(table, np.random.default_rng(3), wording=Wording(others=some), mention=1.0)
         for some in ((), ("red shoes", "a blond dog"))
     ]
     assert drawn[0] == drawn[1]

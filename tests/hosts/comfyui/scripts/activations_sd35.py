@@ -10,14 +10,14 @@ from supsae.hosts.comfyui.recording import ComfyPictures
 from supsae.hosts.comfyui.text import ComfyText
 from supsae.supsae_core.capture.activations import load_activations
 from supsae.supsae_core.encoders.sites import parse
-from supsae.supsae_core.table import concepts
+from supsae.supsae_core.table.parsing import parse_table
 from supsae.training import recording
 from supsae.training.capture import CaptureConfig
 from supsae.training.recording import SamplingConfig
 
 seen = {}
 text = "hair: [blond hair, red hair]\nhat: [no hat, a golden crown]\nplace: [sandy beach, deep forest]"
-table = concepts.parse(text)
+table = parse_table(text)
 host = ComfyText(sd3_text.clip())
 model = sd35_shapes.build(2, 128, True)
 pictures = ComfyPictures(model, host)

@@ -17,4 +17,4 @@ def encode(prompt):
 
 
 def said(entry, row=0):
-    return readout.describe(learnt, readout.read(learnt, entry[0][row].float()))
+    return readout.describe_reading(learnt, readout.read_conditioning(learnt, entry[0][row].float()))

@@ -34,11 +34,11 @@ def drawn(model, positive=plain, negative=empty):
 
 
 def mixed(rows, conditioning=plain):
-    return mix_conditioning(conditioning, learnt, mix.parse(json.dumps({"version": 1, "mix": rows})))
+    return mix_conditioning(conditioning, learnt, mix.parse_mix(json.dumps({"version": 1, "mix": rows})))
 
 
 def modelled(rows, told, on=model):
-    return mix_model(on, learnt, mix.parse(json.dumps({"version": 1, "mix": rows})), told.append)
+    return mix_model(on, learnt, mix.parse_mix(json.dumps({"version": 1, "mix": rows})), told.append)
 
 
 def same(one, other):

@@ -101,7 +101,7 @@ for kind, conditioning in made.items():
     ((rows, new),), _ = edit(conditioning, learnt, RED)
     pooled = (new["pooled_output"] != extra["pooled_output"])[0]
     moved = (rows != cond)[0]
-    reading = readout.read(learnt, cond[0].float())
+    reading = readout.read_conditioning(learnt, cond[0].float())
     own = reading.rows.own
     chunks = max(len(own["clip_l"]), len(own["clip_g"]))
     seen[kind] |= {

@@ -8,7 +8,7 @@ from supsae.training import calibration
 
 seen = {}
 _, rows = drawn(50, 99)
-readings = [(readout.read(learnt, row.cond), known(row)) for row in rows]
+readings = [(readout.read_conditioning(learnt, row.cond), known(row)) for row in rows]
 seen["categories"] = calibration.locate_accuracy(learnt, rows)
 for encoder in encoders:
     layouts = [(one.layouts[encoder.name], truth.layouts[encoder.name]) for one, truth in readings]

@@ -17,7 +17,8 @@ from supsae.supsae_core.capture.plan import Entry
 from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.reading import readout
-from supsae.supsae_core.table import concepts, prompts
+from supsae.supsae_core.table import prompts
+from supsae.supsae_core.table.parsing import parse_table
 from supsae.training import calibration, capture, fit
 
 TABLE = """
@@ -30,13 +31,13 @@ TABLE = """
 PROMPT = "a photo of a person with blond hair, green eyes, smiling, sandy beach"
 RED = [Swap("hair: red hair")]
 
-table = concepts.parse(TABLE)
+table = parse_table(TABLE)
 clip = sd3_text.clip()
 host = ComfyText(clip)
 file = Path(sys.argv[1])
 if not file.exists():
     plan = capture.plan(table, host, capture.CaptureConfig(prompts=64, calibration=26), host.wording)
-    save_dictionary(fit.fit(capture.run(host, tempfile.mkdtemp(), plan)), file)
+    save_dictionary(fit.fit_dictionary(capture.run(host, tempfile.mkdtemp(), plan)), file)
 learnt = load_dictionary(file)
 encoders = learnt.family.encoders
 
@@ -56,7 +57,7 @@ def known(row):
 
 def drawn(count, seed):
     rng = np.random.default_rng(seed)
-    return rng, [encoded(prompts.draw(table, rng, wording=host.wording)) for _ in range(count)]
+    return rng, [encoded(prompts.draw_prompt(table, rng, wording=host.wording)) for _ in range(count)]
 
 
 def name(concept):
@@ -64,4 +65,4 @@ def name(concept):
 
 
 def said(cond):
-    return [name(one) for one in readout.read(learnt, cond.float()).concepts(learnt)]
+    return [name(one) for one in readout.read_conditioning(learnt, cond.float()).concepts(learnt)]

@@ -58,7 +58,7 @@ for row in rows:
     for new in [one for one in range(len(table)) if table.category_of[one] not in mentioned][:1]:
         after = encoded(prompts.append(table, prompt, new))
         made = apply(learnt, row.cond, row.pooled, [Add(name(new))])
-        now = readout.read(learnt, made.cond)
+        now = readout.read_conditioning(learnt, made.cond)
         found_added.append(sorted(now.concepts(learnt)) == sorted((*support, new)))
         if all(len(now.layouts[e.name].spans) == len(support) + 1 for e in encoders):
             layouts = {key: written(layout, now.layouts[key]) for key, layout in reading.layouts.items()}

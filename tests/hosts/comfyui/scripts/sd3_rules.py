@@ -8,7 +8,7 @@ from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.encoders.base import Rows
 from supsae.supsae_core.encoders.placing import layout_of
 from supsae.supsae_core.reading import readout
-from supsae.supsae_core.table import concepts
+from supsae.supsae_core.table.parsing import table_from_mapping
 from supsae.supsae_core.table.prompts import Mention, Prompt
 
 seen = {}
@@ -28,14 +28,14 @@ keys = {"clip_l": "l", "clip_g": "g", "t5xxl": "t5xxl"}
 inner = {key: getattr(clip.tokenizer, key).tokenizer for key in keys}
 seen["slots"] = {}
 for kind, (phrase, frame) in awkward.items():
-    spelled = concepts.from_mapping({"a": {"x": phrase, "y": "some thing else"}})
+    spelled = table_from_mapping({"a": {"x": phrase, "y": "some thing else"}})
     words = frame.format(phrase).split()
     first = len(frame.split("{}")[0].split())
     prompt = Prompt(tuple(words), (Mention(0, first, first + len(phrase.split())),))
     tokens = clip.tokenize(prompt.text)
-    clip = range(77 * len(tokens["l"]))
-    t5 = range(clip.stop, clip.stop + len(tokens["t5xxl"][0]))
-    rows = Rows({"clip_l": clip, "clip_g": clip, "t5xxl": t5}, t5.stop)
+    both = range(77 * len(tokens["l"]))
+    t5 = range(both.stop, both.stop + len(tokens["t5xxl"][0]))
+    rows = Rows({"clip_l": both, "clip_g": both, "t5xxl": t5}, t5.stop)
     layouts = layout_of(learnt.family, spelled, prompt, host.counts(words), rows)
     seen["slots"][kind] = [phrase]
     for encoder, key in keys.items():
@@ -47,7 +47,7 @@ for kind, (phrase, frame) in awkward.items():
 weighted = encode(PROMPT.replace("blond hair", "(blond hair:1.3)"))
 after = encode(PROMPT.replace("blond hair", "(red hair:1.3)"))
 cond, target = weighted[0][0][0], after[0][0][0]
-reading, wanted = readout.read(learnt, cond), readout.read(learnt, target)
+reading, wanted = readout.read_conditioning(learnt, cond), readout.read_conditioning(learnt, target)
 seen["weights"] = {key: [span.weight for span in layout.spans] for key, layout in reading.layouts.items()}
 plain = {
     key: layout._replace(spans=tuple(span._replace(weight=1.0) for span in layout.spans))

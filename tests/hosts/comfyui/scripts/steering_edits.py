@@ -200,6 +200,8 @@ seen["refused"] = {
     "a reach without blocks": error(node, "cond, pooled", reach="in the chosen blocks"),
     "a time for a conditioning": error(apply_edits, learnt, (RED,), {"where": "part of sampling"}, plain),
     "no such choice": error(apply_edits, learnt, (RED,), None, plain),
+    "both": error(apply_edits, learnt, (RED,), {"where": "everywhere"}, plain, model),
+    "neither": error(apply_edits, learnt, (RED,), {"where": "everywhere"}),
     "not said": error(run, Remove("hat: crown")),
     "unknown": error(run, Swap("hair: rde")),
     "two": error(run, RED, Swap("hair: black")),

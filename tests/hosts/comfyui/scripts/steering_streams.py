@@ -16,7 +16,7 @@ from supsae.hosts.comfyui import steering, transformer
 from supsae.hosts.comfyui.sampling import SamplerSettings
 from supsae.hosts.comfyui.steering_run import Steering
 from supsae.supsae_core.dictionary.model import Codes
-from supsae.supsae_core.editing.edits import changes
+from supsae.supsae_core.editing.edits import resolve_edits
 from supsae.supsae_core.editing.steer import Where, at_level, moves
 from supsae.supsae_core.encoders.sites import parse
 from supsae.supsae_core.reading import readout
@@ -76,8 +76,8 @@ def watched(block, when, edit=lambda on: on):
     return sigma, lists.index(0), values
 
 
-reading = readout.read(learnt, plain[0][0][0])
-found = changes(learnt, [RED], reading.concepts(learnt))
+reading = readout.read_conditioning(learnt, plain[0][0][0])
+found = resolve_edits(learnt, [RED], reading.concepts(learnt))
 
 
 def deeply(sites, mask=None):

@@ -1,4 +1,4 @@
-"""Judge one swap on the text encoders alone: how its rewrite is decoded and read, and how far the edit goes.
+"""What one case comes to in the text encoders: how its rewrite is decoded and read, and how far the edit goes.
 
 Letters (docs/method.md, 1): x a row, x̂ its decode in its true company, Δ the change of an edit, Δ_word that
 of the rewrite.
@@ -19,11 +19,11 @@ from ...supsae_core.encoders.placing import context_of, pooled_spans
 from ...supsae_core.reading.readout import Reading
 from ...supsae_core.table.prompts import Pair
 from ...training.calibration import Located, known_reading, located, moves, swapped
-from ..cases import Case, untouched
+from ..cases import Case, is_untouched
 
 
-class Judged(NamedTuple):
-    """What one swap adds to the sums, squares in float64."""
+class CaseSums(NamedTuple):
+    """What one case adds to the sums, squares in float64."""
 
     split: str
     concept: int
@@ -40,9 +40,9 @@ class Judged(NamedTuple):
     """strength 0 returns the very same tensors"""
 
 
-def judge(
+def sums_of(
     dictionary: Dictionary, held_out: frozenset[Pair], split: str, case: Case, before: Encoded, after: Encoded
-) -> Judged:
+) -> CaseSums:
     """Judge a case's edit and its rewrite; of the split ``unseen``, only the words that hear their held-out half."""
     new, moved, refused = swapped(dictionary, before, after), {}, ""
     try:
@@ -50,14 +50,14 @@ def judge(
         moved = {name: _products(made[name].double(), word[name].double()) for name in made}
     except ValueError as error:
         refused = str(error)
-    return Judged(
+    return CaseSums(
         split,
         new,
         _decoded(dictionary, after, held_out if split == "unseen" else None),
         moved,
         refused,
         located(dictionary, after),
-        untouched(dictionary, case, before.cond, before.pooled),
+        is_untouched(dictionary, case, before.cond, before.pooled),
     )
 
 

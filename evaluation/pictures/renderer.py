@@ -1,4 +1,4 @@
-"""Portraits in diffusers as a painter; hosts/comfyui/studio has the one in ComfyUI."""
+"""Portraits in diffusers as a renderer; hosts/comfyui/studio has the one in ComfyUI."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 
 from ...hosts.diffusers import studio
 from ...hosts.diffusers.studio import Studio
-from ...supsae_core.host import Painter
+from ...supsae_core.host import Renderer
 
 
-def diffusers_painter(models: Studio, weights: Path = studio.WEIGHTS, *, steps: int = 16, cfg: float = 3.0) -> Painter:
-    """Return a painter that draws with ``studio.draw``.
+def diffusers_renderer(
+    models: Studio, weights: Path = studio.WEIGHTS, *, steps: int = 16, cfg: float = 3.0
+) -> Renderer:
+    """Return a renderer that draws with ``studio.draw``.
 
     Args:
         models: loaded from ``weights``.
@@ -22,4 +24,4 @@ def diffusers_painter(models: Studio, weights: Path = studio.WEIGHTS, *, steps: 
     """
     content = b"".join((weights / name).read_bytes() for name in studio.FILES)
     name = f"diffusers {hashlib.sha256(content).hexdigest()[:16]} {steps} {cfg}"
-    return Painter(name, partial(studio.draw, models, steps=steps, cfg=cfg))
+    return Renderer(name, partial(studio.draw_portraits, models, steps=steps, cfg=cfg))

@@ -1,23 +1,23 @@
-"""Swaps to judge a dictionary by, in fresh prompts of its own table that its text encoders have room for."""
+"""Swaps to judge a dictionary's text side by, in fresh prompts that its text encoders have room for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...portraits import captions
 from ...supsae_core.capture.captures import Encoded
+from ...supsae_core.capture.plan import Entry
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.edits import Swap
 from ...supsae_core.host import TextHost
-from ...supsae_core.table.prompts import PLAIN, Pair, Wording
-from ..cases import Case, draw_cases, encoded
+from ...supsae_core.table.prompts import PLAIN, Pair, Prompt, Wording
+from ..cases import Case, World, draw_cases
 
 STREAM = 11
-"""Part of the seed, so that no draw of capturing (1, 2) or of the demo (3) is repeated."""
+"""Part of the seed, so that no draw of capturing (1, 2) is repeated."""
 TRIES = 200
 """Swaps drawn for one that the encoders have room for."""
 SPLITS = {
@@ -29,7 +29,7 @@ SPLITS = {
 
 @dataclass(frozen=True)
 class TextConfig:
-    """What is drawn to judge a dictionary by."""
+    """What is drawn to judge a dictionary's text side by."""
 
     prompts: int = 256
     """swaps, one a prompt; half of them into pairs that fitting never saw together, if it held any out"""
@@ -53,27 +53,20 @@ def held_out_pairs(dictionary: Dictionary) -> frozenset[Pair]:
     return frozenset(frozenset(pair) for pair in dictionary.provenance.get("held_out", ()))
 
 
-def draw_swaps(dictionary: Dictionary, host: TextHost, config: TextConfig) -> tuple[dict[str, list[Case]], list[str]]:
+def text_cases(dictionary: Dictionary, host: TextHost, config: TextConfig) -> tuple[dict[str, list[Case]], list[str]]:
     """Draw the swaps of every split, all concepts about equally often; and say why a split is left out.
 
     Raises:
         ValueError: if the prompts drawn have no room in the encoders.
     """
-    held_out, own = held_out_pairs(dictionary), dictionary.table == captions.table()
-    draw = partial(
-        draw_cases,
-        Swap,
-        dictionary.table,
-        1,
-        np.random.default_rng((config.seed, STREAM)),
-        held_out=held_out,
-        wording=config.wording or (captions.WORDING if own else PLAIN),
-        mention=config.mention,
-        used=[0] * len(dictionary.table),
-    )
+    table, held_out = dictionary.table, held_out_pairs(dictionary)
+    wording = config.wording or (captions.WORDING if table == captions.table() else PLAIN)
+    world = World(table, held_out, wording=wording, mention=config.mention)
+    rng, used = np.random.default_rng((config.seed, STREAM)), [0] * len(table)
 
     def roomy(pairs: str) -> Case:
-        case = next((case for (case,) in (draw(pairs=pairs) for _ in range(TRIES)) if _has_room(host, case)), None)
+        drawn = (draw_cases(Swap, world, 1, rng, pairs=pairs, used=used)[0] for _ in range(TRIES))
+        case = next((one for one in drawn if _has_room(host, one)), None)
         if case is None:
             raise ValueError(
                 f"Of {TRIES} prompts drawn with a mention rate of {config.mention:g} none has room in the text "
@@ -82,24 +75,30 @@ def draw_swaps(dictionary: Dictionary, host: TextHost, config: TextConfig) -> tu
         return case
 
     half = config.prompts // 2 if held_out else 0
-    seen = [roomy("seen") for _ in range(config.prompts - half)]
+    seen = {"seen": [roomy("seen") for _ in range(config.prompts - half)]}
     if not half:
-        return {"seen": seen}, [
+        return seen, [
             "Unseen pairs could not be measured: fitting held none out. Capture with a held-out share, such as 0.1."
         ]
     try:
-        return {"seen": seen, "unseen": [roomy("unseen") for _ in range(half)]}, []
+        return seen | {"unseen": [roomy("unseen") for _ in range(half)]}, []
     except ValueError as error:
-        return {"seen": seen}, [f"Unseen pairs could not be measured: {error}"]
+        return seen, [f"Unseen pairs could not be measured: {error}"]
 
 
 def _has_room(host: TextHost, case: Case) -> bool:
-    counts = [host.counts(prompt.words) for prompt in (case.prompt, case.rewrite)]
-    return all(sum(one[e.name]) <= host.family.room(e) for one in counts for e in host.family.encoders)
+    try:
+        for prompt in (case.prompt, case.rewrite):
+            tokens = {encoder: sum(some) for encoder, some in host.counts(prompt.words).items()}
+            host.family.require_room(tokens, prompt.text)
+    except ValueError:
+        return False
+    return True
 
 
-def encoded_pairs(host: TextHost, cases: Sequence[Case]) -> Iterator[tuple[Encoded, Encoded]]:
-    """Encode the prompts of cases and their rewrites."""
-    both = [*cases, *(replace(case, prompt=case.rewrite) for case in cases)]
-    rows = encoded(host, both, *host.encode([case.prompt.text for case in both]))
+def encoded_cases(host: TextHost, cases: Sequence[Case]) -> Iterator[tuple[Encoded, Encoded]]:
+    """Encode the prompts of cases and their rewrites, as a capture would hold them: the truth beside the rows."""
+    prompts: list[Prompt] = [*(case.prompt for case in cases), *(case.rewrite for case in cases)]
+    entries = [Entry(prompt, "test", host.counts(prompt.words)) for prompt in prompts]
+    rows = [Encoded(*row) for row in zip(entries, *host.encode([one.text for one in prompts]), strict=True)]
     return zip(rows[: len(cases)], rows[len(cases) :], strict=True)

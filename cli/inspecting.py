@@ -1,4 +1,4 @@
-"""What a capture holds and what a prompt's conditioning says, in lines; and whether a dictionary fits an encoder."""
+"""What a capture holds and what a prompt's conditioning says, in lines."""
 
 from __future__ import annotations
 
@@ -12,29 +12,8 @@ from ..supsae_core.capture.activations import load_activations
 from ..supsae_core.capture.captures import Capture
 from ..supsae_core.capture.plan import SETS, ActivationPlan, text_bytes
 from ..supsae_core.dictionary.model import Dictionary
-from ..supsae_core.encoders.fingerprints import PRECISION, SAME, distance
-from ..supsae_core.host import TextHost, text_fingerprint
+from ..supsae_core.host import check_host
 from ..supsae_core.reading import prompt_report, readout
-
-
-def check_encoder(learnt: Dictionary, host: TextHost) -> None:
-    """Refuse a dictionary that was made for another text encoder; say so when it is only another precision.
-
-    Raises:
-        ValueError: if format or fingerprint do not fit.
-    """
-    if learnt.family != host.family:
-        raise ValueError(
-            f"This dictionary is for the format {learnt.family.name!r}, not for {host.family.name!r}. Use it with the "
-            "model and the program that it was captured in, or capture and fit anew here."
-        )
-    off = distance(text_fingerprint(host), learnt.provenance.get("fingerprint", {}))
-    if off >= PRECISION:
-        raise ValueError(
-            f"This dictionary was made for another text encoder (outputs differ by {off:.0%}). Capture and fit anew."
-        )
-    if off >= SAME:
-        print(f"Note: the dictionary was made for these encoders in another precision ({off:.1%} apart).")
 
 
 def describe_capture(found: Capture) -> str:
@@ -72,11 +51,11 @@ def read_prompt(learnt: Dictionary, text: str) -> str:
     """Return what a dictionary reads in the conditioning of a prompt, in lines, beside the words that stand there."""
     encoders = load_encoders()
     host = PortraitsText(encoders)
-    check_encoder(learnt, host)
+    check_host(learnt, host)
     (cond,), _ = host.encode([text])
     with torch.inference_mode():
-        reading = readout.read(learnt, cond)
-        left = prompt_report.left(prompt_report.report(learnt, cond, reading))
+        reading = readout.read_conditioning(learnt, cond)
+        left = prompt_report.left(prompt_report.report_prompt(learnt, cond, reading))
     if not reading.found:
         return "The conditioning says none of the dictionary's concepts."
     lines = [("concept", "words in the prompt", "score", "rows")]

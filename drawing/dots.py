@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
-from ...drawing.sheet import FAINT, INK, PAPER, font, mixed, wrapped
-from ..outcomes import Interval
+from .sheet import FAINT, INK, PAPER, font, mixed, wrapped
 
 Colour = tuple[int, int, int]
+Share = tuple[float, float, float]
+"""Estimate, and where it may lie at least and at most."""
 WIDTH, LINE, PANEL = 1600, 74, 330
 """Pixels: twice what a README shows, so that it is sharp there."""
 MARGIN, NAMES, BETWEEN = 56, 340, 44
@@ -28,9 +29,9 @@ class Dots(NamedTuple):
 
     name: str
     colour: Colour
-    open: Mapping[str, Interval]
+    open: Mapping[str, Share]
     """measure → share, drawn as a ring"""
-    full: Mapping[str, Interval]
+    full: Mapping[str, Share]
     """measure → share, drawn as a disc; empty: there is none"""
     ours: bool = False
 
@@ -109,7 +110,7 @@ def _shapes(pen: _Pen, methods: Sequence[Dots], measures: Sequence[str], top: in
             upper = top + LINE * index
             pen.field((MARGIN - 24, upper + 2, WIDTH - MARGIN + 24, upper + LINE - 2), BAND)
             for panel, measure in enumerate(measures):
-                pen.rule(_left(panel) + PANEL * method.full[measure].estimate, top, top + LINE * len(methods), RULE)
+                pen.rule(_left(panel) + PANEL * method.full[measure][0], top, top + LINE * len(methods), RULE)
     for index, method in enumerate(methods):
         upper, back = top + LINE * index, BAND if method.ours else PAPER
         for panel, measure in enumerate(measures):
@@ -120,15 +121,16 @@ def _shapes(pen: _Pen, methods: Sequence[Dots], measures: Sequence[str], top: in
                 _mark(pen, method.open[measure], panel, upper + LINE / 2, method.colour, back)
 
 
-def _mark(pen: _Pen, value: Interval, panel: int, middle: float, colour: Colour, hollow: Colour | None) -> None:
+def _mark(pen: _Pen, value: Share, panel: int, middle: float, colour: Colour, hollow: Colour | None) -> None:
     """Draw a share on its track: a band for the interval, and a disc, hollow if that is given a colour."""
     x = lambda share: _left(panel) + PANEL * share  # noqa: E731
     pale = mixed(hollow or PAPER, colour, 1 / 3)
     pen.bar(x(0), x(1), middle, 4, TRACK)
-    pen.bar(x(value.low), x(value.high), middle, 12, pale)
-    pen.disc(x(value.estimate), middle, 10, colour)
+    estimate, low, high = value
+    pen.bar(x(low), x(high), middle, 12, pale)
+    pen.disc(x(estimate), middle, 10, colour)
     if hollow:
-        pen.disc(x(value.estimate), middle, 6, hollow)
+        pen.disc(x(estimate), middle, 6, hollow)
 
 
 def _legend(made: Image.Image, top: int, rings: str, discs: str) -> None:

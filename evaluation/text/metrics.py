@@ -14,24 +14,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...drawing.codes import cosine_matrix
 from ...supsae_core.dictionary.model import POOLED, Dictionary
-from ...supsae_core.host import Progress, TextHost
-from ...supsae_core.version import __version__
+from ...supsae_core.host import Progress, TextHost, check_host
 from ...training.calibration import GAIN_RANGE
-from ..outcomes import Interval, share
-from ..reading import check_encoder
-from .swap_judge import Judged, judge
-from .swaps import TextConfig, draw_swaps, encoded_pairs, held_out_pairs
+from ..intervals import Interval, share
+from ..results import Section
+from .cases import TextConfig, encoded_cases, held_out_pairs, text_cases
+from .sums import CaseSums, sums_of
 
 BATCH = 8
-"""Swaps encoded together: two prompts each, of up to 5 MB in SD3's layout."""
+"""Cases encoded together: two prompts each, of up to 5 MB in SD3's layout."""
 ALIKE = 0.8
 """Cosine between Δ and Δ_word below which a poor calibration is one of direction, not of size."""
 
 
 class PartScore(NamedTuple):
-    """How well one encoder (or the pooled vector) is decoded and edited, in shares of squares; None: none judged."""
+    """How well one encoder (or the pooled vector) is decoded and edited, in shares of squares; None: none sums."""
 
     fvu_slot: float | None
     """‖x − x̂‖² of ‖x − the slot's training mean‖²: what decoding leaves of the effect of company"""
@@ -87,8 +85,6 @@ class TextMetrics(NamedTuple):
     concepts: Mapping[str, ConceptScore]
     unchanged: Interval
     """edits at strength 0 that return the very same tensors"""
-    cosines: Tensor
-    """(K, K) between the concepts' codes"""
     notes: list[str]
     """what could not be measured and why, sentences"""
 
@@ -96,34 +92,38 @@ class TextMetrics(NamedTuple):
         """Return every number, and what it was measured on."""
         made, asked = self.dictionary, self.config
         return {
-            "tool": f"supsae {__version__}",
             "settings": {name: getattr(asked, name) for name in ("prompts", "seed", "mention")},
-            "dictionary": {
-                "format": made.family.name,
-                **{name: made.provenance.get(name) for name in ("tool", "prompts", "seed", "length_policy")},
-                "held_out_pairs": len(held_out_pairs(made)),
-                "fitted": made.report.get("parts", {}),
-            },
-            "splits": plain(self.splits),
-            "concepts": plain(self.concepts),
-            "strength_0_unchanged": plain(self.unchanged),
+            "fitted": made.report.get("parts", {}),
+            "splits": self.splits,
+            "concepts": self.concepts,
+            "strength_0_unchanged": self.unchanged,
             "identified": dict(zip(made.table.categories, made.identified, strict=True)),
             "never_captured": never_captured(made),
-            "cosines": [[round(value, 4) for value in row] for row in self.cosines.tolist()],
             "notes": self.notes,
         }
 
 
 def plain(value: Any) -> Any:
-    """Return named tuples and mappings, however deep, as JSON."""
+    """Return named tuples and mappings, however deep, as JSON, numbers rounded to four places."""
+    if isinstance(value, Interval):
+        return value.json()
     if hasattr(value, "_asdict"):
         value = value._asdict()
-    return {name: plain(one) for name, one in value.items()} if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def never_captured(dictionary: Dictionary) -> list[str]:
     """Return the concepts that no captured prompt wrote."""
     return [str(dictionary.table.concepts[index]) for index, slot in enumerate(dictionary.writes) if slot is None]
+
+
+def text_section(
+    dictionary: Dictionary, host: TextHost, config: TextConfig, *, progress: Progress | None = None
+) -> Section:
+    """Return the section of results that ``text_metrics`` makes."""
+    return Section(plain(text_metrics(dictionary, host, config, progress=progress).json()))
 
 
 def text_metrics(
@@ -137,53 +137,54 @@ def text_metrics(
 
     Args:
         dictionary: fitted to the host's encoders.
-        host: of the encoders; two prompts a swap are encoded.
+        host: of the encoders; two prompts a case are encoded.
         config: what to draw.
-        progress: called with (swaps done, swaps); may raise to interrupt.
+        progress: called with (cases done, cases); may raise to interrupt.
 
     Raises:
         ValueError: if the dictionary is of another encoder, or the prompts drawn have no room in it.
     """
-    check_encoder(dictionary, host)
-    drawn, notes = draw_swaps(dictionary, host, config)
-    todo, judged = [(name, case) for name, cases in drawn.items() for case in cases], list[Judged]()
+    check_host(dictionary, host)
+    drawn, notes = text_cases(dictionary, host, config)
+    todo, sums = [(name, case) for name, cases in drawn.items() for case in cases], list[CaseSums]()
     held_out = held_out_pairs(dictionary)
     for start in range(0, len(todo), BATCH):
         if progress:
             progress(start, len(todo))
         some = todo[start : start + BATCH]
-        pairs = encoded_pairs(host, [case for _, case in some])
-        judged += [judge(dictionary, held_out, *one, *rows) for one, rows in zip(some, pairs, strict=True)]
+        rows = encoded_cases(host, [case for _, case in some])
+        sums += [sums_of(dictionary, held_out, *one, *pair) for one, pair in zip(some, rows, strict=True)]
     if progress:
         progress(len(todo), len(todo))
-    concepts = list(enumerate(dictionary.table.concepts))
-    left = [str(name) for i, name in concepts if all(one.concept != i for one in judged)]
+    concepts = {str(concept): index for index, concept in enumerate(dictionary.table.concepts)}
+    by_concept = {name: [one for one in sums if one.concept == index] for name, index in concepts.items()}
+    left = [name for name, some in by_concept.items() if not some]
     if left:
         notes.append(f"No prompt drawn asked for {', '.join(left)}, so nothing is said of them. Draw more prompts.")
+    by_split = {name: [one for one in sums if one.split == name] for name in drawn}
     return TextMetrics(
         dictionary,
         config,
-        {name: _split_score(dictionary, [one for one in judged if one.split == name]) for name in drawn},
-        {str(name): _concept_score(dictionary, i, [one for one in judged if one.concept == i]) for i, name in concepts},
-        share([one.unchanged for one in judged]),
-        cosine_matrix(dictionary.codes),
+        {name: _split_score(dictionary, some) for name, some in by_split.items()},
+        {name: _concept_score(dictionary, concepts[name], some) for name, some in by_concept.items()},
+        share([one.unchanged for one in sums]),
         notes,
     )
 
 
-def _split_score(dictionary: Dictionary, judged: Sequence[Judged]) -> SplitScore:
-    found = [one for some in judged for one in some.located]
+def _split_score(dictionary: Dictionary, sums: Sequence[CaseSums]) -> SplitScore:
+    found = [one for some in sums for one in some.located]
     return SplitScore(
-        len(judged),
-        {name: _part_score(name, judged) for name in dictionary.parts},
+        len(sums),
+        {name: _part_score(name, sums) for name in dictionary.parts},
         share([one.exact for one in found]),
         share([one.named for one in found]),
     )
 
 
-def _part_score(name: str, judged: Sequence[Judged]) -> PartScore:
-    error, slot, token = _summed([one.decoded[name] for one in judged], 3)
-    _, _, word, left = _summed([one.moved[name] for one in judged if one.moved], 4)
+def _part_score(name: str, sums: Sequence[CaseSums]) -> PartScore:
+    error, slot, token = _summed([one.decoded[name] for one in sums], 3)
+    _, _, word, left = _summed([one.moved[name] for one in sums if one.moved], 4)
     return PartScore(_ratio(error, slot), None if name == POOLED else _ratio(error, token), _ratio(left, word))
 
 
@@ -195,14 +196,14 @@ def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _concept_score(dictionary: Dictionary, index: int, judged: Sequence[Judged]) -> ConceptScore:
-    made = [one.moved for one in judged if one.moved]
+def _concept_score(dictionary: Dictionary, index: int, sums: Sequence[CaseSums]) -> ConceptScore:
+    made = [one.moved for one in sums if one.moved]
     parts = {
         name: _calibration([one[name] for one in made], float(part.gains[index]))
         for name, part in dictionary.parts.items()
         if made
     }
-    return ConceptScore(len(made), parts, _why_poor(dictionary, index, parts, judged))
+    return ConceptScore(len(made), parts, _why_poor(dictionary, index, parts, sums))
 
 
 def _calibration(rows: Sequence[Tensor], gain: float) -> Calibration:
@@ -213,12 +214,12 @@ def _calibration(rows: Sequence[Tensor], gain: float) -> Calibration:
     return Calibration(dot / max(norm, tiny), float(np.std(single)), cosine, left / max(word, tiny), gain)
 
 
-def _why_poor(dictionary: Dictionary, index: int, parts: Mapping[str, Calibration], judged: Sequence[Judged]) -> str:
+def _why_poor(dictionary: Dictionary, index: int, parts: Mapping[str, Calibration], sums: Sequence[CaseSums]) -> str:
     """Say why a concept cannot be trusted, or nothing."""
     if dictionary.writes[index] is None:
         return "No captured prompt wrote it. Capture more prompts."
     if not parts:
-        return Counter(one.refused for one in judged).most_common(1)[0][0] if judged else ""
+        return Counter(one.refused for one in sums).most_common(1)[0][0] if sums else ""
     low, high = GAIN_RANGE
     applied = float(np.mean([one.mean for one in parts.values()]))
     own = float(np.mean([one.mean * one.gain for one in parts.values()]))

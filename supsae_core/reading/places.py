@@ -1,0 +1,201 @@
+"""Where each phrase may stand in one encoder's rows: a score for every place, and the best places, none on another.
+
+Every phrase's tokens slide over the rows of the text (docs/method.md, 10). The score of a place is a log-likelihood
+ratio: these tokens of this phrase, spread as the tokens of one slot are, against any tokens, spread as all tokens are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from einops import rearrange, reduce, repeat
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..dictionary.model import Dictionary, Part
+from ..encoders.base import Encoder, Rows
+from .text_end import Text, codes_of, text_of
+from .weights import empty_prompt, profile
+
+
+class Found(NamedTuple):
+    """One phrase read in one encoder."""
+
+    phrase: int
+    rows: tuple[int, ...]
+    score: float
+
+
+class Places(NamedTuple):
+    """The scores of every phrase at every row of the text, in one encoder."""
+
+    words: list[int]
+    table: Tensor
+    """(phrases, words) log-likelihood ratio per code, −inf where the phrase does not fit"""
+
+
+class _Seen(NamedTuple):
+    """The words of a text as a look sees them, of r code columns."""
+
+    codes: Tensor
+    """(words, r), whitened"""
+    nothing: Tensor
+    """(words, r), the empty prompt's in their places, whitened"""
+    anything: Tensor
+    """(words,) how badly a row is explained as any text"""
+
+
+def score_places(
+    dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, known: Sequence[Found] | None = None
+) -> Places:
+    """Score every phrase at every place.
+
+    Args:
+        dictionary: what was learnt.
+        encoder: in whose rows.
+        cond: (L, width)
+        rows: whose rows are whose.
+        known: phrases found before, in whose context the second look decodes; None at the first look.
+    """
+    part, own = dictionary.parts[encoder.name], rows.of(encoder)
+    text = text_of(dictionary, encoder, cond, rows)
+    codes, lengths = codes_of(part, encoder, cond[text.words]), part.slot_tokens[: len(dictionary.table.phrases)]
+    # At the first look a slot's spread holds all that context does; at the second only what context leaves.
+    whitener = part.whiten_slot if known is None else part.whiten_residual
+    move = torch.zeros(len(lengths), 1, codes.shape[1])
+    if known is not None:
+        move = _moved_by_context(part, _contexts(dictionary, encoder, own, text.words, known), whitener)
+    # Rows are held about the empty prompt's, from which prompt weights move them away (docs/method.md, 11).
+    nothing = empty_prompt(dictionary, encoder, own, text.words) @ whitener
+    seen = _Seen(codes @ whitener, nothing, _as_any_text(part, codes, whitener))
+    products, text_score = _summed(part, whitener, lengths, move, seen)
+    numbers = rearrange(lengths * codes.shape[1], "phrase -> phrase 1")
+    off = profile(*products, numbers=numbers, weighted=dictionary.family.weighted)
+    score = 0.5 * (text_score - off) / codes.shape[1]  # per code: comparable between widths
+    return Places(text.words, torch.where(_fits(encoder, own, text, lengths), score, -torch.inf))
+
+
+def _as_any_text(part: Part, codes: Tensor, whitener: Tensor) -> Tensor:
+    """Return how badly each of the codes (words, r) is explained as any text, up to what a phrase's spread adds.
+
+    ‖z − μ‖² of all tokens of concepts, and the difference of both log-determinants, which the whiteners' diagonals are.
+    """
+    distance = reduce(((codes - part.mean_code) @ part.whiten_tokens).square(), "word code -> word", "sum")
+    distance += 2 * (whitener.diagonal().log().sum() - part.whiten_tokens.diagonal().log().sum())
+    return distance
+
+
+def _moved_by_context(part: Part, contexts: Tensor, whitener: Tensor) -> Tensor:
+    """Return what contexts (phrases, words, K) add to whitened codes (phrases, words, r) of the slots' mean tokens."""
+    count = len(contexts)
+    labels = contexts - rearrange(part.mean_context[:count], "phrase concept -> phrase 1 concept")
+    return labels @ ((part.group_effects[part.slot_groups] + part.slot_effects)[:count] @ whitener)
+
+
+def _summed(part: Part, whitener: Tensor, lengths: Tensor, move: Tensor, seen: _Seen) -> tuple[Tensor, Tensor]:
+    """Sum what a score is made of over the tokens of every phrase, laid at every place.
+
+    Args:
+        part: with the slots' mean tokens.
+        whitener: (r, r) of the look.
+        lengths: (phrases,) tokens.
+        move: (phrases, words or 1, r) what context adds to the phrases' tokens, whitened.
+        seen: the words.
+
+    Returns:
+        ‖u‖², u · t and ‖t‖² (3, phrases, words) of rows u and tokens t about the empty prompt, and ``anything`` summed
+        up (phrases, words). At the last words they lack the tokens that would stand behind the text.
+    """
+    count, n, room = len(lengths), len(seen.codes), part.slot_codes.shape[1]
+    held = rearrange(lengths, "phrase -> phrase 1")
+    base = F.pad(seen.nothing, (0, 0, 0, room))  # so that every token has a row at every place
+    u, anything = F.pad(seen.codes, (0, 0, 0, room)) - base, F.pad(seen.anything, (0, room))
+    products, text_score = torch.zeros(3, count, n), torch.zeros(count, n)
+    for token in range(room):
+        here = u[token : token + n]
+        mean = rearrange(part.slot_codes[:count, token] @ whitener, "phrase code -> phrase 1 code")
+        wanted = mean + move - base[token : token + n]
+        uu = repeat(reduce(here.square(), "word code -> word", "sum"), "word -> phrase word", phrase=count)
+        ut, tt = (reduce(one, "phrase word code -> phrase word", "sum") for one in (wanted * here, wanted.square()))
+        products += torch.where(held > token, torch.stack([uu, ut, tt]), 0)
+        text_score += torch.where(held > token, anything[token : token + n], 0)
+    return products, text_score
+
+
+def _contexts(
+    dictionary: Dictionary, encoder: Encoder, own: range, words: Sequence[int], known: Sequence[Found]
+) -> Tensor:
+    """Return the context (phrases, words, K) that each phrase would have at each place: what other categories say."""
+    table = dictionary.table
+    where = torch.tensor(words, dtype=torch.int64)
+    said = torch.zeros(len(words), len(table))
+    for one in known:
+        said[encoder.layout.hears(own, where, one.rows[-1]), table.phrases[one.phrase].concept] = 1
+    category = torch.tensor(table.category_of)
+    of_phrase = category[[phrase.concept for phrase in table.phrases]]
+    other = category != rearrange(of_phrase, "phrase -> phrase 1")
+    return said * rearrange(other, "phrase concept -> phrase 1 concept")
+
+
+def _fits(encoder: Encoder, own: range, text: Text, lengths: Tensor) -> Tensor:
+    """Tell (phrases, words) whether a phrase can begin at a word: as many words follow, and they are no pads.
+
+    Words follow one another across the end and the start of two chunks, but not across the end of the text.
+    """
+    number = encoder.layout.number(own, torch.tensor(text.words, dtype=torch.int64))
+    first, held = torch.arange(len(number)), rearrange(lengths, "phrase -> phrase 1")
+    last = first + held - 1
+    inside = (last < len(number)) & (held > 0)
+    last = last.clamp(0, max(len(number) - 1, 0))
+    pad = torch.cat([torch.zeros(1), text.pad.cumsum(0)])  # differences of it are sums over neighbouring words
+    return inside & (number[last] - number == last - first) & (pad[last + 1] - pad[first] < 0)
+
+
+def pick_phrases(
+    dictionary: Dictionary, encoder: Encoder, places: Places, wanted: list[int] | None, threshold: float
+) -> list[Found]:
+    """Take the best place again and again, never two on one row.
+
+    Args:
+        dictionary: what was learnt.
+        encoder: whose places these are.
+        places: scores of all phrases.
+        wanted: phrases to find, one entry for each time; None for any.
+        threshold: least score.
+    """
+    words, lengths = places.words, dictionary.parts[encoder.name].slot_tokens[: len(places.table)]
+    left, legal = None if wanted is None else Counter(wanted), places.table >= threshold
+    if left is not None:
+        # A phrase cut by the border of two parts is heard without its beginning: the leading encoder's word is enough.
+        asked = torch.tensor([phrase in left for phrase in range(len(legal))])
+        legal = (legal | _crossing(words, lengths)) & rearrange(asked, "phrase -> phrase 1")
+    table = torch.where(legal, places.table, -torch.inf)
+    found: list[Found] = []
+    while table.numel() and bool(table.max() > -torch.inf):
+        phrase, place = divmod(int(table.argmax()), table.shape[1])
+        score, length = float(table[phrase, place]), int(lengths[phrase])
+        found.append(Found(phrase, tuple(words[place : place + length]), score))
+        _block(lengths, table, place, length)
+        if left is not None:
+            left[phrase] -= 1
+            if not left[phrase]:
+                table[phrase] = -torch.inf  # found as often as the leading encoder says it
+    return sorted(found, key=lambda one: one.rows)
+
+
+def _crossing(words: Sequence[int], lengths: Tensor) -> Tensor:
+    """Tell (phrases, words) whether a phrase that begins at a word has rows on both sides of a border of parts."""
+    rows, first = torch.tensor(words, dtype=torch.int64), torch.arange(len(words))
+    held = rearrange(lengths, "phrase -> phrase 1")
+    last = (first + held - 1).clamp(0, max(len(words) - 1, 0))
+    return rows[last] - rows >= held.clamp(min=1)
+
+
+def _block(lengths: Tensor, table: Tensor, place: int, length: int) -> None:
+    """Strike out every place of every phrase that would share a row with the phrase at ``place``."""
+    starts = torch.arange(table.shape[1])
+    before = place - rearrange(lengths, "phrase -> phrase 1")
+    table[(starts > before) & (starts < place + length)] = -torch.inf

@@ -1,0 +1,117 @@
+"""Where the text of a prompt stands in one encoder's rows: words told from starts, ends, pads and a template's rows.
+
+Pads look like pads and the end like the end (docs/method.md, 10): every row has a log-likelihood ratio of being either.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import chain
+from typing import NamedTuple
+
+import torch
+from einops import rearrange, reduce
+from torch import Tensor
+
+from ..dictionary.model import Dictionary, Part
+from ..encoders.base import Encoder, Rows
+
+WRITTEN = 1e-3
+"""Chance that a row behind the end of the text is no pad but was written by an edit."""
+
+
+class Text(NamedTuple):
+    """Where the text stands in one encoder's rows."""
+
+    end: int
+    """the row of its end, of several chunks the last one's; the row behind all rows if there is none"""
+    words: list[int]
+    """rows before the end, without starts, ends and pads of chunks, and rows behind it that may be no pads"""
+    pad: Tensor
+    """(words,) scores of being a pad, −1 before the end: a phrase, which an edit may write behind it, sums below 0"""
+    inner: tuple[int, ...] = ()
+    """ends of the chunks before the last: a weighted group that is not to be cut leaves pads behind them"""
+
+
+def text_of(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows) -> Text:
+    """Tell words from starts, ends, pads and the rows of a template.
+
+    Args:
+        dictionary: what was learnt.
+        encoder: in whose rows.
+        cond: (L, width)
+        rows: whose rows are whose.
+    """
+    part, own, layout = dictionary.parts[encoder.name], rows.of(encoder), encoder.layout
+    if not layout.has_pads:  # the rows say by their number where the text ends
+        end = own.stop - layout.tail
+        words = list(range(own.start + layout.lead, end))
+        return Text(end, words, -torch.ones(len(words)))
+    # Each part has an end of its own, since its rows hear only one another.
+    roles = role_scores(dictionary, part, codes_of(part, encoder, cond[own.start : own.stop]))
+    parts = layout.parts(own)
+    lengths = [len(one) for one in parts]
+    ends = [max(end_row(some), layout.lead) for some in roles.split(lengths)]
+    inner = tuple(one[min(end, len(one) - 1)] for one, end in zip(parts[:-1], ends[:-1], strict=True))
+    end = parts[-1].start + ends[-1]
+    # Words stand between the start and the end of each part,
+    stops = zip(parts, (*inner, end), strict=True)
+    before = list(chain.from_iterable(range(one.start + layout.lead, stop) for one, stop in stops))
+    # and, where an earlier edit wrote them, among the pads that begin behind the last end.
+    first = end + max(layout.tail, 1)
+    pad = roles[first - own.start :, 1]
+    behind = _may_be_words(pad, part.slot_codes.shape[1])
+    words = before + (first + behind).tolist()
+    return Text(end, words, torch.cat([-torch.ones(len(before)), pad[behind]]), inner)
+
+
+def end_row(tail: Tensor) -> int:
+    """Return the row that is best explained as the end of the text, given (rows, 2) scores; their number if none is.
+
+    Scores are log-likelihood ratios against text, so rows before the end count nothing. Each row behind it is a pad or,
+    rarely, a row that an edit wrote.
+    """
+    end, pad = rearrange(tail, "row role -> role row")
+    rows = torch.logaddexp(pad, pad.new_tensor(math.log(WRITTEN)))
+    behind = rows.flip(0).cumsum(0).flip(0) - rows
+    return int(torch.cat([end + behind, end.new_zeros(1)]).argmax())  # the 0 behind all rows: it is all text
+
+
+def role_scores(dictionary: Dictionary, part: Part, codes: Tensor) -> Tensor:
+    """Return log-likelihood ratios (rows, 2) of codes (rows, r) being the end, and being a pad, rather than text.
+
+    Where a template stands behind the prompt, all its rows together are the end, which is where they begin.
+    """
+    # Text is any token of a concept: spread as all of them are about their mean.
+    text = _squared_norm((codes - part.mean_code) @ part.whiten_tokens)
+    base = part.whiten_slot.diagonal().log().sum() - part.whiten_tokens.diagonal().log().sum()
+    found = torch.full((len(codes), 2), -torch.inf)
+    for column, roles in enumerate((("end", "after"), ("pad",))):
+        slots = [dictionary.role(role) for role in roles if role in dictionary.family.roles]
+        learnt = [slot for slot in slots if int(part.slot_tokens[slot])]
+        if learnt:
+            found[:, column] = 0
+            for token in range(int(part.slot_tokens[learnt[0]])):
+                # A role is one slot: spread as a slot's tokens are about its own mean.
+                off = _squared_norm((codes[token:] - part.slot_codes[learnt[0], token]) @ part.whiten_slot)
+                found[: len(off), column] += (text[token:] - off) / 2 + base
+                found[len(off) :, column] = -torch.inf  # its other tokens would stand behind the last row
+    return found
+
+
+def codes_of(part: Part, encoder: Encoder, rows: Tensor) -> Tensor:
+    """Return the codes (n, r) of rows (n, width) of a conditioning in an encoder's columns, float32 on the CPU."""
+    return part.encode(rows[:, encoder.first : encoder.last].float().cpu())
+
+
+def _may_be_words(pad: Tensor, near: int) -> Tensor:
+    """Return which of the rows behind the end may be words, given scores (rows,) of being a pad and a phrase's tokens.
+
+    Tokens of a phrase, alone, may look like pads; so those within a phrase's length of one that does not are taken too.
+    """
+    found = [i for i in range(len(pad)) if bool((pad[max(0, i - near + 1) : i + near] < 0).any())]
+    return torch.tensor(found, dtype=torch.int64)
+
+
+def _squared_norm(codes: Tensor) -> Tensor:
+    return reduce(codes.square(), "row code -> row", "sum")

@@ -1,0 +1,115 @@
+"""Every part of the scoreboard runs on real pictures at tiny size, within what it said, and a planted fault shows."""
+
+import json
+from dataclasses import fields
+
+import pytest
+import torch
+
+from supsae.evaluation.cases import World
+from supsae.evaluation.pictures import methods
+from supsae.evaluation.pictures.bench import ADAPTER, Bench, Way
+from supsae.evaluation.pictures.gallery import Gallery
+from supsae.evaluation.pictures.methods import NO_EDIT, OURS, REWRITE, Method
+from supsae.evaluation.pictures.parts import CONCEPTS, PARTS, SIZES, Size
+from supsae.evaluation.pictures.renderer import diffusers_renderer
+from supsae.evaluation.pictures.run import EvalConfig
+from supsae.hosts.diffusers import studio
+from supsae.portraits import captions, reader
+from supsae.supsae_core.lock import LockConfig
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_part_has_its_section_within_its_budget(board, name):
+    assert json.dumps(board.sections[name], allow_nan=False)
+    told, most = board.drawn[name]
+    assert told <= most == PARTS[name].pictures(board.size, others=4)  # two baselines, and two that learnt from few
+    for example in board.found.examples[name]:
+        assert example.pictures.keys() == example.faults.keys() and example.title and example.prompt
+
+
+def test_a_run_says_what_it_takes(board):
+    assert "pictures at most" in board.sentences[-1]
+    results = board.found.results
+    assert (results["schema_version"], results["settings"]["size"]) == (2, "tiny")
+    assert results["seconds"].keys() == {"prepare", *PARTS} and results["pictures"] > 50
+    assert results["dictionary"]["held_out"] > 0 and results["dictionary"]["concepts"] == 28
+
+
+def test_headline_holds_everyone_against_the_rewrite(board):
+    rows = board.sections["headline"]["rows"]
+    assert list(rows)[:3] == [NO_EDIT, REWRITE, OURS]
+    assert len(rows) == 1 + 2 * 6  # no edit; with and without the lock: rewrite, SupSAE, baselines, learnt from few
+    # nobody is held against itself
+    assert "minus_rewrite" not in rows[REWRITE] and "minus_ours" not in rows[OURS]
+    assert {"minus_rewrite", "minus_rewrite_lock", "minus_ours"} <= rows["flattened ridge + lock"].keys()
+    assert rows[OURS]["count"] == 3 and rows["flattened ridge"]["count"] == 2
+    assert rows[OURS + " + lock"]["let_through"] < 1 and "let_through" not in rows[OURS]
+
+
+def test_a_blank_adapter_is_no_edit(board):
+    rows = board.sections["adapters"]["rows"]
+    assert rows[ADAPTER]["success"] == rows[NO_EDIT]["success"] and rows[ADAPTER]["kept"] == rows[NO_EDIT]["kept"]
+
+
+def test_nothing_changes_at_position_0(board):
+    found = board.sections["strength"]
+    assert found["untouched_at_0"] and found["change"][0] == 0 and found["change"][4] == 1
+
+
+def test_a_concept_left_in_shows_in_the_removals(learnt, tmp_path):
+    models, world = studio.load_studio(), World.of(learnt.capture.plan)
+    asked = methods.prepare(learnt.dictionary, models.host)
+    left_in = Method("left in", lambda case, cond, pooled, strength: (cond, pooled))
+    none = lambda pictures: torch.zeros(len(pictures), dtype=torch.bool)  # noqa: E731
+    gallery = Gallery(diffusers_renderer(models, steps=8), tmp_path, LockConfig())
+
+    def removed(edit):
+        edits = {**asked.edits, OURS: edit}
+        bench = Bench(
+            learnt.dictionary,
+            world,
+            methods.Methods(models.host, edits),
+            gallery,
+            models.reader,
+            models.reader,
+            none,
+            3,
+        )
+        return PARTS["removal"].run(bench, Size(removal=4)).json
+
+    good, planted = removed(asked.edits[OURS]), removed(left_in)
+    assert planted["still_shown"]["SupSAE"]["estimate"] >= 3 / 4  # nearly every value that was written is drawn
+    assert planted["still_shown_difference"]["estimate"] > good["still_shown_difference"]["estimate"]
+    assert good["rows"][OURS]["success"]["estimate"] > planted["rows"][OURS]["success"]["estimate"]
+
+
+def test_without_pairs_held_out_the_headline_is_over_any_pairs(learnt):
+    bench = Bench(learnt.dictionary, World(learnt.table), None, None, None, None, None, 3)
+    assert bench.headline == "any pairs" and bench.world.pairs == "any"
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes_ask_no_more_of_baselines_than_there_are_cases(name):
+    size = SIZES[name]
+    assert size.baselines <= size.headline and size.headline and size.text
+    assert {one.name for one in fields(Size)} == set(vars(size))
+
+
+def test_the_concepts_of_adapters_are_of_three_categories():
+    table = captions.table()
+    assert len({table.category_of[table.index(one)] for one in CONCEPTS}) == 3
+
+
+def test_what_cannot_be_asked_is_refused():
+    with pytest.raises(ValueError, match="There is no size 'huge' of a run. Sizes are: quick, medium, full."):
+        EvalConfig("huge")
+    with pytest.raises(ValueError, match="The scoreboard has no part 'beauty'. Parts are: text, headline"):
+        EvalConfig("quick", parts=("beauty",))
+
+
+def test_ways_are_spelled():
+    assert [str(way) for way in (Way(OURS), Way(OURS, True), Way(OURS, False, 0.5))] == [
+        "SupSAE", "SupSAE + lock", "SupSAE at 0.5",
+    ]  # fmt: skip
+    assert reader.load_reader().read(torch.zeros(1, 3, 128, 128))[0].keys() == captions.table().categories.keys()

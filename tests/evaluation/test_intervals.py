@@ -1,0 +1,97 @@
+"""Intervals are the published ones, and survive a file."""
+
+import itertools
+import json
+import math
+
+import pytest
+
+from supsae.evaluation.intervals import (
+    Interval,
+    difference,
+    failure_ratio,
+    mean_interval,
+    paired_interval,
+    share,
+    variation_interval,
+    wilson,
+)
+
+Z2 = 1.959964**2
+
+
+def test_wilson_at_the_ends():
+    # With no success the bounds are 0 and z² / (n + z²); all successes mirror them.
+    assert wilson(0, 10)[:3] == pytest.approx((0, 0, Z2 / (10 + Z2)))
+    assert wilson(10, 10)[:3] == pytest.approx((1, 10 / (10 + Z2), 1))
+    assert wilson(0, 0)[1:] == (0, 1, 0)
+
+
+def test_wilson_in_the_middle_is_symmetric():
+    # p = ½: half-width = z √(1/4n + z²/4n²) / (1 + z²/n) = (z / 2) / √(n + z²).
+    half = Z2**0.5 / 2 / (10 + Z2) ** 0.5
+    assert wilson(5, 10)[:3] == pytest.approx((0.5, 0.5 - half, 0.5 + half))
+
+
+def answers(both, first, second, neither):
+    pairs = [(True, True)] * both + [(True, False)] * first + [(False, True)] * second + [(False, False)] * neither
+    return [one for one, _ in pairs], [other for _, other in pairs]
+
+
+def test_paired_interval_of_full_agreement():
+    # All succeed twice: φ is 0 (a margin is empty), so both reaches are those of Wilson's 10 of 10, z² / (10 + z²).
+    reach = Z2 / (10 + Z2)
+    assert paired_interval(*answers(10, 0, 0, 0))[:3] == pytest.approx((0, -reach, reach))
+
+
+def test_paired_interval_narrows_with_correlation():
+    # 5 both, 5 neither: φ = (25 − 10/2) / √5⁴ = 0.8, both Wilson reaches w, so each side is w √(2 − 1.6).
+    w = Z2**0.5 / 2 / (10 + Z2) ** 0.5
+    assert paired_interval(*answers(5, 0, 0, 5))[:3] == pytest.approx((0, -w * 0.4**0.5, w * 0.4**0.5))
+
+
+def test_paired_interval_is_antisymmetric_and_holds_the_difference():
+    for counts in itertools.product((0, 1, 4), repeat=4):
+        if sum(counts):
+            one, other = answers(*counts)
+            there, back = paired_interval(one, other), paired_interval(other, one)
+            assert there.low <= there.estimate <= there.high
+            assert there.low >= -1 and there.high <= 1
+            assert (back.low, back.high) == pytest.approx((-there.high, -there.low), abs=1e-12)
+
+
+def test_difference_without_pairs_is_wider():
+    # Wilson of 10 of 10 reaches z² / (10 + z²) down and 0 up, so both sides are that reach: √(a² + 0²).
+    reach = 1.959964**2 / (10 + 1.959964**2)
+    assert difference(wilson(10, 10), wilson(10, 10))[:3] == pytest.approx((0, -reach, reach))
+
+
+def test_variation_interval_takes_chance_off():
+    # The same values in both lists: nothing to exchange, so nothing by chance and nothing measured.
+    assert variation_interval([(["a", "b"], ["a", "b"])])[:3] == (0, 0, 0)
+    # All of 100 pairs go from a to b: 1 measured; exchanged at random it is |50 − 50| by binomial chance, under 0.3.
+    far = variation_interval([(["a"] * 100, ["b"] * 100)])
+    assert far.estimate == 1 and 0.7 < far.low < 0.95 and far.high == 1 and far.count == 100
+    # Half of them go one way and half the other: 0 measured, and chance alone reaches well above.
+    level = variation_interval([(["a"] * 50 + ["b"] * 50, ["b"] * 50 + ["a"] * 50)])
+    assert level.estimate == 0 and level.low == 0 and 0 < level.high < 0.2
+
+
+def test_failure_ratio_counts_failures_case_by_case():
+    # 1 failure for every 2: a half; of the cases resampled it is never below 0
+    found = failure_ratio([False, True, True, True], [False, False, True, True])
+    assert found.estimate == 0.5 and 0 <= found.low <= 0.5 <= found.high
+    assert failure_ratio([False, True], [True, True]).high == math.inf  # nothing to compare with
+
+
+def test_a_mean_by_hand():
+    # 1, 2, 3: spread 1 with n − 1, so the half-width is 1.96 / √3.
+    assert mean_interval([1, 2, 3]) == pytest.approx((2, 2 - 1.959964 / 3**0.5, 2 + 1.959964 / 3**0.5, 3))
+
+
+@pytest.mark.parametrize("value", [wilson(1, 3), share([]), failure_ratio([False], [True]), -wilson(1, 4)], ids=str)
+def test_json_reads_back(value):
+    found = Interval.parse(json.loads(json.dumps(value.json(), allow_nan=False)))
+    assert found.count == value.count
+    for one, other in zip(found[:3], value[:3], strict=True):
+        assert one == pytest.approx(other, abs=5e-5, nan_ok=True)
