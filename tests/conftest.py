@@ -71,8 +71,8 @@ def learnt(tmp_path_factory):
 
     table, host = captions.table(), PortraitsText()
     config = capture.CaptureConfig(prompts=200, calibration=32, held_out=0.12)
-    plan = capture.plan(table, host, config, captions.WORDING)
-    made = capture.run(host, tmp_path_factory.mktemp("learnt") / "capture", plan)
+    plan = capture.plan_text(table, host, config, captions.WORDING)
+    made = capture.capture_text(host, tmp_path_factory.mktemp("learnt") / "capture", plan)
     return Learnt(table, host, made, fit.fit_dictionary(made), frozenset(frozenset(pair) for pair in plan.held_out))
 
 

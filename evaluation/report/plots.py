@@ -60,7 +60,8 @@ def examples(shown: Sequence[Example]) -> Image.Image:
     for one in shown[:ON_SHEET]:
         kind, _, wanted = one.title.partition(": ")
         pictures = tuple(one.pictures[way] for way in ways)
-        columns.append(Column(kind, wanted, pictures, tuple(one.faults[way] for way in ways)))
+        faults = tuple(one.faults[way] for way in ways)
+        columns.append(Column(kind, wanted, pictures, faults))
     note = f"The first {len(columns)} cases, none picked. All pictures of a column start from the same noise."
     if any(any(one.faults.values()) for one in shown[:ON_SHEET]):
         note += " Red frame: the asked-for value was not read. Amber frame: something else changed."

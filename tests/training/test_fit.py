@@ -44,8 +44,8 @@ def captured(few, learnt, tmp_path_factory):
     """Make captures: config → capture."""
 
     def make(*, table=few, wording=captions.WORDING, **options):
-        plan = capture.plan(table, learnt.host, CaptureConfig(**options), wording)
-        return capture.run(learnt.host, tmp_path_factory.mktemp("captured"), plan)
+        plan = capture.plan_text(table, learnt.host, CaptureConfig(**options), wording)
+        return capture.capture_text(learnt.host, tmp_path_factory.mktemp("captured"), plan)
 
     return make
 
