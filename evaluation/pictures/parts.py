@@ -252,4 +252,4 @@ PARTS: dict[str, BoardPart] = {
         lambda n, others: len(CONCEPTS) * (8 * n.adapter + (2 + len(STRENGTHS)) * (n.adapter // 2)),
     ),
 }
-"""BoardPart → what makes its section of the results, in the order they run."""
+"""Part → what makes its section of the results, in the order they run."""
