@@ -167,7 +167,7 @@ def main() -> None:
     table, host = captions.table(), PortraitsText()
     config = capture.CaptureConfig(prompts=shared.PROMPTS, calibration=shared.CALIBRATION, held_out=shared.HELD_OUT)
     with tempfile.TemporaryDirectory() as folder:
-        made = capture.run(host, Path(folder), capture.plan(table, host, config, captions.WORDING))
+        made = capture.capture_text(host, Path(folder), capture.plan_text(table, host, config, captions.WORDING))
         statistics, groups = gather.gather(made, made.read(), "fit"), gather.groups(made)
     found: dict[str, object] = {"prompts": shared.PROMPTS, "width": WIDTH}
     for encoder in made.plan.family.encoders:

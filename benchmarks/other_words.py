@@ -33,7 +33,7 @@ CONFIG = CaptureConfig(prompts=300, calibration=64)
 
 def learnt(host: PortraitsText, table: ConceptTable, wording: Wording) -> Dictionary:
     with tempfile.TemporaryDirectory() as folder:
-        return fit.fit_dictionary(capture.run(host, folder, capture.plan(table, host, CONFIG, wording)))
+        return fit.fit_dictionary(capture.capture_text(host, folder, capture.plan_text(table, host, CONFIG, wording)))
 
 
 def read(host: PortraitsText, dictionary: Dictionary, count: int) -> dict[str, int]:

@@ -84,11 +84,11 @@ def inside(args: argparse.Namespace) -> None:
     from supsae.hosts.comfyui.text import ComfyText
     from supsae.supsae_core.editing.edits import Swap
     from supsae.supsae_core.editing.steer import Where
-    from supsae.supsae_core.encoders.sites import parse
+    from supsae.supsae_core.encoders.sites import parse_sites
     from supsae.training import capture, fit
     from supsae.training.capture import CaptureConfig
     from supsae.training.recorder import BatchRecorder
-    from supsae.training.recording import SamplingConfig, plan
+    from supsae.training.recording import SamplingConfig, plan_activations
 
     torch.manual_seed(0)
     clip = sd3_text.clip()
@@ -101,7 +101,7 @@ def inside(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         drawn = CaptureConfig(prompts=60, calibration=8)
         learnt = fit.fit_dictionary(
-            capture.run(host, Path(folder) / "text", capture.plan(table, host, drawn, host.wording))
+            capture.capture_text(host, Path(folder) / "text", capture.plan_text(table, host, drawn, host.wording))
         )
         size = sd35_shapes.MEDIUM if args.depth is None else {**sd35_shapes.MEDIUM, "depth": args.depth}
         gpu = torch.cuda.is_available()
@@ -117,7 +117,7 @@ def inside(args: argparse.Namespace) -> None:
             clock = Clock(device)
             wrappers = {kind: ours(clock, wrapper) for kind, wrapper in steering.WRAPPERS.items()}
             with replaced(steering, "WRAPPERS", wrappers), replaced(steering, "tapped", tapped(clock, steering.tapped)):
-                where = Where(parse(sites))
+                where = Where(parse_sites(sites))
                 steered = steering.apply_to_model(model, steering_run.Steering(learnt, (Swap("hair: red"),), where))
                 began = clock.now()
                 sampling.sample(steered, positive, negative, noise, how, 0)
@@ -130,9 +130,13 @@ def inside(args: argparse.Namespace) -> None:
         def recorded(sites: str) -> dict[str, float]:
             clock = Clock(device)
             pictures = recording.ComfyPictures(model, host)
-            config = SamplingConfig(parse(sites), args.steps, 4.5, args.pixels, args.pixels, buckets=min(4, args.steps))
-            planned = plan(table, host, pictures, CaptureConfig(prompts=10, calibration=4), config, host.wording)
-            made = capture.run(host, Path(folder) / sites.replace(", ", "_"), planned)
+            config = SamplingConfig(
+                parse_sites(sites), args.steps, 4.5, args.pixels, args.pixels, buckets=min(4, args.steps)
+            )
+            planned = plan_activations(
+                table, host, pictures, CaptureConfig(prompts=10, calibration=4), config, host.wording
+            )
+            made = capture.capture_text(host, Path(folder) / sites.replace(", ", "_"), planned)
             listening = BatchRecorder(planned, made.pick([0]))
             with replaced(recording.transformer, "tapped", tapped(clock, recording.transformer.tapped)):
                 listening.step = clock.timed(listening.step)

@@ -22,7 +22,7 @@ PROMPTS, CALIBRATION, HELD_OUT = 1500, 256, 0.12
 def captured(host: TextHost, folder: Path, count: int = PROMPTS, calibration: int = CALIBRATION) -> Capture:
     """Capture ``count`` prompts of Portraits."""
     config = capture.CaptureConfig(prompts=count, calibration=calibration, held_out=HELD_OUT)
-    return capture.run(host, folder, capture.plan(captions.table(), host, config, captions.WORDING))
+    return capture.capture_text(host, folder, capture.plan_text(captions.table(), host, config, captions.WORDING))
 
 
 def unseen_swaps(many: Capture, count: int, seed: int = SEED) -> list[Case]:

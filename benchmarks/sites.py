@@ -28,7 +28,7 @@ from supsae.portraits import captions
 from supsae.supsae_core.dictionary.model import Dictionary
 from supsae.supsae_core.editing import edits, steer
 from supsae.supsae_core.editing.steer import Moves, Where
-from supsae.supsae_core.encoders.sites import parse
+from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.supsae_core.reading import readout
 from supsae.training import capture, fit, recording
 from supsae.training.recording import SamplingConfig
@@ -69,7 +69,7 @@ def read(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], sites: s
     """Read the edited pictures; readings are kept."""
     file = work / f"{sites}-{len(drawn)}.json"
     if not file.exists():
-        pictures = draw(models, dictionary, drawn, Where(parse(sites)), sites)
+        pictures = draw(models, dictionary, drawn, Where(parse_sites(sites)), sites)
         file.write_text(json.dumps(studio.read_portraits(models, pictures)), encoding="utf-8")
     return json.loads(file.read_text(encoding="utf-8"))
 
@@ -137,12 +137,12 @@ def judged(drawn: Sequence[Case], before: Sequence[dict[str, str]], after: Seque
 def recorded(models: Studio, folder: Path) -> Dictionary:
     """Capture streams while pictures are sampled, pairs held out as for the prompt's dictionary, and fit."""
     pictures = DiffusersPictures(models.transformer, lambda cond: studio.negative(models, cond))
-    how = SamplingConfig(parse(RECORDED), steps=16, cfg=3.0, width=128, height=128)
+    how = SamplingConfig(parse_sites(RECORDED), steps=16, cfg=3.0, width=128, height=128)
     drawn = capture.CaptureConfig(prompts=PICTURES, calibration=64, held_out=shared.HELD_OUT)
-    plan = recording.plan(captions.table(), models.host, pictures, drawn, how, captions.WORDING)
+    plan = recording.plan_activations(captions.table(), models.host, pictures, drawn, how, captions.WORDING)
     with tqdm(total=len(plan.entries) * how.steps, desc="capture") as bar:
         tell = lambda done, _total, _latents: bar.update(done - bar.n) and None  # noqa: E731
-        return fit.fit_dictionary(recording.run(models.host, pictures, folder, plan, sampled=tell))
+        return fit.fit_dictionary(recording.capture_activations(models.host, pictures, folder, plan, sampled=tell))
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def capture_command(args: argparse.Namespace) -> None:
         _capture_activations(args, table, config, wording)
         return
     host = choose.text_host(args.model, args.host)
-    plan = capture.plan(table, host, config, wording)
+    plan = capture.plan_text(table, host, config, wording)
     print(
         f"{len(plan.entries)} prompts ({config.prompts} to fit on, {config.calibration} to calibrate on and their "
         f"rewrites) will take {text_bytes(plan) / 1e6:.1f} MB in {args.out}."
@@ -90,7 +90,7 @@ def capture_command(args: argparse.Namespace) -> None:
     if done:
         print(f"{done} of {begun.shards} parts are there already; going on with the rest.")
     with tqdm(total=1, desc="encode", unit="prompt") as bar:
-        made = capture.run(host, args.out, plan, progress=onto(bar))
+        made = capture.capture_text(host, args.out, plan, progress=onto(bar))
     print(f"Wrote the capture {made.folder}. Next: supsae fit {made.folder} --out portraits.safetensors")
 
 
@@ -99,12 +99,12 @@ def _capture_activations(
 ) -> None:
     """Sample pictures of prompts and record blocks, saying first what it will take."""
     width, height = picture_size(args.size)
-    wanted = sites.parse(args.sites)
+    wanted = sites.parse_sites(args.sites)
     from ..training import recording  # diffusers takes seconds to import: only once the options can be read
 
     host, pictures = choose.picture_hosts(args.model)
     how = recording.SamplingConfig(wanted, args.steps, args.cfg, width, height, args.image)
-    plan = recording.plan(table, host, pictures, config, how, wording)
+    plan = recording.plan_activations(table, host, pictures, config, how, wording)
     need = text_bytes(plan) + activation_bytes(plan)
     print(
         f"{len(plan.entries)} pictures of {args.steps} steps ({config.prompts} to fit on, {config.calibration} to "
@@ -112,7 +112,9 @@ def _capture_activations(
     )
     with tqdm(total=1, desc="sample", unit="step") as bar:
         told = onto(bar)
-        made = recording.run(host, pictures, args.out, plan, sampled=lambda done, total, _: told(done, total))
+        made = recording.capture_activations(
+            host, pictures, args.out, plan, sampled=lambda done, total, _: told(done, total)
+        )
     print(f"Wrote the capture {made.folder}. Next: supsae fit {made.folder} --out blocks.safetensors")
 
 

@@ -59,8 +59,8 @@ def demo(out: Path, config: DemoConfig = DemoConfig(), *, weights: Path | None =
 
 def _learnt(host: TextHost, out: Path, config: DemoConfig) -> Dictionary:
     asked = CaptureConfig(prompts=config.prompts, held_out=config.held_out, seed=config.seed)
-    plan = capture.plan(captions.table(), host, asked, captions.WORDING)
+    plan = capture.plan_text(captions.table(), host, asked, captions.WORDING)
     with tqdm(total=1, desc="encode        ", unit="") as bar:
-        captured = capture.run(host, out / "capture", plan, progress=onto(bar))
+        captured = capture.capture_text(host, out / "capture", plan, progress=onto(bar))
     with tqdm(total=1, desc="fit           ", unit="") as bar:
         return fit.fit_dictionary(captured, progress=onto(bar))

@@ -19,7 +19,7 @@ class Interval(NamedTuple):
     estimate: float
     low: float
     high: float
-    count: int
+    count: int  # pyright: ignore[reportIncompatibleMethodOverride] - no tuple is counted here
     """cases behind it"""
 
     def __neg__(self) -> Interval:

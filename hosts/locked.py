@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +45,7 @@ class Drawn(NamedTuple):
 
 
 class StepKeeper:
-    """A step for ``diffusers_host.sample`` that changes nothing and keeps what the lock needs of it."""
+    """A step of a host's sampler that changes nothing and keeps what the lock needs of it."""
 
     def __init__(self) -> None:
         self.velocity: list[Tensor] = []
@@ -57,7 +58,7 @@ class StepKeeper:
 
 
 class Holder:
-    """A step for ``diffusers_host.sample`` that holds it to a recorded run outside a growing mask."""
+    """A step of a host's sampler that is held to a recorded run outside a growing mask."""
 
     def __init__(
         self, config: LockConfig, velocity: Sequence[Tensor] | Tensor, denoised: Sequence[Tensor] | Tensor
@@ -79,18 +80,16 @@ def reference(
     progress: Progress | None = None,
 ) -> Reference:
     """Draw unedited pictures as the host does alone, to the bit, and keep their steps."""
-    made: dict[tuple[int, ...], StepKeeper] = {}
+    made: dict[tuple[int, ...], StepKeeper] = {}  # indices of the pictures of a batch → its steps
 
     def step(indices: list[int]) -> StepKeeper:
         return made.setdefault(tuple(indices), StepKeeper())
 
     pictures = draw(conds, pooled, seeds, progress=progress, step=step)
-    order = torch.tensor([index for indices in made for index in indices]).argsort()
-    velocity, denoised = (
-        torch.cat([torch.stack(getattr(one, name)) for one in made.values()], 1)[:, order]
-        for name in ("velocity", "denoised")
-    )
-    return Reference(pictures, velocity, denoised, tuple(seeds))
+    order = torch.tensor(list(chain.from_iterable(made))).argsort()
+    velocity = torch.cat([torch.stack(one.velocity) for one in made.values()], 1)
+    denoised = torch.cat([torch.stack(one.denoised) for one in made.values()], 1)
+    return Reference(pictures, velocity[:, order], denoised[:, order], tuple(seeds))
 
 
 def hold(

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from einops import rearrange, reduce
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from . import paths
-from .second_reader import CELL, LEVELS, histograms
+from .second_reader import CELL, histograms
 
 WEIGHTS = paths.WEIGHTS / "artifacts.safetensors"
 FACE = (slice(40, 104), slice(32, 96))
@@ -67,18 +68,18 @@ class Artifacts(NamedTuple):
     def face(self, pictures: Tensor) -> Tensor:
         """(B, 3, 128, 128) → (B,): the mean of 2 × 2 squares' shares of their usual residual, at its largest."""
         left = squares_left(faces(pictures) - self.mean, self.basis)
-        return F.avg_pool2d(left / self.usual, 2, 1).flatten(1).amax(1)
+        return reduce(F.avg_pool2d(left / self.usual, 2, 1), "b row column -> b", "max")
 
     def grain(self, pictures: Tensor) -> Tensor:
         """(B, 3, 128, 128) → (B,): the mean Mahalanobis length of a patch in 16 × 16 px, at its largest."""
         length = F.conv2d(pictures - 0.5, self.whiten).square().mean(1, keepdim=True).sqrt()
-        return F.avg_pool2d(length, 16, 8).flatten(1).amax(1)
+        return reduce(F.avg_pool2d(length, 16, 8), "b 1 row column -> b", "max")
 
 
 def squares_left(centred: Tensor, basis: Tensor) -> Tensor:
     """Return the square (B, SQUARES, SQUARES) of what a basis leaves of centred faces (B, F), summed over colours."""
     left = centred - centred @ basis @ basis.T
-    return left.square().view(-1, SQUARES, SQUARES, LEVELS**3).sum(3)
+    return reduce(left.square(), "b (y x colour) -> b y x", "sum", y=SQUARES, x=SQUARES)
 
 
 def fit_artifacts(found: Tensor, moments: Tensor) -> Artifacts:
@@ -91,7 +92,8 @@ def fit_artifacts(found: Tensor, moments: Tensor) -> Artifacts:
     basis = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -RANK:]
     usual = squares_left(centred, basis).mean(0) + 1e-4  # a square that never changes may change a little
     values, vectors = torch.linalg.eigh(moments)
-    whiten = (vectors / (values + 1e-5).sqrt()).T.reshape(-1, 3, PATCH, PATCH)
+    filters = "(channel y x) filter -> filter channel y x"
+    whiten = rearrange(vectors / (values + 1e-5).sqrt(), filters, y=PATCH, x=PATCH)
     return Artifacts(mean, basis, usual, whiten, torch.ones(2))
 
 

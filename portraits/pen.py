@@ -8,6 +8,7 @@ from functools import cache
 from math import cos, radians, sin
 
 import numpy as np
+from einops import rearrange
 from PIL import Image, ImageDraw
 
 SIZE = 128
@@ -91,10 +92,10 @@ def spline(points: Points, *, closed: bool, steps: int = 8) -> np.ndarray:
     """Sample the uniform Catmull-Rom spline through the points (Catmull and Rom, 1974)."""
     p = np.array(points, dtype=float)
     p = np.concatenate([p[-1:], p, p[:2]] if closed else [p[:1], p, p[-1:]])
-    a, b, c, d = p[:-3, None], p[1:-2, None], p[2:-1, None], p[3:, None]
-    t = np.linspace(0, 1, steps, endpoint=not closed)[None, :, None]
+    a, b, c, d = (rearrange(one, "piece xy -> piece 1 xy") for one in (p[:-3], p[1:-2], p[2:-1], p[3:]))
+    t = rearrange(np.linspace(0, 1, steps, endpoint=not closed), "step -> step 1")
     curve = b + t / 2 * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
-    return curve.reshape(-1, 2)
+    return rearrange(curve, "piece step xy -> (piece step) xy")
 
 
 def mirror(points: Points) -> Points:

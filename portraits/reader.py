@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -24,11 +25,9 @@ class Reader(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (3, 24, 48, 96, 128)
-        stages = [
-            layer
-            for inside, outside in zip(widths, widths[1:], strict=False)
-            for layer in (nn.Conv2d(inside, outside, 3, 2, 1), nn.GroupNorm(8, outside), nn.SiLU())
-        ]
+        stages: list[nn.Module] = []
+        for inside, outside in pairwise(widths):
+            stages += [nn.Conv2d(inside, outside, 3, 2, 1), nn.GroupNorm(8, outside), nn.SiLU()]
         self.features = nn.Sequential(*stages, nn.AdaptiveAvgPool2d(8), nn.Conv2d(128, 48, 1), nn.SiLU(), nn.Flatten())
         self.heads = nn.Sequential(nn.Linear(48 * 64, 192), nn.SiLU(), nn.Linear(192, len(table())))
 

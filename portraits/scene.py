@@ -26,7 +26,7 @@ EDGE = 5  # odd filter width in pixels: the sticker edge is (EDGE - 1) / 2 wide
 
 def _read_factors() -> dict[str, tuple[str, ...]]:
     table = yaml.safe_load(paths.TABLE.read_text(encoding="utf-8"))
-    return {str(category): tuple(str(value) for value in values) for category, values in table.items()}
+    return {str(category): tuple(map(str, values)) for category, values in table.items()}
 
 
 FACTORS = _read_factors()

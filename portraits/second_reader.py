@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from einops import rearrange
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -32,11 +33,12 @@ def histograms(pictures: Tensor) -> Tensor:
 
     A pixel between two levels counts to both by nearness, so the counts move smoothly with the colours.
     """
-    squares = pictures.unflatten(3, (-1, CELL)).unflatten(2, (-1, CELL)).permute(0, 2, 4, 1, 3, 5).flatten(4)
-    near = squares[..., None, :] - torch.linspace(0, 1, LEVELS)[:, None]  # (B, rows, columns, 3, levels, pixels)
-    red, green, blue = (1 - near.abs() * (LEVELS - 1)).clamp(min=0).unbind(3)
-    both = (red[..., :, None, :] * green[..., None, :, :]).flatten(3, 4)
-    return (both @ blue.mT).flatten(1) / CELL**2
+    cut = "b channel (row y) (column x) -> channel b row column 1 (y x)"
+    near = rearrange(pictures, cut, y=CELL, x=CELL) - rearrange(torch.linspace(0, 1, LEVELS), "level -> level 1")
+    red, green, blue = (1 - near.abs() * (LEVELS - 1)).clamp(min=0)  # (B, rows, columns, levels, pixels) each
+    pairs = rearrange(red, "... r pixel -> ... r 1 pixel") * rearrange(green, "... g pixel -> ... 1 g pixel")
+    counts = rearrange(pairs, "... r g pixel -> ... (r g) pixel") @ rearrange(blue, "... b pixel -> ... pixel b")
+    return rearrange(counts, "b row column rg blue -> b (row column rg blue)") / CELL**2
 
 
 class SecondReader(NamedTuple):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from einops import rearrange
 from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -85,9 +86,9 @@ class Layer(nn.Module):
         self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        q, k, v = self.qkv(self.norm1(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = rearrange(self.qkv(self.norm1(x)), "b row (qkv h d) -> qkv b h row d", qkv=3, h=self.heads)
         attended = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, is_causal=bias is None)
-        x = x + self.proj(attended.transpose(1, 2).flatten(2))
+        x = x + self.proj(rearrange(attended, "b h row d -> b row (h d)"))
         return x + self.down(F.gelu(self.up(self.norm2(x))))
 
 
@@ -123,8 +124,8 @@ class BidirectionalEncoder(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """(B, n) ids → (B, n, width)."""
         place = torch.arange(ids.shape[1], device=ids.device)
-        distance = (place[None] - place[:, None]).clamp(-self.reach, self.reach) + self.reach
-        bias = self.relative(distance).permute(2, 0, 1)[None]
+        distance = (place - rearrange(place, "row -> row 1")).clamp(-self.reach, self.reach) + self.reach
+        bias = rearrange(self.relative(distance), "row other h -> 1 h row other")
         x = self.token(ids)
         for layer in self.layers:
             x = layer(x, bias)
@@ -153,11 +154,13 @@ class TextEncoders(nn.Module):
         """Encode laid-out ids: per text its causal chunks and its bidirectional row."""
         device = self.causal.token.weight.device
         batch = torch.tensor(chunks, device=device)
-        causal = self.causal(batch.flatten(0, 1)).unflatten(0, batch.shape[:2])
+        hidden = self.causal(rearrange(batch, "b chunk row -> (b chunk) row"))  # a chunk hears only itself
+        causal = rearrange(hidden, "(b chunk) row d -> b chunk row d", b=len(batch))
         end = (batch[:, 0] == END_CAUSAL).int().argmax(1)
         pooled = causal[:, 0][torch.arange(len(batch), device=device), end]
         other = self.bidirectional(torch.tensor(rows, device=device))
-        return EncodedText(torch.cat([F.pad(causal.flatten(1, 2), (0, WIDTH - CAUSAL_WIDTH)), other], 1), pooled)
+        rows_of_causal = F.pad(rearrange(causal, "b chunk row d -> b (chunk row) d"), (0, WIDTH - CAUSAL_WIDTH))
+        return EncodedText(torch.cat([rows_of_causal, other], 1), pooled)
 
 
 def load_encoders(path: Path = WEIGHTS) -> TextEncoders:

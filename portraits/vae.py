@@ -30,16 +30,16 @@ class _Block(nn.Module):
 
 
 def _encoder() -> nn.Sequential:
-    down = [m for _ in range(3) for m in (_conv(WIDTH, WIDTH, 2, bias=False), _Block(), _Block(), _Block())]
+    down: list[nn.Module] = []
+    for _ in range(3):
+        down += [_conv(WIDTH, WIDTH, 2, bias=False), _Block(), _Block(), _Block()]
     return nn.Sequential(_conv(3, WIDTH), _Block(), *down, _conv(WIDTH, LATENT_CHANNELS))
 
 
 def _decoder() -> nn.Sequential:
-    up = [
-        m
-        for _ in range(3)
-        for m in (_Block(), _Block(), _Block(), nn.Upsample(scale_factor=2), _conv(WIDTH, WIDTH, bias=False))
-    ]
+    up: list[nn.Module] = []
+    for _ in range(3):
+        up += [_Block(), _Block(), _Block(), nn.Upsample(scale_factor=2), _conv(WIDTH, WIDTH, bias=False)]
     return nn.Sequential(_Clamp(), _conv(LATENT_CHANNELS, WIDTH), nn.ReLU(), *up, _Block(), _conv(WIDTH, 3))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from einops import rearrange, reduce
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -64,12 +65,14 @@ def start(latent: Tensor, allowed: Tensor | None = None) -> State:
 
 def cells(mask: Tensor, height: int, width: int) -> Tensor:
     """Return which latent cells (B, height, width) a mask (B, H, W) covers by half or more."""
-    return F.interpolate(mask[:, None].float(), (height, width), mode="area")[:, 0] >= 0.5
+    share = F.interpolate(rearrange(mask.float(), "b h w -> b 1 h w"), (height, width), mode="area")
+    return rearrange(share, "b 1 h w -> b h w") >= 0.5
 
 
 def pixels(mask: Tensor, height: int, width: int) -> Tensor:
     """Return a mask over latent cells (B, h, w) at a picture's size (B, height, width), 0 or 1."""
-    return F.interpolate(mask[:, None].float(), (height, width), mode="nearest")[:, 0]
+    whole = F.interpolate(rearrange(mask.float(), "b h w -> b 1 h w"), (height, width), mode="nearest")
+    return rearrange(whole, "b 1 h w -> b h w")
 
 
 def step(config: LockConfig, state: State, edited: Tensor, reference: Tensor) -> State:
@@ -81,10 +84,10 @@ def step(config: LockConfig, state: State, edited: Tensor, reference: Tensor) ->
         edited: (B, C, h, w) denoised latent of this call, with the edit.
         reference: (B, C, h, w) without it.
     """
-    total = state.total + (edited - reference).abs().mean(1)
+    total = state.total + reduce((edited - reference).abs(), "b channel h w -> b h w", "mean")
     change = smoothed(total / (state.calls + 1))
-    least = (config.threshold * parting(change.flatten(1).float())).clamp(min=config.floor)
-    new = grown(change > least[:, None, None], config.grow)
+    least = (config.threshold * parting(rearrange(change.float(), "b h w -> b (h w)"))).clamp(min=config.floor)
+    new = grown(change > rearrange(least, "b -> b 1 1"), config.grow)
     if state.allowed is not None:
         new = new & state.allowed
     return State(state.mask | new, total, state.calls + 1, state.allowed)
@@ -92,7 +95,8 @@ def step(config: LockConfig, state: State, edited: Tensor, reference: Tensor) ->
 
 def smoothed(change: Tensor) -> Tensor:
     """Return changes (B, h, w) averaged with their neighbours, 1 2 1 either way: what is meant is rarely one cell."""
-    padded = F.pad(change[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
+    padded = F.pad(rearrange(change, "b h w -> b 1 h w"), (1, 1, 1, 1), mode="replicate")
+    padded = rearrange(padded, "b 1 h w -> b h w")
     rows = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
     return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 4
 
@@ -115,12 +119,13 @@ def grown(mask: Tensor, reach: int) -> Tensor:
     """Return a mask (B, h, w) widened by cells to every side; by 0, the very same."""
     if not reach:
         return mask
-    return F.max_pool2d(mask[:, None].float(), 2 * reach + 1, 1, reach)[:, 0].bool()
+    wide = F.max_pool2d(rearrange(mask.float(), "b h w -> b 1 h w"), 2 * reach + 1, 1, reach)
+    return rearrange(wide, "b 1 h w -> b h w").bool()
 
 
 def blend(mask: Tensor, ours: Tensor, reference: Tensor) -> Tensor:
     """Return ours (B, C, h, w) inside the mask (B, h, w) and the reference outside, to the last bit."""
-    return torch.where(mask[:, None], ours, reference)
+    return torch.where(rearrange(mask, "b h w -> b 1 h w"), ours, reference)
 
 
 def composite(picture: Tensor, reference: Tensor, mask: Tensor, *, reach: int = 2, soft: bool = True) -> Tensor:
@@ -136,11 +141,11 @@ def composite(picture: Tensor, reference: Tensor, mask: Tensor, *, reach: int = 
         soft: fade from the picture at the mask's edge to the reference at the grown mask's.
     """
     height, width = picture.shape[1:3]
-    whole = pixels(grown(mask, reach), height, width)[:, None]
+    whole = rearrange(pixels(grown(mask, reach), height, width), "b h w -> b 1 h w")
     weight = whole
     if soft and reach:
         radius = reach * height // mask.shape[1]
         rows = F.avg_pool2d(whole, (1, 2 * radius + 1), 1, (0, radius), count_include_pad=False)
         around = F.avg_pool2d(rows, (2 * radius + 1, 1), 1, (radius, 0), count_include_pad=False)
         weight = (2 * around - 1).clamp(0, 1) * whole  # at a straight edge half of what is around lies in the mask
-    return torch.lerp(reference, picture, weight[:, 0, :, :, None].to(picture))
+    return torch.lerp(reference, picture, rearrange(weight, "b 1 h w -> b h w 1").to(picture))

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
+from einops import reduce
 from torch import Tensor
 
 from ..supsae_core.capture.captures import Encoded
@@ -18,8 +20,8 @@ from ..supsae_core.editing.apply import apply
 from ..supsae_core.editing.edits import Swap
 from ..supsae_core.encoders.layout import Layout
 from ..supsae_core.encoders.placing import layout_of, rows_of
-from ..supsae_core.reading import readout
 from ..supsae_core.reading.places import Found, Places, pick_phrases, score_places
+from ..supsae_core.reading.readout import Reading, read_conditioning
 
 GAIN_RANGE = (0.8, 1.25)
 """A calibration outside means that the concept was poorly learnt (docs/method.md, 13)."""
@@ -36,7 +38,8 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
     parts = {name: replace(part, gains=gains[name]) for name, part in dictionary.parts.items()}
     low, high = GAIN_RANGE
     overall = torch.stack(list(gains.values())).mean(0)
-    poorly = [str(dictionary.table.concepts[i]) for i, g in enumerate(overall.tolist()) if not low <= g <= high]
+    named = zip(dictionary.table.concepts, overall.tolist(), strict=True)
+    poorly = [str(concept) for concept, gain in named if not low <= gain <= high]
     report = {
         "locate": located,
         "calibration": {name: {"mean": float(gain.mean()), "spread": spread[name]} for name, gain in gains.items()},
@@ -45,19 +48,19 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
     return replace(dictionary, parts=parts), report
 
 
-def known_reading(dictionary: Dictionary, row: Encoded) -> readout.Reading:
+def known_reading(dictionary: Dictionary, row: Encoded) -> Reading:
     """Return the layout of a captured prompt as if it had been read without a fault."""
     rows = rows_of(row.cond, dictionary.family)
     layouts = layout_of(dictionary.family, dictionary.table, row.entry.prompt, row.entry.counts, rows)
     lead = dictionary.family.encoders[-1].name
     found = tuple(Found(span.phrase, span.rows, 1.0) for span in layouts[lead].spans)
-    return readout.Reading(layouts, found, rows)
+    return Reading(layouts, found, rows)
 
 
 def locate_accuracy(dictionary: Dictionary, rows: Sequence[Encoded]) -> float:
     """Return the share of (prompt, category) read right: concept and exact span, or unmentioned where it is."""
-    found = [one.exact for row in rows for one in located(dictionary, row)]
-    return sum(found) / max(len(found), 1)
+    found = list(chain.from_iterable(located(dictionary, row) for row in rows))
+    return sum(one.exact for one in found) / max(len(found), 1)
 
 
 class Located(NamedTuple):
@@ -73,16 +76,25 @@ def located(dictionary: Dictionary, row: Encoded) -> list[Located]:
     """Hold what is read in a prompt's rows against its layout, category by category."""
     categories = dictionary.table.categories.values()
     try:
-        seen, truth = readout.read_conditioning(dictionary, row.cond), known_reading(dictionary, row)
+        seen, truth = read_conditioning(dictionary, row.cond), known_reading(dictionary, row)
     except ValueError:  # too little was learnt to find even the end of the text
         return [Located(False, False)] * len(categories)
-    both = [[_of(dictionary, reading, members) for reading in (seen, truth)] for members in categories]
-    return [Located(a == b, {c for c, _ in a} == {c for c, _ in b}) for a, b in both]
+    return [_located(dictionary, seen, truth, members) for members in categories]
 
 
-def _of(dictionary: Dictionary, reading: readout.Reading, members: Sequence[int]) -> set[tuple[int, tuple[int, ...]]]:
+def _located(dictionary: Dictionary, seen: Reading, truth: Reading, members: Sequence[int]) -> Located:
+    """Hold two readings against each other in one category."""
+    one, other = _rows_of(dictionary, seen, members), _rows_of(dictionary, truth, members)
+    said = {concept for concept, _ in one}
+    wanted = {concept for concept, _ in other}
+    return Located(one == other, said == wanted)
+
+
+def _rows_of(dictionary: Dictionary, reading: Reading, members: Sequence[int]) -> set[tuple[int, tuple[int, ...]]]:
+    """Return (concept, rows) of every mention of some concepts."""
     phrases = dictionary.table.phrases
-    return {(phrases[one.phrase].concept, one.rows) for one in reading.found if phrases[one.phrase].concept in members}
+    found = {(phrases[one.phrase].concept, one.rows) for one in reading.found}
+    return {one for one in found if one[0] in members}
 
 
 def _with_thresholds(dictionary: Dictionary, rows: Sequence[Encoded]) -> Dictionary:
@@ -109,10 +121,11 @@ def _with_thresholds(dictionary: Dictionary, rows: Sequence[Encoded]) -> Diction
 def true_and_false(places: Places, layout: Layout) -> tuple[list[float], list[float]]:
     """Return the scores of the phrases where they stand, and the best score of every phrase away from all of them."""
     at = {row: place for place, row in enumerate(places.words)}
-    true = [float(places.table[span.phrase, at[span.rows[0]]]) for span in layout.spans if span.rows[0] in at]
-    taken = {row for span in layout.spans for row in span.rows}
+    spans = [span for span in layout.spans if span.rows[0] in at]
+    true = [float(places.table[span.phrase, at[span.rows[0]]]) for span in spans]
+    taken = set(chain.from_iterable(span.rows for span in layout.spans))
     free = [place for row, place in at.items() if row not in taken]
-    best = places.table[:, free].max(1).values if free else torch.empty(0)
+    best = reduce(places.table[:, free], "phrase word -> phrase", "max") if free else torch.empty(0)
     return true, [float(v) for v in best if torch.isfinite(v)]
 
 

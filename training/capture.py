@@ -44,7 +44,7 @@ class CaptureConfig:
             )
 
 
-def plan(
+def plan_text(
     table: ConceptTable,
     host: TextHost,
     config: CaptureConfig,
@@ -141,7 +141,7 @@ def calibration_pair(
     return prompt, prompts.rewrite(table, prompt, old, new)
 
 
-def run(
+def capture_text(
     host: TextHost, folder: str | Path, to_do: TextPlan, *, progress: Progress | None = None, batch: int = 32
 ) -> Capture:
     """Encode what is missing of a planned capture.

@@ -1,4 +1,4 @@
-"""From a capture's rows to the sums a fit needs: the tokens of every phrase and role, with their company.
+"""From a capture's rows to the sums a fit needs: the tokens of every phrase and role, with their context.
 
 See docs/method.md, 3 and 6.
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
+from einops import rearrange, reduce
 from torch import Tensor
 
 from ..supsae_core.capture.activations import Recorded
@@ -16,7 +17,7 @@ from ..supsae_core.capture.captures import Encoded
 from ..supsae_core.capture.plan import ActivationPlan
 from ..supsae_core.capture.samples import Picked, attended, picked, recorded_rows
 from ..supsae_core.encoders.sites import Site
-from ..supsae_core.encoders.streams import parse
+from ..supsae_core.encoders.streams import parse_part
 
 
 class BatchRecorder:
@@ -32,8 +33,8 @@ class BatchRecorder:
         self._picked: dict[str, Picked] = {}
 
     def hear(self, site: Site, rows: Tensor, attention: Tensor | None = None) -> None:
-        reduce = _all if site.kind == "txt" else REDUCTIONS[self._how.image]
-        self._heard[site] = reduce(rows, attention)
+        reduction = _all if site.kind == "txt" else REDUCTIONS[self._how.image]
+        self._heard[site] = reduction(rows, attention)
 
     def step(self) -> None:
         for site, rows in self._heard.items():
@@ -55,7 +56,10 @@ class BatchRecorder:
         """Return what is to be kept: samples of prompts to fit on, all rows of those to calibrate on."""
         assert len(self._buckets) == self._how.buckets, "sampling ended early"
         dim = 0 if self._fits else 1
-        return {name: torch.stack([one[name] for one in self._buckets], dim) for name in self._buckets[0]}
+        found: dict[str, Tensor] = {}
+        for name in self._buckets[0]:
+            found[name] = torch.stack([one[name] for one in self._buckets], dim)
+        return found
 
     @property
     def _fits(self) -> bool:
@@ -71,7 +75,7 @@ class BatchRecorder:
 
     def _samples(self, name: str) -> Picked:
         """Parts of the same rows take the same samples, whatever their site."""
-        rows = parse(name)[1]
+        rows = parse_part(name)[1]
         if rows not in self._picked:
             length = max(recorded_rows(self._plan, name, row) for row in self._prompts)
             self._picked[rows] = picked(self._plan, name, self._prompts, length)
@@ -79,13 +83,13 @@ class BatchRecorder:
 
 
 def _mean(rows: Tensor, _: Tensor | None) -> Tensor:
-    return rows.float().mean(1, keepdim=True)
+    return reduce(rows.float(), "b token d -> b 1 d", "mean")
 
 
 def _weighted(rows: Tensor, attention: Tensor | None) -> Tensor:
     assert attention is not None
-    share = attention / attention.sum(1, keepdim=True).clamp(min=1e-12)
-    return share.transpose(1, 2) @ rows.float()
+    share = attention / reduce(attention, "b token group -> b 1 group", "sum").clamp(min=1e-12)
+    return rearrange(share, "b token group -> b group token") @ rows.float()
 
 
 def _all(rows: Tensor, _: Tensor | None) -> Tensor:

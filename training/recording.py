@@ -21,8 +21,7 @@ from ..supsae_core.encoders.sites import Site, check
 from ..supsae_core.host import PROBES, PictureHost, Progress, TextHost
 from ..supsae_core.table.concepts import ConceptTable
 from ..supsae_core.table.prompts import PLAIN, Wording
-from . import capture as capturing
-from .capture import CaptureConfig
+from .capture import CaptureConfig, capture_text, plan_text
 from .recorder import BatchRecorder
 
 BUCKETS = 4
@@ -48,7 +47,7 @@ class SamplingConfig:
     buckets: int = BUCKETS
 
 
-def plan(
+def plan_activations(
     table: ConceptTable,
     text: TextHost,
     model: PictureHost,
@@ -72,12 +71,12 @@ def plan(
     check(sampling.sites, model.depth)
     sigmas = model.sigmas(sampling.steps)
     how = Sampling(**vars(sampling), sigmas=sigmas, hidden=model.hidden, fingerprint={})
-    drawn = capturing.plan(table, text, config, wording)
-    how = replace(how, fingerprint=fingerprint(text, model, how))
+    drawn = plan_text(table, text, config, wording)
+    how = replace(how, fingerprint=picture_fingerprint(text, model, how))
     return ActivationPlan(**vars(drawn), sampling=how)
 
 
-def fingerprint(text: TextHost, model: PictureHost, how: Sampling) -> dict[str, tuple[float, ...]]:
+def picture_fingerprint(text: TextHost, model: PictureHost, how: Sampling) -> dict[str, tuple[float, ...]]:
     """Return 64 numbers per site that tell this model from another: what it makes of pure noise in one step."""
     probe = _Probe(how.sites)
     once = replace(
@@ -103,7 +102,7 @@ class _Probe:
         """One is all there is."""
 
 
-def run(
+def capture_activations(
     text: TextHost,
     model: PictureHost,
     folder: str | Path,
@@ -130,7 +129,7 @@ def run(
         OSError: with a sentence, if the disk is full; what was recorded is kept.
     """
     start_activations(folder, plan, limit=limit)
-    capture = capturing.run(text, folder, plan, progress=encoded)
+    capture = capture_text(text, folder, plan, progress=encoded)
     found, seeds = load_activations(capture), noise_seeds(plan)
     missing, steps = found.missing, plan.sampling.steps
     total = len(plan.entries) * steps

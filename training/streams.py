@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
+from einops import reduce, repeat
 from torch import Tensor
 
 from ..supsae_core.capture.activations import Activations, load_activations
@@ -18,11 +19,10 @@ from ..supsae_core.capture.plan import ActivationPlan, TextPlan
 from ..supsae_core.capture.sampling import Sampling
 from ..supsae_core.capture.statistics import Statistics
 from ..supsae_core.dictionary.model import Codes, Dictionary
-from ..supsae_core.editing import edits
 from ..supsae_core.editing.change import Change
-from ..supsae_core.editing.edits import Swap
+from ..supsae_core.editing.edits import Swap, resolve_edits
 from ..supsae_core.editing.steer import step_of
-from ..supsae_core.encoders.streams import IMAGE, groups_of, parse, writer_of
+from ..supsae_core.encoders.streams import IMAGE, groups_of, parse_part, writer_of
 from ..supsae_core.reading.readout import Reading
 from .calibration import known_reading, paired_rows, shrunk_gain, swapped
 from .solvers.solution import Groups, to_codes
@@ -78,7 +78,8 @@ def fit_streams(
         solved = [_solve(dictionary, name, one, solve) for one in found.sums(name)]
         gained = _gains(dictionary, name, [codes for codes, _ in solved], pairs, found)
         made[name] = tuple(replace(codes, gains=one.gain) for (codes, _), one in zip(solved, gained, strict=True))
-        report[name] = [_described(*both) for both in zip((one for _, one in solved), gained, strict=True)]
+        measured = [one for _, one in solved]
+        report[name] = [_described(*both) for both in zip(measured, gained, strict=True)]
         tick()
     return replace(dictionary, streams=made, centres=plan.sampling.centres), report
 
@@ -94,7 +95,7 @@ def describe_sampling(how: Sampling) -> dict[str, Any]:
 
 
 def _solve(dictionary: Dictionary, name: str, statistics: Statistics, solve: Solver) -> tuple[Codes, dict[str, float]]:
-    phrases = 0 if parse(name)[1] in ("mean", "positions") else len(dictionary.table.phrases)
+    phrases = 0 if parse_part(name)[1] in ("mean", "positions") else len(dictionary.table.phrases)
     groups = Groups(groups_of(name, dictionary.table, len(statistics.lengths)), phrases)
     solution = solve(statistics, groups)
     return to_codes(solution, statistics.lengths, groups), solution.measured
@@ -117,12 +118,13 @@ def _described(measured: Mapping[str, float], gained: Gained) -> dict[str, float
 def _pairs(dictionary: Dictionary, found: Activations) -> list[Pair]:
     """Pair the calibration prompts with their rewrites; swaps for a concept that was never captured are left out."""
     made = []
-    for place in (i for i, entry in enumerate(found.plan.entries) if entry.set == "calibration"):
+    places = [place for place, entry in enumerate(found.plan.entries) if entry.set == "calibration"]
+    for place in places:
         before, after = found.capture.pick([place, place + 1])
         reading, new = known_reading(dictionary, before), swapped(dictionary, before, after)
         if dictionary.writes[new] is not None:
             swap = Swap(str(dictionary.table.concepts[new]))
-            changes = edits.resolve_edits(dictionary, [swap], reading.concepts(dictionary))
+            changes = resolve_edits(dictionary, [swap], reading.concepts(dictionary))
             made.append(Pair(place, reading, known_reading(dictionary, after), changes, new))
     return made
 
@@ -130,7 +132,7 @@ def _pairs(dictionary: Dictionary, found: Activations) -> list[Pair]:
 def _gains(
     dictionary: Dictionary, name: str, levels: Sequence[Codes], pairs: Sequence[Pair], found: Activations
 ) -> list[Gained]:
-    site, rows = parse(name)
+    site, rows = parse_part(name)
     sums = torch.zeros(len(levels), 3, len(dictionary.table))  # ⟨Δ, Δ_word⟩, ‖Δ‖² and ‖Δ_word‖²
     for pair in pairs:
         here, there = _paired(dictionary, rows, pair, len(levels[0].slot_tokens))
@@ -140,9 +142,9 @@ def _gains(
                 step = step_of(rows)(dictionary, codes, rows, pair.reading, pair.changes)
             except ValueError:  # the prompt leaves no room for a longer phrase
                 continue
-            moved = step.expand(len(here), -1) if rows == "attention" else step[here]
+            moved = repeat(step, "1 d -> place d", place=len(here)) if rows == "attention" else step[here]
             total[:, pair.new] += torch.stack([(moved * word).sum(), moved.square().sum(), word.square().sum()])
-    dot, moved, word = sums.sum(2).T
+    dot, moved, word = reduce(sums, "level product concept -> product level", "sum")
     agreement = dot / (moved * word).sqrt().clamp(min=1e-12)
     return [Gained(shrunk_gain(*one[:2]), cosine) for one, cosine in zip(sums, agreement.tolist(), strict=True)]
 

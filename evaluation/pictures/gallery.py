@@ -24,7 +24,7 @@ from ...supsae_core.lock import LockConfig
 from ...supsae_core.version import __version__
 
 Item = TypeVar("Item")
-CHUNK = 48
+BATCH = 48
 """Pictures between two writes: what an interrupt costs at most."""
 LET_THROUGH = "let_through"
 """Key in a picture's file: the share of it that the lock let the edit change."""
@@ -110,7 +110,7 @@ class Gallery:
                 yield len(some)
 
     def _draw_held(self, shots: dict[str, Shot]) -> Iterator[int]:
-        """Draw the references of a chunk once, and hold to them whatever asks for it."""
+        """Draw the references of a batch once, and hold to them whatever asks for it."""
         by_reference: dict[str, tuple[Shot, list[tuple[str, Shot]]]] = {}
         for key, shot in shots.items():
             assert shot.held_to
@@ -169,8 +169,8 @@ def _grouped(items: Iterable[Item], key: Callable[[Item], tuple[str, float]]) ->
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[list[Item]]:
-    for start in range(0, len(items), CHUNK):
-        yield list(items[start : start + CHUNK])
+    for start in range(0, len(items), BATCH):
+        yield list(items[start : start + BATCH])
 
 
 def _columns(shots: Iterable[Shot]) -> tuple[list[Tensor], list[Tensor], list[int]]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...supsae_core.capture.captures import Capture
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.host import TextHost
-from ...training import fit as fitting
+from ...training.fit import fit_dictionary
 from ..baselines.table import BASELINES, Baseline
 from ..cases import Case, answer
 from ..results import content_hash
@@ -100,7 +100,7 @@ def prepare(
     """
     edits = {OURS: by_dictionary(dictionary)}
     if few:
-        edits[_with(OURS, few)] = by_dictionary(fitting.fit_dictionary(few, progress=lambda *_: tick()))
+        edits[_with(OURS, few)] = by_dictionary(fit_dictionary(few, progress=lambda *_: tick()))
         edits[_with(LINEAR, few)] = by_baseline(LINEAR, few, host, tick)
     if capture:
         edits |= {name: by_baseline(name, capture, host, tick) for name in BASELINES}

@@ -149,13 +149,13 @@ def prepared(
     """Draw the world, fit whom the dictionary is held against, and load the readers."""
     own, size = dictionary.provenance, config.counts
     held_out = frozenset(frozenset(pair) for pair in own.get("held_out", ()))
-    plan = partial(capture.plan, dictionary.table, host, wording=captions.WORDING, held_out=held_out)
+    plan = partial(capture.plan_text, dictionary.table, host, wording=captions.WORDING, held_out=held_out)
     whole = plan(config=CaptureConfig(max(own.get("prompts", 300), 10), CALIBRATION, seed=own.get("seed", 0)))
     many, few, told = None, None, lambda count: None
     if size.baselines:
         told = hooks.part("fit the baselines", 0)
-        many = capture.run(host, out / "capture", whole)
-        few = capture.run(host, out / f"capture-{FEW}", plan(config=CaptureConfig(FEW, CALIBRATION)))
+        many = capture.capture_text(host, out / "capture", whole)
+        few = capture.capture_text(host, out / f"capture-{FEW}", plan(config=CaptureConfig(FEW, CALIBRATION)))
     if not held_out:
         hooks.say(
             "The dictionary held no pairs of concepts out, so there are none it never saw: the headline is over any "

@@ -47,7 +47,7 @@ def _streams(dictionary: Dictionary) -> Iterator[str]:
     for name, levels in report.items():
         left = ", ".join(f"{level['fvu_slot']:.2f}" for level in levels)
         alike = ", ".join(f"{level['agreement']:.2f}" for level in levels)
-        yield f"  {name:<{names}}  company leaves {left}; a swap and its word agree by {alike}"
+        yield f"  {name:<{names}}  context leaves {left}; a swap and its word agree by {alike}"
 
 
 def _part(measured: Mapping[str, Any]) -> Iterator[str]:
@@ -56,7 +56,7 @@ def _part(measured: Mapping[str, Any]) -> Iterator[str]:
         aside = "" if constant is None else f" (one constant a phrase: {constant:.3f})"
         yield f"{measured['fvu_token']:.3f} of a token{aside}"
     if "fvu_slot" in measured:
-        yield f"{measured['fvu_slot']:.3f} of what its company does to it"
+        yield f"{measured['fvu_slot']:.3f} of what its context does to it"
     if "rank" in measured:
         yield f"rank {measured['rank']:.0f}"
 

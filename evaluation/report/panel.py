@@ -140,7 +140,7 @@ def _calibration(dictionary: Dictionary) -> dict[str, Any]:
 def _errors(dictionary: Dictionary) -> dict[str, Any]:
     parts = dictionary.report.get("parts", {})
     rows = [[name, *(figure(one.get(key)) for key in ("fvu_slot", "fvu_token"))] for name, one in parts.items()]
-    return section("What is left unexplained, 0 is perfect", ("Encoder", "of its company", "of a token"), rows)
+    return section("What is left unexplained, 0 is perfect", ("Encoder", "of its context", "of a token"), rows)
 
 
 def _known(dictionary: Dictionary) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def _left(found: Json) -> dict[str, Any]:
     for split, one in found["splits"].items():
         parts = one["parts"].items()
         rows += [[f"{part}, {SAID[split]}", figure(own["fvu_slot"]), figure(own["undone"])] for part, own in parts]
-    return section("What is left, 0 is perfect", ("Encoder", "unexplained of its company", "undone of a swap"), rows)
+    return section("What is left, 0 is perfect", ("Encoder", "unexplained of its context", "undone of a swap"), rows)
 
 
 def _picture_verdicts(rows: Json) -> Iterator[Verdict]:

@@ -43,7 +43,8 @@ def everyone(rows: Mapping[str, Json], measures: Sequence[str]) -> str:
         for name, row, other in (("without lock", free, "minus_rewrite"), ("with lock", held, "minus_rewrite_lock")):
             if row:
                 label = "" if method == NO_EDIT else name
-                lines.append(MethodLine(label, tone(method), row, "" if method == REWRITE else other))
+                held_to = "" if method in (NO_EDIT, REWRITE) else other
+                lines.append(MethodLine(label, tone(method), row, held_to))
         note = f"{NOTES[method]}; " if method in NOTES else ""
         groups[f"{method}\n{note}{_cases(lines[0].row)}"] = lines
     return methods(groups, measures, ("success", "both"))

@@ -1,6 +1,6 @@
 """What a dictionary is worth to its text encoders, without a picture: fresh prompts, decoded, edited and read.
 
-Letters (docs/method.md, 1): x a row, x̂ its decode in its true company, Δ the change of an edit, Δ_word that
+Letters (docs/method.md, 1): x a row, x̂ its decode in its true context, Δ the change of an edit, Δ_word that
 of the rewrite.
 """
 
@@ -32,7 +32,7 @@ class PartScore(NamedTuple):
     """How well one encoder (or the pooled vector) is decoded and edited, in shares of squares; None: none sums."""
 
     fvu_slot: float | None
-    """‖x − x̂‖² of ‖x − the slot's training mean‖²: what decoding leaves of the effect of company"""
+    """‖x − x̂‖² of ‖x − the slot's training mean‖²: what decoding leaves of the effect of context"""
     fvu_token: float | None
     """‖x − x̂‖² of ‖x − the mean of all tokens‖²; None for the pooled vector, which is one slot"""
     undone: float | None

@@ -11,8 +11,7 @@ from einops import rearrange
 from PIL import Image
 from torch.nn import functional as F
 
-from ...hosts.diffusers import pictures as drawing
-from ...hosts.diffusers.pictures import PictureConfig
+from ...hosts.diffusers.pictures import PictureConfig, draw_pictures
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.host import Progress
 from ..cases import Case, answer
@@ -65,8 +64,9 @@ def proxy_section(
     made = [answer(dictionary, case, *rows) for case, rows in zip(cases, before, strict=True)]
     conds, pooled = zip(*before, *(one[:2] for one in made), *rewrite, strict=True)
     seeds = [case.seed for case in cases] * len(WAYS)
-    flat = drawing.draw_pictures(host, conds, pooled, seeds, config, progress=progress)
-    pictures = dict(zip(WAYS, rearrange(flat, "(way case) h w c -> way case h w c", way=len(WAYS)), strict=True))
+    flat = draw_pictures(host, conds, pooled, seeds, config, progress=progress)
+    by_way = rearrange(flat, "(way case) h w c -> way case h w c", way=len(WAYS))
+    pictures: dict[str, np.ndarray] = dict(zip(WAYS, by_way, strict=True))
     directions = clip_directions(judges.clip, cases, pictures)
     return Section(_json(config, cases, [one.refused for one in made], directions), _examples(cases, pictures))
 

@@ -1,6 +1,6 @@
 """What one case comes to in the text encoders: how its rewrite is decoded and read, and how far the edit goes.
 
-Letters (docs/method.md, 1): x a row, x̂ its decode in its true company, Δ the change of an edit, Δ_word that
+Letters (docs/method.md, 1): x a row, x̂ its decode in its true context, Δ the change of an edit, Δ_word that
 of the rewrite.
 """
 

@@ -76,7 +76,7 @@ def where_of(form: Mapping[str, Any]) -> Where:
     window, everywhere = Window(form["start"], form["end"], form["ramp"]), PROMPTS[form["prompts"]]
     if form["where"] == PART:
         return Where(window=window, everywhere=everywhere)
-    chosen, inside = sites.parse(form["sites"]), REACH[form["reach"]]
+    chosen, inside = sites.parse_sites(form["sites"]), REACH[form["reach"]]
     _require_streams(chosen, inside)
     _require_places(chosen, form.get("mask") is not None)
     return Where(chosen, window, everywhere, inside)

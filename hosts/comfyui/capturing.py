@@ -57,11 +57,11 @@ def run_capture(
 
 
 def _prompts(host: ComfyText, table: ConceptTable, name: str, config: CaptureConfig) -> Captured:
-    plan = capture.plan(table, host, config, host.wording)
+    plan = capture.plan_text(table, host, config, host.wording)
     folder = folders.free_capture_folder(name, lambda one: takes_capture(one, plan))
     messages.log(f"{len(plan.entries)} prompts, {text_bytes(plan) / 1e6:.0f} MB in {folder}")
     watch = Watch(folder, plan)
-    made = capture.run(host, folder, plan, progress=encoding_progress(watch), batch=BATCH)
+    made = capture.capture_text(host, folder, plan, progress=encoding_progress(watch), batch=BATCH)
     return Captured(made, watch.finished())
 
 
@@ -69,13 +69,13 @@ def _blocks(
     host: ComfyText, table: ConceptTable, name: str, config: CaptureConfig, form: Mapping[str, Any]
 ) -> Captured:
     model, pictures = form["model"], ComfyPictures(form["model"], host)
-    plan = recording.plan(table, host, pictures, config, sampling_config(form), host.wording)
+    plan = recording.plan_activations(table, host, pictures, config, sampling_config(form), host.wording)
     folder = folders.free_capture_folder(name, lambda one: takes_capture(one, plan))
     need = (text_bytes(plan) + activation_bytes(plan)) / 1e6
     messages.log(f"{len(plan.entries)} pictures of {form['steps']} steps, at most {need:.0f} MB in {folder}")
     watch = Watch(folder, plan)
     encoded, sampled = encoding_progress(watch), sampling_progress(watch, model)
-    made = recording.run(host, pictures, folder, plan, encoded=encoded, sampled=sampled)
+    made = recording.capture_activations(host, pictures, folder, plan, encoded=encoded, sampled=sampled)
     return Captured(made, watch.finished())
 
 
@@ -85,7 +85,7 @@ def sampling_config(form: Mapping[str, Any]) -> SamplingConfig:
     Raises:
         ValueError: if a site does not exist, or the form speaks of the picture's tokens and no site is theirs.
     """
-    chosen = sites.parse(form["sites"])
+    chosen = sites.parse_sites(form["sites"])
     _require_image(chosen, form["image"])
     names = ("steps", "cfg", "width", "height", "image")
     return SamplingConfig(chosen, *(form[name] for name in names))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
@@ -68,7 +69,7 @@ class Clip:
         resized = torch.from_numpy(np.array(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)))
         top, left = (size[1] - side) // 2, (size[0] - side) // 2
         square = resized[top : top + side, left : left + side].float() / 255
-        return ((square - self._mean) / self._std).permute(2, 0, 1)
+        return rearrange((square - self._mean) / self._std, "y x c -> c y x")
 
     @torch.inference_mode()
     def texts(self, texts: Sequence[str]) -> Tensor:

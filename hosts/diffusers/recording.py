@@ -1,13 +1,17 @@
 """Listen to a transformer of diffusers while it is sampled: forward hooks on its blocks, removed when it is done."""
 
+# diffusers' lazy package marks no name as exported.
+# pyright: reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
+from diffusers import SD3Transformer2DModel
+from einops import rearrange, reduce, repeat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,7 +19,7 @@ from ...supsae_core.capture.sampling import Sampling
 from ...supsae_core.encoders.sites import Site
 from ...supsae_core.host import Recorder, Told
 from ..models import ModelFamily, family_in_diffusers
-from . import transformer as diffusers_host
+from .transformer import initial_noise, noise_levels, sample_latents
 
 Negative = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Conditioning (L, width) → the empty prompt's (1, L, width) and (1, P), in as many rows."""
@@ -24,14 +28,14 @@ Negative = Callable[[Tensor], tuple[Tensor, Tensor]]
 class DiffusersPictures:
     """A transformer of SD3's family, so Portraits' too, as a ``host.PictureHost``."""
 
-    def __init__(self, transformer: diffusers_host.SD3Transformer2DModel, negative: Negative) -> None:
+    def __init__(self, transformer: SD3Transformer2DModel, negative: Negative) -> None:
         self._transformer, self._negative = transformer, negative
         self._family = family_in_diffusers(transformer)
         blocks = getattr(transformer, self._family.diffusers_blocks)
         self.depth, self.hidden = len(blocks), int(transformer.inner_dim)
 
     def sigmas(self, steps: int) -> tuple[float, ...]:
-        return diffusers_host.noise_levels(steps)
+        return noise_levels(steps)
 
     def sample(
         self,
@@ -45,7 +49,7 @@ class DiffusersPictures:
         cond, pooled = (torch.stack(rows).to(device) for rows in zip(*prompts, strict=True))
         empty, nothing = (one.to(device) for one in self._negative(prompts[0][0]))
         height, width = (side // self._family.cell for side in (how.height, how.width))
-        noise = diffusers_host.initial_noise(seeds, height, width=width).to(device)
+        noise = initial_noise(seeds, height, width=width).to(device)
 
         def step(done: int, _: int) -> None:
             recorder.step()
@@ -53,7 +57,7 @@ class DiffusersPictures:
                 told(done, None)
 
         with listening(self._transformer, recorder, len(prompts)):
-            diffusers_host.sample(
+            sample_latents(
                 self._transformer, cond, pooled, (empty, nothing), noise, steps=how.steps, cfg=how.cfg, progress=step
             )
 
@@ -86,7 +90,9 @@ class _Ear:
         self._recorder, self._prompts, self._streams = recorder, prompts, family.streams
         self._text, self._image = (Site(kind, block) in recorder.sites for kind in ("txt", "img"))
         self._out = last and Site("img", block + 1) in recorder.sites
-        self._block, self._tokens, self._attention = block, None, None
+        self._block = block
+        self._tokens: Tensor | None = None
+        self._attention: Tensor | None = None
 
     def enter(self, _: nn.Module, args: tuple, named: dict[str, Any]) -> None:
         if self._text:
@@ -100,7 +106,7 @@ class _Ear:
             image, text = (named[name][: self._prompts] for name in (self._streams["img"], self._streams["txt"]))
             self._attention = attention_to(attn, image, text, groups)
 
-    def leave(self, _: nn.Module, args: tuple, made: tuple[Tensor | None, Tensor]) -> None:
+    def leave(self, _: nn.Module, args: tuple, made: tuple[Any, Tensor]) -> None:
         if self._tokens is not None:
             self._recorder.hear(Site("img", self._block), self._tokens, self._attention)
         if self._out:
@@ -122,13 +128,17 @@ def attention_to(attn: Any, image: Tensor, text: Tensor, groups: Sequence[Sequen
     Returns:
         (B, N, most groups) float32 in 0 … 1, averaged over the heads; 0 behind a prompt's last group.
     """
-    heads = partial(torch.unflatten, dim=-1, sizes=(attn.heads, -1))
-    norm = lambda name, x: x if getattr(attn, name) is None else getattr(attn, name)(x)  # noqa: E731
-    q = norm("norm_q", heads(attn.to_q(image)).transpose(1, 2))
-    own, other = heads(attn.to_k(image)).transpose(1, 2), heads(attn.add_k_proj(text)).transpose(1, 2)
-    k = torch.cat([norm("norm_added_k", other), norm("norm_k", own)], 2)
-    marks = q.new_zeros(len(q), 1, k.shape[2], max(map(len, groups), default=0))
+
+    def heads(name: str, norm: str, x: Tensor) -> Tensor:
+        split = rearrange(getattr(attn, name)(x), "b row (h d) -> b h row d", h=attn.heads)
+        return split if getattr(attn, norm) is None else getattr(attn, norm)(split)
+
+    q = heads("to_q", "norm_q", image)
+    k = torch.cat([heads("add_k_proj", "norm_added_k", text), heads("to_k", "norm_k", image)], 2)
+    marks = q.new_zeros(len(q), k.shape[2], max(map(len, groups), default=0))
     for prompt, some in enumerate(groups):
         for column, rows in enumerate(some):
-            marks[prompt, 0, list(rows), column] = 1
-    return F.scaled_dot_product_attention(q, k, marks.expand(-1, attn.heads, -1, -1)).float().mean(1)
+            marks[prompt, list(rows), column] = 1
+    # Attention to values that are 1 in a group's rows and 0 elsewhere is the sum of the weights on the group.
+    values = repeat(marks, "b row group -> b h row group", h=attn.heads)
+    return reduce(F.scaled_dot_product_attention(q, k, values).float(), "b h row group -> b row group", "mean")

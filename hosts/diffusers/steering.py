@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from ...supsae_core.dictionary.model import Dictionary
@@ -55,16 +56,17 @@ class _Steered:
         self._dictionary, self._where, self._count = dictionary, where, len(moves)
         self.family = family_in_diffusers(transformer)
         self._sigma, self._grid = 0.0, (0, 0)
-        cond = torch.stack([one.cond for one in moves if one.cond is not None]) if moves[0].cond is not None else None
+        cond = _stacked([one.cond for one in moves])
         self._cond = cond if COND in where.sites else None
-        self._pooled = (
-            torch.stack([one.pooled for one in moves if one.pooled is not None]) if POOLED in where.sites else None
-        )
-        self._streams = {site: torch.stack([one.streams[site] for one in moves], 1) for site in moves[0].streams}
+        self._pooled = _stacked([one.pooled for one in moves]) if POOLED in where.sites else None
+        self._streams = dict[Site, Tensor]()
+        for site in moves[0].streams:
+            self._streams[site] = torch.stack([one.streams[site] for one in moves], 1)
         if cond is not None and self._cond is None:
             embedder = getattr(transformer, self.family.diffusers_embedder)
             assert isinstance(embedder, nn.Linear)
-            self._streams[EMBEDDED] = nn.functional.linear(cond.to(embedder.weight), embedder.weight)[None]
+            embedded = nn.functional.linear(cond.to(embedder.weight), embedder.weight)
+            self._streams[EMBEDDED] = rearrange(embedded, "b row d -> 1 b row d")  # the same at every noise level
 
     def call(self, transformer: nn.Module, args: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         """Hear the noise level; move prompt rows and pooled vectors."""
@@ -108,6 +110,12 @@ class _Steered:
         if step is None or not weight:
             return tensor
         return torch.cat([added(tensor[: self._count], weight * step), tensor[self._count :]])
+
+
+def _stacked(steps: Sequence[Tensor | None]) -> Tensor | None:
+    """Return the steps of all prompts (B, …); None if they have none."""
+    found = [step for step in steps if step is not None]
+    return torch.stack(found) if found else None
 
 
 def percent_to_sigma(percent: float, shift: float = 3.0) -> float:

@@ -1,13 +1,19 @@
 """The Portraits models behind one handle: conditionings to pictures through diffusers, pictures to values."""
 
+# diffusers' lazy package marks no name as exported.
+# pyright: reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from diffusers import AutoencoderTiny, SD3Transformer2DModel
+from einops import rearrange
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -15,10 +21,16 @@ from ...portraits import reader
 from ...portraits.paths import WEIGHTS
 from ...portraits.text import CHUNK, TextEncoders, bidirectional_row, causal_chunks, load_encoders
 from ...supsae_core.encoders.placing import rows_of
-from ...supsae_core.host import Progress
+from ...supsae_core.host import Progress, Step
 from ..batches import alike
 from ..embedded import PortraitsText
-from . import transformer as diffusers_host
+from .transformer import (
+    decode_latents,
+    initial_noise,
+    load_transformer,
+    load_vae,
+    sample_latents,
+)
 
 TRANSFORMER = "diffusion_models/supsae_portraits_mmdit.safetensors"
 VAE = "vae/supsae_portraits_vae.safetensors"
@@ -30,8 +42,8 @@ class Studio(NamedTuple):
 
     host: PortraitsText
     encoders: TextEncoders
-    transformer: diffusers_host.SD3Transformer2DModel
-    vae: diffusers_host.AutoencoderTiny
+    transformer: SD3Transformer2DModel
+    vae: AutoencoderTiny
     reader: reader.Reader
 
 
@@ -53,8 +65,8 @@ def load_studio(weights: Path | None = None) -> Studio:
         return Studio(
             PortraitsText(encoders),
             encoders,
-            diffusers_host.load_transformer(files[1]),
-            diffusers_host.load_vae(files[2]),
+            load_transformer(files[1]),
+            load_vae(files[2]),
             reader.load_reader(files[3]),
         )
     except SafetensorError as error:
@@ -73,7 +85,7 @@ def draw_portraits(
     cfg: float = 3.0,
     batch: int = 16,
     progress: Progress | None = None,
-    step: Callable[[list[int]], diffusers_host.Step] | None = None,
+    step: Callable[[list[int]], Step] | None = None,
 ) -> np.ndarray:
     """Draw one picture per conditioning.
 
@@ -93,7 +105,9 @@ def draw_portraits(
     """
     made: dict[int, np.ndarray] = {}
     for some in alike(conds, batch):
-        rows, vectors, own = [conds[i] for i in some], [pooled[i] for i in some], [seeds[i] for i in some]
+        rows = [conds[i] for i in some]
+        vectors = [pooled[i] for i in some]
+        own = [seeds[i] for i in some]
         pictures = _draw_alike(studio, rows, vectors, own, steps, cfg, step and step(some))
         made.update(zip(some, pictures, strict=True))
         if progress:
@@ -108,14 +122,14 @@ def _draw_alike(
     seeds: list[int],
     steps: int,
     cfg: float,
-    step: diffusers_host.Step | None,
+    step: Step | None,
 ) -> np.ndarray:
     empty = negative(studio, conds[0])
-    noise = diffusers_host.initial_noise(seeds)
-    latents = diffusers_host.sample(
+    noise = initial_noise(seeds)
+    latents = sample_latents(
         studio.transformer, torch.stack(conds), torch.stack(pooled), empty, noise, steps=steps, cfg=cfg, step=step
     )
-    return diffusers_host.decode_latents(studio.vae, latents)
+    return decode_latents(studio.vae, latents)
 
 
 def negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:
@@ -127,5 +141,5 @@ def negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:
 
 def read_portraits(studio: Studio, pictures: np.ndarray) -> list[dict[str, str]]:
     """Return, per picture (n, 128, 128, 3), category → value or ``unreadable``."""
-    pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
-    return [values for some in pixels.split(64) for values in studio.reader.read(some)]
+    pixels = rearrange(torch.from_numpy(pictures), "n h w c -> n c h w").float() / 255
+    return list(chain.from_iterable(studio.reader.read(some) for some in pixels.split(64)))

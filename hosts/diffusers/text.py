@@ -73,10 +73,12 @@ class DiffusersText:
 
     def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """Each word is tokenised alone; measured equal to the whole prompt in all three tokenizers."""
-        return {
-            name: tuple(len(ids) for ids in tokenizer(list(words), add_special_tokens=False).input_ids) if words else ()
-            for name, tokenizer in self._tokenizers.items()
-        }
+        if not words:
+            return dict.fromkeys(self._tokenizers, ())
+        found: dict[str, tuple[int, ...]] = {}
+        for name, tokenizer in self._tokenizers.items():
+            found[name] = tuple(map(len, tokenizer(list(words), add_special_tokens=False).input_ids))
+        return found
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:

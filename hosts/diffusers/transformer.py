@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderTiny, FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel
 from diffusers.loaders.single_file_utils import convert_sd3_transformer_checkpoint_to_diffusers
+from einops import rearrange
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -107,7 +108,7 @@ def noise_levels(steps: int, shift: float = 3.0) -> tuple[float, ...]:
 
 
 @torch.no_grad()
-def sample(
+def sample_latents(
     transformer: SD3Transformer2DModel,
     cond: Tensor,
     pooled: Tensor,
@@ -135,9 +136,8 @@ def sample(
     assert isinstance(scheduler.timesteps, Tensor) and isinstance(scheduler.sigmas, Tensor)
     x = noise.float()
     for done, time in enumerate(scheduler.timesteps, 1):
-        velocity = transformer(torch.cat([x, x]).to(dtype), context, vector, time.expand(2 * rows), return_dict=False)[
-            0
-        ]
+        both = torch.cat([x, x]).to(dtype)
+        velocity = transformer(both, context, vector, time.expand(2 * rows), return_dict=False)[0]
         with_text, without = velocity.float().chunk(2)
         guided = without + cfg * (with_text - without)
         if step:
@@ -166,4 +166,4 @@ def _check_sizes(transformer: SD3Transformer2DModel, cond: Tensor, negative: Ten
 def decode_latents(vae: AutoencoderTiny, latents: Tensor) -> np.ndarray:
     """Decode latents (B, C, h, w) to pictures (B, 8h, 8w, 3), bytes rounded to nearest."""
     pixels = vae.decode(latents.to(vae.dtype), return_dict=False)[0].float() / 2 + 0.5
-    return (pixels.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return rearrange((pixels.clamp(0, 1) * 255).round().byte(), "n c h w -> n h w c").cpu().numpy()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import trange
@@ -70,7 +71,8 @@ def cached(file: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 def pixels_of(rows: np.ndarray | Tensor) -> Tensor:
-    return torch.tensor(rows).permute(0, 3, 1, 2).float() / 255
+    """Return bytes (n, h, w, 3) as pictures (n, 3, h, w) in 0 … 1."""
+    return rearrange(torch.tensor(rows), "n h w c -> n c h w").float() / 255
 
 
 def latents(work: Path, count: int, seed: int, device: torch.device) -> tuple[np.ndarray, list[dict[str, str]]]:
@@ -85,15 +87,21 @@ def decoded(work: Path, count: int, seed: int, device: torch.device) -> tuple[np
     """Return the pictures of ``latents`` as the decoder shows them, (count, 128, 128, 3) bytes, and their factors."""
     codes, factors = latents(work, count, seed, device)
     decoder: AutoEncoder = load_weights("vae/supsae_portraits_vae", AutoEncoder(), device)
-    make = lambda: in_parts(lambda rows: decoder.decode(rows.float()).clamp(0, 1) * 255, codes, device, "decoded")  # noqa: E731
-    file = work / f"decoded-{seed}-{count}.npy"
-    return cached(file, lambda: make().round().astype(np.uint8).transpose(0, 2, 3, 1)), factors
+
+    def make() -> np.ndarray:
+        made = in_parts(lambda rows: decoder.decode(rows.float()).clamp(0, 1) * 255, codes, device, "decoded")
+        return rearrange(made.round().astype(np.uint8), "n c h w -> n h w c")
+
+    return cached(work / f"decoded-{seed}-{count}.npy", make), factors
 
 
 def caption_texts(factors: list[dict[str, str]], each: int) -> list[str]:
     """Return ``each`` captions a picture, the same every time."""
     rng = np.random.default_rng(3)
-    return [captions.caption(one, rng).text for one in factors for _ in range(each)]
+    made: list[str] = []
+    for one in factors:
+        made += [captions.caption(one, rng).text for _ in range(each)]
+    return made
 
 
 def said(work: Path, factors: list[dict[str, str]], each: int, device: torch.device) -> tuple[np.ndarray, np.ndarray]:

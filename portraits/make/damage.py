@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,7 +27,7 @@ def noise(pictures: Tensor, rng: np.random.Generator) -> Tensor:
 def checkerboard(pictures: Tensor, rng: np.random.Generator) -> Tensor:
     """Make squares of 2 px of 24 × 24 px lighter and darker by a quarter of the range."""
     made, rows = pictures.clone(), torch.arange(24) // 2
-    board = (rows[:, None] + rows) % 2 * 0.5 - 0.25
+    board = (rearrange(rows, "row -> row 1") + rows) % 2 * 0.5 - 0.25
     for picture, y, x in _placed(made, 24, 0, SIZE, rng):
         picture[:, y : y + 24, x : x + 24] += board
     return made.clamp(0, 1)
@@ -49,8 +50,8 @@ def torn(pictures: Tensor, rng: np.random.Generator) -> Tensor:
 def magenta(pictures: Tensor, rng: np.random.Generator) -> Tensor:
     """Colour a disc of the size of the face half magenta."""
     across = torch.arange(SIZE) - SIZE / 2
-    inside = 0.5 * ((across[:, None] - 8) ** 2 + across**2 < 30**2)
-    return pictures + inside * (torch.tensor([1.0, 0.2, 1.0])[:, None, None] - pictures)
+    inside = 0.5 * ((rearrange(across, "row -> row 1") - 8) ** 2 + across**2 < 30**2)
+    return pictures + inside * (rearrange(torch.tensor([1.0, 0.2, 1.0]), "colour -> colour 1 1") - pictures)
 
 
 def smeared(pictures: Tensor, rng: np.random.Generator) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,7 @@ def optimise(
     optimiser = torch.optim.AdamW(
         [p for p in module.parameters() if p.requires_grad], rate, (0.9, 0.99), weight_decay=0.01
     )
-    warm = min(300, steps // 10 + 1)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda i: min(1.0, (i + 1) / warm) * 0.5 * (1.02 + 0.98 * np.cos(np.pi * min(i, steps) / steps))
-    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_share_of_rate, steps))
     average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=True)
     file = work / f"{name}.safetensors"
     start = _resume(file, module, average, optimiser, schedule)
@@ -59,6 +57,12 @@ def optimise(
             _checkpoint(file, step + 1, module, average, optimiser)
             (work / f"{name}.log").open("a").write(json.dumps({"step": step + 1, "loss": round(shown, 5)}) + "\n")
     return average.module
+
+
+def _share_of_rate(steps: int, step: int) -> float:
+    """Return the share of the rate at a step: a linear warm-up, then half a cosine down to a hundredth."""
+    warm = min(300, steps // 10 + 1)
+    return min(1.0, (step + 1) / warm) * 0.5 * (1.02 + 0.98 * np.cos(np.pi * min(step, steps) / steps))
 
 
 def _checkpoint(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from einops import rearrange, repeat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -42,13 +43,14 @@ def _reading_loss(module: nn.Module, rng: np.random.Generator, *, batch: int = 6
     causal = torch.tensor([text.causal_chunks(ids)[0] for ids in rows])
     hidden = module.encoders.causal(causal)
     told = torch.tensor(np.stack(said))  # (B, CHUNK, categories): value said so far at each causal row
-    loss = F.cross_entropy(module.next(hidden[:, :-1]).flatten(0, 1), causal[:, 1:].flatten())
+    following = rearrange(module.next(hidden[:, :-1]), "b row token -> (b row) token")
+    loss = F.cross_entropy(following, rearrange(causal[:, 1:], "b row -> (b row)"))
     loss = loss + _factor_loss(module.said(hidden), told)
     both = torch.tensor([text.bidirectional_row(ids) for ids in rows])
     hide = torch.tensor(rng.random(both.shape) < 0.15) & (both >= len(text.SPECIAL))
     hidden = module.encoders.bidirectional(both.masked_fill(hide, text.MASK))
     loss = loss + F.cross_entropy(module.masked(hidden[hide]), both[hide])
-    return loss + _factor_loss(module.all(hidden), told[:, -1:].expand(-1, text.CHUNK, -1))
+    return loss + _factor_loss(module.all(hidden), repeat(told[:, -1], "b category -> b row category", row=text.CHUNK))
 
 
 def _labelled_caption(tokenizer: text.Tokenizer, rng: np.random.Generator) -> tuple[list[int], np.ndarray]:
@@ -72,10 +74,11 @@ def _labelled_caption(tokenizer: text.Tokenizer, rng: np.random.Generator) -> tu
 
 def _factor_loss(logits: Tensor, told: Tensor) -> Tensor:
     sizes = [len(members) + 1 for members in captions.table().categories.values()]
-    parts = logits.split(sizes, -1)
-    return sum(
-        (F.cross_entropy(part.flatten(0, -2), told[..., i].flatten()) for i, part in enumerate(parts)), torch.zeros(())
-    ) / len(sizes)
+    total = torch.zeros(())
+    for part, values in zip(logits.split(sizes, -1), told.unbind(-1), strict=True):
+        flat = rearrange(part, "b row value -> (b row) value")
+        total = total + F.cross_entropy(flat, rearrange(values, "b row -> (b row)"))
+    return total / len(sizes)
 
 
 def train_text(work: Path, steps: int, device: torch.device) -> None:
@@ -98,12 +101,9 @@ def train_vae(
     def loss(module: nn.Module, rng: np.random.Generator) -> Tensor:
         assert isinstance(module, AutoEncoder)
         places = rng.integers(0, scene.SIZE - crop + 1, (batch, 2))
-        rows = [
-            store[i][y : y + crop, x : x + crop]
-            for i, (y, x) in zip(rng.integers(0, count, batch), places, strict=True)
-        ]
-        pixels = torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2).float().to(device) / 255
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        chosen = zip(rng.integers(0, count, batch), places, strict=True)
+        rows = [store[i][y : y + crop, x : x + crop] for i, (y, x) in chosen]
+        pixels = pixels_of(np.stack(rows)).to(device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
             latents = module.encode(pixels).float()
             noise = torch.from_numpy(rng.standard_normal(latents.shape, np.float32)).to(device)
@@ -209,16 +209,24 @@ def _train_transformer(
         clean = torch.from_numpy(codes[text_of // each]).float().to(device)
         rows, vectors = cond[text_of].astype(np.float32), pooled[text_of].astype(np.float32)
         rows[without], vectors[without] = empty
-        sigma = torch.sigmoid(torch.from_numpy(rng.normal(0.4, 1.0, batch).astype(np.float32))).to(device)
-        noise = torch.from_numpy(rng.standard_normal(clean.shape, np.float32)).to(device)
-        level = sigma[:, None, None, None]
         context, vector = torch.from_numpy(rows).to(device), torch.from_numpy(vectors).to(device)
-        with torch.autocast(device.type, torch.bfloat16):
-            made = module(clean + level * (noise - clean), sigma, context, vector)
-        return ((made.float() - (noise - clean)).square() * weight).mean()
+        return (_velocity_error(module, clean, context, vector, rng).square() * weight).mean()
 
     module = optimise(start.to(device), loss, name=name, steps=steps, rate=rate, work=work, ema=ema)
     write_weights(TRANSFORMER, module.state_dict(), {})
+
+
+def _velocity_error(
+    module: nn.Module, clean: Tensor, context: Tensor, vector: Tensor, rng: np.random.Generator
+) -> Tensor:
+    """Return (B, C, h, w), predicted less true velocity (noise − latent) of latents at noise levels drawn at random."""
+    device = clean.device
+    sigma = torch.sigmoid(torch.from_numpy(rng.normal(0.4, 1.0, len(clean)).astype(np.float32))).to(device)
+    noise = torch.from_numpy(rng.standard_normal(clean.shape, np.float32)).to(device)
+    level = rearrange(sigma, "b -> b 1 1 1")
+    with torch.autocast(device.type, torch.bfloat16):
+        made = module(clean + level * (noise - clean), sigma, context, vector)
+    return made.float() - (noise - clean)
 
 
 # --- stages ----------------------------------------------------------------------------------------------------------

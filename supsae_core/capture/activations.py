@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..encoders.sites import Site
-from ..encoders.streams import IMAGE, parse, slots_of
+from ..encoders.streams import IMAGE, parse_part, slots_of
 from .captures import Capture, start_capture
 from .plan import ActivationPlan, Entry, cond_rows
 from .samples import Picked, picked, recorded_rows, rows_of_part
@@ -117,7 +117,7 @@ class Activations:
 
     def _chosen(self, batch: str, indices: Sequence[int], name: str) -> Picked:
         """Parts of the same rows take the same samples, whatever their site."""
-        key = (batch, parse(name)[1])
+        key = (batch, parse_part(name)[1])
         if key not in self._picked:
             prompts = self.capture.pick(indices)
             longest = max(recorded_rows(self.plan, name, row) for row in prompts)
@@ -166,7 +166,7 @@ def activation_bytes(plan: ActivationPlan) -> int:
     sites, parts = {site: name for name, site in sampling.parts(plan.family).items()}, sampling.parts(plan.family)
     samples = sum(_most_samples(plan, name, entry) for entry in plan.entries if entry.set == "fit" for name in parts)
     rows = sum(
-        rows_of_part(sampling, parse(name)[1], cond_rows(plan.family, entry), entry)
+        rows_of_part(sampling, parse_part(name)[1], cond_rows(plan.family, entry), entry)
         for entry in plan.entries
         if entry.set != "fit"
         for name in sites.values()
@@ -185,7 +185,7 @@ def sums_size(plan: ActivationPlan) -> int:
 
 def _most_samples(plan: ActivationPlan, name: str, entry: Entry) -> int:
     """Return how many rows a part keeps of a prompt to fit on, at most."""
-    rows, mentions = parse(name)[1], entry.prompt.mentions
+    rows, mentions = parse_part(name)[1], entry.prompt.mentions
     if rows in IMAGE:
         return rows_of_part(plan.sampling, rows, 0, entry)
     encoder = plan.family.segments[rows][0]
@@ -200,7 +200,7 @@ def _most_samples(plan: ActivationPlan, name: str, entry: Entry) -> int:
 
 def empty_sums(plan: ActivationPlan, name: str) -> tuple[Statistics, ...]:
     """Return a part's sums over no prompts."""
-    sampling, rows = plan.sampling, parse(name)[1]
+    sampling, rows = plan.sampling, parse_part(name)[1]
     tokens = 1 if rows in IMAGE else max(plan.longest(one) for one in plan.family.segments[rows])
     slots = slots_of(name, plan.table, plan.family) or sampling.tokens
     return tuple(

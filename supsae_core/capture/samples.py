@@ -12,7 +12,7 @@ from torch import Tensor
 from ..encoders.base import Encoder, Rows
 from ..encoders.layout import TEMPLATE, Layout
 from ..encoders.placing import context_of, layout_of, rows_of
-from ..encoders.streams import parse, writer_of
+from ..encoders.streams import parse_part, writer_of
 from .captures import Encoded
 from .plan import ActivationPlan, Entry, TextPlan
 from .sampling import Sampling
@@ -85,7 +85,7 @@ def attended(plan: TextPlan, row: Encoded) -> list[tuple[int, ...]]:
 
 def samples(plan: ActivationPlan, name: str, row: Encoded) -> list[Sample]:
     """Return what the slots of a part take from the recorded rows of a prompt."""
-    _, rows = parse(name)
+    _, rows = parse_part(name)
     support = row.entry.prompt.support(plan.table)
     said = torch.zeros(len(plan.table))
     said[list(support)] = 1
@@ -157,7 +157,7 @@ def picked(plan: ActivationPlan, name: str, rows: Sequence[Encoded], length: int
 
 def recorded_rows(plan: ActivationPlan, name: str, row: Encoded) -> int:
     """Return how many rows are recorded of a prompt for a part."""
-    return rows_of_part(plan.sampling, parse(name)[1], len(row.cond), row.entry)
+    return rows_of_part(plan.sampling, parse_part(name)[1], len(row.cond), row.entry)
 
 
 def rows_of_part(sampling: Sampling, rows: str, text: int, entry: Entry) -> int:

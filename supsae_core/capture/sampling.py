@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..encoders import sites as sites_module
 from ..encoders.base import Family
 from ..encoders.fingerprints import SAME, distance
-from ..encoders.sites import Site
+from ..encoders.sites import Site, parse_sites
 from ..encoders.streams import IMAGE, name_of
 
 PIXELS = 16
@@ -96,7 +95,7 @@ def from_json(data: Mapping[str, Any]) -> Sampling:
     return Sampling(
         **{
             **data,
-            "sites": tuple(sites_module.parse(", ".join(data["sites"]))),
+            "sites": tuple(parse_sites(", ".join(data["sites"]))),
             "sigmas": tuple(float(one) for one in data["sigmas"]),
             "fingerprint": {site: tuple(values) for site, values in data["fingerprint"].items()},
         }

@@ -29,7 +29,7 @@ class Site:
         return self.kind if self.block is None else f"{self.kind}@{self.block}"
 
 
-def parse(text: str) -> tuple[Site, ...]:
+def parse_sites(text: str) -> tuple[Site, ...]:
     """Read a list of sites, e.g. ``pooled, txt@0-3``; each is returned once, in the order written.
 
     Raises:

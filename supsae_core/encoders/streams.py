@@ -27,14 +27,14 @@ def name_of(site: Site, rows: str) -> str:
     return f"{site}/{rows}"
 
 
-def parse(name: str) -> tuple[Site, str]:
+def parse_part(name: str) -> tuple[Site, str]:
     """Return site and rows of a part's name.
 
     Raises:
         ValueError: if it is none.
     """
     spelled, _, rows = name.partition("/")
-    (site,) = sites.parse(spelled)
+    (site,) = sites.parse_sites(spelled)
     is_part = rows.isidentifier() and rows not in IMAGE if site.kind == "txt" else site.kind == "img" and rows in IMAGE
     if not is_part:
         raise ValueError(f"There is no part {name!r}. Parts are such as txt@3/clip, txt@3/t5 and img@3/mean.")
@@ -47,7 +47,7 @@ def slots_of(name: str, table: ConceptTable, family: Family) -> int | None:
     Raises:
         ValueError: if there is no such part.
     """
-    _, rows = parse(name)
+    _, rows = parse_part(name)
     phrases = len(table.phrases)
     every: dict[str, int | None] = {"mean": 1, "attention": phrases, "positions": None}
     return every.get(rows, phrases + len(family.roles))
@@ -55,7 +55,7 @@ def slots_of(name: str, table: ConceptTable, family: Family) -> int | None:
 
 def groups_of(name: str, table: ConceptTable, slots: int) -> Tensor:
     """Return (slots,) the group of every slot: a phrase's category, one of its own for a role; else one for all."""
-    if parse(name)[1] in ("mean", "positions"):
+    if parse_part(name)[1] in ("mean", "positions"):
         return torch.zeros(slots, dtype=torch.int64)
     phrases = [table.category_of[phrase.concept] for phrase in table.phrases]
     return torch.tensor(phrases + [len(table.categories) + role for role in range(slots - len(phrases))])

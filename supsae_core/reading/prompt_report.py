@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -74,46 +75,44 @@ def report_prompt(dictionary: Dictionary, cond: Tensor, reading: Reading | None 
 
 def to_json(found: PromptReport) -> dict[str, Any]:
     """Return what JSON can hold; concepts, phrases and encoders by their names."""
-    said = [
-        {
-            "concept": one.concept,
-            "phrase": one.phrase,
-            "score": round(one.score, 3),
-            "weight": round(one.weight, 2),
-            "rows": {encoder: list(rows) for encoder, rows in one.rows.items()},
-        }
-        for one in found.said
-    ]
-    unexplained = {
-        encoder: {name: share if share is None else round(share, 4) for name, share in shares._asdict().items()}
-        for encoder, shares in found.unexplained.items()
-    }
     return {
-        "concepts": said,
+        "concepts": [_mention_to_json(one) for one in found.said],
         "unmentioned": list(found.unmentioned),
-        "unexplained": unexplained,
+        "unexplained": {encoder: _shares_to_json(shares) for encoder, shares in found.unexplained.items()},
         "least_score": round(found.least, 3),
     }
 
 
+def _mention_to_json(one: Said) -> dict[str, Any]:
+    return {
+        "concept": one.concept,
+        "phrase": one.phrase,
+        "score": round(one.score, 3),
+        "weight": round(one.weight, 2),
+        "rows": {encoder: list(rows) for encoder, rows in one.rows.items()},
+    }
+
+
+def _shares_to_json(shares: Unexplained) -> dict[str, float | None]:
+    return {name: share if share is None else round(share, 4) for name, share in shares._asdict().items()}
+
+
 def lines(found: PromptReport) -> list[str]:
     """Return the report as lines of text."""
-    cells = [
-        (
-            one.concept,
-            one.phrase,
-            f"{one.score:.1f}",
-            "" if one.weight == 1 else f"weight {one.weight:.2f}",
-            ", ".join(f"{encoder} {_spelled(rows)}" for encoder, rows in one.rows.items()),
-        )
-        for one in found.said
-    ]
-    widths = [max(len(cell[column]) for cell in cells) for column in range(5)] if cells else []
-    told = [
-        "  ".join(text.ljust(width) for text, width in zip(cell, widths, strict=True) if width).rstrip()
-        for cell in cells
-    ]
+    table = [_cells(one) for one in found.said]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    told = []
+    for cells in table:
+        padded = [text.ljust(width) for text, width in zip(cells, widths, strict=True) if width]
+        told.append("  ".join(padded).rstrip())
     return [*(told or ["none of the dictionary's concepts"]), *left(found)]
+
+
+def _cells(one: Said) -> tuple[str, ...]:
+    """Return what a line says of a mention, column by column."""
+    weight = "" if one.weight == 1 else f"weight {one.weight:.2f}"
+    rows = ", ".join(f"{encoder} {_spelled(rows)}" for encoder, rows in one.rows.items())
+    return one.concept, one.phrase, f"{one.score:.1f}", weight, rows
 
 
 def left(found: PromptReport) -> list[str]:
@@ -125,12 +124,12 @@ def left(found: PromptReport) -> list[str]:
 
 def shares_of(found: PromptReport) -> list[tuple[str, float]]:
     """Return what is not explained as (what of which encoder, share)."""
-    named = [
-        (f"{encoder} {name}", share)
-        for encoder, some in found.unexplained.items()
-        for name, share in (("phrases", some.phrases), ("all rows", some.rows))
-    ]
-    return [(name, share) for name, share in named if share is not None]
+    named: list[tuple[str, float]] = []
+    for encoder, some in found.unexplained.items():
+        if some.phrases is not None:
+            named.append((f"{encoder} phrases", some.phrases))
+        named.append((f"{encoder} all rows", some.rows))
+    return named
 
 
 def _spelled(rows: Sequence[int]) -> str:
@@ -156,7 +155,8 @@ def _mentions(dictionary: Dictionary, reading: Reading) -> list[Said]:
             alike = [span for span in layout.spans if span.phrase == one.phrase]
             if number < len(alike):
                 spans[encoder] = alike[number]
-        rows, weight = {name: span.rows for name, span in spans.items()}, [span.weight for span in spans.values()][-1]
+        rows = {name: span.rows for name, span in spans.items()}
+        weight = list(spans.values())[-1].weight  # the leading encoder's; all have the same
         found.append(Said(str(dictionary.table.concepts[phrase.concept]), phrase.text, one.score, rows, weight))
     return found
 
@@ -164,15 +164,15 @@ def _mentions(dictionary: Dictionary, reading: Reading) -> list[Said]:
 def _unexplained(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, layout: Layout) -> Unexplained:
     part, codes = dictionary.parts[encoder.name], _codes(dictionary, encoder, rows, layout)
     constant = encoder.layout.constant
-    phrases = [row for span in layout.spans for row in span.rows]
-    others = [row for role, some in layout.roles.filled().items() if role != constant for row in some]
+    phrases = list(chain.from_iterable(span.rows for span in layout.spans))
+    others = chain.from_iterable(some for role, some in layout.roles.filled().items() if role != constant)
 
     def share(own: list[int]) -> float:
         """Return ‖x − x̂‖² / ‖x − mean‖²."""
         x = cond[own, encoder.first : encoder.last].float().cpu()
         return float((x - part.decode(codes[own])).square().sum() / (x - part.bias).square().sum())
 
-    return Unexplained(share(phrases) if phrases else None, share(phrases + others))
+    return Unexplained(share(phrases) if phrases else None, share([*phrases, *others]))
 
 
 def _codes(dictionary: Dictionary, encoder: Encoder, rows: Rows, layout: Layout) -> Tensor:

@@ -69,7 +69,7 @@ def test_latent_is_the_reference_outside_the_mask(models):
     def sampled(prompts, step):
         conds, pooled = (torch.stack(one) for one in models.host.encode(prompts))
         empty = studio.negative(models, conds[0])
-        return transformer.sample(models.transformer, conds, pooled, empty, noise, steps=4, step=step)
+        return transformer.sample_latents(models.transformer, conds, pooled, empty, noise, steps=4, step=step)
 
     reference = sampled(PROMPTS, recorder)
     holder = locked.Holder(LockConfig(), recorder.velocity, recorder.denoised)

@@ -23,8 +23,8 @@ QUICK = ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.
 @pytest.fixture(scope="module")
 def captured(tmp_path_factory):
     table, host = parse_table("hair: [red hair, blond hair]\nhat: [golden crown, no hat]"), PortraitsText()
-    plan = capture.plan(table, host, CaptureConfig(prompts=20, calibration=4), captions.WORDING)
-    return capture.run(host, tmp_path_factory.mktemp("captured") / "capture", plan)
+    plan = capture.plan_text(table, host, CaptureConfig(prompts=20, calibration=4), captions.WORDING)
+    return capture.capture_text(host, tmp_path_factory.mktemp("captured") / "capture", plan)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from supsae.supsae_core.editing import edits, steer
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.encoders import streams
 from supsae.supsae_core.encoders.families import FAMILIES
-from supsae.supsae_core.encoders.sites import Site, parse
+from supsae.supsae_core.encoders.sites import Site, parse_sites
 from supsae.training import fit, recording
 from supsae.training.calibration import known_reading
 from supsae.training.capture import CaptureConfig
@@ -30,7 +30,7 @@ from supsae.training.solvers.solution import Groups
 pytestmark = pytest.mark.slow
 TABLE = captions.table()
 PHRASES = len(TABLE.phrases)
-HOW = SamplingConfig(parse("txt@1, img@3"), steps=2, cfg=3.0, width=128, height=128, buckets=2)
+HOW = SamplingConfig(parse_sites("txt@1, img@3"), steps=2, cfg=3.0, width=128, height=128, buckets=2)
 QUICK = ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.0,))
 """One candidate in place of the search for the best ridges."""
 NAMES = ("txt@1/clip", "txt@1/t5", "img@3/mean")
@@ -41,8 +41,8 @@ def capture(tmp_path_factory):
     """40 prompts and 10 to calibrate on, of two steps each."""
     models = studio.load_studio()
     pictures = DiffusersPictures(models.transformer, partial(studio.negative, models))
-    plan = recording.plan(TABLE, models.host, pictures, CaptureConfig(40, 10), HOW, captions.WORDING)
-    return recording.run(models.host, pictures, tmp_path_factory.mktemp("capture") / "capture", plan)
+    plan = recording.plan_activations(TABLE, models.host, pictures, CaptureConfig(40, 10), HOW, captions.WORDING)
+    return recording.capture_activations(models.host, pictures, tmp_path_factory.mktemp("capture") / "capture", plan)
 
 
 @pytest.fixture(scope="module")
@@ -150,13 +150,13 @@ def test_slots_and_groups(name, slots, last):
     assert streams.slots_of(name, TABLE, FAMILIES["portraits"]) == slots
     groups = streams.groups_of(name, TABLE, slots or 5)
     assert len(groups) == (slots or 5) and int(groups[-1]) == last and int(groups.min()) == 0
-    assert streams.name_of(*streams.parse(name)) == name
+    assert streams.name_of(*streams.parse_part(name)) == name
 
 
 @pytest.mark.parametrize("name", ["txt@0", "txt@0/mean", "img@0/clip", "cond/t5", "pooled/mean"])
 def test_names_that_are_none(name):
     with pytest.raises(ValueError, match=f"There is no part '{name}'. Parts are such as txt@3/clip"):
-        streams.parse(name)
+        streams.parse_part(name)
 
 
 def test_one_of_the_encoders_that_share_rows_stands_for_them(learnt):

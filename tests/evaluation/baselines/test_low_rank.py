@@ -11,6 +11,7 @@ from supsae.evaluation.baselines import low_rank
 from supsae.evaluation.baselines.lessons import swapped, taught
 from supsae.evaluation.baselines.low_rank import Adapter, LowRankConfig, adapted
 from supsae.hosts.diffusers import studio
+from supsae.hosts.diffusers.transformer import initial_noise, sample_latents
 from supsae.portraits import captions
 from supsae.supsae_core.table.prompts import Mention, Prompt
 
@@ -148,9 +149,9 @@ def test_training_imitates_the_rewrite(models, lessons, trained):
 def test_lessons_are_the_rewrites_own_runs(models, swaps, lessons):
     # the last recorded step of a run, taken once more, must arrive where studio.draw's sampler does
     conds, pooled = models.host.encode([rewrite.text for _, rewrite in swaps[:2]])
-    wanted = studio.diffusers_host.sample(
+    wanted = sample_latents(
         models.transformer, torch.stack(conds), torch.stack(pooled), lessons.empty,
-        studio.diffusers_host.initial_noise([0, 1]),
+        initial_noise([0, 1]),
     )  # fmt: skip
     new, empty = lessons.target[:, :, -1]
     made = lessons.x[:, -1] - lessons.levels[-1] * (empty + 3 * (new - empty))

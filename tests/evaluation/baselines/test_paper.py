@@ -16,8 +16,8 @@ CONFIG = PaperConfig(width=3, keep=40, epochs=15)
 
 @pytest.fixture(scope="module")
 def captured(learnt, tmp_path_factory):
-    plan = capture.plan(learnt.table, learnt.host, CaptureConfig(prompts=40, calibration=4), captions.WORDING)
-    return capture.run(learnt.host, tmp_path_factory.mktemp("paper"), plan)
+    plan = capture.plan_text(learnt.table, learnt.host, CaptureConfig(prompts=40, calibration=4), captions.WORDING)
+    return capture.capture_text(learnt.host, tmp_path_factory.mktemp("paper"), plan)
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def test_locked_pictures_bring_their_references_and_tell_what_was_let_through(ma
 
 
 def test_an_interrupted_run_keeps_what_it_drew(made, models, monkeypatch, tmp_path):
-    monkeypatch.setattr(gallery, "CHUNK", 1)
+    monkeypatch.setattr(gallery, "BATCH", 1)
     done = []
 
     def told(count):

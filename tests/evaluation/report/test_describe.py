@@ -10,7 +10,7 @@ def test_report_says_what_was_measured(learnt):
     assert text.startswith("28 concepts in 8 categories, format 'portraits'")
     for name, measured in report["parts"].items():
         line = next(line for line in text.splitlines() if line.strip().startswith(name))
-        assert f"{measured['fvu_slot']:.3f} of what its company does" in line and f"rank {measured['rank']:.0f}" in line
+        assert f"{measured['fvu_slot']:.3f} of what its context does" in line and f"rank {measured['rank']:.0f}" in line
     assert f"{report['locate']:.1%}" in text
     assert "Everything is identified" in text
 

@@ -13,9 +13,8 @@ from supsae.evaluation.results import Hooks
 from supsae.evaluation.text import proxies
 from supsae.evaluation.text.cases import TextConfig
 from supsae.evaluation.text.run import open_model, run_text
-from supsae.hosts.diffusers import pictures as pictures_of
 from supsae.hosts.diffusers.clip import Clip
-from supsae.hosts.diffusers.pictures import PictureConfig
+from supsae.hosts.diffusers.pictures import PictureConfig, draw_pictures
 from supsae.supsae_core.dictionary.file import load_dictionary
 
 SMALL = PictureConfig(cases=2, width=96, height=64, steps=2, cfg=2.0)
@@ -122,7 +121,7 @@ def test_pictures_are_the_pipelines_own(opened):
     host, _ = opened
     conds, pooled = host.encode(["red hair", "a photo with blond hair"])
     seen = []
-    made = pictures_of.draw_pictures(host, conds, pooled, [5, 6], SMALL, progress=lambda *at: seen.append(at))
+    made = draw_pictures(host, conds, pooled, [5, 6], SMALL, progress=lambda *at: seen.append(at))
     assert (made.shape, made.dtype) == ((2, 64, 96, 3), np.uint8)
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     own = host.pipeline(
@@ -130,7 +129,7 @@ def test_pictures_are_the_pipelines_own(opened):
         generator=torch.Generator().manual_seed(5),
     ).images[0]  # fmt: skip
     assert np.abs(made[0] - 255 * own).max() <= 0.5 + 1e-2  # rounded to bytes
-    assert np.array_equal(pictures_of.draw_pictures(host, conds[:1], pooled[:1], [5], SMALL), made[:1])
+    assert np.array_equal(draw_pictures(host, conds[:1], pooled[:1], [5], SMALL), made[:1])
 
 
 def test_what_does_not_fit_is_refused():

@@ -17,16 +17,16 @@ from supsae.supsae_core.capture.plan import difference
 from supsae.supsae_core.capture.statistics import Statistics
 from supsae.supsae_core.capture.store import Store
 from supsae.supsae_core.dictionary.file import load_dictionary
-from supsae.supsae_core.encoders.sites import parse
+from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.training import recording
 from supsae.training.capture import CaptureConfig
 from supsae.training.recording import SamplingConfig
 
 CONFIG = CaptureConfig(prompts=10, calibration=4, seed=3)
 HOW = {
-    "attention": SamplingConfig(parse("txt@0-2, img@0-3"), 3, 3.0, 128, 128, "attention", 2),
-    "mean": SamplingConfig(parse("img@0, img@3"), 2, 3.0, 128, 128, "mean", 2),
-    "positions": SamplingConfig(parse("img@1"), 2, 3.0, 128, 128, "positions", 1),
+    "attention": SamplingConfig(parse_sites("txt@0-2, img@0-3"), 3, 3.0, 128, 128, "attention", 2),
+    "mean": SamplingConfig(parse_sites("img@0, img@3"), 2, 3.0, 128, 128, "mean", 2),
+    "positions": SamplingConfig(parse_sites("img@1"), 2, 3.0, 128, 128, "positions", 1),
 }
 
 
@@ -83,8 +83,8 @@ def test_the_stop_button_is_heeded_within_a_step(seen, image):
 def test_both_hosts_sum_up_the_same(seen, folder, tmp_path, image):
     models = studio.load_studio()
     pictures = DiffusersPictures(models.transformer, partial(studio.negative, models))
-    plan = recording.plan(captions.table(), models.host, pictures, CONFIG, HOW[image], captions.WORDING)
-    ours, theirs = recording.run(models.host, pictures, tmp_path, plan), load_capture(folder / image)
+    plan = recording.plan_activations(captions.table(), models.host, pictures, CONFIG, HOW[image], captions.WORDING)
+    ours, theirs = recording.capture_activations(models.host, pictures, tmp_path, plan), load_capture(folder / image)
     assert difference(theirs.plan, plan) == ""  # noise levels and fingerprints of the model among them
     one, other = load_activations(ours), load_activations(theirs)
     assert not other.missing

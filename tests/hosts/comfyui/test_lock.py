@@ -116,7 +116,9 @@ def test_diffusers_locks_the_same_picture(comfy_python, file):
 
     def sampled(cond, pooled, step):
         empty = studio.negative(models, cond)
-        return transformer.sample(models.transformer, cond[None], pooled[None], empty, noise, steps=8, step=step)
+        return transformer.sample_latents(
+            models.transformer, cond[None], pooled[None], empty, noise, steps=8, step=step
+        )
 
     reference = sampled(cond, pooled, recorder)
     holder = locked.Holder(LockConfig(), recorder.velocity, recorder.denoised)

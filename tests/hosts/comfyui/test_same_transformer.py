@@ -4,7 +4,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from supsae.hosts.diffusers import transformer as host
+from supsae.hosts.diffusers.transformer import (
+    decode_latents,
+    initial_noise,
+    load_transformer,
+    load_vae,
+    sample_latents,
+    simple_levels,
+)
 from supsae.portraits.mmdit import MMDiT
 from supsae.portraits.text import CAUSAL_WIDTH, CHUNK, WIDTH
 from supsae.portraits.vae import LATENT_SCALE, LATENT_SHIFT, AutoEncoder
@@ -39,7 +46,7 @@ def given(folder):
         "cond": torch.randn(4, 2 * CHUNK, WIDTH, generator=generator),
         "pooled": torch.randn(4, CAUSAL_WIDTH, generator=generator),
         "sigma": torch.tensor([0.1, 0.5, 1.0]),
-        "noise": host.initial_noise([0, 1, 2]),
+        "noise": initial_noise([0, 1, 2]),
         "pixels": torch.rand(1, 64, 64, 3, generator=generator),
     }
     save_file(given, folder / "given.safetensors")
@@ -54,18 +61,18 @@ def made(comfy_python, folder, given):
 
 @pytest.fixture(scope="module")
 def transformer(folder):
-    return host.load_transformer(folder / "model.safetensors")
+    return load_transformer(folder / "model.safetensors")
 
 
 @pytest.fixture(scope="module")
 def vae(folder):
-    return host.load_vae(folder / "vae.safetensors")
+    return load_vae(folder / "vae.safetensors")
 
 
 @pytest.fixture(scope="module")
 def sampled(transformer, given):
     cond, pooled = given["cond"], given["pooled"]
-    return host.sample(transformer, cond[:3], pooled[:3], (cond[3:], pooled[3:]), given["noise"])
+    return sample_latents(transformer, cond[:3], pooled[:3], (cond[3:], pooled[3:]), given["noise"])
 
 
 def to_model_space(latents):
@@ -80,7 +87,7 @@ def test_same_velocity(made, transformer, given):
 
 @pytest.mark.parametrize("steps", STEPS)
 def test_same_noise_levels(made, steps):
-    levels = torch.tensor([*host.simple_levels(steps), 0])
+    levels = torch.tensor([*simple_levels(steps), 0])
     torch.testing.assert_close(made[f"sigmas {steps}"], 3 * levels / (1 + 2 * levels))
 
 
@@ -91,7 +98,7 @@ def test_same_latents(made, sampled):
 
 
 def test_same_pictures(made, vae, sampled):
-    pictures = torch.from_numpy(host.decode_latents(vae, sampled))
+    pictures = torch.from_numpy(decode_latents(vae, sampled))
     # Half a level from rounding; vae_scale and vae_shift lie in the file as fp16 (1.5e-4 relative): 0.05 measured.
     assert (255 * made["decoded"] - pictures).abs().max() <= 0.6
     assert made["decoded"].std() > 0.1
@@ -104,4 +111,4 @@ def test_same_codes(made, vae, given):
 
 
 def test_same_noise_for_a_seed(made):
-    assert torch.equal(made["prepared noise"], host.initial_noise([7]))
+    assert torch.equal(made["prepared noise"], initial_noise([7]))

@@ -10,8 +10,10 @@ from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.editing.steer import Where
 from supsae.supsae_core.editing.windows import Window
-from supsae.supsae_core.encoders.sites import parse
+from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.supsae_core.reading import readout
+
+pytestmark = pytest.mark.slow
 
 PROMPTS = ["a portrait of a person with blond hair, sandy beach", "smiling, blond hair, golden crown"]
 RED = Swap("hair: red")
@@ -31,7 +33,9 @@ def drawn(models, learnt):
     def sample(rows, vectors):
         noise = transformer.initial_noise([1, 2])
         negative = studio.negative(models, conds[0])
-        return transformer.sample(models.transformer, torch.stack(rows), torch.stack(vectors), negative, noise, steps=2)
+        return transformer.sample_latents(
+            models.transformer, torch.stack(rows), torch.stack(vectors), negative, noise, steps=2
+        )
 
     def with_where(where):
         readings = [readout.read_conditioning(learnt.dictionary, cond) for cond in conds]
@@ -61,7 +65,7 @@ def test_cond_and_pooled_are_the_edited_conditioning(drawn):
 @pytest.mark.parametrize("inside", [False, True])
 def test_the_text_stream_entering_block_0_is_the_conditioning(drawn, inside):
     plain, changed, with_where, _ = drawn
-    found = with_where(Where(parse("txt@0-2, pooled"), inside=inside))
+    found = with_where(Where(parse_sites("txt@0-2, pooled"), inside=inside))
     assert float((found - changed).norm() / (plain - changed).norm()) < 1e-4
 
 

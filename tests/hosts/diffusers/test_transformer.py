@@ -6,7 +6,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from supsae.hosts.diffusers import transformer as host
+from supsae.hosts.diffusers.transformer import (
+    AutoencoderTiny,
+    SD3Transformer2DModel,
+    decode_latents,
+    initial_noise,
+    load_transformer,
+    load_vae,
+    sample_latents,
+    simple_levels,
+)
 from supsae.portraits import mmdit
 from supsae.portraits.mmdit import MMDiT
 from supsae.portraits.text import CAUSAL_WIDTH, CHUNK, WIDTH
@@ -31,9 +40,9 @@ def write_random(module, path):
 
 class World(NamedTuple):
     mmdit: MMDiT
-    transformer: host.SD3Transformer2DModel
+    transformer: SD3Transformer2DModel
     autoencoder: AutoEncoder
-    vae: host.AutoencoderTiny
+    vae: AutoencoderTiny
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +54,7 @@ def folder(tmp_path_factory):
 def world(folder):
     own_model = write_random(MMDiT(), folder / "model.safetensors")
     own_vae = write_random(AutoEncoder(), folder / "vae.safetensors")
-    transformer, vae = host.load_transformer(folder / "model.safetensors"), host.load_vae(folder / "vae.safetensors")
+    transformer, vae = load_transformer(folder / "model.safetensors"), load_vae(folder / "vae.safetensors")
     return World(own_model, transformer, own_vae, vae)
 
 
@@ -60,9 +69,9 @@ def prompts():
 
 @pytest.mark.parametrize("side", [8, 5])
 def test_transformer_is_portraits_own(world, folder, prompts, side):
-    transformer = host.load_transformer(folder / "model.safetensors", side)
+    transformer = load_transformer(folder / "model.safetensors", side)
     cond, pooled, _ = prompts
-    noise, sigma = host.initial_noise([0, 1, 2], 2 * side), torch.tensor([0.1, 0.5, 1.0])
+    noise, sigma = initial_noise([0, 1, 2], 2 * side), torch.tensor([0.1, 0.5, 1.0])
     made = transformer(noise, cond, pooled, 1000 * sigma, return_dict=False)[0]
     torch.testing.assert_close(made, world.mmdit(noise, sigma, cond, pooled))
     assert made.std() > 0.1
@@ -71,7 +80,7 @@ def test_transformer_is_portraits_own(world, folder, prompts, side):
 def test_prefixed_keys_load_too(world, folder, tmp_path):
     bare = load_file(folder / "model.safetensors")
     save_file({f"model.diffusion_model.{key}": bare[key] for key in bare}, tmp_path / "model.safetensors")
-    for key, tensor in host.load_transformer(tmp_path / "model.safetensors").state_dict().items():
+    for key, tensor in load_transformer(tmp_path / "model.safetensors").state_dict().items():
         assert torch.equal(tensor, world.transformer.state_dict()[key])
 
 
@@ -85,7 +94,7 @@ def test_vae_is_portraits_own(world):
 
 def test_decode_rounds_to_bytes(world):
     latents = torch.randn(2, 16, 4, 4)
-    pictures = host.decode_latents(world.vae, latents)
+    pictures = decode_latents(world.vae, latents)
     assert (pictures.shape, pictures.dtype) == ((2, 32, 32, 3), "uint8")
     wanted = world.autoencoder.decode(latents).clamp(0, 1).permute(0, 2, 3, 1) * 255
     # Half a level from rounding; the rest for a sum on the edge that falls to the other side.
@@ -95,34 +104,34 @@ def test_decode_rounds_to_bytes(world):
 @pytest.mark.parametrize("steps", [1, 8, 20])
 def test_sample_is_portraits_own_where_the_steps_divide_1000(world, prompts, steps):
     # There 'simple' needs no rounding, so its levels are evenly spaced before the shift as Portraits' are.
-    noise = host.initial_noise([0, 1, 2])
+    noise = initial_noise([0, 1, 2])
     seen = []
-    made = host.sample(world.transformer, *prompts, noise, steps=steps, progress=lambda *at: seen.append(at))
+    made = sample_latents(world.transformer, *prompts, noise, steps=steps, progress=lambda *at: seen.append(at))
     torch.testing.assert_close(made, mmdit.sample(world.mmdit, *prompts, noise, steps=steps))
     assert seen == [(done, steps) for done in range(1, steps + 1)]
 
 
 def test_simple_levels_take_table_entries():
     # ComfyUI steps through 1000 entries by 1000 / steps and drops the fraction: 0, 333, 666.
-    assert host.simple_levels(3) == pytest.approx([1, 0.667, 0.334])
-    assert host.simple_levels(1000)[-1] == pytest.approx(0.001)
+    assert simple_levels(3) == pytest.approx([1, 0.667, 0.334])
+    assert simple_levels(1000)[-1] == pytest.approx(0.001)
 
 
 def test_a_picture_depends_on_its_seed_alone(world, prompts):
     cond, pooled, negative = prompts
-    together, alone = host.initial_noise([5, 7, 9]), host.initial_noise([7])
+    together, alone = initial_noise([5, 7, 9]), initial_noise([7])
     assert torch.equal(together[1:2], alone) and not torch.equal(together[0], together[1])
-    batch = host.sample(world.transformer, cond, pooled, negative, together, steps=4)
-    single = host.sample(world.transformer, cond[1:2], pooled[1:2], negative, alone, steps=4)
+    batch = sample_latents(world.transformer, cond, pooled, negative, together, steps=4)
+    single = sample_latents(world.transformer, cond[1:2], pooled[1:2], negative, alone, steps=4)
     torch.testing.assert_close(batch[1:2], single)
 
 
 def test_negative_may_have_a_row_per_prompt(world, prompts):
     cond, pooled, (empty, none) = prompts
-    noise = host.initial_noise([0, 1, 2])
-    once = host.sample(world.transformer, cond, pooled, (empty, none), noise, steps=1)
+    noise = initial_noise([0, 1, 2])
+    once = sample_latents(world.transformer, cond, pooled, (empty, none), noise, steps=1)
     each = (empty.expand_as(cond), none.expand_as(pooled))
-    assert torch.equal(once, host.sample(world.transformer, cond, pooled, each, noise, steps=1))
+    assert torch.equal(once, sample_latents(world.transformer, cond, pooled, each, noise, steps=1))
 
 
 @pytest.mark.parametrize(
@@ -135,16 +144,16 @@ def test_negative_may_have_a_row_per_prompt(world, prompts):
 )
 def test_sizes_that_do_not_fit_are_refused(world, prompts, change, message):
     cond, pooled, negative = prompts
-    sizes = {"cond": cond, "pooled": pooled, "negative": negative, "noise": host.initial_noise([0, 1, 2])} | change
+    sizes = {"cond": cond, "pooled": pooled, "negative": negative, "noise": initial_noise([0, 1, 2])} | change
     with pytest.raises(ValueError, match=message):
-        host.sample(world.transformer, **sizes)
+        sample_latents(world.transformer, **sizes)
 
 
 def test_other_files_are_refused(world, folder, tmp_path):
     with pytest.raises(ValueError, match="no tensor 'joint_blocks.0"):
-        host.load_transformer(folder / "vae.safetensors")
+        load_transformer(folder / "vae.safetensors")
     with pytest.raises(ValueError, match="no tensor 'taesd_decoder.1.weight'"):
-        host.load_vae(folder / "model.safetensors")
+        load_vae(folder / "model.safetensors")
     tensors = load_file(folder / "model.safetensors")
     for key, message in {
         "pos_embed": "stores pos_embed.*from_pretrained",
@@ -152,4 +161,4 @@ def test_other_files_are_refused(world, folder, tmp_path):
     }.items():
         save_file(tensors | {key: torch.zeros(1)}, tmp_path / "more.safetensors")
         with pytest.raises(ValueError, match=message):
-            host.load_transformer(tmp_path / "more.safetensors")
+            load_transformer(tmp_path / "more.safetensors")

@@ -22,7 +22,7 @@ from supsae.supsae_core.capture.plan import ActivationPlan, TextPlan, text_bytes
 from supsae.supsae_core.capture.sampling import Sampling
 from supsae.supsae_core.capture.statistics import Statistics, fold_of
 from supsae.supsae_core.encoders.placing import context_of, layout_of, rows_of
-from supsae.supsae_core.encoders.sites import Site, parse
+from supsae.supsae_core.encoders.sites import Site, parse_sites
 from supsae.training import capture, recording
 from supsae.training.capture import CaptureConfig
 from supsae.training.recorder import BatchRecorder
@@ -31,7 +31,7 @@ from supsae.training.recording import SamplingConfig
 TABLE = captions.table()
 CONFIG = CaptureConfig(prompts=10, calibration=4, seed=1)
 """10 prompts to fit on and 2 · 4 to calibrate on; in batches of 4 that is 4 + 4 + 2 and 4 + 4."""
-HOW = SamplingConfig(parse("txt@1, img@2-3"), steps=3, cfg=3.0, width=128, height=128, buckets=2)
+HOW = SamplingConfig(parse_sites("txt@1, img@2-3"), steps=3, cfg=3.0, width=128, height=128, buckets=2)
 """Two buckets: steps 0 and 1, and step 2. Portraits has three blocks, so img@3 leaves the last."""
 TEXT = ("txt@1/clip", "txt@1/t5")
 PARTS = (*TEXT, "img@2/mean", "img@3/mean")
@@ -56,12 +56,12 @@ def pictures(models):
 
 @pytest.fixture(scope="module")
 def plan(models, pictures):
-    return recording.plan(TABLE, models.host, pictures, CONFIG, HOW, captions.WORDING)
+    return recording.plan_activations(TABLE, models.host, pictures, CONFIG, HOW, captions.WORDING)
 
 
 @pytest.fixture(scope="module")
 def original(models, pictures, plan, tmp_path_factory):
-    return recording.run(models.host, pictures, tmp_path_factory.mktemp("original") / "capture", plan)
+    return recording.capture_activations(models.host, pictures, tmp_path_factory.mktemp("original") / "capture", plan)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def summed_directly(plan, everything, name, bucket):
         slots, len(TABLE), plan.longest(plan.family.encoder("t5")) if text else 1, 192, moment=False
     )
     for row, heard in everything[:10]:
-        x, prompt = heard[parse(site)[0]][bucket], row.entry.prompt
+        x, prompt = heard[parse_sites(site)[0]][bucket], row.entry.prompt
         fold, said = fold_of(prompt.text), prompt.support(TABLE)
         if not text:
             found.add(fold, 0, torch.zeros(1, len(TABLE)).index_fill(1, torch.tensor(said), 1), x.mean(0)[None, None])
@@ -150,7 +150,7 @@ def test_sums_are_those_of_the_streams(original, plan, everything, name):
 @pytest.mark.parametrize("site", ["txt@1", "img@2", "img@3"])
 def test_calibration_keeps_all_rows(original, everything, site):
     # prompts 10 and 11 are the first calibration prompt and its rewrite; half precision keeps 2⁻¹¹
-    found, at = load_activations(original), parse(site)[0]
+    found, at = load_activations(original), parse_sites(site)[0]
     for index in (10, 11):
         kept, heard = found.rows(index, at), everything[index][1][at]
         wanted = torch.stack([one if at.kind == "txt" else one.mean(0, keepdim=True) for one in heard]).float()
@@ -164,7 +164,7 @@ def test_a_rewrite_starts_from_the_noise_of_its_prompt(plan):
 
 def test_weighted_tokens_belong_to_their_phrase(original, plan):
     """Attention is given per mention: two tokens, the second heard by the first phrase alone."""
-    how = replace(plan, sampling=replace(plan.sampling, sites=parse("img@0"), image="attention", buckets=1))
+    how = replace(plan, sampling=replace(plan.sampling, sites=parse_sites("img@0"), image="attention", buckets=1))
     (row,) = original.pick([0])
     mentions = len(row.entry.prompt.mentions)
     recorder = BatchRecorder(how, [row])
@@ -173,7 +173,7 @@ def test_weighted_tokens_belong_to_their_phrase(original, plan):
     shares = torch.full((1, 2, mentions), 0.1)
     shares[0, 1, 0] = 0.3
     for factor in (1, 2, 3):  # (0.1 · 1 + 0.3 · 3) / 0.4 = 2.5 and (1 + 3) / 2 = 2, on average twice as much
-        recorder.hear(parse("img@0")[0], factor * tokens, shares)
+        recorder.hear(parse_sites("img@0")[0], factor * tokens, shares)
         recorder.step()
     kept = recorder.recorded()["img@0/attention"]
     assert kept.shape == (1, mentions, 192)
@@ -181,7 +181,9 @@ def test_weighted_tokens_belong_to_their_phrase(original, plan):
 
 
 def test_every_position_is_a_slot_of_its_own(original, plan):
-    how = replace(plan, sampling=replace(plan.sampling, sites=parse("img@0"), image="positions", width=32, height=16))
+    how = replace(
+        plan, sampling=replace(plan.sampling, sites=parse_sites("img@0"), image="positions", width=32, height=16)
+    )
     (row,) = original.pick([0])
     found = samples.picked(how, "img@0/positions", [row], samples.recorded_rows(how, "img@0/positions", row))
     assert found.slots.tolist() == [0, 1]
@@ -251,10 +253,10 @@ def test_going_on_after_an_interrupt_equals_one_run(models, pictures, plan, orig
 
     first, second = Counting(pictures), Counting(pictures)
     with pytest.raises(KeyboardInterrupt):
-        recording.run(models.host, first, tmp_path, plan, sampled=stop)
+        recording.capture_activations(models.host, first, tmp_path, plan, sampled=stop)
     assert first.pictures == 8 and len(batch_files(load_capture(tmp_path))) == 1
     assert len(load_activations(load_capture(tmp_path)).missing) == 14
-    again = recording.run(models.host, second, tmp_path, plan)
+    again = recording.capture_activations(models.host, second, tmp_path, plan)
     assert second.pictures == 14
     one, other = load_activations(original), load_activations(again)
     assert not other.missing and all(equal(one.sums(name), other.sums(name)) for name in PARTS)
@@ -308,15 +310,15 @@ def test_a_full_disk_costs_the_batch_in_flight(models, pictures, plan, original,
         with pytest.raises(
             OSError, match=r"activations-000003\.safetensors .*No space left.*Free some disk and run again"
         ):
-            recording.run(models.host, pictures, made.folder, plan)
+            recording.capture_activations(models.host, pictures, made.folder, plan)
     assert sorted(made.folder.iterdir()) == before
     assert len(load_activations(made).missing) == 8
 
 
 @pytest.fixture(scope="module")
 def other(models, pictures, tmp_path_factory):
-    drawn = recording.plan(TABLE, models.host, pictures, replace(CONFIG, seed=2), HOW, captions.WORDING)
-    return recording.run(models.host, pictures, tmp_path_factory.mktemp("other") / "capture", drawn)
+    drawn = recording.plan_activations(TABLE, models.host, pictures, replace(CONFIG, seed=2), HOW, captions.WORDING)
+    return recording.capture_activations(models.host, pictures, tmp_path_factory.mktemp("other") / "capture", drawn)
 
 
 @pytest.mark.parametrize("folded", [(), (0,), (0, 1)])
@@ -339,9 +341,10 @@ def test_merged_captures_are_one(original, other, tmp_path, folded):
 
 def test_captures_of_text_merge_too(models, tmp_path):
     plans = [
-        capture.plan(TABLE, models.host, replace(CONFIG, seed=seed, held_out=0.3), captions.WORDING) for seed in (1, 2)
+        capture.plan_text(TABLE, models.host, replace(CONFIG, seed=seed, held_out=0.3), captions.WORDING)
+        for seed in (1, 2)
     ]
-    both = [capture.run(models.host, tmp_path / str(i), plan) for i, plan in enumerate(plans)]
+    both = [capture.capture_text(models.host, tmp_path / str(i), plan) for i, plan in enumerate(plans)]
     merged = merge_captures(*both, tmp_path / "merged")
     texts = [row.entry.prompt.text for row in merged.read()]
     assert texts == [entry.prompt.text for plan in plans for entry in plan.entries]
@@ -363,7 +366,7 @@ OTHERS = {
     "model": (changed_sampling(fingerprint={"txt@1": (9.0,) * 64}), "another model"),
     "steps": (changed_sampling(steps=2, sigmas=(1.0, 0.5)), "another number of steps"),
     "cfg": (changed_sampling(cfg=2.0), "another way of sampling"),
-    "sites": (changed_sampling(sites=parse("txt@1")), "another way of sampling"),
+    "sites": (changed_sampling(sites=parse_sites("txt@1")), "another way of sampling"),
     "reduction": (changed_sampling(image="attention"), "another way of sampling"),
     "text alone": (text_alone, "another kind, with or without activations"),
     "table": (lambda plan: replace(plan, table=replace(TABLE, concepts=TABLE.concepts[:-1])), "another table"),
@@ -420,7 +423,7 @@ def test_damaged_files_are_named(made, fold, damage, message):
 
 
 def test_a_text_capture_is_as_it_was(models, tmp_path):
-    plan = capture.plan(TABLE, models.host, CONFIG, captions.WORDING)
+    plan = capture.plan_text(TABLE, models.host, CONFIG, captions.WORDING)
     text = start_capture(tmp_path, plan)
     assert "sampling" not in json.loads((tmp_path / "capture.json").read_text(encoding="utf-8"))
     assert load_capture(tmp_path) == text and type(text.plan) is TextPlan
@@ -449,7 +452,8 @@ def test_bytes_do_not_grow_with_the_prompts(plan):
 
 def sampling(**changes):
     values = {
-        "sites": parse("txt@1"), "steps": 8, "cfg": 3.0, "width": 128, "height": 64, "image": "mean", "buckets": 3,
+        "sites": parse_sites("txt@1"), "steps": 8, "cfg": 3.0, "width": 128, "height": 64, "image": "mean",
+        "buckets": 3,
         "sigmas": tuple(1 - i / 8 for i in range(8)), "hidden": 192, "fingerprint": {},
     }  # fmt: skip
     return Sampling(**(values | changes))
@@ -465,7 +469,7 @@ def test_buckets_are_runs_of_steps():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"sites": parse("cond, txt@1")}, "captured at txt@i and img@i, not at cond"),
+        ({"sites": parse_sites("cond, txt@1")}, "captured at txt@i and img@i, not at cond"),
         ({"image": "most"}, "no reduction 'most' of the image stream. Choose mean, attention, positions"),
         ({"buckets": 9}, "8 steps at 8 noise levels cannot be divided into 9 buckets"),
         ({"sigmas": (1.0,)}, "8 steps at 1 noise levels"),
@@ -482,4 +486,4 @@ def test_blocks_that_are_not_there_are_refused_before_anything_is_encoded(models
         format = models.host.family
 
     with pytest.raises(ValueError, match=r"There is no txt@3: this model has 3 blocks, so txt@0 … txt@2"):
-        recording.plan(TABLE, Silent(), pictures, CONFIG, replace(HOW, sites=parse("txt@3")))
+        recording.plan_activations(TABLE, Silent(), pictures, CONFIG, replace(HOW, sites=parse_sites("txt@3")))

@@ -63,14 +63,14 @@ def host():
 
 @pytest.fixture(scope="module")
 def plan(host):
-    return capture.plan(TABLE, host, CONFIG, captions.WORDING)
+    return capture.plan_text(TABLE, host, CONFIG, captions.WORDING)
 
 
 @pytest.fixture(scope="module")
 def original(host, plan, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(captures, "SHARD", SHARD)
-        return capture.run(host, tmp_path_factory.mktemp("original"), plan)
+        return capture.capture_text(host, tmp_path_factory.mktemp("original"), plan)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_what_fails_otherwise_is_not_tried_again(cutting):
 
 
 def test_plan_is_reproducible(host, plan):
-    assert plan == capture.plan(TABLE, host, CONFIG, captions.WORDING)
+    assert plan == capture.plan_text(TABLE, host, CONFIG, captions.WORDING)
     assert [entry.set for entry in plan.entries] == ["fit"] * 12 + ["calibration", "rewrite"] * 4
     assert {entry.set for entry in plan.entries} == set(SETS)
     held_out = frozenset(frozenset(pair) for pair in plan.held_out)
@@ -180,15 +180,15 @@ def test_an_interrupted_capture_goes_on(host, plan, tmp_path):
     # Room for 12 prompts in batches of 8: shard 0 is written, shard 1 fails.
     first = Counting(host, limit=12)
     with pytest.raises(RuntimeError, match="out of memory"):
-        capture.run(first, tmp_path, plan, batch=8)
+        capture.capture_text(first, tmp_path, plan, batch=8)
     assert load_capture(tmp_path).missing() == [1, 2] and len(first.texts) == 8
     with pytest.raises(ValueError, match="is not finished .2 of 3 parts missing.*Run Capture again"):
         list(load_capture(tmp_path).read())
     second = Counting(host)
-    done = capture.run(second, tmp_path, plan, batch=8)
+    done = capture.capture_text(second, tmp_path, plan, batch=8)
     assert second.texts == [entry.prompt.text for entry in plan.entries[8:]]
     third = Counting(host)
-    capture.run(third, tmp_path, plan)
+    capture.capture_text(third, tmp_path, plan)
     assert third.texts == [] and len(list(done.read())) == 20
 
 
@@ -204,7 +204,7 @@ def test_progress_may_interrupt_and_nothing_written_is_lost(host, plan, tmp_path
             raise Stop
 
     with pytest.raises(Stop):
-        capture.run(Counting(host), tmp_path, plan, progress=progress)
+        capture.capture_text(Counting(host), tmp_path, plan, progress=progress)
     assert seen == [(0, 24), (8, 24)] and load_capture(tmp_path).missing() == [1, 2]
 
 
@@ -279,7 +279,7 @@ def test_a_damaged_shard_is_named_and_encoded_anew(host, plan, made, damage, mes
         list(made.read())
     file.unlink()
     again = Counting(host)
-    capture.run(again, made.folder, plan)
+    capture.capture_text(again, made.folder, plan)
     assert again.texts == [entry.prompt.text for entry in plan.entries[8:16]] and len(list(made.read())) == 20
 
 

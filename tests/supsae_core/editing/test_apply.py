@@ -121,7 +121,7 @@ def test_order_of_edits_is_irrelevant(learnt, row):
 
 
 def test_several_edits_are_one_change_of_support(learnt, row):
-    """Each slot is decoded in the context after all edits: not the sum of edits made one by one in the old company."""
+    """Each slot is decoded in the context after all edits: not the sum of edits made one by one in the old context."""
     edits = [Swap(BLACK), Swap(TOP_HAT)]
     both = apply(learnt.dictionary, row.cond, row.pooled, edits)
     assert [change[:2] for change in both.changes] == [

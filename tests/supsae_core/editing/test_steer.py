@@ -9,7 +9,7 @@ from supsae.supsae_core.dictionary.model import Codes
 from supsae.supsae_core.editing import edits, steer
 from supsae.supsae_core.editing.edits import Add, Keep, Remove, Swap
 from supsae.supsae_core.editing.steer import STEPS, Stretch, Where, at_level, on_grid, stretches
-from supsae.supsae_core.encoders.sites import parse
+from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.supsae_core.encoders.streams import IMAGE
 from supsae.supsae_core.reading import readout
 
@@ -28,12 +28,12 @@ assert set(STEPS) == set(IMAGE), "every kind of rows has its step, and no other"
     ],
 )
 def test_stretches(sites, inside, wanted):
-    assert stretches(Where(parse(sites), inside=inside)) == [Stretch(*one) for one in wanted]
+    assert stretches(Where(parse_sites(sites), inside=inside)) == [Stretch(*one) for one in wanted]
 
 
 def test_one_edit_is_not_made_twice():
     with pytest.raises(ValueError, match="cond reaches every block already, so txt@4 would make the edit twice"):
-        Where(parse("cond, txt@4"))
+        Where(parse_sites("cond, txt@4"))
     with pytest.raises(ValueError, match="No site is chosen"):
         Where(())
 
@@ -91,7 +91,7 @@ def reading(learnt):
 
 def moved(dictionary, reading, sites, *asked):
     found = edits.resolve_edits(dictionary, asked, reading.concepts(dictionary))
-    return steer.moves(dictionary, reading, found, Where(parse(sites)))
+    return steer.moves(dictionary, reading, found, Where(parse_sites(sites)))
 
 
 def test_only_what_is_asked_for_is_computed(deep, reading):
@@ -142,13 +142,13 @@ def test_the_text_stream_moves_in_the_rows_of_both_encoders(deep, reading):
 )
 def test_sites_that_a_dictionary_lacks(deep, sites, sentence):
     with pytest.raises(ValueError, match=sentence):
-        steer.check_sites(deep, Where(parse(sites)), masked=False)
+        steer.check_sites(deep, Where(parse_sites(sites)), masked=False)
 
 
 def test_sites_that_a_dictionary_has(deep):
-    steer.check_sites(deep, Where(parse("cond, pooled")), masked=False)
-    steer.check_sites(deep, Where(parse("txt@0-2, img@2")), masked=False)
-    steer.check_sites(deep, Where(parse("img@3")), masked=True)
+    steer.check_sites(deep, Where(parse_sites("cond, pooled")), masked=False)
+    steer.check_sites(deep, Where(parse_sites("txt@0-2, img@2")), masked=False)
+    steer.check_sites(deep, Where(parse_sites("img@3")), masked=True)
 
 
 @pytest.mark.parametrize(("site", "rows"), [("img@2", "mean"), ("img@3", "attention")])

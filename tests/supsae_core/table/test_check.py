@@ -3,8 +3,7 @@
 import pytest
 
 from supsae.portraits import captions
-from supsae.supsae_core.table import check as table_check
-from supsae.supsae_core.table.check import describe_table, prompts, spelled
+from supsae.supsae_core.table.check import LONGEST, describe_table, prompts, spelled
 from supsae.supsae_core.table.parsing import dump_table, parse_table, read_concepts
 from supsae.supsae_core.table.paste import rows_of
 
@@ -80,7 +79,7 @@ ALIASES = (
 )  # fmt: skip
 HOSTILE = {
     "nested": "[" * 5000,
-    "long": "a" * (table_check.LONGEST + 1),
+    "long": "a" * (LONGEST + 1),
     "aliases": "a: &a [x, x]\nb: &b [" + "*a, " * 9 + "*a]\nc: &c [" + "*b, " * 9 + "*b]\nd: [" + "*c, " * 9 + "*c]",
     # 28 phrases under each of 40 names under each of 40 categories: 44,800
     "aliases of names": ALIASES,

@@ -157,7 +157,7 @@ def test_a_planted_world_is_recovered():
     made = found.group_effects @ found.decoder
     torch.testing.assert_close(made.double(), slopes, rtol=0, atol=1e-5)
     for slot, length in enumerate(LENGTHS):
-        # a slot's constant is its mean at the mean company
+        # a slot's constant is its mean at the mean context
         mean = found.bias + found.slot_codes[slot, :length] @ found.decoder
         torch.testing.assert_close(
             mean.double(), means[slot] + joined(samples, slot)[0].mean(0) @ slopes[GROUP[slot]], rtol=0, atol=1e-5

@@ -19,7 +19,7 @@ from supsae.portraits import captions
 from supsae.supsae_core.capture.sampling import Sampling
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.editing.steer import Where
-from supsae.supsae_core.encoders.sites import parse
+from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.training import recording
 from supsae.training.capture import CaptureConfig
 from supsae.training.recording import SamplingConfig
@@ -28,7 +28,7 @@ seen = {}
 host = ComfyText(portraits_clip())
 model = portraits_model()
 
-SITES = parse("txt@0-2, img@0-3")
+SITES = parse_sites("txt@0-2, img@0-3")
 
 
 class Listener:
@@ -104,14 +104,14 @@ def interrupting(show, told):
 config = CaptureConfig(prompts=10, calibration=4, seed=3)
 for image, options in json.loads(sys.argv[2]).items():
     pictures = ComfyPictures(model, host)
-    how = SamplingConfig(parse(options.pop("sites")), **options)
-    plan = recording.plan(captions.table(), host, pictures, config, how, captions.WORDING)
+    how = SamplingConfig(parse_sites(options.pop("sites")), **options)
+    plan = recording.plan_activations(captions.table(), host, pictures, config, how, captions.WORDING)
     watch = capture_progress.Watch(Path(sys.argv[1]) / image, plan)
     show, told = capture_progress.sampling_progress(watch, model), []
     try:
-        recording.run(host, pictures, f"{sys.argv[1]}/{image}", plan, sampled=interrupting(show, told))
+        recording.capture_activations(host, pictures, f"{sys.argv[1]}/{image}", plan, sampled=interrupting(show, told))
     except comfy.model_management.InterruptProcessingException:
         seen[f"interrupt {image}"] = told
-    recording.run(host, pictures, f"{sys.argv[1]}/{image}", plan, sampled=show)
+    recording.capture_activations(host, pictures, f"{sys.argv[1]}/{image}", plan, sampled=show)
 
 tell(seen)

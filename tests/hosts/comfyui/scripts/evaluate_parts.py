@@ -13,7 +13,7 @@ clip, model, vae = portraits_clip(), portraits_model(), portraits_vae()
 learnt = load_dictionary(sys.argv[1])
 
 parts.SIZES["tiny"] = parts.Size(
-    headline=2, rivals=0, calibration=0, split=0, several=0, curve=1, removal=2, adapter=0, text=4
+    headline=2, baselines=0, calibration=0, split=0, several=0, curve=1, removal=2, adapter=0, text=4
 )
 run.PROBE = 1
 tiny = EvalConfig("tiny", 7)

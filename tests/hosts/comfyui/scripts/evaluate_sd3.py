@@ -15,8 +15,8 @@ seen = {}
 table = parse_table("hair: [blond hair, red hair]\neyes: [green eyes, blue eyes, brown eyes]")
 other = sd3_text.clip()
 host = ComfyText(other)
-plan = capture.plan(table, host, capture.CaptureConfig(prompts=24, calibration=8), host.wording)
-own = fit.fit_dictionary(capture.run(host, tempfile.mkdtemp(), plan))
+plan = capture.plan_text(table, host, capture.CaptureConfig(prompts=24, calibration=8), host.wording)
+own = fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan))
 found = evaluate.evaluate(own, other, None, None, tiny)
 seen["sd3"], seen["sd3 plot"] = found.report, list(found.plot.size)
 seen["foreign"] = [error(evaluate.evaluate, *one, model, vae, tiny) for one in ((own, clip), (learnt, other))]

@@ -14,7 +14,7 @@ from supsae.hosts.comfyui.steering_run import Steering
 from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.editing.steer import Where
-from supsae.supsae_core.encoders.sites import parse
+from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.supsae_core.lock import LockConfig
 
 RED, HOW, CONFIG = Swap("hair: red"), SamplerSettings(3, 3.0), LockConfig()
@@ -41,7 +41,7 @@ def drawn(model, positive=edited, negative=empty, noise=noise, how=HOW, seed=3):
 
 
 def steered(on, edit=RED):
-    return steering.apply_to_model(on, Steering(learnt, (edit,), Where(parse("cond, pooled"))))
+    return steering.apply_to_model(on, Steering(learnt, (edit,), Where(parse_sites("cond, pooled"))))
 
 
 def outside(result, one, other):

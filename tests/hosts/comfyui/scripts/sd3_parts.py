@@ -36,8 +36,8 @@ clip = sd3_text.clip()
 host = ComfyText(clip)
 file = Path(sys.argv[1])
 if not file.exists():
-    plan = capture.plan(table, host, capture.CaptureConfig(prompts=64, calibration=26), host.wording)
-    save_dictionary(fit.fit_dictionary(capture.run(host, tempfile.mkdtemp(), plan)), file)
+    plan = capture.plan_text(table, host, capture.CaptureConfig(prompts=64, calibration=26), host.wording)
+    save_dictionary(fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan)), file)
 learnt = load_dictionary(file)
 encoders = learnt.family.encoders
 

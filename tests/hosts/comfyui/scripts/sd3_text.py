@@ -19,7 +19,7 @@ CLIP = {"num_hidden_layers": 3, "hidden_size": HIDDEN, "num_attention_heads": HE
         "hidden_act": "quick_gelu", "max_position_embeddings": 77, "eos_token_id": 49407}  # fmt: skip
 T5 = {"num_layers": 2, "d_model": HIDDEN, "d_kv": HIDDEN // HEADS, "num_heads": HEADS, "d_ff": 2 * HIDDEN,
       "dense_act_fn": "gelu_pytorch_tanh", "is_gated_act": True, "model_type": "t5", "vocab_size": 32128}  # fmt: skip
-# What company does to a token is, as in trained encoders, a sixth of the variance in CLIP and a tenth in T5; attention
+# What context does to a token is, as in trained encoders, a sixth of the variance in CLIP and a tenth in T5; attention
 # that is not sharp makes it nearly additive, and little depends on the position.
 POSITION, SHARPNESS, MLP, RELATIVE = 0.1, 0.5, 0.5, 0.3
 CLIP_ATTENTION, T5_ATTENTION = 1.0, 1.5

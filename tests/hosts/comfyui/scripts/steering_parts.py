@@ -12,7 +12,7 @@ from supsae.hosts.comfyui.steering_run import Steering
 from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.editing.steer import Where
-from supsae.supsae_core.encoders.sites import parse
+from supsae.supsae_core.encoders.sites import parse_sites
 
 PROMPT = "a portrait of a person with blond hair, green eyes, smiling, sandy beach"
 HOW = SamplerSettings(4, 3.0)
@@ -33,7 +33,7 @@ def drawn(model, positive=plain, negative=empty, noise=noise, how=HOW):
 
 
 def steered(*edits, sites="cond, pooled", mask=None, on=None, **where):
-    one = Steering(learnt, edits, Where(parse(sites), **where), mask)
+    one = Steering(learnt, edits, Where(parse_sites(sites), **where), mask)
     return steering.apply_to_model(on or model, one)
 
 

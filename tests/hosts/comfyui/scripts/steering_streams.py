@@ -18,7 +18,7 @@ from supsae.hosts.comfyui.steering_run import Steering
 from supsae.supsae_core.dictionary.model import Codes
 from supsae.supsae_core.editing.edits import resolve_edits
 from supsae.supsae_core.editing.steer import Where, at_level, moves
-from supsae.supsae_core.encoders.sites import parse
+from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.supsae_core.reading import readout
 
 seen = {}
@@ -81,7 +81,7 @@ found = resolve_edits(learnt, [RED], reading.concepts(learnt))
 
 
 def deeply(sites, mask=None):
-    return lambda on: steering.apply_to_model(on, Steering(deep, (RED,), Where(parse(sites)), mask))
+    return lambda on: steering.apply_to_model(on, Steering(deep, (RED,), Where(parse_sites(sites)), mask))
 
 
 for sites, block, when, kind in (
@@ -91,7 +91,7 @@ for sites, block, when, kind in (
 ):
     sigma, row, without = watched(block, when)
     _, _, with_edit = watched(block, when, deeply(sites))
-    moved_by = moves(deep, reading, found, Where(parse(sites)))
+    moved_by = moves(deep, reading, found, Where(parse_sites(sites)))
     (levels,) = moved_by.streams.values()
     wanted = at_level(levels, deep.centres, sigma).expand_as(without[kind][row])
     moved = with_edit[kind] - without[kind]
