@@ -22,9 +22,6 @@ class Interval(NamedTuple):
     count: int  # pyright: ignore[reportIncompatibleMethodOverride] - no tuple is counted here
     """cases behind it"""
 
-    def __neg__(self) -> Interval:
-        return Interval(-self.estimate, -self.high, -self.low, self.count)
-
     def json(self) -> dict[str, float | int | None]:
         """Round to what is printed; what is no number, such as a share of nothing, is null."""
         found = {name: value if isfinite(value) else None for name, value in self._asdict().items()}

@@ -158,8 +158,10 @@ def several(section: Json) -> Told:
     titles = {"success": "All values asked for are read", "both": "All are read, and all else is kept"}
     figure = ""
     for key, title in titles.items():
-        lines = [(_line(method, [section[n][method][key] for n in places]), tone(method)) for method in (REWRITE, OURS)]
-        figure += curve(title, [int(one) for one in places], lines, "edits at once")
+        lines = []
+        for method in (REWRITE, OURS):
+            lines.append((_line(method, [section[n][method][key] for n in places]), tone(method)))
+        figure += curve(title, list(map(int, places)), lines, "edits at once")
     asked = (
         f"Swap 1 to {places[-1]} values of the same {section['1'][OURS]['count']} prompts at once, without the lock."
     )
@@ -180,7 +182,8 @@ def _of_several(section: Json, most: str) -> Iterator[str]:
 
 def _line(name: str, found: Sequence[Json]) -> Line:
     values = [Interval.parse(one) for one in found]
-    return Line(name, tuple(one.estimate for one in values), tuple((one.low, one.high) for one in values))
+    ranges = tuple((one.low, one.high) for one in values)
+    return Line(name, tuple(one.estimate for one in values), ranges)
 
 
 def strength(section: Json) -> Told:
@@ -243,7 +246,9 @@ def best_strength(section: Json) -> Told:
     tried = section["tried"]
     first = next(iter(tried.values()))
     count = next(iter(first.values()))["both"]["count"]
-    rows = [[name, *(percent(one["both"]["estimate"]) for one in some.values())] for name, some in tried.items()]
+    rows = []
+    for name, some in tried.items():
+        rows.append([name, *(percent(one["both"]["estimate"]) for one in some.values())])
     figure = methods(groups, SHARES, ("both",))
     figure += folded(
         f"Both, on the {count} calibration prompts, by strength",
