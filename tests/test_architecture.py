@@ -356,6 +356,28 @@ def test_module_imports_without_comfyui(import_report, name):
     assert import_report[name] == ""
 
 
+# ComfyUI has none of these. A module that imports one of them at its top may not be on the way to a node.
+WITHOUT = """
+import importlib, sys
+
+for library in ("diffusers", "transformers", "accelerate"):
+    sys.modules[library] = None
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+"""
+
+
+def test_what_nodes_import_needs_no_diffusers(tmp_path):
+    found = set()
+    for path in (path for path in modules(ROOT) if path.parts[0] == "nodes"):
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
+                found.add(f"supsae.{node.module}")
+    wanted = sorted(name for name in found if name in IMPORTABLE)
+    assert "supsae.evaluation.pictures.run" in wanted, "nothing would be proved"
+    in_fresh_python(WITHOUT, *wanted, cwd=tmp_path)
+
+
 def test_root_imports_cheaply(tmp_path):
     code = "import sys, supsae; print(sorted({'torch', 'numpy', 'yaml'} & set(sys.modules)))"
     assert in_fresh_python(code, cwd=tmp_path).strip() == "[]"

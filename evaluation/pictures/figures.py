@@ -11,6 +11,8 @@ from ..intervals import failure_ratio, paired_interval, share
 from ..outcomes import Judged, Look, shares
 
 Json = dict[str, Any]
+CHANGED = 0.1
+"""A pixel belongs to the edit if strength 1 moves it by more than this share of the grey scale."""
 
 
 def figures(table: ConceptTable, found: Sequence[Judged]) -> Json:

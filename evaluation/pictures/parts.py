@@ -16,10 +16,9 @@ from ..results import Section
 from ..text.metrics import TextConfig, text_section
 from . import splits
 from .bench import ADAPTER, Bench, Way, examples
-from .figures import compared, figures, interference, largest, three
+from .figures import CHANGED, compared, figures, interference, largest, three
 from .gallery import pixels
 from .methods import NO_EDIT, OURS, REWRITE, STRENGTHS
-from .slider import CHANGED
 
 PAPER = "paper, all dimensions"
 """The better of its two settings on Portraits: the paper keeps the 1000 dimensions of the largest range."""
@@ -256,4 +255,4 @@ PARTS: dict[str, BoardPart] = {
         lambda n, others: len(CONCEPTS) * (8 * n.adapter + (2 + len(STRENGTHS)) * (n.adapter // 2)),
     ),
 }
-"""BoardPart → what makes its section of the results, in the order they run."""
+"""Part → what makes its section of the results, in the order they run."""

@@ -18,14 +18,13 @@ from ...supsae_core.capture.captures import Capture
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.host import Progress
 from ..cases import Case, answer, make_case
+from .figures import CHANGED
 
 STRENGTHS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 POSITIONS = tuple(i / 8 for i in range(1, 9))
 """Slider positions 0.125 … 1 at which the map has a knot; beyond 1 the strength is the position."""
 CASES = 28
 """Swaps drawn at every strength."""
-CHANGED = 0.1
-"""A pixel belongs to the edit if strength 1 moves it by more than this share of the grey scale."""
 
 
 def knots(strengths: Sequence[float], change: Sequence[float]) -> tuple[tuple[float, float], ...]:

@@ -24,7 +24,7 @@ from .transformer import Options, Tap, Taps
 
 
 class ComfyPictures:
-    """A MODEL as a ``training.recording.PictureHost``."""
+    """A MODEL as a ``host.PictureHost``."""
 
     def __init__(self, model: Any, text: TextHost, sampler: str = "euler") -> None:
         """Take a model of the SD3 family.

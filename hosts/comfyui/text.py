@@ -21,7 +21,7 @@ WORDINGS: dict[str, Wording] = {"portraits": captions.WORDING}
 
 
 class ComfyText:
-    """ComfyUI's CLIP as a ``training.host.TextHost``."""
+    """ComfyUI's CLIP as a ``host.TextHost``."""
 
     def __init__(self, clip: comfy.sd.CLIP) -> None:
         self._clip = clip
