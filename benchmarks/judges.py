@@ -62,8 +62,10 @@ def check_blends(count: int, rng: np.random.Generator) -> dict[str, object]:
                 both = [scene.draw_portrait({**factors, category: value}, nuisance) for value in (a, b)]
                 blends.append(np.stack(both).mean(0))
         pictures = corpus.pixels_of(np.stack(blends))
-        seen = {name: [one[category] for one in read(load(), pictures)] for name, load in READERS.items()}
-        found[category] = {name: shared([value == UNREADABLE for value in values]) for name, values in seen.items()}
+        own = {}
+        for name, load in READERS.items():
+            own[name] = shared([one[category] == UNREADABLE for one in read(load(), pictures)])
+        found[category] = own
     return found
 
 
@@ -85,8 +87,9 @@ def generated(count: int, strong: int) -> tuple[Tensor, Tensor]:
     texts = [captions.caption(scene.sample_factors(rng), rng, longest=40).text for _ in range(count)]
     models = studio.load_studio()
     conds, pooled = models.host.encode(texts)
-    red, black = (_mean(models.host.encode([f"{hair} hair, {text}" for text in texts])[0]) for hair in ("red", "black"))
-    step = 3 * (red - black)
+    red = models.host.encode([f"red hair, {text}" for text in texts])
+    black = models.host.encode([f"black hair, {text}" for text in texts])
+    step = 3 * (_mean(red[0]) - _mean(black[0]))
     everything = [*conds, *(cond + step for cond in conds[:strong])]
     seeds = [SEED + index for index in [*range(count), *range(strong)]]
     with tqdm(total=len(everything), desc="pictures") as bar:

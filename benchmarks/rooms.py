@@ -93,6 +93,14 @@ def said(room: str) -> str:
     return first.removesuffix(".").split("; ")[0]
 
 
+def inside(room: str, box: Box) -> tuple[str, Box, str]:
+    """Return what is written in a room of the core: its name and sentence; of the folder itself, its files."""
+    if room != CORE:
+        return room.removeprefix(f"{CORE}/"), box, said(room)
+    files = sorted(path.name for path in (ROOT / CORE).glob("*.py") if path.name not in ("__init__.py", "host.py"))
+    return ", ".join(files), box, "what every room of the core may use"
+
+
 def box_svg(name: str, box: Box, text: str, kind: str = "room") -> str:
     """Draw a box."""
     lines = textwrap.wrap(text, int((box.width - 20) / LETTER))
@@ -171,17 +179,14 @@ def picture() -> str:
         own = sorted({one for room in (name, f"{name}/diffusers") for one in doors.get(room, ())})
         only = f". Alone imports {', '.join(own)}" if own else ""
         parts.append(box_svg(name, box, said(name) + only))
-    parts += [box_svg(name.removeprefix(f"{CORE}/"), box, said(name), "inner") for name, box in rooms.items()]
+    parts += [box_svg(*inside(name, box), "inner") for name, box in rooms.items()]
     every = {**boxes, CORE: frame}
     parts += [arrow_svg(every[name], every[one]) for name, others in reduced(outer).items() for one in sorted(others)]
     parts += [arrow_svg(rooms[name], rooms[one]) for name, others in reduced(inner).items() for one in sorted(others)]
     size = f'width="{WIDTH}" height="{height + MARGIN:g}" viewBox="0 0 {WIDTH} {height + MARGIN:g}"'
-    head = '<marker id="head" markerWidth="8" markerHeight="8" refX="6" refY="4" orient="auto"><path d="M0 0L8 4L0 8Z"/></marker>'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{STYLE}</style><defs>{head}</defs>\n'
-        + "\n".join(parts)
-        + "\n</svg>\n"
-    )
+    head = '<marker id="head" markerWidth="8" markerHeight="8" refX="6" refY="4" orient="auto">'
+    style = f'<style>{STYLE}</style><defs>{head}<path d="M0 0L8 4L0 8Z"/></marker></defs>'
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{style}', *parts, "</svg>", ""])
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ def read_plain(models: Studio, drawn: Sequence[Case], work: Path) -> list[dict[s
 def judged(drawn: Sequence[Case], before: Sequence[dict[str, str]], after: Sequence[dict[str, str]]) -> list[Outcome]:
     """Judge swaps, for which the rewrite's picture does not matter."""
     rows = zip(drawn, before[: len(drawn)], after, strict=True)
-    return [judge(was, made, {name: value or "" for name, value in case.wanted.items()}) for case, was, made in rows]
+    return [judge(was, made, {name: str(value) for name, value in case.wanted.items()}) for case, was, made in rows]
 
 
 def recorded(models: Studio, folder: Path) -> Dictionary:

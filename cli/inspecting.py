@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -19,7 +20,8 @@ from ..supsae_core.reading import prompt_report, readout
 def describe_capture(found: Capture) -> str:
     """Return what a capture holds, in lines."""
     plan, missing = found.plan, len(found.missing())
-    sets = ", ".join(f"{sum(entry.set == name for entry in plan.entries)} {name}" for name in SETS)
+    counts = Counter(entry.set for entry in plan.entries)
+    sets = ", ".join(f"{counts[name]} {name}" for name in SETS)
     state = "finished" if not missing else f"{missing} of {found.shards} parts missing: run 'supsae capture' again"
     sizes = ", ".join(f"{name} ({len(members)})" for name, members in plan.table.categories.items())
     held_out = (
@@ -65,8 +67,8 @@ def read_prompt(learnt: Dictionary, text: str) -> str:
         words = _words(encoders.tokenizer, text, [row - first for row in found.rows])
         concept = learnt.table.concepts[learnt.table.phrases[found.phrase].concept]
         lines.append((str(concept), words, f"{found.score:.2f}", rows))
-    widths = [max(len(line[column]) for line in lines) for column in range(4)]
-    told = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    told = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
     return "\n".join([*told, *left])
 
 
@@ -74,4 +76,5 @@ def _words(tokenizer: Tokenizer, text: str, tokens: Sequence[int]) -> str:
     """Return the whitespace words that tokens of a prompt belong to."""
     words = text.split()
     owner = [index for index, word in enumerate(words) for _ in tokenizer.ids(word)]
-    return " ".join(words[index] for index in dict.fromkeys(owner[t] for t in tokens if 0 <= t < len(owner)))
+    own = [owner[token] for token in tokens if 0 <= token < len(owner)]
+    return " ".join(words[index] for index in dict.fromkeys(own))

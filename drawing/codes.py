@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange, repeat
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..supsae_core.dictionary.model import Dictionary
+from .sheet import font
 
 PAPER, INK, FAINT = (255, 255, 255), (32, 34, 40), (150, 154, 164)
 WARM, COLD = (196, 46, 58), (38, 92, 176)
@@ -25,9 +27,9 @@ def cosine_picture(dictionary: Dictionary) -> Image.Image:
     cosines = cosine_matrix(dictionary.codes)
     count = len(cosines)
     cell = max(6, min(26, SIDE // count))
-    font, title = _font(max(9, min(15, cell - 5))), _font(16)
+    face, title = font(max(9, min(15, cell - 5))), font(16)
     names = _labels(dictionary, cell)
-    left = MARGIN + max(round(font.getlength(name)) for name in names) + 8
+    left = MARGIN + max(round(face.getlength(name)) for name in names) + 8
     top = MARGIN + 28
     side = cell * count
     picture = Image.new("RGB", (max(left + side + MARGIN, 480), top + side + left + 34), PAPER)
@@ -36,7 +38,7 @@ def cosine_picture(dictionary: Dictionary) -> Image.Image:
     cells = Image.fromarray(_colours(cosines).numpy()).resize((side, side), Image.Resampling.NEAREST)
     picture.paste(cells, (left, top))
     _borders(pen, dictionary, left, top, cell)
-    _write(picture, names, font, left, top, cell)
+    _write(picture, names, face, left, top, cell)
     _legend(picture, left, top + side + left + 4)
     return picture
 
@@ -57,8 +59,9 @@ def _labels(dictionary: Dictionary, cell: int) -> list[str]:
 
 def _colours(values: Tensor) -> Tensor:
     """Map −1 … 1 to bytes (…, 3)."""
-    ends = torch.where(values[..., None] > 0, torch.tensor(WARM), torch.tensor(COLD)).float()
-    share = values.abs().clamp(max=1)[..., None]
+    values = rearrange(values, "... -> ... 1")
+    ends = torch.where(values > 0, torch.tensor(WARM), torch.tensor(COLD)).float()
+    share = values.abs().clamp(max=1)
     return (torch.tensor(PAPER) * (1 - share) + ends * share).round().byte()
 
 
@@ -74,7 +77,7 @@ def _borders(pen: ImageDraw.ImageDraw, dictionary: Dictionary, left: int, top: i
 def _write(
     picture: Image.Image,
     names: list[str],
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    face: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     left: int,
     top: int,
     cell: int,
@@ -85,23 +88,16 @@ def _write(
     pen = ImageDraw.Draw(picture)
     for index, name in enumerate(names):
         middle = cell * index + cell // 2
-        at = round(font.getlength(name))
-        height = font.getbbox(name or "x")[3]
-        pen.text((left - 8 - at, top + middle - height // 2 - 1), name, INK, font)
-        turned.text((left - 8 - at, middle - height // 2 - 1), name, INK, font)
+        at = round(face.getlength(name))
+        height = face.getbbox(name or "x")[3]
+        pen.text((left - 8 - at, top + middle - height // 2 - 1), name, INK, face)
+        turned.text((left - 8 - at, middle - height // 2 - 1), name, INK, face)
     picture.paste(below.transpose(Image.Transpose.ROTATE_90), (left, top + cell * len(names) + 6))
 
 
 def _legend(picture: Image.Image, left: int, top: int) -> None:
-    pen, font = ImageDraw.Draw(picture), _font(12)
-    bar = _colours(torch.linspace(-1, 1, 160)[None].expand(12, -1))
-    pen.text((left, top), "-1", INK, font)
+    pen, small = ImageDraw.Draw(picture), font(12)
+    bar = _colours(repeat(torch.linspace(-1, 1, 160), "across -> down across", down=12))
+    pen.text((left, top), "-1", INK, small)
     picture.paste(Image.fromarray(bar.contiguous().numpy()), (left + 24, top + 2))
-    pen.text((left + 192, top), "1", INK, font)
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    try:
-        return ImageFont.load_default(size)
-    except TypeError:  # Pillow before 10.1 has one size
-        return ImageFont.load_default()
+    pen.text((left + 192, top), "1", INK, small)

@@ -142,7 +142,8 @@ def draw_cases(
         raise ValueError(f"There is no kind of pairs {pairs!r}. Kinds are: {', '.join(PAIRS)}.")
     found: list[Case] = []
     for _ in range(count):
-        case = next((one for one in (_try(edit, world, rng, pairs, used) for _ in range(TRIES)) if one), None)
+        tries = (_try(edit, world, rng, pairs, used) for _ in range(TRIES))
+        case = next((one for one in tries if one), None)
         if case is None:
             raise ValueError(
                 f"No {edit.__name__.lower()!r} with {pairs} pairs can be drawn with {len(world.held_out)} pairs held "

@@ -19,11 +19,8 @@ class Interval(NamedTuple):
     estimate: float
     low: float
     high: float
-    count: int
+    count: int  # pyright: ignore[reportIncompatibleMethodOverride] - no tuple is counted here
     """cases behind it"""
-
-    def __neg__(self) -> Interval:
-        return Interval(-self.estimate, -self.high, -self.low, self.count)
 
     def json(self) -> dict[str, float | int | None]:
         """Round to what is printed; what is no number, such as a share of nothing, is null."""

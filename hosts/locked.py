@@ -45,7 +45,7 @@ class Drawn(NamedTuple):
 
 
 class StepKeeper:
-    """A step for ``transformer.sample`` that changes nothing and keeps what the lock needs of it."""
+    """A step of a host's sampler that changes nothing and keeps what the lock needs of it."""
 
     def __init__(self) -> None:
         self.velocity: list[Tensor] = []
@@ -58,7 +58,7 @@ class StepKeeper:
 
 
 class Holder:
-    """A step for ``transformer.sample`` that holds it to a recorded run outside a growing mask."""
+    """A step of a host's sampler that is held to a recorded run outside a growing mask."""
 
     def __init__(
         self, config: LockConfig, velocity: Sequence[Tensor] | Tensor, denoised: Sequence[Tensor] | Tensor

@@ -21,7 +21,7 @@ from ..evaluation.text.cases import TextConfig
 from ..evaluation.text.run import run_text
 from ..hosts.comfyui import folders, messages, sampling
 from ..hosts.comfyui.pictures import to_image
-from ..hosts.comfyui.studio import Models, comfy_painter, require_portraits
+from ..hosts.comfyui.studio import Models, comfy_renderer, require_portraits
 from ..hosts.comfyui.text import ComfyText
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.host import check_host
@@ -144,8 +144,8 @@ def on_pictures(dictionary: Dictionary, host: ComfyText, models: Models, out: Pa
     require_portraits(models)
     bar = EvaluationBar(sampling.previewed_progress(models.model, most(config.counts)))
     with torch.inference_mode(False):  # some baselines are trained
-        painter = comfy_painter(models, bar.step)
-        found = run(dictionary, painter, out, config, Hooks(messages.say, bar.part), host)
+        renderer = comfy_renderer(models, bar.step)
+        found = run(dictionary, renderer, out, config, Hooks(messages.say, bar.part), host)
     return written(found, out)
 
 

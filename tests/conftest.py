@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-GROUPS = {"browser": "server", "comfy_server": "server", "comfy_python": "scripts", "sd3": "sd3"}
+GROUPS = {"browser": "server", "comfy_server": "server", "comfy_python": "scripts", "sd3": "sd3", "board": "board"}
 """Fixture that takes long to make → the process in which all its tests run; other tests stay with their module's."""
+SLOW = {*GROUPS, "captured", "trained", "lessons", "clip_folder"}
+"""Fixtures whose tests are not quick."""
 HOST = Path(__file__).parent / "hosts" / "comfyui"
 
 
@@ -32,7 +34,7 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.xdist_group(group_of(item)))
         if HOST in item.path.parents:
             item.add_marker("host")
-        elif not item.get_closest_marker("slow") and not GROUPS.keys() & set(item.fixturenames):
+        elif not item.get_closest_marker("slow") and not SLOW & set(item.fixturenames):
             item.add_marker("quick")
 
 

@@ -351,6 +351,7 @@ def import_report(tmp_path_factory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", IMPORTABLE)
+@pytest.mark.slow
 def test_module_imports_without_comfyui(import_report, name):
     assert import_report[name] == ""
 

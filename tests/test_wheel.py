@@ -11,6 +11,8 @@ import pytest
 
 from supsae.supsae_core.version import __version__
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = (
     "supsae_core", "training", "portraits", "drawing", "hosts", "evaluation", "cli", "nodes",

@@ -128,18 +128,18 @@ def capture_activations(
         ValueError: if the folder holds another capture, or the capture would be too large.
         OSError: with a sentence, if the disk is full; what was recorded is kept.
     """
-    start_activations(folder, plan_activations, limit=limit)
-    capture = capture_text(text, folder, plan_activations, progress=encoded)
-    found, seeds = load_activations(capture), noise_seeds(plan_activations)
-    missing, steps = found.missing, plan_activations.sampling.steps
-    total = len(plan_activations.entries) * steps
+    start_activations(folder, plan, limit=limit)
+    capture = capture_text(text, folder, plan, progress=encoded)
+    found, seeds = load_activations(capture), noise_seeds(plan)
+    missing, steps = found.missing, plan.sampling.steps
+    total = len(plan.entries) * steps
     done = total - len(missing) * steps
     for batch in batches(capture, missing):
         prompts = capture.pick(batch)
-        recorder = BatchRecorder(plan_activations, prompts)
+        recorder = BatchRecorder(plan, prompts)
         told = partial(_tell, sampled, done, total, len(batch)) if sampled else None
         rows = [(row.cond, row.pooled) for row in prompts]
-        model.sample(rows, [seeds[index] for index in batch], plan_activations.sampling, recorder, told)
+        model.sample(rows, [seeds[index] for index in batch], plan.sampling, recorder, told)
         found.add(batch, recorder.recorded())
         done += len(batch) * steps
     return capture
@@ -151,12 +151,12 @@ def _tell(sampled: Sampled, done: int, total: int, pictures: int, steps: int, de
 
 def batches(capture: Capture, missing: Sequence[int]) -> Iterator[list[int]]:
     """Divide prompts into batches of one set and one length."""
-    plan_activations, rows = capture.plan, capture.rows()
-    assert isinstance(plan_activations, ActivationPlan)
-    most = max(1, min(BATCH, BATCH_PIXELS // (plan_activations.sampling.width * plan_activations.sampling.height)))
+    plan, rows = capture.plan, capture.rows()
+    assert isinstance(plan, ActivationPlan)
+    most = max(1, min(BATCH, BATCH_PIXELS // (plan.sampling.width * plan.sampling.height)))
 
     def kind(index: int) -> tuple[bool, int]:
-        return plan_activations.entries[index].set != "fit", rows[index]
+        return plan.entries[index].set != "fit", rows[index]
 
     for _, alike in groupby(sorted(missing, key=kind), key=kind):
         some = list(alike)
@@ -165,7 +165,5 @@ def batches(capture: Capture, missing: Sequence[int]) -> Iterator[list[int]]:
 
 def noise_seeds(plan: TextPlan) -> list[int]:
     """Return the noise seed of every prompt; a rewrite has that of the prompt it rewrites."""
-    drawn = (
-        np.random.default_rng((plan_activations.seed, 3)).integers(2**32, size=len(plan_activations.entries)).tolist()
-    )
-    return [drawn[i - 1] if entry.set == "rewrite" else drawn[i] for i, entry in enumerate(plan_activations.entries)]
+    drawn = np.random.default_rng((plan.seed, 3)).integers(2**32, size=len(plan.entries)).tolist()
+    return [drawn[i - 1] if entry.set == "rewrite" else drawn[i] for i, entry in enumerate(plan.entries)]

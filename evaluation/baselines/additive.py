@@ -28,7 +28,8 @@ class Additive:
         if not strength:
             return cond, pooled
         require_shape(cond, self.rows.shape[1:])
-        came, went = [one for one in new if one not in old], [one for one in old if one not in new]
+        came = [one for one in new if one not in old]
+        went = [one for one in old if one not in new]
         rows, vector = (effect[came].sum(0) - effect[went].sum(0) for effect in (self.rows, self.pooled))
         return cond + strength * rows.to(cond.dtype), pooled + strength * vector.to(pooled.dtype)
 

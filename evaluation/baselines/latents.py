@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 import torch
-from einops import rearrange
+from einops import rearrange, reduce
 from torch import Tensor
 
 from ...supsae_core.capture.captures import Capture, Encoded
@@ -70,11 +70,13 @@ class Latents:
         if not strength:
             return cond, pooled
         require_shape(cond, self.shape)
-        went, came = [one for one in old if one not in new], [one for one in new if one not in old]
+        went = [one for one in old if one not in new]
+        came = [one for one in new if one not in old]
         changes, made = list(zip_longest(went, came)), cond.clone()
         for name, rows, columns in _places(self.family, cond):
             made[rows, columns] += strength * self.parts[name].move(cond[rows, columns], changes)
-        return made, pooled + strength * self.parts[POOLED].move(pooled[None], changes)[0]
+        (moved,) = self.parts[POOLED].move(rearrange(pooled, "d -> 1 d"), changes)
+        return made, pooled + strength * moved
 
 
 def fit(
@@ -131,7 +133,7 @@ def auc(activations: Tensor, labels: Tensor) -> Tensor:
     ranks = activations.argsort(0).argsort(0).double() + 1
     silent = activations == 0
     ranks = torch.where(silent, (silent.sum(0).double() + 1) / 2, ranks)
-    said = labels.double().sum(0)[:, None]
+    said = reduce(labels.double(), "n concept -> concept 1", "sum")
     pairs = said * (len(labels) - said)
     wins = labels.double().T @ ranks - said * (said + 1) / 2
     return torch.where(pairs > 0, wins / pairs.clamp(min=1), 0.5)

@@ -79,8 +79,9 @@ def load(path: str | Path) -> Adapter:
         raise ValueError(f"{path.name!r} is not a whole safetensors file ({error}).") from error
     if found.get("kind") != KIND:
         raise ValueError(f"{path.name!r} is not a low-rank adapter.")
-    halves = ({k.removesuffix(end): v for k, v in tensors.items() if k.endswith(end)} for end in (".down", ".up"))
-    return Adapter(found["concept"], *halves)
+    down = {key.removesuffix(".down"): value for key, value in tensors.items() if key.endswith(".down")}
+    up = {key.removesuffix(".up"): value for key, value in tensors.items() if key.endswith(".up")}
+    return Adapter(found["concept"], down, up)
 
 
 @contextmanager

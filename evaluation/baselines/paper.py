@@ -73,7 +73,7 @@ class Flattened:
 
 def decode(labels: Tensor, codes: Tensor, decoder: Tensor, bias: Tensor) -> Tensor:
     """x̂ = W σ(M ⊙ Y) + b for labels (n, K)."""
-    hidden = F.leaky_relu(labels[:, :, None] * codes)
+    hidden = F.leaky_relu(rearrange(labels, "n concept -> n concept 1") * codes)
     return rearrange(hidden, "n concept d -> n (concept d)") @ decoder + bias
 
 

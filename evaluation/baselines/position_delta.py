@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from einops import reduce
 from torch import Tensor
 
 from ...portraits import captions
@@ -43,4 +44,5 @@ def fit(
 
 def _mean(host: TextHost, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     conds, pooled = host.encode([" ".join(text.split()) for text in texts])
-    return torch.stack(conds).mean(0), torch.stack(pooled).mean(0)
+    rows, vectors = torch.stack(conds), torch.stack(pooled)
+    return reduce(rows, "text row column -> row column", "mean"), reduce(vectors, "text column -> column", "mean")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
@@ -72,7 +73,7 @@ class Bench:
     ) -> tuple[dict[Way, list[Judged]], dict[Way, list[Picture]]]:
         """Draw, look at and judge cases in several ways; the unedited pictures and the rewrites are among them."""
         everyone = list(dict.fromkeys([Way(NO_EDIT), Way(REWRITE), *ways]))
-        shots = {way: [self._shot(case, way) for case in cases] for way in everyone}
+        shots = {way: self._shots(cases, way) for way in everyone}
         pictures = self._draw(shots)
         looks = {way: self._look(shots[way], pictures[way]) for way in everyone}
         before, rewrite = looks[Way(NO_EDIT)], looks[Way(REWRITE)]
@@ -82,7 +83,11 @@ class Bench:
         """Draw every way's shots; what is the same is drawn once."""
         flat = [shot for some in shots.values() for shot in some]
         made = iter(self.gallery.draw(flat, self.told))
-        return {way: [next(made) for _ in some] for way, some in shots.items()}
+        return {way: list(islice(made, len(some))) for way, some in shots.items()}
+
+    def _shots(self, cases: Sequence[Case], way: Way) -> list[Shot]:
+        """Return what to draw of cases in one way."""
+        return [self._shot(case, way) for case in cases]
 
     def _shot(self, case: Case, way: Way) -> Shot:
         plain = self.methods.rows(NO_EDIT, case)

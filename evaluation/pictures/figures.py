@@ -22,8 +22,11 @@ def figures(table: ConceptTable, found: Sequence[Judged]) -> Json:
     looks = [one.look for one in found]
     made = {**three(found), "artifacts": share([look.artifact for look in looks]).json()}
     made |= {name: share(kept).json() for name, kept in _attributes(table, found).items()}
-    edited = dict.fromkeys(name for one in found for name in one.case.wanted)
-    made["by_category"] = {name: three([one for one in found if name in one.case.wanted]) for name in edited}
+    edited: dict[str, list[Judged]] = {}
+    for one in found:
+        for name in one.case.wanted:
+            edited.setdefault(name, []).append(one)
+    made["by_category"] = {name: three(some) for name, some in edited.items()}
     made["second_reader"] = three([one._replace(outcome=one.second) for one in found])
     if any(look.let_through < 1 for look in looks):
         made["let_through"] = round(sum(look.let_through for look in looks) / len(looks), 4)
@@ -32,7 +35,8 @@ def figures(table: ConceptTable, found: Sequence[Judged]) -> Json:
 
 def three(found: Sequence[Judged]) -> Json:
     """Return success, kept and both."""
-    return {name: value.json() for name, value in shares([one.outcome for one in found]).items()}
+    counted = shares([one.outcome for one in found])
+    return {name: value.json() for name, value in counted.items()}
 
 
 def _attributes(table: ConceptTable, found: Sequence[Judged]) -> dict[str, list[bool]]:

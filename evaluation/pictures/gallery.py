@@ -181,5 +181,9 @@ def _columns(shots: Iterable[Shot]) -> tuple[list[Tensor], list[Tensor], list[in
 
 def stacked(pictures: Sequence[Picture]) -> Tensor:
     """Return pictures (n, 3, 128, 128) in 0 … 1."""
-    pixels = torch.from_numpy(np.stack([one.pixels for one in pictures]))
-    return rearrange(pixels, "n h w c -> n c h w").float() / 255
+    return rearrange(torch.from_numpy(pixels(pictures)), "n h w c -> n c h w").float() / 255
+
+
+def pixels(pictures: Sequence[Picture]) -> np.ndarray:
+    """Return pictures (n, 128, 128, 3) of bytes."""
+    return np.stack([one.pixels for one in pictures])

@@ -17,6 +17,7 @@ from ..text.metrics import TextConfig, text_section
 from . import splits
 from .bench import ADAPTER, Bench, Way, examples
 from .figures import compared, figures, interference, largest, three
+from .gallery import pixels
 from .methods import NO_EDIT, OURS, REWRITE, STRENGTHS
 from .slider import CHANGED
 
@@ -103,15 +104,19 @@ def best_strength(bench: Bench, size: Size) -> Section:
     split = "unseen tuples" if bench.world.held_out else "any pairs"
     known = splits.draw(split, bench.world, size.calibration, bench.seed + 1)
     names = list(bench.methods.edits)
-    ways = {name: [Way(name, strength=one) for one in STRENGTHS] for name in names}
-    found, _ = bench.judge(known, [way for some in ways.values() for way in some])
-    tried = {name: {f"{way.strength:g}": three(found[way]) for way in some} for name, some in ways.items()}
+    found, _ = bench.judge(known, [Way(name, strength=one) for name in names for one in STRENGTHS])
+    tried = {name: _by_strength(found, name) for name in names}
     best = {name: float(largest(rows, "both")) for name, rows in tried.items()}
     cases = splits.draw(bench.headline, bench.world, max(size.headline, size.baselines), bench.seed)
     chosen = [Way(name, strength=best[name]) for name in names]
     tested, _ = bench.judge(cases[: size.baselines], chosen)
     rows = {str(way): _row(bench, way, tested, Way(OURS, strength=best[OURS])) for way in chosen}
     return Section({"tried": tried, "best": best, "rows": rows})
+
+
+def _by_strength(found: Mapping[Way, Sequence[Judged]], method: str) -> dict[str, Any]:
+    """Return strength → success, kept and both of one method."""
+    return {f"{one:g}": three(found[Way(method, strength=one)]) for one in STRENGTHS}
 
 
 def other_splits(bench: Bench, size: Size) -> Section:
@@ -141,7 +146,7 @@ def strength(bench: Bench, size: Size) -> Section:
     cases = splits.draw(bench.headline, bench.world, max(size.headline, size.curve), bench.seed)[: size.curve]
     ways = [Way(OURS, strength=one) if one else Way(NO_EDIT) for one in POSITIONS]
     found, pictures = bench.judge(cases, ways)
-    stacks = np.stack([[one.pixels for one in pictures[way]] for way in ways]).astype(np.float32) / 255
+    stacks = np.stack([pixels(pictures[way]) for way in ways]).astype(np.float32) / 255
     moved = reduce(np.abs(stacks - stacks[0]), "position case h w c -> position case h w", "mean")
     inside = moved[POSITIONS.index(1.0)] > CHANGED
     change = [float((one * inside).sum() / max(inside.sum(), 1)) for one in moved]
@@ -172,7 +177,7 @@ def removal(bench: Bench, size: Size) -> Section:
     ways = [Way(NO_EDIT), Way(REWRITE), Way(OURS)]
     found, pictures = bench.judge(cases, ways)
     ours, deleted = found[Way(OURS)], found[Way(REWRITE)]
-    still, gone = ([_shows_removed(one) for one in some] for some in (ours, deleted))
+    still, gone = list(map(_shows_removed, ours)), list(map(_shows_removed, deleted))
     made = {
         "rows": {str(way): _row(bench, way, found) for way in ways},
         "still_shown": {"SupSAE": share(still).json(), "deleted": share(gone).json()},
@@ -204,8 +209,7 @@ def _values(found: Sequence[Judged], category: str) -> list[str]:
 def adapters(bench: Bench, size: Size) -> Section:
     """Swap into the concepts that a low-rank adapter was trained for, seen or unseen beside one another."""
     tried, _ = bench.judge(_wanting(bench, size.adapter // 2, 300), [Way(ADAPTER, strength=one) for one in STRENGTHS])
-    by_strength = {f"{way.strength:g}": three(one) for way, one in tried.items() if way.method == ADAPTER}
-    best = Way(ADAPTER, strength=float(largest(by_strength, "both")))
+    best = Way(ADAPTER, strength=float(largest(_by_strength(tried, ADAPTER), "both")))
     ways = [Way(name, lock) for lock in (False, True) for name in (REWRITE, OURS, ADAPTER)]
     found, pictures = bench.judge(_wanting(bench, size.adapter, 200), [*ways, best])
     rows = {str(way): _row(bench, way, found) for way in found}

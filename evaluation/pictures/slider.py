@@ -46,7 +46,8 @@ def knots(strengths: Sequence[float], change: Sequence[float]) -> tuple[tuple[fl
 def calibration_cases(capture: Capture, count: int) -> list[Case]:
     """Return the first calibration prompts and their rewrites as swaps to draw."""
     table, entries = capture.plan.table, capture.plan.entries
-    before, after = ([e.prompt for e in entries if e.set == name][:count] for name in ("calibration", "rewrite"))
+    before = [entry.prompt for entry in entries if entry.set == "calibration"][:count]
+    after = [entry.prompt for entry in entries if entry.set == "rewrite"][:count]
     found = []
     for seed, (prompt, rewrite) in enumerate(zip(before, after, strict=True)):
         supports = zip(prompt.support(table), rewrite.support(table), strict=True)
@@ -66,7 +67,7 @@ def measure(
     for index, strength in enumerate(STRENGTHS):
         asked = zip(cases, conds, pooled, strict=True)
         made = [answer(straight, *one, strength) for one in asked]
-        rows, vectors = [one.cond for one in made], [one.pooled for one in made]
+        rows, vectors, _ = zip(*made, strict=True)
         drawn.append(studio.draw_portraits(models, rows, vectors, seeds).astype(np.float32) / 255)
         if progress:
             progress(index + 1, len(STRENGTHS))

@@ -98,7 +98,8 @@ def methods(
         differences: keys of the paired differences.
         against: what those are held against.
     """
-    heads = [MEASURES[name] for name in measures] + [f"{MEASURES[name]} − {against}" for name in differences]
+    heads = [MEASURES[name] for name in measures]
+    heads += [f"{MEASURES[name]} − {against}" for name in differences]
     head = "".join(f"<th>{escape(one)}</th>" for one in heads)
     body = "".join(_group(name, lines, measures, differences) for name, lines in groups.items() if lines)
     return f"<div class=wide><table class=methods><tr><th></th><th></th>{head}</tr>{body}</table></div>"
@@ -195,7 +196,8 @@ def curve(title: str, places: Sequence[float], lines: Sequence[tuple[Line, str]]
 
     grid = "".join(_tick(tick, y(tick)) for tick in (0, 0.25, 0.5, 0.75, 1))
     ticks = "".join(f"<text x={x(at):.1f} y={HEIGHT - 24} text-anchor=middle>{at:g}</text>" for at in places)
-    drawn = "".join(_line(line, colour, [x(place) for place in places], y) for line, colour in lines)
+    across_at = [x(place) for place in places]
+    drawn = "".join(_line(line, colour, across_at, y) for line, colour in lines)
     legend = "".join(f"<span class='{colour}'>{escape(line.name)}</span>" for line, colour in lines)
     return (
         f"<figure class=curve><figcaption>{escape(title)}</figcaption><p class=legend>{legend}</p>"

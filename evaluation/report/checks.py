@@ -84,7 +84,7 @@ def text(section: Json) -> Told:
     """Tell what the encoders alone say."""
     shown = ""
     for split, one in section["splits"].items():
-        rows = [[part, *(figure(found[key]) for key in KEYS)] for part, found in one["parts"].items()]
+        rows = [_encoder_row(part, found) for part, found in one["parts"].items()]
         located, named = (ranged(Interval.parse(one[key])) for key in ("located", "named"))
         shown += (
             f"<h3>{SPLITS[split].capitalize()} <small>{one['swaps']} swaps</small></h3><p>Found in the rows, concept "
@@ -97,6 +97,10 @@ def text(section: Json) -> Told:
         "alone; no picture is needed for these."
     )
     return Told("In the text encoders", asked, shown, _of_text(section))
+
+
+def _encoder_row(part: str, found: Json) -> list[str]:
+    return [part, *(figure(found[key]) for key in KEYS)]
 
 
 def _concepts(section: Json) -> str:

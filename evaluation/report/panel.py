@@ -139,13 +139,15 @@ def _calibration(dictionary: Dictionary) -> dict[str, Any]:
 
 def _errors(dictionary: Dictionary) -> dict[str, Any]:
     parts = dictionary.report.get("parts", {})
-    rows = [[name, *(figure(one.get(key)) for key in ("fvu_slot", "fvu_token"))] for name, one in parts.items()]
+    rows = [[name, figure(one.get("fvu_slot")), figure(one.get("fvu_token"))] for name, one in parts.items()]
     return section("What is left unexplained, 0 is perfect", ("Encoder", "of its context", "of a token"), rows)
 
 
 def _known(dictionary: Dictionary) -> dict[str, Any]:
     table = dictionary.table
-    rows = [[name, ", ".join(table.concepts[i].name for i in members)] for name, members in table.categories.items()]
+    rows = []
+    for name, members in table.categories.items():
+        rows.append([name, ", ".join(table.concepts[index].name for index in members)])
     return section("What it knows", (), rows)
 
 

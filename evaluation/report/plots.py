@@ -59,7 +59,8 @@ def examples(shown: Sequence[Example]) -> Image.Image:
     ways, columns = list(shown[0].pictures), []
     for one in shown[:ON_SHEET]:
         kind, _, wanted = one.title.partition(": ")
-        pictures, faults = (tuple(some[way] for way in ways) for some in (one.pictures, one.faults))
+        pictures = tuple(one.pictures[way] for way in ways)
+        faults = tuple(one.faults[way] for way in ways)
         columns.append(Column(kind, wanted, pictures, faults))
     note = f"The first {len(columns)} cases, none picked. All pictures of a column start from the same noise."
     if any(any(one.faults.values()) for one in shown[:ON_SHEET]):

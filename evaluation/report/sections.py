@@ -43,7 +43,8 @@ def everyone(rows: Mapping[str, Json], measures: Sequence[str]) -> str:
         for name, row, other in (("without lock", free, "minus_rewrite"), ("with lock", held, "minus_rewrite_lock")):
             if row:
                 label = "" if method == NO_EDIT else name
-                lines.append(MethodLine(label, tone(method), row, "" if method == REWRITE else other))
+                held_to = "" if method in (NO_EDIT, REWRITE) else other
+                lines.append(MethodLine(label, tone(method), row, held_to))
         note = f"{NOTES[method]}; " if method in NOTES else ""
         groups[f"{method}\n{note}{_cases(lines[0].row)}"] = lines
     return methods(groups, measures, ("success", "both"))
@@ -157,8 +158,10 @@ def several(section: Json) -> Told:
     titles = {"success": "All values asked for are read", "both": "All are read, and all else is kept"}
     figure = ""
     for key, title in titles.items():
-        lines = [(_line(method, [section[n][method][key] for n in places]), tone(method)) for method in (REWRITE, OURS)]
-        figure += curve(title, [int(one) for one in places], lines, "edits at once")
+        lines = []
+        for method in (REWRITE, OURS):
+            lines.append((_line(method, [section[n][method][key] for n in places]), tone(method)))
+        figure += curve(title, list(map(int, places)), lines, "edits at once")
     asked = (
         f"Swap 1 to {places[-1]} values of the same {section['1'][OURS]['count']} prompts at once, without the lock."
     )
@@ -179,7 +182,8 @@ def _of_several(section: Json, most: str) -> Iterator[str]:
 
 def _line(name: str, found: Sequence[Json]) -> Line:
     values = [Interval.parse(one) for one in found]
-    return Line(name, tuple(one.estimate for one in values), tuple((one.low, one.high) for one in values))
+    ranges = tuple((one.low, one.high) for one in values)
+    return Line(name, tuple(one.estimate for one in values), ranges)
 
 
 def strength(section: Json) -> Told:
@@ -242,7 +246,9 @@ def best_strength(section: Json) -> Told:
     tried = section["tried"]
     first = next(iter(tried.values()))
     count = next(iter(first.values()))["both"]["count"]
-    rows = [[name, *(percent(one["both"]["estimate"]) for one in some.values())] for name, some in tried.items()]
+    rows = []
+    for name, some in tried.items():
+        rows.append([name, *(percent(one["both"]["estimate"]) for one in some.values())])
     figure = methods(groups, SHARES, ("both",))
     figure += folded(
         f"Both, on the {count} calibration prompts, by strength",

@@ -98,7 +98,9 @@ def _has_room(host: TextHost, case: Case) -> bool:
 
 def encoded_cases(host: TextHost, cases: Sequence[Case]) -> Iterator[tuple[Encoded, Encoded]]:
     """Encode the prompts of cases and their rewrites, as a capture would hold them: the truth beside the rows."""
-    prompts: list[Prompt] = [*(case.prompt for case in cases), *(case.rewrite for case in cases)]
+    prompts: list[Prompt] = [case.prompt for case in cases]
+    prompts += [case.rewrite for case in cases]
     entries = [Entry(prompt, "test", host.counts(prompt.words)) for prompt in prompts]
-    rows = [Encoded(*row) for row in zip(entries, *host.encode([one.text for one in prompts]), strict=True)]
+    conds, pooled = host.encode([prompt.text for prompt in prompts])
+    rows = [Encoded(*row) for row in zip(entries, conds, pooled, strict=True)]
     return zip(rows[: len(cases)], rows[len(cases) :], strict=True)

@@ -157,11 +157,14 @@ def text_metrics(
     if progress:
         progress(len(todo), len(todo))
     concepts = {str(concept): index for index, concept in enumerate(dictionary.table.concepts)}
-    by_concept = {name: [one for one in sums if one.concept == index] for name, index in concepts.items()}
+    by_concept: dict[str, list[CaseSums]] = {name: [] for name in concepts}
+    by_split: dict[str, list[CaseSums]] = {name: [] for name in drawn}
+    for one in sums:
+        by_concept[str(dictionary.table.concepts[one.concept])].append(one)
+        by_split[one.split].append(one)
     left = [name for name, some in by_concept.items() if not some]
     if left:
         notes.append(f"No prompt drawn asked for {', '.join(left)}, so nothing is said of them. Draw more prompts.")
-    by_split = {name: [one for one in sums if one.split == name] for name in drawn}
     return TextMetrics(
         dictionary,
         config,

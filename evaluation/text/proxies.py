@@ -57,15 +57,14 @@ def proxy_section(
     host, config = judges.host, judges.config
     drawn, _ = text_cases(dictionary, host, text)
     cases = list(chain.from_iterable(zip(*drawn.values(), strict=False)))[: config.cases]
-    before, rewrite = (
-        list(zip(*host.encode(texts), strict=True))
-        for texts in ([case.prompt.text for case in cases], [case.rewrite.text for case in cases])
-    )
+    before = list(zip(*host.encode([case.prompt.text for case in cases]), strict=True))
+    rewrite = list(zip(*host.encode([case.rewrite.text for case in cases]), strict=True))
     made = [answer(dictionary, case, *rows) for case, rows in zip(cases, before, strict=True)]
     conds, pooled = zip(*before, *(one[:2] for one in made), *rewrite, strict=True)
     seeds = [case.seed for case in cases] * len(WAYS)
     flat = draw_pictures(host, conds, pooled, seeds, config, progress=progress)
-    pictures = dict(zip(WAYS, rearrange(flat, "(way case) h w c -> way case h w c", way=len(WAYS)), strict=True))
+    by_way = rearrange(flat, "(way case) h w c -> way case h w c", way=len(WAYS))
+    pictures: dict[str, np.ndarray] = dict(zip(WAYS, by_way, strict=True))
     directions = clip_directions(judges.clip, cases, pictures)
     return Section(_json(config, cases, [one.refused for one in made], directions), _examples(cases, pictures))
 
@@ -76,7 +75,8 @@ def clip_directions(clip: Clip, cases: Sequence[Case], pictures: Mapping[str, np
     Each is the cosine between what CLIP sees change from the unedited picture and what it reads change from prompt to
     rewrite. ``CHANCE`` holds the edited pictures against another case's words.
     """
-    words = clip.texts([case.rewrite.text for case in cases]) - clip.texts([case.prompt.text for case in cases])
+    said = clip.texts([case.prompt.text for case in cases])
+    words = clip.texts([case.rewrite.text for case in cases]) - said
     seen = {name: clip.pictures(list(some)) for name, some in pictures.items()}
     moved = {name: seen[name] - seen[WAYS[0]] for name in WAYS[1:]}
     found = {name: F.cosine_similarity(one, words).tolist() for name, one in moved.items()}

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ...supsae_core.capture.captures import Encoded
@@ -71,7 +72,7 @@ def _decoded(dictionary: Dictionary, row: Encoded, pairs: frozenset[Pair] | None
         said = torch.zeros(len(dictionary.table))
         spans = pooled_spans(family, reading.layouts, reading.rows)
         said[[dictionary.table.phrases[span.phrase].concept for span in spans]] = 1
-        found[POOLED] = _squares(dictionary.parts[POOLED], 0, row.pooled[None], said)
+        found[POOLED] = _squares(dictionary.parts[POOLED], 0, rearrange(row.pooled, "d -> 1 d"), said)
     for encoder in family.encoders:
         found[encoder.name] = _phrases(dictionary, encoder, reading, row.cond, pairs)
     return found

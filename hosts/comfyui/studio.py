@@ -1,4 +1,4 @@
-"""Portraits in ComfyUI as a painter of the scoreboard; training/scoreboard/painter is the one in diffusers."""
+"""Portraits in ComfyUI as a renderer of the scoreboard; evaluation/pictures/renderer is the one in diffusers."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ Told = Callable[[Tensor], None]
 """Called after every step with denoised latents; may raise to interrupt."""
 
 
-def comfy_painter(models: Models, told: Told | None = None, *, steps: int = 16, cfg: float = 3.0) -> Renderer:
-    """Return a painter that draws as KSampler and VAE Decode do.
+def comfy_renderer(models: Models, told: Told | None = None, *, steps: int = 16, cfg: float = 3.0) -> Renderer:
+    """Return a renderer that draws as KSampler and VAE Decode do.
 
     Args:
         models: Portraits'.
@@ -87,7 +87,7 @@ def _draw_alike(
     positive, negative = [[cond, {"pooled_output": pooled}]], [[empty[None], {"pooled_output": vector[None]}]]
     after_step = (lambda _, denoised: told(denoised)) if told else None
     latents = sampling.sample(models.model, positive, negative, noise, settings, seeds[0], after_step)
-    # diffusers' painter rounds; ComfyUI's own nodes cut off.
+    # diffusers' renderer rounds; ComfyUI's own nodes cut off.
     return to_bytes(models.vae.decode(latents)[..., :3] + 0.5 / 255)
 
 

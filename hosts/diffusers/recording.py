@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from diffusers import SD3Transformer2DModel
 from einops import rearrange, reduce, repeat
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,7 +19,7 @@ from ...supsae_core.capture.sampling import Sampling
 from ...supsae_core.encoders.sites import Site
 from ...supsae_core.host import Recorder, Told
 from ..models import ModelFamily, family_in_diffusers
-from .transformer import SD3Transformer2DModel, initial_noise, noise_levels, sample_latents
+from .transformer import initial_noise, noise_levels, sample_latents
 
 Negative = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Conditioning (L, width) → the empty prompt's (1, L, width) and (1, P), in as many rows."""
@@ -105,7 +106,7 @@ class _Ear:
             image, text = (named[name][: self._prompts] for name in (self._streams["img"], self._streams["txt"]))
             self._attention = attention_to(attn, image, text, groups)
 
-    def leave(self, _: nn.Module, args: tuple, made: tuple[Tensor | None, Tensor]) -> None:
+    def leave(self, _: nn.Module, args: tuple, made: tuple[Any, Tensor]) -> None:
         if self._tokens is not None:
             self._recorder.hear(Site("img", self._block), self._tokens, self._attention)
         if self._out:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from diffusers import AutoencoderTiny, SD3Transformer2DModel
 from einops import rearrange
 from safetensors import SafetensorError
 from torch import Tensor
@@ -20,13 +21,10 @@ from ...portraits import reader
 from ...portraits.paths import WEIGHTS
 from ...portraits.text import CHUNK, TextEncoders, bidirectional_row, causal_chunks, load_encoders
 from ...supsae_core.encoders.placing import rows_of
-from ...supsae_core.host import Progress
+from ...supsae_core.host import Progress, Step
 from ..batches import alike
 from ..embedded import PortraitsText
 from .transformer import (
-    AutoencoderTiny,
-    SD3Transformer2DModel,
-    Step,
     decode_latents,
     initial_noise,
     load_transformer,

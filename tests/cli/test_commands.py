@@ -6,22 +6,15 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
-import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 from supsae.cli import commands, parser
 from supsae.cli.demo import DemoConfig, demo
-from supsae.cli.editing import parse_edit
 from supsae.evaluation.pictures.parts import Size
 from supsae.hosts.diffusers import studio
-from supsae.portraits import captions, reader, text
-from supsae.portraits.mmdit import MMDiT
-from supsae.portraits.vae import AutoEncoder
+from supsae.portraits import captions
 from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
-from supsae.supsae_core.editing.edits import Add, Remove, Scale, Swap
 from supsae.training.solvers.options import option_lines
 from supsae.training.solvers.table import SOLVERS
 
@@ -32,34 +25,6 @@ def run(capsys, *argv):
     """Run a command; return its exit code, and what it printed to either stream."""
     code = parser.main([str(word) for word in argv])
     return code, *capsys.readouterr()
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """The pack's own text encoders, and untrained models of pictures: quick to make, and no fake in the repository."""
-    folder = tmp_path_factory.mktemp("weights")
-    torch.manual_seed(0)
-    for name, module in {
-        studio.TRANSFORMER: MMDiT(),
-        studio.VAE: AutoEncoder(),
-        "reader.safetensors": reader.Reader(),
-    }.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        # Gates that are closed at first would hide the text from the picture.
-        noisy = {key: tensor + 0.05 * torch.randn_like(tensor) for key, tensor in module.state_dict().items()}
-        save_file({key: tensor.half().contiguous() for key, tensor in noisy.items()}, folder / name)
-    (folder / "text_encoders.safetensors").write_bytes(text.WEIGHTS.read_bytes())
-    return folder
-
-
-@pytest.fixture(scope="module")
-def learnt(tmp_path_factory):
-    """A capture of 90 prompts, and the dictionary fitted on it."""
-    folder = tmp_path_factory.mktemp("learnt")
-    capture = f"capture --out {folder}/capture --prompts 80 --calibration 10 --held-out 0.1"
-    assert parser.main(capture.split()) == 0
-    assert parser.main(["fit", str(folder / "capture"), "--out", str(folder / "d")]) == 0
-    return folder
 
 
 # --- help ------------------------------------------------------------------------------------------------------------
@@ -86,13 +51,6 @@ def test_help_shows_an_example_that_parses(capsys, name):
     assert stop.value.code == 0 and example in capsys.readouterr().out
     program, *argv = shlex.split(example)
     assert program == "supsae" and parser.parser().parse_args(argv).command == name
-
-
-def test_edits_in_the_examples_are_of_the_portraits_table():
-    spelled = parser.parser().parse_args(shlex.split(parser.COMMANDS["edit"].example)[1:]).edits
-    assert len(spelled) == 2
-    for edit in map(parse_edit, spelled):
-        captions.table().index(edit.concept)
 
 
 # --- prompts ---------------------------------------------------------------------------------------------------------
@@ -135,11 +93,11 @@ def test_capture_says_its_size_and_goes_on(capsys, tmp_path):
     assert code == 2 and "Choose another folder" in said
 
 
-def test_fit_reports_and_writes(capsys, learnt):
-    assert load_dictionary(learnt / "d.safetensors").provenance["prompts"] == 80
-    with Image.open(learnt / "d.png") as picture:
+def test_fit_reports_and_writes(capsys, fitted):
+    assert load_dictionary(fitted / "d.safetensors").provenance["prompts"] == 80
+    with Image.open(fitted / "d.png") as picture:
         assert picture.width > 400
-    code, out, _ = run(capsys, "inspect", learnt / "d.safetensors")
+    code, out, _ = run(capsys, "inspect", fitted / "d.safetensors")
     assert code == 0 and "28 concepts in 8 categories" in out
 
 
@@ -151,17 +109,17 @@ def test_help_names_every_solver(capsys):
     assert all(line in said for solver in SOLVERS.values() for line in option_lines(solver.options))
 
 
-def test_fit_takes_options(capsys, learnt, tmp_path):
+def test_fit_takes_options(capsys, fitted, tmp_path):
     options = ["--option", "rank=6", "--option", "shared_ridges=3"]
-    code, _, _ = run(capsys, "fit", learnt / "capture", "--out", tmp_path / "d", *options)
+    code, _, _ = run(capsys, "fit", fitted / "capture", "--out", tmp_path / "d", *options)
     assert code == 0
     made = load_dictionary(tmp_path / "d.safetensors")
     assert {len(part.decoder) for part in made.parts.values()} == {6}
     assert made.provenance["solver"]["shared_ridges"] == [3.0]
 
 
-def test_inspect_a_capture(capsys, learnt):
-    code, out, _ = run(capsys, "inspect", learnt / "capture")
+def test_inspect_a_capture(capsys, fitted):
+    code, out, _ = run(capsys, "inspect", fitted / "capture")
     assert code == 0 and "finished" in out and "80 fit, 10 calibration, 10 rewrite" in out
     # A tenth of the pairs of concepts of different categories.
     sizes = [len(members) for members in captions.table().categories.values()]
@@ -169,64 +127,15 @@ def test_inspect_a_capture(capsys, learnt):
     assert f"{round(pairs / 10)} pairs of concepts never written together" in out
 
 
-def test_inspect_reads_a_prompt(capsys, learnt):
+def test_inspect_reads_a_prompt(capsys, fitted):
     said = "a drawing of someone with golden hair, also smiling, top hat"
-    code, out, _ = run(capsys, "inspect", learnt / "d.safetensors", "--prompt", said)
+    code, out, _ = run(capsys, "inspect", fitted / "d.safetensors", "--prompt", said)
     assert code == 0
     lines = {line.split("  ")[0]: line for line in out.splitlines()[1:-2]}
     assert list(lines) == ["hair: blond", "expression: smile", "hat: top hat"]
     assert "\nnot mentioned: background, haircut, eyes, eyewear, clothing\nnot explained: clip phrases " in out
     # Causal rows fill 0 … 47; of the others "a drawing of someone with" are rows 48 … 52.
     assert "golden hair, " in lines["hair: blond"] and lines["hair: blond"].endswith("53-54")
-
-
-# --- edit ------------------------------------------------------------------------------------------------------------
-
-SPELLED = {
-    "swap hair: red": Swap("hair: red", 1),
-    "swap hair: red @ 0.5": Swap("hair: red", 0.5),
-    "  ADD hat: top hat@-1 ": Add("hat: top hat", -1),
-    "remove hat: crown": Remove("hat: crown", 1),
-    "scale eyes: blue @ 2": Scale("eyes: blue", 2),
-}
-
-
-@pytest.mark.parametrize("spelling", SPELLED)
-def test_an_edit_is_read(spelling):
-    assert parse_edit(spelling) == SPELLED[spelling]
-
-
-@pytest.fixture
-def edit(monkeypatch, capsys, weights, learnt, tmp_path):
-    """Return a function that edits the prompt and gives back what was printed, and the two pictures."""
-    monkeypatch.setattr(studio, "WEIGHTS", weights)
-
-    def go(*edits):
-        argv = [word for one in edits for word in ("--edit", one)]
-        out = tmp_path / "new" / "e.png"
-        d = learnt / "d.safetensors"
-        code, said, _ = run(
-            capsys, "edit", "--dictionary", d, "--prompt", PROMPT, "--out", out, "--steps", 2, "--seed", 7, *argv
-        )
-        assert code == 0
-        with Image.open(out) as picture:
-            made = np.asarray(picture)
-        return said, made[14:270, 14:270], made[14:270, 284:540]
-
-    return go
-
-
-def test_edit_draws_before_and_after(edit):
-    said, before, after = edit("swap hair: red", "swap hat: crown @ 0.5")
-    assert "hair: black, hat: none, background: beach" in said
-    assert "hair: black to hair: red\n" in said and "hat: none to hat: crown, strength 0.5" in said
-    assert (before != after).any()
-
-
-def test_strength_nothing_draws_the_same_picture(edit):
-    said, before, after = edit("swap hair: red @ 0")
-    assert "Nothing to change for" in said and "same values in both" in said
-    assert (before == after).all()
 
 
 # --- activations ----------------------------------------------------------------------------------------------------
@@ -259,25 +168,25 @@ BAD = {
     "few prompts": ("capture --out {tmp}/x --prompts 3", "at least 10 prompts"),
     "site": ("capture --out {tmp}/x --sites text@1", "There is no site 'text@1'"),
     "size": ("capture --out {tmp}/x --sites txt@1 --size 128", "Write width x height in pixels, such as 128x128"),
-    "merge": ("merge {learnt}/capture {tmp}/nothing --out {tmp}/y", "There is no capture"),
+    "merge": ("merge {fitted}/capture {tmp}/nothing --out {tmp}/y", "There is no capture"),
     "no capture": ("fit {tmp}/nothing --out {tmp}/d", "There is no capture"),
-    "solver": ("fit {learnt}/capture --out {tmp}/d --solver sgd", "Solvers are: exact, adam"),
-    "option": ("fit {learnt}/capture --out {tmp}/d --option width=4", "There is no option 'width'"),
-    "option of another solver": ("fit {learnt}/capture --out {tmp}/d --option steps=9", "Options are: common_ridges"),
-    "value of an option": ("fit {learnt}/capture --out {tmp}/d --option rank=wide", "It takes a whole number, or none"),
+    "solver": ("fit {fitted}/capture --out {tmp}/d --solver sgd", "Solvers are: exact, adam"),
+    "option": ("fit {fitted}/capture --out {tmp}/d --option width=4", "There is no option 'width'"),
+    "option of another solver": ("fit {fitted}/capture --out {tmp}/d --option steps=9", "Options are: common_ridges"),
+    "value of an option": ("fit {fitted}/capture --out {tmp}/d --option rank=wide", "It takes a whole number, or none"),
     "no dictionary": ("inspect {tmp}/nothing.safetensors", "There is no dictionary file"),
-    "prompt with a capture": ("inspect {learnt}/capture --prompt hat", "is read with a dictionary"),
+    "prompt with a capture": ("inspect {fitted}/capture --prompt hat", "is read with a dictionary"),
     "foreign file": ("inspect {weights}/text_encoders.safetensors", "not a SupSAE dictionary"),
     "edit spelling": ("edit --prompt hat --out {tmp}/a.png --edit red", "Write 'swap hair: red'"),
     "edit strength": ("edit --prompt hat --out {tmp}/a.png --edit 'swap hair: red @ much'", "Write 'swap hair: red'"),
     "edit action": ("edit --prompt hat --out {tmp}/a.png --edit 'turn hair: red'", "no action 'turn'"),
     "picture name": ("edit --prompt hat --out {tmp}/a --edit 'swap hair: red'", "must end in one of .png"),
     "concept": (
-        "edit --dictionary {learnt}/d.safetensors --prompt hat --out {tmp}/a.png --edit 'swap hair: rde'",
+        "edit --dictionary {fitted}/d.safetensors --prompt hat --out {tmp}/a.png --edit 'swap hair: rde'",
         "Did you mean 'hair: red'",
     ),
     "not said": (
-        "edit --dictionary {learnt}/d.safetensors --prompt 'red hair' --out {tmp}/a.png --edit 'remove hat: crown'",
+        "edit --dictionary {fitted}/d.safetensors --prompt 'red hair' --out {tmp}/a.png --edit 'remove hat: crown'",
         "its category is not mentioned",
     ),
     "few prompts to show": ("demo --out {tmp}/x --prompts 3", "at least 10 prompts"),
@@ -286,16 +195,16 @@ BAD = {
 
 
 @pytest.mark.parametrize(("line", "sentence"), BAD.values(), ids=BAD)
-def test_bad_input_gets_a_sentence(capsys, tmp_path, weights, learnt, line, sentence):
-    code, _, said = run(capsys, *shlex.split(line.format(tmp=tmp_path, weights=weights, learnt=learnt)))
+def test_bad_input_gets_a_sentence(capsys, tmp_path, weights, fitted, line, sentence):
+    code, _, said = run(capsys, *shlex.split(line.format(tmp=tmp_path, weights=weights, fitted=fitted)))
     assert code == 2
     assert said.startswith("supsae: ") and sentence in said and "Traceback" not in said
     assert len(said.strip().splitlines()) == 1
 
 
-def test_a_dictionary_of_another_encoder_is_refused(capsys, learnt, tmp_path):
+def test_a_dictionary_of_another_encoder_is_refused(capsys, fitted, tmp_path):
     # Fingerprints 10 % longer are 10 % off: above the 5 % that another precision may make.
-    made = load_dictionary(learnt / "d.safetensors")
+    made = load_dictionary(fitted / "d.safetensors")
     probes = {site: [1.1 * value for value in values] for site, values in made.provenance["fingerprint"].items()}
     other = replace(made, provenance={**made.provenance, "fingerprint": probes})
     save_dictionary(other, tmp_path / "other.safetensors")
@@ -308,20 +217,7 @@ def test_missing_weights_are_named(tmp_path):
         studio.load_studio(tmp_path)
 
 
-# --- pictures and the demo -------------------------------------------------------------------------------------------
-
-
-def test_pictures_come_in_the_order_asked_for(weights):
-    models = studio.load_studio(weights)
-    longer = "red hair, " * 20  # more than one chunk, so that it cannot share a batch
-    conds, pooled = models.host.encode(["red hair", longer, "no hat"])
-    made = studio.draw_portraits(models, conds, pooled, [1, 2, 1], steps=2)
-    assert made.shape == (3, 128, 128, 3)
-    for index, seed in enumerate([1, 2, 1]):
-        alone = studio.draw_portraits(models, conds[index : index + 1], pooled[index : index + 1], [seed], steps=2)[0]
-        # A batch sums in another order: a byte may round to its neighbour.
-        assert np.abs(alone.astype(int) - made[index]).max() <= 1
-    assert (made[0] != made[2]).mean() > 0.1  # equal noise, other words
+# --- the demo -------------------------------------------------------------------------------------------
 
 
 def test_demo_learns_edits_and_judges(weights, tmp_path):

@@ -89,7 +89,7 @@ def test_a_mean_by_hand():
     assert mean_interval([1, 2, 3]) == pytest.approx((2, 2 - 1.959964 / 3**0.5, 2 + 1.959964 / 3**0.5, 3))
 
 
-@pytest.mark.parametrize("value", [wilson(1, 3), share([]), failure_ratio([False], [True]), -wilson(1, 4)], ids=str)
+@pytest.mark.parametrize("value", [wilson(1, 3), share([]), failure_ratio([False], [True])], ids=str)
 def test_json_reads_back(value):
     found = Interval.parse(json.loads(json.dumps(value.json(), allow_nan=False)))
     assert found.count == value.count

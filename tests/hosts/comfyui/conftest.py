@@ -5,8 +5,9 @@ $COMFYUI_PYTHON, else .venv or venv in the checkout. Without one they are skippe
 
 `comfy_server`: a running server with a fresh copy of this checkout as a custom node, and a client for it.
 `comfy_python`: run a file of scripts/ in ComfyUI's interpreter, `comfy` and `supsae` importable.
-`browser`: a headless Chromium. `comfy_page`: opens ComfyUI's page in it, once with the frontend that ComfyUI requires,
-and once with each of $COMFYUI_FRONTENDS (folders of the package comfyui_frontend_package, separated as in $PATH).
+`browser`: a headless Chromium. `comfy_page`: opens ComfyUI's page in it, with the frontend that ComfyUI requires; tests
+marked `every_frontend` run with each of $COMFYUI_FRONTENDS too (folders of the package comfyui_frontend_package,
+separated as in $PATH).
 """
 
 import json
@@ -213,7 +214,13 @@ def browser(comfy):
         yield found
 
 
-@pytest.fixture(scope="session", params=FRONTENDS)
+def pytest_generate_tests(metafunc):
+    if "frontend" in metafunc.fixturenames:
+        every = metafunc.definition.get_closest_marker("every_frontend")
+        metafunc.parametrize("frontend", list(FRONTENDS) if every else ["required"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def frontend(request, comfy, browser, tmp_path_factory):
     """A running Server with one of the frontends."""
     folder = FRONTENDS[request.param]

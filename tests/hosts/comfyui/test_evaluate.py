@@ -58,7 +58,7 @@ def far(one, other):
 
 
 @pytest.mark.parametrize("way", ["plain", "held"])
-def test_both_painters_draw_the_same(ours, theirs, way):
+def test_both_renderers_draw_the_same(ours, theirs, way):
     # The hosts' latents differ by 3e-6 and vae_scale by 1.5e-4 relative (test_same_transformer): a level by rounding.
     assert far(ours[way], theirs[way]) <= 2
 
@@ -71,11 +71,11 @@ def test_lock_holds_and_lets_through(seen, ours):
     assert far(ours["everywhere"][0], ours["plain"][1]) <= 1  # text and seed of the second
 
 
-def test_painter_shows_its_steps(seen):
+def test_renderer_shows_its_steps(seen):
     assert seen["told"] == [[1, 16, 16, 16]] * 16
 
 
-def test_painter_is_named_by_its_weights(seen):
+def test_renderer_is_named_by_its_weights(seen):
     name, same, other = seen["name"]
     assert name == same != other
 

@@ -67,6 +67,7 @@ def strength(found, category):
     return found.row(category).get_by_role("slider")
 
 
+@pytest.mark.every_frontend
 def test_rows_are_there_before_anything_ran_and_say_what_the_prompt_says_after(open_mixer):
     found = open_mixer()
     names = found.page.locator(".supsae-row").evaluate_all("rows => rows.map(r => r.getAttribute('aria-label'))")

@@ -92,6 +92,7 @@ def studio(request, comfy_page):
 # --- Concept Table -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.every_frontend
 def test_the_table_says_what_is_wrong_and_where_while_it_is_typed(studio):
     studio.show("table")
     studio.said("28 concepts")
@@ -213,6 +214,7 @@ def test_the_loader_says_what_a_file_knows_and_takes_another(studio, comfy_serve
 # --- Capture and Fit -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.every_frontend
 def test_a_capture_is_followed_and_its_fit_is_judged(studio, request):
     name = re.sub(r"\W+", "_", request.node.name)
     studio.set("table", "text", SMALL)

@@ -255,7 +255,7 @@ def test_a_phrase_of_two_lines_is_imported(comfy_server):
 
 ODD_HEADERS = {
     "deep": ("[" * 200_000, "damaged header"),
-    "format": ({"format": []}, "text of the format []"),
+    "family": ({"family": []}, "text of a family that is not described in full"),
     "slider": ({"slider": [[10**400, 1]]}, "lacks something it should hold"),
 }
 

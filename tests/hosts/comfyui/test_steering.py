@@ -1,7 +1,6 @@
 """Edits on a model inside ComfyUI: what must be equal to the bit, what composes, and what is refused."""
 
 import re
-import shutil
 
 import pytest
 
@@ -94,7 +93,6 @@ def test_refused(seen, case, sentence):
     assert re.search(sentence, seen["refused"][case])
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++ to compile for a CPU")
 def test_a_compiled_model_draws_the_same_edit(comfy_python, dictionary_file):
     seen = comfy_python("steering_compiled", dictionary_file, own_process=True)
     assert len(seen) == 2 and all(far < 1e-3 for both in seen.values() for far in both)

@@ -13,6 +13,8 @@ from supsae.supsae_core.editing.windows import Window
 from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.supsae_core.reading import readout
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = ["a portrait of a person with blond hair, sandy beach", "smiling, blond hair, golden crown"]
 RED = Swap("hair: red")
 

@@ -1,5 +1,6 @@
 """The paper's optimiser: its loss against the samples themselves, and its optimum against the truncated SVD."""
 
+import pytest
 import torch
 
 from supsae.supsae_core.capture.statistics import FOLDS, Statistics
@@ -52,6 +53,7 @@ def test_the_loss_is_that_of_the_samples():
     )
 
 
+@pytest.mark.slow
 def test_one_slot_ends_at_the_truncated_svd():
     """White labels make it plain: the best codes of width 1 are along the first singular vector of the effects."""
     labels = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]).double().repeat(4, 1)
