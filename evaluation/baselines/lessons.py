@@ -15,7 +15,7 @@ from ...supsae_core.table.concepts import ConceptTable
 from ...supsae_core.table.prompts import Pair, Prompt, has_pair, rewrite
 
 STEPS, CFG, BATCH = 16, 3.0, 16
-"""Steps and guidance of a run, as ``studio.draw`` has them; runs sampled together."""
+"""Steps and guidance of a run, as ``studio.draw_portraits`` has them; runs sampled together."""
 
 
 class Lessons(NamedTuple):

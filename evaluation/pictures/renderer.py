@@ -14,7 +14,7 @@ from ...supsae_core.host import Renderer
 def diffusers_renderer(
     models: Studio, weights: Path = studio.WEIGHTS, *, steps: int = 16, cfg: float = 3.0
 ) -> Renderer:
-    """Return a renderer that draws with ``studio.draw``.
+    """Return a renderer that draws with ``studio.draw_portraits``.
 
     Args:
         models: loaded from ``weights``.

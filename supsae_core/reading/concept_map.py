@@ -20,4 +20,6 @@ def normalised(heard: Tensor) -> Tensor:
 
 def enlarged(maps: Tensor, height: int, width: int) -> Tensor:
     """Return maps (B, h, w) at a picture's size."""
-    return F.interpolate(maps[:, None], (height, width), mode="bilinear", align_corners=False)[:, 0]
+    shown = rearrange(maps, "b h w -> b 1 h w")
+    shown = F.interpolate(shown, (height, width), mode="bilinear", align_corners=False)
+    return rearrange(shown, "b 1 h w -> b h w")
