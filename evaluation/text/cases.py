@@ -87,12 +87,14 @@ def text_cases(dictionary: Dictionary, host: TextHost, config: TextConfig) -> tu
 
 
 def _has_room(host: TextHost, case: Case) -> bool:
-    try:
-        for prompt in (case.prompt, case.rewrite):
-            tokens = {encoder: sum(some) for encoder, some in host.counts(prompt.words).items()}
-            host.family.require_room(tokens, prompt.text)
-    except ValueError:
-        return False
+    """Tell whether a case's prompts take no more rows than the empty one, where there are pads, and none is cut."""
+    for prompt in (case.prompt, case.rewrite):
+        counts = host.counts(prompt.words)
+        for encoder in host.family.encoders:
+            tokens, layout = sum(counts[encoder.name]), encoder.layout
+            longer = layout.has_pads and layout.length(tokens) > layout.length(0)
+            if longer or (layout.room is not None and tokens > layout.room):
+                return False
     return True
 
 

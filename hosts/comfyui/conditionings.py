@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from ...supsae_core.dictionary.model import Dictionary
-from ...supsae_core.editing.apply import apply, in_order
+from ...supsae_core.editing.apply import apply_changes, in_order
 from ...supsae_core.editing.edits import (
+    EDITS,
     Add,
     AnyEdit,
     Change,
@@ -121,7 +122,7 @@ def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Pl
     chosen: list[list[AnyEdit]] = [[] for _ in places]
     for one in edits:
         index, _, members = aim(dictionary.table, one)
-        where = WHERE[type(one)](index, set(members), places)
+        where = where_of(one)(index, set(members), places)
         if not where and resolve_edits(dictionary, [one], places[0].said):
             raise ValueError(
                 f"Nowhere to say {edit_name(one)!r}: the conditioning has parts for areas or masks only, and none of "
@@ -156,12 +157,16 @@ WHERE: dict[type, Callable[[Any, set[int], Sequence[Place]], list[int]]] = {
     Swap: _where_mentioned,
     Turn: _where_mentioned,
     Add: _where_unmentioned,
-    Remove: _where_said,
-    Scale: _where_said,
     Clear: _where_named,
     Keep: _where_any,
 }
 """Edit → (concept or None, its category's concepts, places) → the places it applies to."""
+
+
+def where_of(edit: AnyEdit) -> Callable[[Any, set[int], Sequence[Place]], list[int]]:
+    """Return where an edit applies; one without a line goes where what it changes is said."""
+    kind = EDITS.get(type(edit))
+    return WHERE.get(type(edit), _where_named if kind and kind.replaces else _where_said)
 
 
 def edit_entry(
@@ -172,18 +177,41 @@ def edit_entry(
     planned = [resolve_edits(dictionary, some, place.said) for place, some in own]
     if not any(planned):
         return entry, planned
-    if not isinstance(extra.get("pooled_output"), Tensor):
+    pooled = extra.get("pooled_output")
+    if dictionary.family.pooled and not isinstance(pooled, Tensor):
         raise ValueError(
-            "This conditioning has no pooled_output, which SD3 models need and an edit changes too. Encode the "
+            "This conditioning has no pooled_output, which its model needs and an edit changes too. Encode the "
             "prompt with CLIP Text Encode (Prompt)."
         )
     edits, readings = [some for _, some in own], [place.reading for place, _ in own]
-    rows, pooled = _edit_rows(dictionary, cond, extra["pooled_output"], edits, readings)
-    new = {**extra, "pooled_output": pooled}
+    made = _edit_rows(dictionary, cond, pooled if dictionary.family.pooled else None, planned, readings)
+    new = {**extra, **({} if made.pooled is None else {"pooled_output": made.pooled}), **_masked(extra, made)}
     for key, companion in COMPANIONS.items():
         if isinstance(extra.get(key), Tensor):
             new |= _edit_companion(dictionary, extra, key, companion, [one for some in edits for one in some])
-    return [rows, new | _remembered(extra, cond, rows, new)], planned
+    return [made.rows, new | _remembered(extra, cond, made.rows, new)], planned
+
+
+class EditedRows(NamedTuple):
+    """A batch after the edits."""
+
+    rows: Tensor
+    """(B, L, width)"""
+    pooled: Tensor | None
+    """(B, P)"""
+    shown: tuple[tuple[int, ...], ...]
+    """per batch row, rows that a mask must show from now on"""
+
+
+def _masked(extra: dict[str, Any], made: EditedRows) -> dict[str, Tensor]:
+    """Show the model what was written on masked pads; nothing where there is no mask, or none was written on."""
+    mask = extra.get("attention_mask")
+    if not isinstance(mask, Tensor) or not any(made.shown):
+        return {}
+    shown = mask.expand(len(made.rows), -1).clone()
+    for row, places in zip(shown, made.shown, strict=True):
+        row[list(places)] = 1
+    return {"attention_mask": shown}
 
 
 def _remembered(extra: dict[str, Any], cond: Tensor, rows: Tensor, new: dict[str, Any]) -> dict[str, Any]:
@@ -197,19 +225,28 @@ def _remembered(extra: dict[str, Any], cond: Tensor, rows: Tensor, new: dict[str
 def _edit_rows(
     dictionary: Dictionary,
     cond: Tensor,
-    pooled: Tensor,
-    edits: Sequence[Sequence[AnyEdit]],
-    readings: Sequence[Reading | None],
-) -> tuple[Tensor, Tensor]:
+    pooled: Tensor | None,
+    planned: Sequence[list[Change]],
+    readings: Sequence[Reading],
+) -> EditedRows:
     """Edit (B, L, width) and (P, ·); ComfyUI repeats both to the batch, so unequal numbers are repeated here first."""
-    batch = math.lcm(len(cond), len(pooled))
-    rows, vectors = list(cond.repeat(batch // len(cond), 1, 1)), list(pooled.repeat(batch // len(pooled), 1))
+    batch = math.lcm(len(cond), 1 if pooled is None else len(pooled))
+    found = []
     for i in range(batch):
-        one = i % len(cond)
-        made = apply(dictionary, rows[i].cpu(), vectors[i].cpu(), edits[one], readings[one])
-        assert made.pooled is not None
-        rows[i], vectors[i] = made.cond.to(cond.device), made.pooled.to(pooled.device)
-    return torch.stack(rows), torch.stack(vectors)
+        one, vector = i % len(cond), None if pooled is None else pooled[i % len(pooled)].cpu()
+        found.append(apply_changes(dictionary, cond[one].cpu(), vector, readings[one], planned[one]))
+    longest = max(len(made.cond) for made in found)
+    if any(len(made.cond) < longest for made in found):
+        raise ValueError(
+            "The prompts of this batch need different numbers of rows after the edit, since their text encoder has no "
+            "pads. Edit them one by one, before they are put into a batch."
+        )
+    vectors = [made.pooled for made in found if made.pooled is not None]
+    return EditedRows(
+        torch.stack([made.cond for made in found]).to(cond.device),
+        None if pooled is None else torch.stack(vectors).to(pooled.device),
+        tuple(made.shown for made in found),
+    )
 
 
 def _edit_companion(
@@ -218,14 +255,17 @@ def _edit_companion(
     """Edit the rows meant for ControlNets by what they say themselves; a text that is not about it stays."""
     cond, pooled = extra[key], extra.get(companion)
     places = read(dictionary, [cond, {}], 0)
+    if not places:
+        return {}
     own: list[list[AnyEdit]] = [[] for _ in places]
     for one in dict.fromkeys(edits):
         index, _, members = aim(dictionary.table, one)
-        for place in WHERE[type(one)](index, set(members), places):
+        for place in where_of(one)(index, set(members), places):
             own[place].append(one)
-    vector = pooled if isinstance(pooled, Tensor) else cond.new_zeros(len(cond), dictionary.family.pooled)
-    rows, vectors = _edit_rows(dictionary, cond, vector, own, [place.reading for place in places])
-    return {key: rows, companion: vectors} if isinstance(pooled, Tensor) else {key: rows}
+    planned = [resolve_edits(dictionary, some, place.said) for place, some in zip(places, own, strict=True)]
+    vector = pooled if isinstance(pooled, Tensor) else None
+    made = _edit_rows(dictionary, cond, vector, planned, [place.reading for place in places])
+    return {key: made.rows} if made.pooled is None else {key: made.rows, companion: made.pooled}
 
 
 def title(place: Place) -> str:
@@ -246,7 +286,13 @@ def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> 
     old, new = ("" if index is None else str(table.concepts[index]) for index in (change.old, change.new))
     touched = change.new if change.old is None else change.old
     said = next(one for one in edits if touched in aim(table, one).members)
-    done = f"changed {old} to {new}" if old and new else f"added {new}" if new else f"{GONE[type(said)]} {old}"
+    done = (
+        f"changed {old} to {new}"
+        if old and new
+        else f"added {new}"
+        if new
+        else f"{GONE.get(type(said), EDITS[type(said)].verb)} {old}"
+    )
     strength = "" if isinstance(said, Keep) else f" (strength {said.strength:g})"
     return f"{done}{strength}"
 
