@@ -5,13 +5,15 @@ Registered as a plugin, because a conftest's hooks are not asked about folders a
 """
 
 import os
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-GROUPS = {"browser": "server", "comfy_server": "server", "comfy_python": "scripts", "sd3": "sd3", "board": "board"}
-"""Fixture that takes long to make → the process in which all its tests run; other tests stay with their module's."""
+GROUPS = {"comfy_server": "server", "comfy_page": "server", "comfy_python": "scripts", "sd3": "sd3", "board": "board"}
+"""Fixture that takes long to make → the process in which all files run that ask for it; other files go anywhere."""
 SLOW = {*GROUPS, "captured", "trained", "lessons", "clip_folder"}
 """Fixtures whose tests are not quick."""
 HOST = Path(__file__).parent / "hosts" / "comfyui"
@@ -28,20 +30,29 @@ def pytest_configure(config):
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores; torch is not imported yet
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items):
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
-        if HOST in item.path.parents:
-            item.add_marker("host")
-        elif not item.get_closest_marker("slow") and not SLOW & set(item.fixturenames):
-            item.add_marker("quick")
+def pytest_itemcollected(item):  # before markers choose
+    if HOST in item.path.parents:
+        item.add_marker("host")
+    elif not item.get_closest_marker("slow") and not SLOW & set(item.fixturenames):
+        item.add_marker("quick")
 
 
-def group_of(item):
-    """Name the tests that share a process with this one, so that no module's and no slow fixture is made twice."""
-    fixtures = [name for name in GROUPS if name in item.fixturenames]
-    return GROUPS[fixtures[0]] if fixtures else item.path.relative_to(item.config.rootpath).as_posix()
+def pytest_xdist_make_scheduler(config, log):
+    """Keep a file together, and files that share a slow fixture; --dist=loadgroup does not, with pytest 9.2."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFixture(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return group_of(config.rootpath / nodeid.split("::")[0])
+
+    return ByFixture(config, log)
+
+
+@cache
+def group_of(file):
+    """Name the tests that share a process with a file's: the first slow fixture that it speaks of, else its own."""
+    source = file.read_text(encoding="utf-8")
+    return next((GROUPS[name] for name in GROUPS if re.search(rf"\b{name}\b", source)), file.as_posix())
 
 
 class Learnt(NamedTuple):
