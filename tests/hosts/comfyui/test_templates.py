@@ -95,7 +95,7 @@ def test_template_is_offered_with_a_picture(comfy_server, name):
     assert name in comfy_server.get("/api/workflow_templates")["ComfyUI-SupSAE"]
     file = ROOT / "example_workflows" / f"{name}.jpg"
     with Image.open(file) as picture:
-        assert picture.family == "JPEG" and min(picture.size) >= 384
+        assert picture.format == "JPEG" and min(picture.size) >= 384
     assert file.stat().st_size <= THUMBNAIL
     assert not set(name) & set('<>:"/\\|?*')  # Windows has no such file names
 
