@@ -132,7 +132,7 @@ class RowStep:
         """Give the codes (rows, r) of tokens the weight of a span, about the empty prompt's (11)."""
         if span.weight == 1:
             return codes
-        nothing = weights.empty_prompt(self.dictionary, self.encoder, self.own, rows)
+        nothing = weights.empty_prompt(self.dictionary, self.part, self.encoder, self.own, rows)
         return nothing + span.weight * (codes - nothing)
 
     def _written_context(self, change: Change, row: int) -> Tensor:

@@ -69,7 +69,7 @@ def score_places(
     if known is not None:
         move = _moved_by_context(part, _contexts(dictionary, encoder, own, text.words, known), whitener)
     # Rows are held about the empty prompt's, from which prompt weights move them away (docs/method.md, 11).
-    nothing = empty_prompt(dictionary, encoder, own, text.words) @ whitener
+    nothing = empty_prompt(dictionary, part, encoder, own, text.words) @ whitener
     seen = _Seen(codes @ whitener, nothing, _as_any_text(part, codes, whitener))
     products, text_score = _summed(part, whitener, lengths, move, seen)
     numbers = rearrange(lengths * codes.shape[1], "phrase -> phrase 1")

@@ -187,6 +187,6 @@ def _codes(dictionary: Dictionary, encoder: Encoder, rows: Rows, layout: Layout)
             made[row] = part.code(slot, token if role in TEMPLATE else 0, around[row])
     for span in spans:
         plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
-        empty = weights.empty_prompt(dictionary, encoder, own, span.rows)
+        empty = weights.empty_prompt(dictionary, part, encoder, own, span.rows)
         made[list(span.rows)] = plain if span.weight == 1 else empty + span.weight * (plain - empty)
     return made

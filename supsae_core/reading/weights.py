@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..dictionary.model import Dictionary
+from ..dictionary.model import Codes, Dictionary
 from ..encoders.base import Encoder, Rows
 from ..encoders.layout import Layout, Span
 from ..encoders.placing import context_of
@@ -24,18 +24,19 @@ PLAIN = 0.06
 """A weight that is read nearer to 1 than this is 1: unweighted phrases scatter by 0.02 (Portraits, all encoders)."""
 
 
-def empty_prompt(dictionary: Dictionary, encoder: Encoder, own: range, places: Sequence[int]) -> Tensor:
+def empty_prompt(dictionary: Dictionary, part: Codes, encoder: Encoder, own: range, places: Sequence[int]) -> Tensor:
     """Return the codes (places, r) of the empty prompt in rows of an encoder: an end behind the start, and pads.
 
     Args:
         dictionary: what was learnt.
+        part: whose codes: those of the encoder's rows, or of a block that these rows went into.
         encoder: whose rows they are.
         own: all its rows.
         places: rows of the conditioning.
     """
-    part, nothing = dictionary.parts[encoder.name], torch.zeros(len(dictionary.table))
+    nothing = torch.zeros(len(dictionary.table))
     codes: dict[str, Tensor] = {}
-    made = part.mean_code.new_zeros(len(places), len(part.mean_code))
+    made = part.decoder.new_zeros(len(places), len(part.decoder))
     for number, row in enumerate(places):
         role = encoder.layout.in_empty(own, row)
         if role not in codes and role in dictionary.family.roles:
@@ -105,7 +106,7 @@ def _fits(
     for span, key in zip(spans, _keys(spans), strict=True):
         # x, e and x̂ of the span's rows, in codes;
         codes = part.encode(cond[list(span.rows), encoder.first : encoder.last].float().cpu())
-        base = empty_prompt(dictionary, encoder, own, span.rows)
+        base = empty_prompt(dictionary, part, encoder, own, span.rows)
         plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
         # about e, and whitened by what context leaves unexplained: rows that scatter much count little.
         x, decoded = ((one - base) @ part.whiten_residual for one in (codes, plain))

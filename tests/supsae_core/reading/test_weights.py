@@ -89,7 +89,7 @@ def test_the_empty_prompt_is_an_end_and_pads(learnt):
     causal, other = learnt.dictionary.family.encoders
     for encoder, places in ((causal, [1, 2, 5, 49, 50]), (other, [96, 97, 99])):
         own = range(96) if encoder is causal else range(96, 144)
-        codes = weights.empty_prompt(learnt.dictionary, encoder, own, places)
+        codes = weights.empty_prompt(learnt.dictionary, learnt.dictionary.parts[encoder.name], encoder, own, places)
         same = [bool((code == codes[0]).all()) for code in codes]
         assert same == [place in (1, 49, 96) for place in places]
 
