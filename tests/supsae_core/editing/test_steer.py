@@ -132,6 +132,20 @@ def test_the_text_stream_moves_in_the_rows_of_both_encoders(deep, reading):
     assert rows[:48].any() and rows[48:].any()
 
 
+def test_a_weighted_phrase_moves_by_its_weight_inside_a_block(deep, reading):
+    # Both phrases stand w times as far from the empty prompt, so the step between them is w times as long.
+    layout = reading.layouts["t5"]
+    hair, *others = layout.spans
+    heavy = layout._replace(spans=(hair._replace(weight=1.5), *others))
+    (plain,), (weighted,) = (
+        moved(deep, one, "txt@1", Swap("hair: red")).streams.values()
+        for one in (reading, reading._replace(layouts={**reading.layouts, "t5": heavy}))
+    )
+    rows = list(hair.rows)
+    assert plain[0, rows].any()
+    torch.testing.assert_close(weighted[0, rows], 1.5 * plain[0, rows])
+
+
 @pytest.mark.parametrize(
     ("sites", "sentence"),
     [
