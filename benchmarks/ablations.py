@@ -1,7 +1,7 @@
 """What each level of the solver is worth: ``python benchmarks/ablations.py``; writes ``results/ablations.json``.
 
 Portraits' text encoders alone, no picture drawn: the package's own fit with one option changed, judged by the package's
-own text metrics on the same swaps into pairs of concepts that no fit saw together. Ten minutes.
+own text metrics on the same swaps into pairs of concepts that no fit saw together.
 """
 
 from __future__ import annotations
