@@ -47,7 +47,7 @@ def moves(dictionary: Dictionary, case: Case, cond: torch.Tensor, where: Where) 
         found = edits.resolve_edits(dictionary, list(case.edits), reading.concepts(dictionary))
     except ValueError:
         found = []
-    return steer.moves(dictionary, reading, found, where)
+    return steer.moves(dictionary, cond, reading, found, where)
 
 
 def draw(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], where: Where, label: str) -> np.ndarray:

@@ -15,6 +15,12 @@ from ..supsae_core.host import Progress, TextHost, text_fingerprint
 from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
 from ..supsae_core.table.prompts import PLAIN, Prompt, Wording
+from ..supsae_core.table.rewrites import draw_rewrite
+
+SMALL = 200
+"""Prompts to fit on below which a prompt has one rewrite, so that there are many prompts; above there are three."""
+TRIES = 8
+"""Rewrites drawn for each that is wanted, before there are fewer."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class CaptureConfig:
     """How a capture is drawn."""
 
     prompts: int = 300
-    """prompts to fit on"""
+    """prompts to fit on, their rewrites among them"""
     calibration: int = 64
     """prompts kept for calibration, each with a rewrite"""
     mention: float = 0.75
@@ -30,12 +36,24 @@ class CaptureConfig:
     held_out: float = 0.0
     """share of pairs of concepts never written together, to test on"""
     seed: int = 0
+    rewrites: int | None = None
+    """of every prompt to fit on, to learn edits from; 0 for none, None for one in a small capture, else three"""
+
+    @property
+    def rewrites_each(self) -> int:
+        """Rewrites of a prompt to fit on."""
+        return (1 if self.prompts < SMALL else 3) if self.rewrites is None else self.rewrites
 
     def __post_init__(self) -> None:
         if self.prompts < 10 or self.calibration < 4:
             raise ValueError(
                 f"A capture needs at least 10 prompts and 4 calibration prompts, not {self.prompts} and "
                 f"{self.calibration}."
+            )
+        if self.rewrites is not None and not 0 <= self.rewrites < self.prompts:
+            raise ValueError(
+                f"A prompt can have 0 to {self.prompts - 1} rewrites, not {self.rewrites}: they are among the "
+                f"{self.prompts} prompts to fit on."
             )
         if not 0 < self.mention <= 1 or not 0 <= self.held_out <= 0.5:
             raise ValueError(
@@ -69,10 +87,15 @@ def plan_text(
     used = [0] * len(table.phrases)
     draw = partial(prompts.draw_prompt, table, rng, mention=config.mention, held_out=held_out, used=used)
 
-    def to_fit(worded: Wording) -> list[Entry]:
-        return [_entry(host, draw(wording=worded), "fit")]
+    again = np.random.default_rng((config.seed, 3))
+    entries: list[Entry] = []
+    while len(entries) < config.prompts:
+        count = min(config.rewrites_each, config.prompts - len(entries) - 1)
 
-    entries = [one for _ in range(config.prompts) for one in _with_room(host, to_fit, wording, used)]
+        def to_fit(worded: Wording, count: int = count) -> list[Entry]:
+            return _with_rewrites(host, table, again, draw(wording=worded), count, held_out, used)
+
+        entries += _with_room(host, to_fit, wording, used)
     rng = np.random.default_rng((config.seed, 2))
     for index in range(config.calibration):
 
@@ -83,6 +106,26 @@ def plan_text(
         entries += _with_room(host, to_calibrate, wording, used)
     pairs = sorted((min(pair), max(pair)) for pair in held_out)
     return TextPlan(table, host.family, tuple(entries), tuple(pairs), text_fingerprint(host), config.seed)
+
+
+def _with_rewrites(
+    host: TextHost,
+    table: ConceptTable,
+    rng: np.random.Generator,
+    prompt: Prompt,
+    count: int,
+    held_out: frozenset[prompts.Pair],
+    used: list[int],
+) -> list[Entry]:
+    """Return a prompt to fit on and, behind it, as many rewrites of it as there are up to a number."""
+    found: dict[str, Entry] = {}
+    for _ in range(TRIES * count):
+        made = draw_rewrite(table, rng, prompt, held_out=held_out, used=used) if len(found) < count else None
+        if made is not None and made.text != prompt.text:
+            entry = replace(_entry(host, made, "fit"), of=prompt.text)
+            if _fits(host, entry):
+                found.setdefault(made.text, entry)
+    return [_entry(host, prompt, "fit"), *found.values()]
 
 
 def _with_room(

@@ -21,6 +21,7 @@ from . import streams
 from .calibration import calibrate
 from .capture import unmentioned
 from .gather import gather, groups
+from .operator import fit_operators
 from .solvers.solution import Groups, Solution, to_codes
 from .solvers.table import DEFAULT, Solver, chosen
 
@@ -58,7 +59,7 @@ def fit_dictionary(
     began = time.perf_counter()
     solve = chosen(solver, config)
     plan, recorded = capture.plan, streams.finished(capture)
-    tick = _ticker(progress, 2 + len(plan.family.encoders) + streams.ticks(plan))
+    tick = _ticker(progress, 2 + 2 * len(plan.family.encoders) + streams.ticks(plan))
     statistics = gather(capture, capture.read(), "fit")
     tick()
     solving = time.perf_counter()
@@ -68,12 +69,20 @@ def fit_dictionary(
     identified = unmentioned(plan.table, supports)
     provenance = {**_provenance(plan), "solver": describe_solver(solver, solve.options)}
     dictionary = Dictionary(plan.table, plan.family, parts, identified, ((1.0, 1.0),), provenance, {})
+
+    def levels(some: Mapping[str, Statistics]) -> Dictionary:
+        """The same parts fitted to other sums; they read as the dictionary's do."""
+        made = {name: to_codes(*_solution(capture, name, some[name], solve)) for name in parts}
+        return replace(dictionary, parts={name: replace(part, **vars(made[name])) for name, part in parts.items()})
+
+    operators, judged = fit_operators(capture, statistics, dictionary, levels, tick)
+    dictionary = replace(dictionary, operators=operators)
     dictionary, report = calibrate(dictionary, [row for row in capture.read() if row.entry.set != "fit"])
     tick()
     if recorded:
         dictionary, report["streams"] = streams.fit_streams(dictionary, recorded, solve.for_streams(), tick)
     seconds = {"solve_seconds": round(solved - solving, 3), "fit_seconds": round(time.perf_counter() - began, 3)}
-    report = {"parts": measured, **report, **seconds, "never_captured": _never(dictionary)}
+    report = {"parts": measured, "operators": judged, **report, **seconds, "never_captured": _never(dictionary)}
     return replace(dictionary, report=report)
 
 
@@ -91,6 +100,11 @@ def _solved(
     for token in ("fvu_token", "fvu_token_constant"):  # the pooled vector has one token: this is its fvu_slot
         measured.get(POOLED, {}).pop(token, None)
     return parts, measured
+
+
+def _solution(capture: Capture, name: str, statistics: Statistics, solve: Solver) -> tuple[Solution, Tensor, Groups]:
+    slots = ALONE if name == POOLED else groups(capture)
+    return solve(statistics, slots), statistics.lengths, slots
 
 
 def make_part(solution: Solution, statistics: Statistics, groups: Groups) -> Part:

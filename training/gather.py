@@ -73,7 +73,7 @@ def groups(capture: Capture) -> Groups:
 
 
 def _collect(plan: TextPlan, row: Encoded, samples: Samples) -> None:
-    table, fold, prompt = plan.table, fold_of(row.entry.prompt.text), row.entry.prompt
+    table, fold, prompt = plan.table, fold_of(row.entry.root), row.entry.prompt
     rows = rows_of(row.cond, plan.family)
     layouts = layout_of(plan.family, table, prompt, row.entry.counts, rows)
     if plan.family.pooled:

@@ -120,7 +120,11 @@ def _prepare_entries(
         moves: list[Moves] = []
         if any(found for _, _, found in own):
             _require(steering, entry)
-            moves = [steer.moves(dictionary, place.reading, found, steering.where) for place, _, found in own]
+            rows_of = entry["cross_attn"]
+            moves = [
+                steer.moves(dictionary, rows_of[place.row], place.reading, found, steering.where)
+                for place, _, found in own
+            ]
             rows[entry["uuid"]] = _stacked(moves)
         if steering.told:
             parts = [(place, found) for place, _, found in own]

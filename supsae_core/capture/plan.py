@@ -27,6 +27,13 @@ class Entry:
     prompt: Prompt
     set: str
     counts: Mapping[str, tuple[int, ...]]
+    of: str = ""
+    """the prompt to fit on that this one rewrites in one phrase, and that stands before it; empty if it is none's"""
+
+    @property
+    def root(self) -> str:
+        """The text that a prompt and its rewrites share: they belong in one fold."""
+        return self.of or self.prompt.text
 
 
 @dataclass(frozen=True)
@@ -126,4 +133,4 @@ def plan_from_json(data: Mapping[str, Any]) -> TextPlan:
 def _entry(data: Mapping[str, Any]) -> Entry:
     mentions = tuple(Mention(**mention) for mention in data["prompt"]["mentions"])
     counts = {name: tuple(values) for name, values in data["counts"].items()}
-    return Entry(Prompt(tuple(data["prompt"]["words"]), mentions), data["set"], counts)
+    return Entry(Prompt(tuple(data["prompt"]["words"]), mentions), data["set"], counts, str(data.get("of", "")))

@@ -148,7 +148,7 @@ def picked(plan: ActivationPlan, name: str, rows: Sequence[Encoded], length: int
         torch.tensor(source, dtype=torch.int64),
         torch.tensor(target, dtype=torch.int64),
         torch.tensor(weight),
-        torch.tensor([fold_of(row.entry.prompt.text) for _, row, _ in found], dtype=torch.int64),
+        torch.tensor([fold_of(row.entry.root) for _, row, _ in found], dtype=torch.int64),
         torch.tensor([one.slot for *_, one in found], dtype=torch.int64),
         torch.stack([one.context for *_, one in found]) if found else torch.zeros(0, len(plan.table)),
         torch.tensor(lengths, dtype=torch.int64),

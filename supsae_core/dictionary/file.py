@@ -19,10 +19,13 @@ from ..encoders.streams import slots_of
 from ..table.concepts import ConceptTable
 from ..table.parsing import table_from_mapping
 from .model import POOLED, Codes, Dictionary, Part
+from .operator import Operator, operator_from, tensors_of
 from .report_shapes import readable
 
 FORMAT_VERSION = 1
 KIND = "supsae.dictionary"
+OPERATOR = "operator"
+"""Between an encoder's name and a tensor's of its operator."""
 _Held = TypeVar("_Held", bound=Codes)
 
 
@@ -37,6 +40,7 @@ class Header:
     slider: tuple[tuple[float, float], ...]
     provenance: Mapping[str, Any]
     report: Mapping[str, Any]
+    operators: tuple[str, ...]
     streams: tuple[str, ...]
     centres: tuple[float, ...]
 
@@ -47,12 +51,16 @@ def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
     for name, levels in dictionary.streams.items():
         held |= {f"{name}#{bucket}": codes for bucket, codes in enumerate(levels)}
     tensors: dict[str, Tensor] = {}
+    for name, operator in dictionary.operators.items():
+        own = tensors_of(operator).items()
+        tensors |= {f"{name}.{OPERATOR}.{key}": _packed(tensor) for key, tensor in own}
     for name, one in held.items():
         tensors |= {f"{name}.{f.name}": _packed(getattr(one, f.name)) for f in fields(one)}
     header = {
         "table": dictionary.table.to_json(),
         "family": family_to_json(dictionary.family),
         "parts": list(dictionary.parts),
+        "operators": list(dictionary.operators),
         "streams": list(dictionary.streams),
         "centres": list(dictionary.centres),
         "identified": list(dictionary.identified),
@@ -149,6 +157,7 @@ def _parsed(header: Mapping[str, Any]) -> Header:
         slider=tuple((float(s), float(a)) for s, a in header["slider"]),
         provenance=header["provenance"],
         report=readable(header["report"]),
+        operators=tuple(header.get("operators", ())),
         streams=tuple(header.get("streams", ())),
         centres=tuple(float(one) for one in header.get("centres", ())),
     )
@@ -157,6 +166,10 @@ def _parsed(header: Mapping[str, Any]) -> Header:
 def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
     def held(kind: type[_Held], name: str) -> _Held:
         return kind(**{f.name: _unpacked(tensors[f"{name}.{f.name}"]) for f in fields(kind)})
+
+    def operator(name: str) -> Operator:
+        start = f"{name}.{OPERATOR}."
+        return operator_from({key[len(start) :]: _unpacked(x) for key, x in tensors.items() if key.startswith(start)})
 
     def levels(name: str) -> tuple[Codes, ...]:
         return tuple(held(Codes, f"{name}#{bucket}") for bucket in range(len(header.centres)))
@@ -169,6 +182,7 @@ def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
         slider=header.slider,
         provenance=header.provenance,
         report=header.report,
+        operators={name: operator(name) for name in header.operators},
         streams={name: levels(name) for name in header.streams},
         centres=header.centres,
     )

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..encoders.base import Family
 from ..table.concepts import ConceptTable
+from .operator import Operator
 
 POOLED = "pooled"
 """Name of the part that holds the pooled vector: one slot, whose context is everything written."""
@@ -94,6 +95,8 @@ class Dictionary:
     """JSON: fingerprint, prompts, held-out pairs, dtype, version, licence."""
     report: Mapping[str, Any]
     """JSON: what fitting measured; of a file, what is readable of it."""
+    operators: Mapping[str, Operator] = field(default_factory=dict)
+    """Text encoder → what edits do to its rows, where that was learnt from pairs; elsewhere its part's levels decide."""
     streams: Mapping[str, tuple[Codes, ...]] = field(default_factory=dict)
     """Part of a stream inside the model (``streams.py``), e.g. ``txt@3/other`` → its codes at every noise level."""
     centres: tuple[float, ...] = ()

@@ -20,6 +20,7 @@ from ..reading.readout import Reading, read_conditioning
 from . import protect
 from .change import Change
 from .edits import AnyEdit, resolve_edits
+from .operate import OperatorStep
 from .room import Inserted, Room, changed_spans, grown, room_for
 from .step import RowStep, gained, off_of
 
@@ -103,7 +104,7 @@ def edit_cond(
         found: the changes.
         inserted: rows that were inserted for them, if any.
     """
-    step = cond_step(dictionary, reading, found, inserted)
+    step = cond_step(dictionary, cond, reading, found, inserted)
     rows = step.any(1).to(cond.device)
     made = cond.clone()
     made[rows] = added(cond[rows], step[rows.cpu()])
@@ -111,12 +112,13 @@ def edit_cond(
 
 
 def cond_step(
-    dictionary: Dictionary, reading: Reading, found: Sequence[Change], inserted: Inserted | None = None
+    dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change], inserted: Inserted | None = None
 ) -> Tensor:
     """Return what changes add to the rows (L, width) of the conditioning that was read, float32 on the CPU.
 
     Args:
         dictionary: what was learnt.
+        cond: (L, width) its rows.
         reading: what the conditioning says, and where.
         found: the changes.
         inserted: rows that were inserted for them, if any.
@@ -127,6 +129,10 @@ def cond_step(
         if layout is not None:
             room = room_for(dictionary, part, encoder, layout, found, inserted or {})
             own = rows_step(dictionary, part, encoder, reading, room, found)
+            operator = dictionary.operators.get(encoder.name)
+            if operator is not None:
+                made = OperatorStep(dictionary, operator, encoder, reading.rows.of(encoder), room, found)
+                own = made.step(cond[:, encoder.first : encoder.last].float().cpu(), own)
             step[:, encoder.first : encoder.last] += own
     return step
 

@@ -103,11 +103,12 @@ def check_sites(dictionary: Dictionary, where: Where, masked: bool) -> None:
             )
 
 
-def moves(dictionary: Dictionary, reading: Reading, found: Sequence[Change], where: Where) -> Moves:
+def moves(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change], where: Where) -> Moves:
     """Return what the changes of one prompt add at the chosen sites.
 
     Args:
         dictionary: what was learnt.
+        cond: (L, width) rows of its conditioning.
         reading: what the prompt says, and where.
         found: the changes.
         where: sites and blocks.
@@ -115,7 +116,7 @@ def moves(dictionary: Dictionary, reading: Reading, found: Sequence[Change], whe
     firsts = [Site(stretch.kind, stretch.first) for stretch in stretches(where)]
     text = COND in where.sites or EMBEDDED in firsts
     return Moves(
-        cond_step(dictionary, reading, found) if text else None,
+        cond_step(dictionary, cond, reading, found) if text else None,
         pooled_step(dictionary, reading, found) if POOLED in where.sites else None,
         {site: _stream_step(dictionary, site, reading, found) for site in firsts if site != EMBEDDED},
     )

@@ -104,9 +104,12 @@ def rewrite(table: ConceptTable, prompt: Prompt, old: int, new: int) -> Prompt:
     Raises:
         ValueError: if the prompt does not say ``old``.
     """
-    at = _mention_of(table, prompt, old)
+    return replace_mention(table, prompt, _mention_of(table, prompt, old), table.first_phrase[new])
+
+
+def replace_mention(table: ConceptTable, prompt: Prompt, at: int, phrase: int) -> Prompt:
+    """Write a phrase in the place of a mention, every other word as it was; punctuation stays."""
     mention = prompt.mentions[at]
-    phrase = table.first_phrase[new]
     written = list(table.phrases[phrase].words)
     last = prompt.words[mention.stop - 1]
     written[-1] += last[len(trim(last)) :]
@@ -115,7 +118,11 @@ def rewrite(table: ConceptTable, prompt: Prompt, old: int, new: int) -> Prompt:
 
 def append(table: ConceptTable, prompt: Prompt, new: int) -> Prompt:
     """Write the first phrase of ``new`` behind the prompt, after a comma that takes the place of a full stop."""
-    phrase = table.first_phrase[new]
+    return write_behind(table, prompt, table.first_phrase[new])
+
+
+def write_behind(table: ConceptTable, prompt: Prompt, phrase: int) -> Prompt:
+    """Write a phrase behind the prompt, after a comma that takes the place of a full stop."""
     words = [*prompt.words[:-1], *map(trim, prompt.words[-1:])]
     _join(words, ",")
     start = len(words)
@@ -129,7 +136,12 @@ def delete(table: ConceptTable, prompt: Prompt, old: int) -> Prompt:
     Raises:
         ValueError: if the prompt does not say ``old``.
     """
-    return _splice(prompt, _mention_of(table, prompt, old), None, [])
+    return delete_mention(prompt, _mention_of(table, prompt, old))
+
+
+def delete_mention(prompt: Prompt, at: int) -> Prompt:
+    """Delete the words of a mention; joiners around them stay."""
+    return _splice(prompt, at, None, [])
 
 
 def length(text: str) -> int:

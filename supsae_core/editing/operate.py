@@ -1,0 +1,195 @@
+"""Edits by the operator of an encoder: what its rows become, change after change in reading order.
+
+docs/method.md, 20. Every change starts from the rows as the one before left them, so that what was swapped is context of
+what is swapped next. What the operator was not learnt for is left to the levels (``step.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..dictionary.model import Dictionary
+from ..dictionary.operator import Operator, Spot, spot_of, swap_code
+from ..encoders.base import Encoder
+from ..encoders.layout import Span
+from ..reading import weights
+from . import protect
+from .change import Change
+from .room import Room, changed_spans
+from .step import gained, off_of
+
+
+class Place(NamedTuple):
+    """One mention that a change is made at, or the end of the text, where a phrase is added."""
+
+    change: Change
+    span: Span | None
+    written: tuple[int, ...]
+    """rows that take the tokens for which the old phrase has none"""
+
+
+class OperatorStep:
+    """The change of one encoder's rows. Built per call and dropped."""
+
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        operator: Operator,
+        encoder: Encoder,
+        own: range,
+        room: Room,
+        found: Sequence[Change],
+    ) -> None:
+        """Put the changes into reading order.
+
+        Args:
+            dictionary: what was learnt.
+            operator: of the encoder.
+            encoder: that wrote the rows.
+            own: all its rows.
+            room: who stands where, and the rows that take new tokens.
+            found: the changes.
+        """
+        self.dictionary, self.operator, self.encoder, self.own = dictionary, operator, encoder, own
+        self.part, self.layout, self.off = dictionary.parts[encoder.name], room.layout, off_of(found)
+        self.written = {row: one.change for one in room.written for row in one.rows}
+        self.places = list[Place]()
+        for change in found:
+            rows = next((one.rows for one in room.written if one.change is change), ())
+            if change.old is None:
+                self.places.append(Place(change, None, rows))
+            for number, span in enumerate(self._spans(change)):
+                self.places.append(Place(change, span, () if number else rows))
+        self.places.sort(key=lambda one: one.span.rows if one.span else (own.stop,))
+
+    def step(self, rows: Tensor, levels: Tensor) -> Tensor:
+        """Return what the changes add to the rows (L, d), float32.
+
+        Args:
+            rows: (L, d) as they are.
+            levels: (L, d) what the levels would add to them.
+        """
+        plain = self._without_weights(rows)
+        z = plain.clone()
+        for place in self.places:
+            self._make(z, place)
+        step = z - plain
+        for span in self.layout.spans:
+            step[list(span.rows)] *= span.weight
+        for place in self.places:  # what stands on blanks gets the weight of what it continues
+            if place.written and place.span is not None and place.span.weight != 1:
+                here, nothing = list(place.written), self._empty(place.written)
+                step[here] = nothing + place.span.weight * (z[here] - nothing) - plain[here]
+        by_levels = self._by_levels()
+        step[by_levels] = levels[by_levels]
+        return self._kept(step)
+
+    def _make(self, z: Tensor, place: Place) -> None:
+        """Make one change at one place in rows (L, d), in place."""
+        change, alpha = place.change, gained(self.part, place.change)
+        old = place.span.phrase if place.span else None
+        new = None if change.new is None else self.dictionary.phrase(change.new)
+        spot = self._spot(place)
+        moved = None
+        if self.operator.rest is not None:
+            code, presence = self._category_code(change) if change.scale else swap_code(self.operator.frame, old, new)
+            moved = self.operator.rest_step(z, spot, old, code, presence)
+        if self.operator.phrase is not None and not change.scale:
+            self._write(z, place, spot, alpha)
+        if moved is not None:
+            z[spot.rows] += alpha * moved
+
+    def _write(self, z: Tensor, place: Place, spot: Spot, alpha: float) -> None:
+        """Write the new phrase on the old one's rows and on blanks; rows that it leaves over become blanks."""
+        held, blank = spot.span, self._blank(z)
+        if place.change.new is not None:
+            old, new = place.span.phrase if place.span else None, self.dictionary.phrase(place.change.new)
+            target = self.operator.phrase_rows(z, spot, old, new)
+            rows = list((*spot.span, *place.written)[: len(target)])
+            held = spot.span[len(target) :]
+            z[rows] += alpha * (target[: len(rows)] - z[rows])
+        if held and blank is not None:
+            z[list(held)] += alpha * (blank - z[list(held)])
+
+    def _spot(self, place: Place) -> Spot:
+        if place.span is not None:
+            span, first = place.span.rows, place.span.rows[0]
+        else:
+            roles = self.layout.roles
+            ends = (*roles.end[-1:], *roles.after[:1])
+            words = (*roles.other, *(row for one in self.layout.spans for row in one.rows))
+            span, first = (), ends[0] if ends else max(words, default=self.own.start - 1) + 1
+        return spot_of(self.dictionary.family, self.encoder, self.own, self.layout, span, first)
+
+    def _blank(self, z: Tensor) -> Tensor | None:
+        """Return a row (d,) that says nothing in this prompt; None where there are no pads."""
+        pads = [row for row in self.layout.roles.pad if row in self.own]
+        return z[pads].mean(0) if pads else None
+
+    def _category_code(self, change: Change) -> tuple[Tensor, float]:
+        """Return what tells a concept from its category (P,), as a change."""
+        table = self.dictionary.table
+        members = table.categories[table.concepts[change.old or 0].category]
+        slots = [slot for slot in (self.dictionary.writes[one] for one in members) if slot is not None]
+        code, _ = swap_code(self.operator.frame, None, self.dictionary.phrase(change.old or 0))
+        code[slots] -= 1 / len(slots)
+        return code, 0.0
+
+    def _by_levels(self) -> Tensor:
+        """Return the rows that are left to the levels."""
+        inside = {row for place in self.places if place.span for row in place.span.rows} | set(self.written)
+        scaled = {row for one in self.places if one.change.scale and one.span for row in one.span.rows}
+        rows = set(scaled)
+        if self.operator.phrase is None:
+            rows |= inside
+        elif self._blank_rows_missing():
+            rows |= self._left_over()
+        if self.operator.rest is None:
+            rows |= set(self.own) - inside
+        return torch.tensor(sorted(rows), dtype=torch.int64)
+
+    def _blank_rows_missing(self) -> bool:
+        return not any(row in self.own for row in self.layout.roles.pad)
+
+    def _left_over(self) -> set[int]:
+        """Return rows of old phrases that no token of a new one takes."""
+        found = set[int]()
+        for place in self.places:
+            if place.span is not None and not place.change.scale:
+                new = place.change.new
+                tokens = 0 if new is None else int(self.part.slot_tokens[self.dictionary.phrase(new)])
+                found |= set(place.span.rows[tokens:])
+        return found
+
+    def _without_weights(self, rows: Tensor) -> Tensor:
+        """Return the rows as they would be without prompt weights (11)."""
+        plain = rows.clone()
+        for span in self.layout.spans:
+            if span.weight != 1:
+                here, nothing = list(span.rows), self._empty(span.rows)
+                plain[here] = nothing + (rows[here] - nothing) / span.weight
+        return plain
+
+    def _empty(self, rows: Sequence[int]) -> Tensor:
+        return self.part.decode(weights.empty_prompt(self.dictionary, self.part, self.encoder, self.own, rows))
+
+    def _kept(self, step: Tensor) -> Tensor:
+        """Project the step of every row off what is kept (16)."""
+        if not self.off:
+            return step
+        slots = {row: self.dictionary.role(name) for name, rows in self.layout.roles.filled().items() for row in rows}
+        slots |= {row: span.phrase for span in self.layout.spans for row in span.rows}
+        slots |= dict.fromkeys(self.written, self.dictionary.role("pad" if self.encoder.layout.has_pads else "other"))
+        for slot in set(slots.values()):
+            rows = [row for row, own in slots.items() if own == slot]
+            axes = protect.basis(self.part, slot, self.off) @ self.part.decoder
+            orthonormal = torch.linalg.qr(axes.T.double())[0].T
+            step[rows] = protect.projected(step[rows].double(), orthonormal).float()
+        return step
+
+    def _spans(self, change: Change) -> list[Span]:
+        return [] if change.old is None else changed_spans(self.dictionary, self.layout, change)

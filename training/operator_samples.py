@@ -1,0 +1,207 @@
+"""What pairs of prompts tell an edit operator, as arrays: rows outside the phrase that changes, and rows that take one.
+
+docs/method.md, 20. Letters as in ``supsae_core/dictionary/operator.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from ..supsae_core.capture.captures import Encoded
+from ..supsae_core.capture.plan import TextPlan
+from ..supsae_core.capture.statistics import Sums
+from ..supsae_core.dictionary.operator import (
+    Frame,
+    PhraseRows,
+    RestRows,
+    Spot,
+    phrase_rows,
+    rest_rows,
+    spot_of,
+    swap_code,
+)
+from ..supsae_core.encoders.base import Encoder
+from ..supsae_core.encoders.layout import Layout
+from ..supsae_core.encoders.placing import layout_of, rows_of
+from .pairs import Pair, aligned_rows
+
+COLUMNS = 256
+"""Most directions that rows are seen and changes are written in."""
+PADS = 4
+"""Pads of a prompt that are taken, each for its share of all."""
+LOOKED_AT = 256
+"""Prompts whose rows the main directions are taken of."""
+
+
+class Sample(NamedTuple):
+    """What one pair tells of one encoder's rows."""
+
+    spot: Spot
+    old: int | None
+    new: int | None
+    x: Tensor
+    """(L, d) rows of the prompt"""
+    moved: Tensor
+    """(n, d) what the rewrite adds to the rows of the spot"""
+    written: Tensor
+    """(T, d) the rewrite's rows of the new phrase; none if one is removed"""
+
+
+def sampled(plan: TextPlan, encoder: Encoder, frame: Frame, pair: Pair) -> Sample | None:
+    """Return what a pair tells of an encoder, or None if a phrase does not stand there whole."""
+    sides = []
+    for row in (pair.before, pair.after):
+        rows = rows_of(row.cond, plan.family)
+        sides.append((rows.of(encoder), layout_of(plan.family, plan.table, row.entry.prompt, row.entry.counts, rows)))
+    (own, before), (_, after) = sides
+    if encoder.name not in before or encoder.name not in after:
+        return None
+    return _sample(plan, encoder, frame, pair, own, (before[encoder.name], after[encoder.name]))
+
+
+def _sample(
+    plan: TextPlan, encoder: Encoder, frame: Frame, pair: Pair, own: range, layouts: tuple[Layout, Layout]
+) -> Sample | None:
+    old, new = pair.phrases
+    columns = slice(encoder.first, encoder.last)
+    x, y = pair.before.cond[:, columns], pair.after.cond[:, columns]
+    before, after = layouts
+    span = () if pair.old is None else before.spans[pair.old].rows
+    there = () if pair.new is None else after.spans[pair.new].rows
+    for phrase, rows in ((old, span), (new, there)):
+        if phrase is not None and len(rows) != int(frame.phrase_tokens[phrase]):
+            return None
+    aligned = aligned_rows(pair, before, after)
+    spot = spot_of(plan.family, encoder, own, before, span, aligned.first)
+    target = dict(zip(aligned.here, aligned.there, strict=True))
+    known = torch.tensor([row in target for row in spot.rows.tolist()], dtype=torch.bool)
+    rows = spot.rows[known]
+    spot = spot.only(known)
+    moved = y[[target[row] for row in rows.tolist()]] - x[rows]
+    return Sample(spot, old, new, x, moved, y[list(there)])
+
+
+class RestSample(NamedTuple):
+    """A pair's rows outside the phrase."""
+
+    rows: RestRows
+    moved: Tensor
+    """(n, d), then (n, p): what happened to them, in the directions of changes"""
+    weights: Tensor
+    """(n,) how many rows each stands for"""
+
+
+class PhraseSample(NamedTuple):
+    """A pair's rows that took a phrase."""
+
+    rows: PhraseRows
+    kept: Tensor
+    """(T, p) the old phrase's residual"""
+    off: Tensor
+    """(T, p) the rewritten rows less the mean tokens"""
+
+
+@dataclass
+class Gathered:
+    """What pairs told of one encoder."""
+
+    frame: Frame
+    outputs: Tensor
+    """(p, d) orthonormal"""
+    rest: list[RestSample] = field(default_factory=list)
+    phrases: list[PhraseSample] = field(default_factory=list)
+
+    def add(self, sample: Sample, pad: int | None) -> None:
+        """Add a pair; ``pad`` is the number of the role of which few rows are taken."""
+        frame, (change, presence) = self.frame, swap_code(self.frame, sample.old, sample.new)
+        index, weights = _thinned(sample.spot.roles, pad)
+        spot = sample.spot.only(index)
+        rows = rest_rows(frame, sample.x, spot, sample.old, change, presence)
+        self.rest.append(RestSample(rows, sample.moved[index] @ self.outputs.T, weights))
+        if sample.new is not None:
+            mean = frame.phrase_means[sample.new, : len(sample.written)]
+            kept = frame.residual(sample.x, spot.span, sample.old) @ self.outputs.T
+            rows_taken = phrase_rows(frame, sample.x, spot, sample.old, sample.new)
+            off = (sample.written - mean) @ self.outputs.T
+            self.phrases.append(PhraseSample(rows_taken, kept.expand(len(mean), -1), off))
+
+
+def _thinned(roles: Tensor, pad: int | None) -> tuple[Tensor, Tensor]:
+    """Return which rows to take and what each stands for: of pads, which are many and alike, few."""
+    every, weights = torch.arange(len(roles)), torch.ones(len(roles))
+    pads = every[roles == pad] if pad is not None else every[:0]
+    if len(pads) <= PADS:
+        return every, weights
+    some = pads[torch.linspace(0, len(pads) - 1, PADS).long()]
+    weights[some] = len(pads) / PADS
+    index = torch.cat([every[roles != pad], some])
+    return index, weights[index]
+
+
+def stacked_rest(samples: Sequence[RestSample]) -> RestSample:
+    """Return samples as one, what a pair's rows share written out for each."""
+    counts = [len(one.weights) for one in samples]
+    rows = [
+        RestRows(*(x if len(x) == count else x.expand(count, *x.shape[1:]) for x in one.rows))
+        for one, count in zip(samples, counts, strict=True)
+    ]
+    joined = RestRows(*(torch.cat(some) for some in zip(*rows, strict=True)))
+    return RestSample(joined, torch.cat([one.moved for one in samples]), torch.cat([one.weights for one in samples]))
+
+
+def stacked_phrases(samples: Sequence[PhraseSample]) -> PhraseSample:
+    """Return samples as one."""
+    rows = PhraseRows(*(torch.cat(some) for some in zip(*(one.rows for one in samples), strict=True)))
+    return PhraseSample(rows, torch.cat([one.kept for one in samples]), torch.cat([one.off for one in samples]))
+
+
+def frame_of(plan: TextPlan, encoder: Encoder, sums: Sums, inputs: Tensor) -> Frame:
+    """Return what an encoder's rows are measured in.
+
+    Args:
+        plan: of the capture.
+        encoder: whose rows they are.
+        sums: of its slots.
+        inputs: (q, d) main directions of its rows.
+    """
+    phrases = len(plan.table.phrases)
+    roles = [phrases + number for number, name in enumerate(plan.family.roles) if name != "pad"]
+    slots = [*range(phrases), *roles]  # all rows of texts
+    rows = (sums.count * sums.lengths)[slots].sum().clamp(min=1)
+    centre = sums.token[slots].sum((0, 1)) / rows
+    spread = sums.square[slots].sum() / rows - centre.square().sum()
+    scale = (spread / encoder.width).clamp(min=1e-12).sqrt()
+    means = (sums.mean_token * rearrange(sums.valid, "s t -> s t 1"))[:phrases]
+    lengths = sums.lengths[:phrases] * (sums.count[:phrases] > 0)
+    return Frame(means.float(), lengths, centre.float(), rearrange(scale, "-> 1").float(), inputs)
+
+
+def main_directions(plan: TextPlan, encoder: Encoder, rows: Iterable[Encoded]) -> Tensor:
+    """Return (q, d) orthonormal: the main directions of the rows of some texts about their mean."""
+    texts = []
+    for row in islice(rows, LOOKED_AT):
+        layouts = layout_of(plan.family, plan.table, row.entry.prompt, row.entry.counts, rows_of(row.cond, plan.family))
+        layout = layouts.get(encoder.name)
+        if layout is not None:
+            words = {*layout.roles.other, *layout.roles.end}.union(*(span.rows for span in layout.spans))
+            texts.append(row.cond[sorted(words), encoder.first : encoder.last])
+    text = torch.cat(texts)
+    return directions(text - text.mean(0))
+
+
+def directions(rows: Tensor) -> Tensor:
+    """Return (q, d) orthonormal: the main directions of rows (n, d), ``COLUMNS`` of them at most."""
+    some = rows[:: max(1, len(rows) // 4000)]
+    count = min(COLUMNS, *some.shape)
+    if count == rows.shape[1]:
+        return torch.eye(count)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return torch.svd_lowrank(some, q=count, niter=4)[2].T.contiguous()
