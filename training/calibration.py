@@ -19,9 +19,8 @@ from ..supsae_core.dictionary.model import POOLED, Dictionary
 from ..supsae_core.editing.apply import apply
 from ..supsae_core.editing.edits import Swap
 from ..supsae_core.encoders.layout import Layout
-from ..supsae_core.encoders.placing import layout_of, rows_of
-from ..supsae_core.reading.places import Found, Places, pick_phrases, score_places
-from ..supsae_core.reading.readout import Reading, read_conditioning
+from ..supsae_core.reading.places import Places, pick_phrases, score_places
+from ..supsae_core.reading.readout import Reading, read_conditioning, reading_of_prompt
 
 GAIN_RANGE = (0.8, 1.25)
 """A calibration outside means that the concept was poorly learnt (docs/method.md, 13)."""
@@ -50,11 +49,7 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
 
 def known_reading(dictionary: Dictionary, row: Encoded) -> Reading:
     """Return the layout of a captured prompt as if it had been read without a fault."""
-    rows = rows_of(row.cond, dictionary.family)
-    layouts = layout_of(dictionary.family, dictionary.table, row.entry.prompt, row.entry.counts, rows)
-    lead = dictionary.family.encoders[-1].name
-    found = tuple(Found(span.phrase, span.rows, 1.0) for span in layouts[lead].spans)
-    return Reading(layouts, found, rows)
+    return reading_of_prompt(dictionary, row.cond, row.entry.prompt, row.entry.counts)
 
 
 def locate_accuracy(dictionary: Dictionary, rows: Sequence[Encoded]) -> float:

@@ -21,7 +21,7 @@ from . import streams
 from .calibration import calibrate
 from .capture import unmentioned
 from .gather import gather, groups
-from .operator import fit_operators
+from .operators.fit import fit_operators
 from .solvers.solution import Groups, Solution, to_codes
 from .solvers.table import DEFAULT, Solver, chosen
 
@@ -75,7 +75,7 @@ def fit_dictionary(
         made = {name: to_codes(*_solution(capture, name, some[name], solve)) for name in parts}
         return replace(dictionary, parts={name: replace(part, **vars(made[name])) for name, part in parts.items()})
 
-    operators, judged = fit_operators(capture, statistics, dictionary, levels, tick)
+    operators, judged = fit_operators(capture, statistics, levels, tick)
     dictionary = replace(dictionary, operators=operators)
     dictionary, report = calibrate(dictionary, [row for row in capture.read() if row.entry.set != "fit"])
     tick()

@@ -96,7 +96,7 @@ class Dictionary:
     report: Mapping[str, Any]
     """JSON: what fitting measured; of a file, what is readable of it."""
     operators: Mapping[str, Operator] = field(default_factory=dict)
-    """Text encoder → what edits do to its rows, where that was learnt from pairs; elsewhere its part's levels decide."""
+    """Text encoder → what edits do to its rows, where that was learnt from pairs; else its part's levels decide."""
     streams: Mapping[str, tuple[Codes, ...]] = field(default_factory=dict)
     """Part of a stream inside the model (``streams.py``), e.g. ``txt@3/other`` → its codes at every noise level."""
     centres: tuple[float, ...] = ()

@@ -1,7 +1,7 @@
 """Edits by the operator of an encoder: what its rows become, change after change in reading order.
 
-docs/method.md, 20. Every change starts from the rows as the one before left them, so that what was swapped is context of
-what is swapped next. What the operator was not learnt for is left to the levels (``step.py``).
+docs/method.md, 20. Every change starts from the rows as the one before left them, so that what was swapped is context
+of what is swapped next. What the operator was not learnt for is left to the levels (``step.py``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ..dictionary.model import Dictionary
-from ..dictionary.operator import Operator, Spot, spot_of, swap_code
+from ..dictionary.operator import Operator
+from ..dictionary.operator_rows import Spot, spot_of, swap_code
 from ..encoders.base import Encoder
 from ..encoders.layout import Span
 from ..reading import weights

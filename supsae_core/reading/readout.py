@@ -17,7 +17,8 @@ from torch import Tensor
 from ..dictionary.model import Dictionary
 from ..encoders.base import Encoder, Rows
 from ..encoders.layout import Layout, Span
-from ..encoders.placing import rows_of
+from ..encoders.placing import layout_of, rows_of
+from ..table.prompts import Prompt
 from .places import Found, pick_phrases, score_places
 from .text_end import codes_of, text_of
 from .weights import weighted
@@ -62,6 +63,23 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor) -> Reading:
         spans = found if encoder == lead else _search(dictionary, encoder, cond, rows, wanted)
         layouts[encoder.name] = _layout(dictionary, encoder, cond, rows, spans)
     return Reading(weighted(dictionary, cond, rows, layouts), tuple(found), rows)
+
+
+def reading_of_prompt(
+    dictionary: Dictionary, cond: Tensor, prompt: Prompt, counts: Mapping[str, Sequence[int]]
+) -> Reading:
+    """Return what a known prompt says and where, as if it had been read without a fault.
+
+    Args:
+        dictionary: of its table.
+        cond: (L, width) its rows.
+        prompt: its words and mentions.
+        counts: encoder name → tokens of each of the words.
+    """
+    rows = rows_of(cond, dictionary.family)
+    layouts = layout_of(dictionary.family, dictionary.table, prompt, counts, rows)
+    lead = layouts[dictionary.family.encoders[-1].name]
+    return Reading(layouts, tuple(Found(span.phrase, span.rows, 1.0) for span in lead.spans), rows)
 
 
 def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:

@@ -1,4 +1,4 @@
-"""Kernel ridge regression on landmarks (Nyström), streaming: sums over batches of rows, which add."""
+"""Kernel ridge regression on landmarks (Nyström): sums over batches of rows, which add."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from torch import Tensor
 
 JITTER = 1e-6
 """Share of the mean diagonal added before a solve: landmarks may be nearly alike."""
+RIDGES = (0.3, 3.0, 30.0)
+"""What is tried for the ridge."""
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """kernel with the landmarks (n, m), targets (n, p), weights (n,)"""
+Solved = Callable[[float], Tensor]
+"""ridge → weights of the landmarks (m, p)"""
 
 
-def ridge(batches: Iterable[Batch], landmarks: Tensor) -> Callable[[float], Tensor]:
-    """Return the solution (m, p) as a function of the ridge: argmin Σ w ‖y − K W‖² + ridge · tr Wᵀ K_mm W.
+def solved_ridge(batches: Iterable[Batch], landmarks: Tensor) -> Solved:
+    """Return argmin over W of Σ w ‖y − k W‖² + ridge · tr Wᵀ K W as a function of the ridge.
 
     Args:
-        batches: of rows.
-        landmarks: (m, m) kernel of the landmarks with one another.
+        batches: of rows: k their kernel with the landmarks, y what is to be said of them.
+        landmarks: K, (m, m), the landmarks' kernel with one another.
     """
     gram, cross = torch.zeros_like(landmarks, dtype=torch.float64), torch.zeros(0)
     for kernel, targets, weights in batches:
@@ -28,10 +32,9 @@ def ridge(batches: Iterable[Batch], landmarks: Tensor) -> Callable[[float], Tens
         gram += (weighted.T @ kernel).double()
         own = (weighted.T @ targets).double()
         cross = own if not len(cross) else cross + own
-    penalty = landmarks.double()
 
-    def solved(strength: float) -> Tensor:
-        matrix = gram + strength * penalty
+    def solved(ridge: float) -> Tensor:
+        matrix = gram + ridge * landmarks.double()
         matrix = (matrix + matrix.T) / 2
         matrix.diagonal().add_(JITTER * matrix.diagonal().mean())
         return torch.linalg.solve(matrix, cross).float()

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from einops import rearrange
 from torch import Tensor
 
-from ..supsae_core.capture.captures import Encoded
-from ..supsae_core.capture.plan import TextPlan
-from ..supsae_core.capture.statistics import Sums
-from ..supsae_core.dictionary.operator import (
+from ...supsae_core.capture.captures import Encoded
+from ...supsae_core.capture.plan import TextPlan
+from ...supsae_core.capture.statistics import Sums
+from ...supsae_core.dictionary.operator_rows import (
     Frame,
     PhraseRows,
     RestRows,
@@ -27,17 +27,23 @@ from ..supsae_core.dictionary.operator import (
     spot_of,
     swap_code,
 )
-from ..supsae_core.encoders.base import Encoder
-from ..supsae_core.encoders.layout import Layout
-from ..supsae_core.encoders.placing import layout_of, rows_of
+from ...supsae_core.encoders.base import Encoder
+from ...supsae_core.encoders.layout import Layout
+from ...supsae_core.encoders.placing import layout_of, rows_of
 from .pairs import Pair, aligned_rows
 
 COLUMNS = 256
 """Most directions that rows are seen and changes are written in."""
 PADS = 4
 """Pads of a prompt that are taken, each for its share of all."""
+SEARCHED = 400
+"""Pairs with which constants are chosen."""
+BLOCK = 6
+"""Pairs, both directions counted, of a prompt with three rewrites."""
 LOOKED_AT = 256
 """Prompts whose rows the main directions are taken of."""
+
+Kind = TypeVar("Kind")
 
 
 class Sample(NamedTuple):
@@ -143,6 +149,13 @@ def _thinned(roles: Tensor, pad: int | None) -> tuple[Tensor, Tensor]:
     weights[some] = len(pads) / PADS
     index = torch.cat([every[roles != pad], some])
     return index, weights[index]
+
+
+def apart(samples: Sequence[Kind]) -> tuple[list[Kind], list[Kind]]:
+    """Part the first samples into some to learn from and a quarter to choose by; neighbours share a prompt."""
+    some = samples[:SEARCHED]
+    learn, test = ([one for i, one in enumerate(some) if (i // BLOCK % 4 == 0) == held] for held in (False, True))
+    return (learn, test) if learn else (test, test)
 
 
 def stacked_rest(samples: Sequence[RestSample]) -> RestSample:

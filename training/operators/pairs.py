@@ -1,13 +1,13 @@
-"""Prompts beside their rewrites: which change of one phrase made one of the other, and which rows stand for one another."""
+"""Prompts beside their rewrites: which phrase changed, and which rows stand for one another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ..supsae_core.capture.captures import Encoded
-from ..supsae_core.encoders.layout import Layout
-from ..supsae_core.table.prompts import Prompt
+from ...supsae_core.capture.captures import Encoded
+from ...supsae_core.encoders.layout import Layout
+from ...supsae_core.table.prompts import Prompt
 
 
 class Pair(NamedTuple):
@@ -69,11 +69,8 @@ class Aligned(NamedTuple):
     """row of the prompt at which its phrase stands, or before which the new one is added"""
 
 
-def aligned_rows(pair: Pair, before: Layout, after: Layout) -> Aligned | None:
-    """Align two layouts of one encoder: words before and behind the change, and every role in order.
-
-    None if the phrase that goes or comes does not stand there whole.
-    """
+def aligned_rows(pair: Pair, before: Layout, after: Layout) -> Aligned:
+    """Align two layouts of one encoder: words before and behind the change, and every role in order."""
     old, new = (
         None if at is None else layout.spans[at].rows
         for at, layout in zip((pair.old, pair.new), (before, after), strict=True)
