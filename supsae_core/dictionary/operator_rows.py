@@ -1,4 +1,4 @@
-"""How the edit operator sees rows: the place of a change, the frame they are measured in, and how alike two of them are.
+"""How the edit operator sees rows: the place of a change, the frame they are measured in, and how alike two are.
 
 docs/method.md, 20. Letters: P phrases, T tokens, d columns, q directions that rows are seen in, n rows, m landmarks.
 """
@@ -226,5 +226,6 @@ def phrase_rows(frame: Frame, x: Tensor, spot: Spot, old: int | None, new: int) 
     behind = (spot.span[-1] if spot.span else spot.first - 1) + 1
     left, right = x[max(spot.first - 1, 0)], x[min(behind, len(x) - 1)]
     around = x[list(spot.words)].mean(0) if spot.words else frame.centre
-    beside = (residual, frame.seen(left), frame.seen(right), frame.seen(around))
-    return PhraseRows(*(one.expand(count, -1) for one in beside), frame.seen(frame.phrase_means[new, :count]))
+    one = PhraseRows(residual, frame.seen(left), frame.seen(right), frame.seen(around), residual)
+    every = PhraseRows(*(x.expand(count, -1) for x in one))
+    return every._replace(tokens=frame.seen(frame.phrase_means[new, :count]))
