@@ -52,7 +52,7 @@ def test_several_edits_are_one_change_of_support(learnt, row, person):
     assert left[0] < left[1] < left[2]
 
 
-POOLED = {  # what is said, what is asked, and the effects that add up to the step: (how many gains, whose, whose effect)
+POOLED = {  # what is said, what is asked, and the effects that the step adds up: (how many gains, whose, whose effect)
     "every kind of edit": (
         (RED, EYES, CROWN),
         EVERY,
