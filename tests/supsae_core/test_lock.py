@@ -18,18 +18,15 @@ def after(config, *changes, allowed=None):
     return state
 
 
-def test_values_are_parted_where_the_groups_differ_most():
-    # 4 3 2 0, sizes × (difference of means)²: 4 | 3 2 0 gives 3 · (7/3)² = 16.3, 4 3 | 2 0 gives 4 · 2.5² = 25, and
-    # 4 3 2 | 0 gives 3 · 3² = 27: between 2 and 0. 9 1 1 0 part behind the 9: 3 · 8.3² = 208 against 4 · 4.5² = 81
-    assert lock.parting(torch.tensor([[4.0, 2.0, 3.0, 0.0], [1.0, 9.0, 0.0, 1.0]])).tolist() == [1.0, 5.0]
-
-
-def test_changes_are_averaged_with_their_neighbours():
+def test_changes_are_averaged_with_their_neighbours_and_parted_where_the_groups_differ_most():
     # 1 2 1 across and along; the border's own value stands for what is behind it
     middle = torch.zeros(1, 3, 3)
     middle[0, 1, 1] = 16
     assert lock.smoothed(middle).tolist() == [[[1, 2, 1], [2, 4, 2], [1, 2, 1]]]
     assert lock.smoothed(torch.tensor([[[8.0, 0.0]]])).tolist() == [[[6, 2]]]
+    # 4 3 2 0, sizes × (difference of means)²: 4 | 3 2 0 gives 3 · (7/3)² = 16.3, 4 3 | 2 0 gives 4 · 2.5² = 25, and
+    # 4 3 2 | 0 gives 3 · 3² = 27: between 2 and 0. 9 1 1 0 part behind the 9: 3 · 8.3² = 208 against 4 · 4.5² = 81
+    assert lock.parting(torch.tensor([[4.0, 2.0, 3.0, 0.0], [1.0, 9.0, 0.0, 1.0]])).tolist() == [1.0, 5.0]
 
 
 ROW = [[8, -8, 0, 0, 0, 0]]
@@ -54,18 +51,18 @@ def test_the_mask_is_what_changes_enough_and_never_shrinks(config, calls, mask):
     assert after(config, *calls).mask.int().tolist() == [[mask]]
 
 
-def test_a_change_is_the_mean_over_channels():
+BATCHES = {  # denoised latents (B, C, 1, 2), and the masks
     # channels 3 and 1 in the first cell, mean 2; 0 and 8 in the second, mean 4
-    edited = torch.tensor([[[[3.0, 0.0]], [[1.0, 8.0]]]])
-    state = lock.step(PLAIN, lock.start(edited), edited, torch.zeros_like(edited))
-    assert state.mask.tolist() == [[[False, True]]]
-
-
-def test_pictures_of_a_batch_are_judged_each_by_itself():
+    "a change is the mean over channels": ([[[[3.0, 0.0]], [[1.0, 8.0]]]], [[[False, True]]]),
     # the first picture's changes part at 4.5, above all of the second's, which part at 0.5
-    edited = torch.tensor([[[[8.0, 1.0]]], [[[1.0, 0.0]]]])
-    state = lock.step(PLAIN, lock.start(edited), edited, torch.zeros_like(edited))
-    assert state.mask.tolist() == [[[True, False]], [[True, False]]]
+    "each picture is judged by itself": ([[[[8.0, 1.0]]], [[[1.0, 0.0]]]], [[[True, False]], [[True, False]]]),
+}
+
+
+@pytest.mark.parametrize(("edited", "mask"), BATCHES.values(), ids=BATCHES)
+def test_channels_and_pictures(edited, mask):
+    edited = torch.tensor(edited)
+    assert lock.step(PLAIN, lock.start(edited), edited, torch.zeros_like(edited)).mask.tolist() == mask
 
 
 def test_growth_adds_neighbours_on_every_side():

@@ -12,7 +12,7 @@ from supsae.supsae_core.editing.change import Change
 from supsae.supsae_core.editing.edits import Add, Clear, Keep, Remove, Scale, Swap
 from supsae.supsae_core.reading.readout import read_conditioning
 from supsae.supsae_core.table import prompts
-from supsae.training.calibration import known_reading, paired_rows
+from supsae.training.calibration import known_reading
 
 RED, BLACK, BLUE, CROWN, TOP_HAT = "hair: red", "hair: black", "hair: blue", "hat: crown", "hat: top hat"
 EYES, SUIT, BEACH, CITY = "eyes: blue", "clothing: suit", "background: beach", "background: city"
@@ -97,55 +97,39 @@ def test_calibration_multiplies_the_strength(learnt, row):
 # --- held against rewriting the prompt -------------------------------------------------------------------------------
 
 
-def drawn(learnt, count, seed, *, unseen):
-    """Prompts with a swap for a concept that says something else in the same category: (prompt, old, new)."""
-    rng, found = np.random.default_rng(seed), []
+def rewrites(learnt, count, seed, *, unseen):
+    """Prompts, a value to swap in, and the same prompts that say it, of as many tokens: row stands for row."""
+    rng, table, found = np.random.default_rng(seed), learnt.table, []
     while len(found) < count:
-        prompt = prompts.draw_prompt(learnt.table, rng, wording=captions.WORDING, held_out=learnt.held_out, require=[])
-        support, pairs = prompt.support(learnt.table), []
-        for old in support:
-            rest = [one for one in support if one != old]
-            others = [one for one in learnt.table.categories[learnt.table.concepts[old].category] if one != old]
-            pairs += [(old, new) for new in others if prompts.has_pair([*rest, new], learnt.held_out) == unseen]
-        if pairs and len(prompt.words) < 36:  # one chunk before and after
-            found.append((prompt, *pairs[int(rng.integers(len(pairs)))]))
+        prompt = prompts.draw_prompt(table, rng, wording=captions.WORDING, held_out=learnt.held_out, mention=0.8)
+        old = int(rng.choice(prompt.support(table)))
+        new = int(rng.choice([one for one in table.categories[table.concepts[old].category] if one != old]))
+        pair = [learnt.encoded(one) for one in (prompt, prompts.rewrite(table, prompt, old, new))]
+        alike = len({tuple(sum(some) for some in one.entry.counts.values()) for one in pair}) == 1
+        if alike and prompts.has_pair(pair[1].entry.prompt.support(table), learnt.held_out) == unseen:
+            found.append((pair[0], str(table.concepts[new]), pair[1]))
     return found
-
-
-def left_undone(learnt, cases):
-    """Per part, the share of a rewrite's squared change that a swap leaves undone, in rows that correspond."""
-    dictionary, off = learnt.dictionary, torch.zeros(2, 3)  # of the edited and the unedited conditioning
-    for prompt, old, new in cases:
-        row, target = learnt.encoded(prompt), learnt.encoded(prompts.rewrite(learnt.table, prompt, old, new))
-        before, after = known_reading(dictionary, row), known_reading(dictionary, target)
-        made = apply(dictionary, row.cond, row.pooled, [Swap(str(learnt.table.concepts[new]))], before)
-        for place, one in enumerate((made, row)):
-            off[place, 2] += (one.pooled - target.pooled).square().sum()
-            for part, encoder in enumerate(dictionary.family.encoders):
-                here, there = paired_rows(before.layouts[encoder.name], after.layouts[encoder.name])
-                apart = (one.cond[here] - target.cond[there])[:, encoder.first : encoder.last]
-                off[place, part] += apart.square().sum()
-    return off[0] / off[1]
 
 
 @pytest.mark.parametrize("unseen", [False, True], ids=["seen pairs", "unseen pairs"])
 def test_a_swap_is_like_rewriting_the_prompt(learnt, unseen):
-    # Measured with 200 prompts: clip 0.09, t5 0.24, pooled 0.11 of the change left undone, on seen and unseen pairs
-    # alike (held-out fvu_slot: 0.15 and 0.25); without fillers, ends and pads clip 0.70, t5 0.79. The bounds leave a
-    # third for the draw of 40 cases.
-    found = left_undone(learnt, drawn(learnt, 40, 21 + unseen, unseen=unseen))
-    assert (found < torch.tensor([0.13, 0.32, 0.15])).all(), found
+    # Measured with 200 prompts: clip 0.09, t5 0.24, pooled 0.11 of the rewrite's squared change left undone, on seen
+    # and unseen pairs alike; without fillers, ends and pads clip 0.70, t5 0.79. The bounds leave a third for the draw.
+    off = torch.zeros(2, 3)  # of the edited and the unedited conditioning
+    for row, name, target in rewrites(learnt, 40, 21 + unseen, unseen=unseen):
+        made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(name)], known_reading(learnt.dictionary, row))
+        for place, one in enumerate((made, row)):
+            apart = (one.cond - target.cond).square().sum(1).split([len(row.cond) - 48, 48])
+            off[place] += torch.stack([*(some.sum() for some in apart), (one.pooled - target.pooled).square().sum()])
+    assert (off[0] / off[1] < torch.tensor([0.13, 0.32, 0.15])).all(), off[0] / off[1]
 
 
 READ_BACK = {  # what is said, what is asked, what is read afterwards
-    "swap": ((RED, EYES, CROWN), [Swap(BLACK)], (BLACK, EYES, CROWN)),
-    "swap of what is open": ((RED, CROWN), [Swap("haircut: long")], (RED, CROWN, "haircut: long")),
     "swap for a shorter phrase": ((RED, EYES, CROWN), [Swap("hat: beanie")], (RED, EYES, "hat: beanie")),
     "swap of both mentions": ((RED, CROWN, RED), [Swap(BLACK)], (BLACK, CROWN, BLACK)),
     "swap of the first": ((RED, RED), [Swap(BLACK, occurrence=1)], (BLACK, RED)),
     "swap of the second": ((RED, RED), [Swap(BLACK, occurrence=2)], (RED, BLACK)),
     "add two": ((RED, EYES), [Add(SUIT), Add(CITY)], (RED, EYES, CITY, SUIT)),  # the last pads first
-    "remove": ((RED, EYES, CROWN), [Remove(EYES)], (RED, CROWN)),
     "remove all": ((RED, EYES, CROWN), [Remove(EYES), Remove(RED), Remove(CROWN)], ()),
     "all kinds": ((RED, EYES, CROWN), [Swap(BLACK), Add(SUIT), Remove(EYES)], (BLACK, CROWN, SUIT)),
     "add to nothing": ((), [Add(RED), Add(CROWN)], (CROWN, RED)),

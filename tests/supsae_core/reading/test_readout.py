@@ -6,9 +6,9 @@ import torch
 
 from supsae.portraits import captions
 from supsae.portraits.text import bidirectional_row, causal_chunks
-from supsae.supsae_core.reading.places import Places, pick_phrases
+from supsae.supsae_core.reading.places import Places, _fits, pick_phrases
 from supsae.supsae_core.reading.readout import describe_reading, read_conditioning
-from supsae.supsae_core.reading.text_end import end_row
+from supsae.supsae_core.reading.text_end import Text, end_row
 from supsae.supsae_core.table import prompts
 from supsae.training.calibration import known_reading, locate_accuracy
 
@@ -126,6 +126,17 @@ TAIL = {"text": [-20.0, -20.0], "end": [20.0, -5.0], "pad": [-5.0, 20.0], "odd":
 )
 def test_end_row(rows, row):
     assert end_row(torch.tensor([TAIL[name] for name in rows.split()])) == row
+
+
+def test_a_phrase_stands_on_rows_that_follow_one_another(learnt):
+    """Across a chunk border, but not across the end of the text, and behind that only where the rows are no pads."""
+    causal, other = learnt.dictionary.family.encoders
+    behind = Text(3, [1, 2, 4, 5, 6], torch.tensor([-1.0, -1.0, -2.0, 1.0, 3.0]))  # the end is row 3
+    # rows 1 2 and 4 5 follow one another, 2 4 do not; alone, rows 5 and 6 look like pads, and so do both together
+    fits = _fits(other, range(96), behind, torch.tensor([1, 2, 0]))
+    assert fits.tolist() == [[True, True, True, False, False], [True, False, True, False, False], [False] * 5]
+    border = Text(60, [45, 46, 49, 50], -torch.ones(4))  # rows 47 and 48 are the end and the start of two chunks
+    assert _fits(causal, range(96), border, torch.tensor([4])).tolist() == [[True, False, False, False]]
 
 
 WORDS, BEST = [10, 11, 12, 13, 14], {RED: [1, 5, 1, 0, 2], EYES: [0, 3, 4, 3, 0]}
