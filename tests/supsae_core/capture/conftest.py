@@ -33,13 +33,11 @@ def pictures(models):
 
 @pytest.fixture(scope="session")
 def planned(models, pictures):
-    """Return `planned(seed, sites)`: what is recorded."""
+    """Return `planned(seed, sites, host)`: what is recorded."""
 
     def make(seed=1, sites="txt@1, img@2-3", host=models.host):
-        how = replace(HOW, sites=parse_sites(sites))
-        return recording.plan_activations(
-            captions.table(), host, pictures, replace(CONFIG, seed=seed), how, captions.WORDING
-        )
+        how, config = replace(HOW, sites=parse_sites(sites)), replace(CONFIG, seed=seed)
+        return recording.plan_activations(captions.table(), host, pictures, config, how, captions.WORDING)
 
     return make
 
@@ -67,15 +65,6 @@ def other_recorded(record, planned, tmp_path_factory):
 
 
 @pytest.fixture
-def copied(tmp_path):
-    """Return `copied(capture)`: the same in a folder of its own, to be changed."""
-
-    def make(capture, name="copied"):
-        return load_capture(shutil.copytree(capture.folder, tmp_path / name))
-
-    return make
-
-
-@pytest.fixture
-def made(recorded, copied):
-    return copied(recorded)
+def made(recorded, tmp_path):
+    """The same in a folder of its own, to be changed."""
+    return load_capture(shutil.copytree(recorded.folder, tmp_path / "made"))

@@ -75,8 +75,7 @@ def everything(recorded, pictures):
 def text_samples(plan, row, rows, x):
     """What a prompt's rows x of one encoder are samples of: slot, labels (K,), tokens (T, d)."""
     (encoder,), typed, prompt = plan.family.segments[rows], rows_of(row.cond, plan.family), row.entry.prompt
-    layout = layout_of(plan.family, TABLE, prompt, row.entry.counts, typed)[rows]
-    said = prompt.support(TABLE)
+    layout, said = layout_of(plan.family, TABLE, prompt, row.entry.counts, typed)[rows], prompt.support(TABLE)
     labels = context_of(encoder, typed.of(encoder), layout.spans, said, size=len(TABLE), total=len(x))
     for span in layout.spans:
         yield span.phrase, labels[span.rows[0]], x[list(span.rows)]
@@ -90,8 +89,8 @@ def summed_directly(plan, everything, name, bucket):
     """A part's sums by the definition: one sample of every slot at a time."""
     (site,), rows = parse_sites(name.split("/")[0]), name.split("/")[1]
     text = rows in plan.family.segments
-    slots, tokens = len(TABLE.phrases) + len(plan.family.roles), plan.longest(plan.family.encoder("t5"))
-    slots, tokens = (slots, tokens) if text else (1, 1)
+    slots = len(TABLE.phrases) + len(plan.family.roles) if text else 1
+    tokens = plan.longest(plan.family.encoder("t5")) if text else 1
     found = Statistics.zeros(slots, len(TABLE), tokens, 192, moment=False)
     for row, heard in everything[:10]:
         x, said = heard[site][bucket], list(row.entry.prompt.support(TABLE))
@@ -130,8 +129,7 @@ def test_weighted_tokens_belong_to_their_phrase(recorded, plan):
     """Attention is given per mention: two tokens, the second heard by the first phrase alone."""
     how = replace(plan, sampling=replace(plan.sampling, sites=parse_sites("img@0"), image="attention", buckets=1))
     (row,) = recorded.pick([0])
-    mentions = len(row.entry.prompt.mentions)
-    recorder = BatchRecorder(how, [row])
+    mentions, recorder = len(row.entry.prompt.mentions), BatchRecorder(how, [row])
     assert [len(some) for some in recorder.attended] == [mentions]
     tokens = torch.tensor([[1.0] * 192, [3.0] * 192])[None]
     shares = torch.full((1, 2, mentions), 0.1)
@@ -145,10 +143,8 @@ def test_weighted_tokens_belong_to_their_phrase(recorded, plan):
 
 
 def test_every_position_is_a_slot_of_its_own(recorded, plan):
-    how = replace(
-        plan, sampling=replace(plan.sampling, sites=parse_sites("img@0"), image="positions", width=32, height=16)
-    )
-    (row,) = recorded.pick([0])
+    small = replace(plan.sampling, sites=parse_sites("img@0"), image="positions", width=32, height=16)
+    how, (row,) = replace(plan, sampling=small), recorded.pick([0])
     found = samples.picked(how, "img@0/positions", [row], samples.recorded_rows(how, "img@0/positions", row))
     assert found.slots.tolist() == [0, 1]
     rows = torch.randn(1, 2, 5, generator=torch.Generator().manual_seed(0))
@@ -188,31 +184,25 @@ def test_hooks_are_gone_when_sampling_fails(models):
 # --- going on and folding -------------------------------------------------------------------------------------------
 
 
-class Counting:
-    """The real model, with every picture counted."""
-
-    def __init__(self, real):
-        self.real, self.pictures = real, 0
-        self.depth, self.hidden, self.sigmas = real.depth, real.hidden, real.sigmas
-
-    def sample(self, prompts, *rest):
-        self.pictures += len(prompts)
-        self.real.sample(prompts, *rest)
-
-
 def test_going_on_after_an_interrupt_equals_one_run(pictures, plan, recorded, record, tmp_path):
+    seen, real = [], {name: getattr(pictures, name) for name in ("depth", "hidden", "sigmas")}
+
+    def sample(prompts, *rest):
+        seen.extend(prompts)
+        pictures.sample(prompts, *rest)
+
     def stop(done, total, denoised):
         assert total == 18 * 3 and denoised is None
         if done >= 4 * 3 + 4:  # in the first step of the second batch of 4
             raise KeyboardInterrupt
 
-    first, second = Counting(pictures), Counting(pictures)
     with pytest.raises(KeyboardInterrupt):
-        record(tmp_path, plan, first, sampled=stop)
+        record(tmp_path, plan, sampled=stop)
     begun = load_capture(tmp_path)
-    assert first.pictures == 8 and len(batch_files(begun)) == 1 and len(load_activations(begun).missing) == 14
-    one, other = load_activations(recorded), load_activations(record(tmp_path, plan, second))
-    assert second.pictures == 14 and not other.missing and same(one, other)
+    assert len(batch_files(begun)) == 1 and load_activations(begun).missing == list(range(4, 18))
+    again = record(tmp_path, plan, SimpleNamespace(sample=sample, **real))
+    one, other = load_activations(recorded), load_activations(again)
+    assert len(seen) == 14 and not other.missing and same(one, other)
     assert all(torch.equal(one.rows(i, site), other.rows(i, site)) for i in range(10, 18) for site in SITES)
 
 

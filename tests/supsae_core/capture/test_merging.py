@@ -1,5 +1,6 @@
 """Merged captures are one, and only captures of one kind are merged or gone on with."""
 
+import shutil
 from dataclasses import fields, replace
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from supsae.portraits import captions
 from supsae.supsae_core.capture import activations
 from supsae.supsae_core.capture.activations import load_activations
-from supsae.supsae_core.capture.captures import start_capture
+from supsae.supsae_core.capture.captures import load_capture, start_capture
 from supsae.supsae_core.capture.merging import merge_captures
 from supsae.supsae_core.capture.plan import TextPlan
 from supsae.supsae_core.capture.statistics import Statistics
@@ -20,8 +21,9 @@ TABLE = captions.table()
 
 
 @pytest.mark.parametrize("folded", [(), (0,), (0, 1)])
-def test_merged_captures_are_one(recorded, other_recorded, copied, tmp_path, folded):
-    pair = [copied(one, str(i)) for i, one in enumerate((recorded, other_recorded))]
+def test_merged_captures_are_one(recorded, other_recorded, tmp_path, folded):
+    folders = [shutil.copytree(one.folder, tmp_path / str(i)) for i, one in enumerate((recorded, other_recorded))]
+    pair = list(map(load_capture, folders))
     for index in folded:
         load_activations(pair[index]).fold()
     merged = merge_captures(*pair, tmp_path / "merged")

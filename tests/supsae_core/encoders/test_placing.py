@@ -9,7 +9,7 @@ from supsae.portraits.text import END, END_CAUSAL, PAD, START, bidirectional_row
 from supsae.supsae_core.encoders.base import Encoder, Rows
 from supsae.supsae_core.encoders.chunked import Chunked
 from supsae.supsae_core.encoders.families import FAMILIES
-from supsae.supsae_core.encoders.layout import Layout, Roles, Span
+from supsae.supsae_core.encoders.layout import Span
 from supsae.supsae_core.encoders.padded import Padded
 from supsae.supsae_core.encoders.placing import context_of, layout_of, pooled_spans, rows_of
 from supsae.supsae_core.table.parsing import parse_table
@@ -82,13 +82,6 @@ def test_a_phrase_on_a_chunk_border_keeps_both_sides():
     assert layouts["clip"].spans[0].rows == (46, 49)
     assert layouts["clip"].roles.end == (47, 56)  # , and m o r e → rows 50 … 55
     assert layouts["t5"].spans[0].rows == (96 + 45, 96 + 46)
-
-
-def test_an_empty_prompt_is_start_end_and_pads():
-    rows = rows_at(48, 96)
-    layouts = layout_of(PORTRAITS, parse_table("a: [x, y]"), Prompt((), ()), {"clip": [], "t5": []}, rows)
-    assert layouts["clip"] == Layout((), Roles((0,), (1,), tuple(range(2, 48)), ()))
-    assert layouts["t5"] == Layout((), Roles((), (48,), tuple(range(49, 96)), ()))
 
 
 @pytest.mark.parametrize(("chunks", "t5"), [(0, 5), (1, 5), (3, 5), (1, 0)])

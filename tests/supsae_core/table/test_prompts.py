@@ -24,7 +24,7 @@ def test_mentions_spell_their_phrases_in_order(seed):
     for mention in prompt.mentions:
         *words, last = prompt.words[mention.start : mention.stop]
         assert (*words, prompts.trim(last)) == TABLE.phrases[mention.phrase].words
-    edges = [edge for mention in prompt.mentions for edge in mention[1:]]
+    edges = [edge for mention in prompt.mentions for edge in (mention.start, mention.stop)]
     assert edges == sorted(edges) and prompt.text.split() == list(prompt.words)
     categories = [TABLE.category_of[concept] for concept in prompt.support(TABLE)]
     assert len(set(categories)) == len(categories)
@@ -85,32 +85,36 @@ def test_a_wording_without_choices_is_written_as_told():
 PLAIN = prompt_of("a cat with red hair, and top hat.", (0, 3, 5), (4, 6, 8))
 
 
-def test_rewrite_keeps_every_other_word():
-    # red hair (2 words) → no hat is another category; black hair has as many words, so nothing moves
-    made = prompts.rewrite(SMALL, PLAIN, RED, BLACK)
-    assert made == prompt_of("a cat with black hair, and top hat.", (2, 3, 5), (4, 6, 8))
-    assert prompts.rewrite(SMALL, PLAIN, TOP_HAT, NO_HAT).text == "a cat with red hair, and no hat."
+CHANGED = {
+    # as many words: nothing moves
+    "rewrite": (prompts.rewrite, (RED, BLACK), "a cat with black hair, and top hat.", [(2, 3, 5), (4, 6, 8)]),
+    "before a stop": (prompts.rewrite, (TOP_HAT, NO_HAT), "a cat with red hair, and no hat.", [(0, 3, 5), (3, 6, 8)]),
+    # words go with their punctuation, and what stands behind them moves
+    "delete": (prompts.delete, (RED,), "a cat with and top hat.", [(4, 4, 6)]),
+    "delete the last": (prompts.delete, (TOP_HAT,), "a cat with red hair, and", [(0, 3, 5)]),
+}
+
+
+@pytest.mark.parametrize(("change", "concepts", "text", "mentions"), CHANGED.values(), ids=CHANGED)
+def test_a_change_keeps_every_other_word(change, concepts, text, mentions):
+    assert change(SMALL, PLAIN, *concepts) == prompt_of(text, *mentions)
 
 
 def test_rewrite_shifts_what_follows():
     # seaside (1 word) → green forest (2 words): everything behind moves by one
-    beach, forest = TABLE.index("background: beach"), TABLE.index("background: forest")
-    seaside = TABLE.first_phrase[beach] + 1
-    red = TABLE.first_phrase[TABLE.index("hair: red")]
-    made = prompts.rewrite(TABLE, prompt_of("seaside, red hair", (seaside, 0, 1), (red, 1, 3)), beach, forest)
-    assert made == prompt_of("green forest, red hair", (TABLE.first_phrase[forest], 0, 2), (red, 2, 4))
+    beach, forest, red = map(TABLE.index, ("background: beach", "background: forest", "hair: red"))
+    seaside, (green, hair) = TABLE.first_phrase[beach] + 1, (TABLE.first_phrase[one] for one in (forest, red))
+    made = prompts.rewrite(TABLE, prompt_of("seaside, red hair", (seaside, 0, 1), (hair, 1, 3)), beach, forest)
+    assert made == prompt_of("green forest, red hair", (green, 0, 2), (hair, 2, 4))
 
 
-def test_delete_takes_the_words_and_their_punctuation():
-    assert prompts.delete(SMALL, PLAIN, RED) == prompt_of("a cat with and top hat.", (4, 4, 6))
-    assert prompts.delete(SMALL, PLAIN, TOP_HAT) == prompt_of("a cat with red hair, and", (0, 3, 5))
-
-
-@pytest.mark.parametrize("end", ["", ".", ",", ".,"])
-def test_append_writes_behind_a_comma(end):
-    made = prompts.append(SMALL, prompt_of(f"a cat{end}"), BLACK)
-    assert made == prompt_of("a cat, black hair", (2, 2, 4))
-    assert prompts.append(SMALL, Prompt((), ()), BLACK) == prompt_of("black hair", (2, 0, 2))
+@pytest.mark.parametrize(
+    ("before", "after"), [("a cat", "a cat, "), ("a cat.", "a cat, "), ("a cat.,", "a cat, "), ("", "")]
+)
+def test_append_writes_behind_a_comma(before, after):
+    count = len(before.split())
+    made = prompts.append(SMALL, prompt_of(before), BLACK)
+    assert made == prompt_of(f"{after}black hair", (2, count, count + 2))
 
 
 @pytest.mark.parametrize(("change", "new"), [(prompts.delete, ()), (prompts.rewrite, (RED,))])
