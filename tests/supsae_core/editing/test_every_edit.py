@@ -14,8 +14,8 @@ from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.supsae_core.reading.readout import read_conditioning
 
 assert EDITS, "the table of edits is empty"
-CONCEPTS, CATEGORIES = ("hair: red", "hair: black", "hat: crown"), ("hair", "hat")
-"""Said, another value of what is said, and left open by the prompt."""
+CONCEPTS, CATEGORIES = ("expression: smile", "expression: sad", "hat: crown"), ("expression", "hat")
+"""Said, another value of what is said, which has a token more, and left open by the prompt."""
 STILL, FULL = {Scale: 1.0}, {Scale: 2.0, Turn: 1.5}
 """Strengths at which an edit does nothing, and at which it does something, where these are not 0 and 1."""
 each = pytest.mark.parametrize("kind", EDITS, ids=lambda kind: kind.__name__)
@@ -24,8 +24,8 @@ ALL_SITES = ["cond, pooled", "txt@1", "img@2", "img@3"]
 
 @pytest.fixture(scope="module")
 def row(learnt, said):
-    """Red hair and blue eyes; no hat is mentioned."""
-    return learnt.encoded(said("with", "hair: red", "eyes: blue"))
+    """A smile and blue eyes; no hat is mentioned."""
+    return learnt.encoded(said("someone", "expression: smile", "with", "eyes: blue"))
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,7 @@ def kept_share(dictionary, places, members):
 
 @each
 @pytest.mark.parametrize("sites", ALL_SITES)
-@pytest.mark.parametrize("category", ["eyes", "expression"], ids=["said", "not said"])
+@pytest.mark.parametrize("category", ["eyes", "haircut"], ids=["said", "not said"])
 def test_what_is_kept_is_not_touched_by_it_anywhere(deep, reading, working, sites, category):
     # of three values two directions are kept, and every part has at least three
     members = deep.table.categories[category]
@@ -168,33 +168,34 @@ def test_what_is_kept_is_not_touched_by_it_anywhere(deep, reading, working, site
         free, held = (moves_of(deep, reading, sites, edit, *some) for some in ((), (Keep(category),)))
         assert [one.off for one in held[0]] == [(tuple(members),)] * len(held[0])
         shares = [kept_share(deep, slots_of(deep, reading, *some), members) for some in (free, held)]
-        assert shares[1] < 1e-5 < 1e-2 < shares[0]
+        assert shares[1] < 1e-4 < 1e-2 < shares[0], (edit, shares)  # rounding, where little of a step is left
         assert all(bool(step.any()) for step in (held[1].cond, *held[1].streams.values()) if step is not None)
 
 
 def weighted(reading, weight):
-    """The first phrase, red hair, as a prompt weighs it: its rows stand so many times as far from the empty prompt."""
+    """The first phrase, the smile, as a prompt weighs it: its rows stand so many times as far from the empty prompt."""
     layouts = {}
     for name, layout in reading.layouts.items():
-        hair, *others = layout.spans
-        layouts[name] = layout._replace(spans=(hair._replace(weight=weight), *others))
+        smile, *others = layout.spans
+        layouts[name] = layout._replace(spans=(smile._replace(weight=weight), *others))
     return reading._replace(layouts=layouts)
 
 
 @each
 @pytest.mark.parametrize("site", ["cond", "txt@1"])
 def test_a_weighted_phrase_moves_by_its_weight(deep, reading, working, site):
-    hair = [row for layout in reading.layouts.values() for row in layout.spans[0].rows]
-    others = [row for row in range(reading.rows.total) if row not in hair]
+    own = [layout.spans[0].rows[0] for layout in reading.layouts.values()]
     for edit in working:
         steps = []
         for weight in (0.0, 1.0, 1.5):
             (change, *_), moved = moves_of(deep, weighted(reading, weight), site, edit)
             steps.append(moved.cond if site == "cond" else moved.streams[parse_sites(site)[0]][0])
         zero, plain, heavy = steps
-        assert torch.equal(plain[others], heavy[others]) and torch.equal(plain[others], zero[others])
-        # Words are e + w (code − e) before and after, so the step is in proportion to w; pads in their place are not
-        # weighted, and the step is then linear in w about what it is at 0.
-        removed = change.old is not None and change.new is None and not change.scale
-        assert bool(zero[hair].any()) == removed and not torch.equal(plain[hair], zero[hair])
-        torch.testing.assert_close(heavy[hair] - zero[hair], 1.5 * (plain - zero)[hair], rtol=1e-4, atol=1e-4)
+        # Words are e + w (code − e) before and after, so a step is linear in the weight, and nothing at 0 unless pads,
+        # which have no weight, come in their place;
+        torch.testing.assert_close(heavy - zero, 1.5 * (plain - zero), rtol=1e-4, atol=1e-4)
+        assert bool(zero[own].any()) == (change.old is not None and change.new is None and not change.scale)
+        # and only rows of the phrase depend on it: its own, and those that take the further token of another.
+        further = [47, 95] if change.old is not None and change.new is not None else []
+        depends = {*(plain != zero).any(1).nonzero().flatten().tolist()}
+        assert {own[-1], *further} <= depends <= {*own, *further}
