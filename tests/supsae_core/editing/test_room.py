@@ -80,7 +80,7 @@ def plain(learnt):
 
 @pytest.fixture(scope="module")
 def sad_face(person, plain):
-    """ "smiling" → "sad face", which has a token more: before and after."""
+    """Before and after "smiling" becomes "sad face", which has a token more."""
     row = person(SMILE, RED)
     return row, apply(plain, row.cond, row.pooled, [Swap(SAD)])
 

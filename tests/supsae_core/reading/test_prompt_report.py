@@ -61,14 +61,6 @@ def test_what_is_decoded_is_explained(learnt, cond):
             assert some == pytest.approx((share, share), abs=1e-6)
 
 
-def test_words_of_the_table_are_explained_and_other_words_are_not(learnt):
-    known, strange = (
-        report_prompt(learnt.dictionary, learnt.host.encode([text])[0][0]).unexplained["t5"].rows
-        for text in ("a portrait of a person with red hair, green eyes", "quick brown foxes jump over seven lazy dogs")
-    )
-    assert known < strange
-
-
 def test_json_holds_names_and_rows_alone(learnt, found):
     data = json.loads(json.dumps(to_json(found)))
     assert list(data) == ["concepts", "unmentioned", "unexplained", "least_score"]

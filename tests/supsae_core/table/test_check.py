@@ -4,7 +4,7 @@ import pytest
 
 from supsae.portraits import captions
 from supsae.supsae_core.table.check import LONGEST, describe_table, prompts, spelled
-from supsae.supsae_core.table.parsing import dump_table, parse_table, read_concepts
+from supsae.supsae_core.table.parsing import dump_table, read_concepts
 from supsae.supsae_core.table.paste import rows_of
 
 PLACES = {
@@ -95,9 +95,3 @@ def test_what_aliases_make_is_counted_while_it_is_read():
     with pytest.raises(ValueError, match=r"more than 20000 phrases; up to so many are read\. Divide it"):
         read_concepts(ALIASES)  # which holds nothing against each other
     assert len(rows_of(ALIASES)) < 200  # read as a list: cells of its 40 lines
-
-
-def test_a_bad_table_still_raises_for_whoever_reads_it():
-    with pytest.raises(ValueError, match="one concept only") as caught:
-        parse_table("hair: [red, blond]\nhat: [cap]")
-    assert caught.value.place == (2, 1)
