@@ -1,7 +1,5 @@
 """What the commands do; everything heavy is imported here, and diffusers only where a picture is drawn."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Callable, Sequence

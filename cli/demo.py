@@ -1,7 +1,5 @@
 """The whole method once, on Portraits: capture, fit, and a dozen cases through the scoreboard's own code."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What ``supsae edit`` does: a portrait before and after edits, and what was found and changed."""
 
-from __future__ import annotations
-
 import argparse
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What ``supsae eval`` does: Portraits against exact truth, or another model by its text side and a proxy."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Mapping
 from functools import partial

@@ -1,7 +1,5 @@
 """The command line: ``supsae demo | prompts | capture | merge | fit | edit | eval | inspect``; see ``commands.py``."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Pictures of a dictionary, drawn with Pillow alone: ComfyUI ships no plotting library."""
 
-from __future__ import annotations
-
 import torch
 from einops import rearrange, repeat
 from PIL import Image, ImageDraw, ImageFont

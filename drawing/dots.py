@@ -1,7 +1,5 @@
 """A plot of shares with their intervals, a line a method and a panel a measure, drawn with Pillow alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 

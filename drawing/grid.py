@@ -1,7 +1,5 @@
 """Pictures in a grid with a caption over every column and beside every row, drawn with Pillow alone."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A plot of lines over block numbers or the like, drawn with Pillow alone."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

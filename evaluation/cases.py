@@ -1,10 +1,8 @@
 """Cases to judge an edit on: a prompt, edits of it, and the prompt rewrite that they are held against."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from torch import Tensor
@@ -66,7 +64,7 @@ class World:
     """most words and punctuation marks in a prompt or its rewrite"""
 
     @classmethod
-    def of(cls, plan: TextPlan) -> World:
+    def of(cls, plan: TextPlan) -> Self:
         """Return the world of a capture of Portraits."""
         fitted = [entry.prompt.support(plan.table) for entry in plan.entries if entry.set == "fit"]
         return cls(

@@ -1,11 +1,9 @@
 """Shares and what surrounds them: estimates with their 95 % intervals."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isfinite, sqrt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -28,7 +26,7 @@ class Interval(NamedTuple):
         return {name: value and round(value, 4) for name, value in found.items()}
 
     @classmethod
-    def parse(cls, found: Mapping[str, Any]) -> Interval:
+    def parse(cls, found: Mapping[str, Any]) -> Self:
         """Read back what ``json`` wrote; what it left out is not a number, or has no end."""
         nothing = {"estimate": float("nan"), "low": float("-inf"), "high": float("inf")}
         known = {name: found[name] for name in nothing if found[name] is not None}

@@ -1,7 +1,5 @@
 """Read a portrait: picture → the value of every category, or ``unreadable``; taught on renders alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path

@@ -3,8 +3,6 @@
 See docs/method.md, 10 and 13.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain

@@ -1,7 +1,5 @@
 """TextPlan and run a text capture: draw prompts, hold pairs out, add calibration rewrites, encode shard by shard."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

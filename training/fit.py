@@ -1,7 +1,5 @@
 """Fit a dictionary: gather statistics from a capture, solve every part, then calibrate it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace

@@ -1,7 +1,5 @@
 """Fit a capture once: what was fitted from this very capture before is read from its folder."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 from pathlib import Path

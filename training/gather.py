@@ -3,8 +3,6 @@
 See docs/method.md, 3 and 6.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """How fast long work goes, and how long it will take."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from time import monotonic

@@ -1,7 +1,5 @@
 """Capture activations: sample the prompts of a capture in batches while a recorder listens, and keep what it heard."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

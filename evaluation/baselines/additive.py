@@ -1,7 +1,5 @@
 """The common form of the simplest baselines: every concept is one constant tensor, added wherever it is written."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

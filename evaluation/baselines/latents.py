@@ -4,8 +4,6 @@ One auto-encoder per text encoder on all its tokens, one on the pooled vectors. 
 strongest activation in a prompt best separates the prompts that say it from the others (area under the curve).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest

@@ -6,8 +6,6 @@ adapter imitates writing the word. x_t are steps of guided runs of the rewrite; 
 that guidance stays what it was. All attention projections are adapted: y = W x + s U D x.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the outcomes of many cases come to: shares with their intervals, and paired comparisons."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The ways to edit that are compared: a case and its conditioning in, the conditioning to draw from out."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The parts of the scoreboard: what each draws, and the section of results it makes of that."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Portraits in diffusers as a renderer; hosts/comfyui/studio has the one in ComfyUI."""
 
-from __future__ import annotations
-
 import hashlib
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Run the scoreboard on Portraits: what it will cost, every part in turn, and the results."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass

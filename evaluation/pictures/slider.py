@@ -4,8 +4,6 @@ Whether a concept shows is a threshold in strength: little happens up to a half,
 is measured on Portraits pictures (docs/method.md, 14); position 0 is no edit and 1 the effect of writing the word.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

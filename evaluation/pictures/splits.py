@@ -1,7 +1,5 @@
 """The splits that pictures are judged in: what kind of prompt, and what kind of edit of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """Pieces of a page that needs no other file: its frame, tables, bars with their intervals, curves and pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import NamedTuple

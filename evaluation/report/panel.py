@@ -1,7 +1,5 @@
 """What a panel shows of a dictionary: a verdict in plain words, and what was measured as small tables; plain JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 

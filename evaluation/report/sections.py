@@ -1,7 +1,5 @@
 """The page's comparisons between methods: what was asked, the figure, and what it means in words that it decides."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Letters (docs/method.md, 1): x a row, x̂ its decode in its true context, Δ the
 of the rewrite.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

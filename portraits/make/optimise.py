@@ -1,7 +1,5 @@
 """The training loop of Portraits: AdamW with a moving average, resumable from safetensors checkpoints."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """Remake the Portraits weights: ``python -m supsae.portraits.make.train all``; resumable, on a CPU or CUDA."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Callable

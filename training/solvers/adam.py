@@ -6,10 +6,8 @@ The paper's σ, a leaky ReLU, is left out: it acts on each number of a code by i
 so σ(M ⊙ Y) = M ⊙ σ(Y) and it only renames the codes.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from einops import einsum, rearrange, reduce
@@ -36,7 +34,7 @@ class AdamConfig:
             if not getattr(self, name) > 0:
                 raise ValueError(f"The option {name} is {getattr(self, name):g}. It must be above 0.")
 
-    def for_streams(self) -> AdamConfig:
+    def for_streams(self) -> Self:
         """Return these options for the streams inside a model."""
         return self
 

@@ -3,8 +3,6 @@
 Letters: K concepts, S slots, T tokens, d columns; G groups of slots.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -3,8 +3,6 @@
 Letters: K concepts, S slots, T tokens, d columns.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

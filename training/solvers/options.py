@@ -1,7 +1,5 @@
 """Options of solvers as text, such as ``rank=64``: a solver's frozen config dataclass says which there are."""
 
-from __future__ import annotations
-
 import difflib
 import math
 from collections.abc import Iterator, Sequence

@@ -3,8 +3,6 @@
 Letters (docs/method.md, 1): K concepts, S slots, T tokens, d columns, r code width.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Code width: the directions that means and effects need most, and how few of them do (docs/method.md, 7)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch
