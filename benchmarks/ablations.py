@@ -27,19 +27,17 @@ from supsae.training.solvers.effects import NEVER
 from supsae.training.solvers.exact import ExactConfig
 
 SEED = 90210
-SIZES = (300, 50)
-"""Prompts to fit on."""
+SIZES, CALIBRATION = (300, 50), 64
+"""Prompts to fit on, and to calibrate on."""
 NONE = (NEVER,)
 """Candidates of a level that is to do nothing."""
 OPTIONS: dict[str, ExactConfig] = {
     "as it is": ExactConfig(),
     "no effect of context": ExactConfig(common_ridges=NONE, shared_ridges=NONE, own_ridges=NONE),
     "no effect that all slots share": ExactConfig(common_ridges=NONE),
-    "no effect that a category shares": ExactConfig(shared_ridges=NONE),
-    "neither": ExactConfig(common_ridges=NONE, shared_ridges=NONE),
+    "no effect that all or a category share": ExactConfig(common_ridges=NONE, shared_ridges=NONE),
     "no deviation of a phrase": ExactConfig(own_ridges=NONE),
     "code width 16": ExactConfig(rank=16),
-    "code width 32": ExactConfig(rank=32),
     "code width 64": ExactConfig(rank=64),
 }
 """Variant → the solver's options."""
@@ -74,7 +72,8 @@ def ablate(host: TextHost, sizes: tuple[int, ...], config: TextConfig) -> dict[s
     with tqdm(total=len(sizes) * (len(OPTIONS) + 1), desc="variants") as bar, tempfile.TemporaryDirectory() as folder:
         for size in sizes:
             own = found[str(size)] = {}
-            for name, dictionary in fitted(shared.captured(host, Path(folder) / str(size), size)):
+            capture = shared.captured(host, Path(folder) / str(size), size, CALIBRATION)
+            for name, dictionary in fitted(capture):
                 splits = text_metrics(dictionary, host, config).splits
                 own[name] = {split: errors(score) for split, score in splits.items()}
                 bar.update()
@@ -97,7 +96,7 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> str:
 def main() -> None:
     """Parse the command line, measure, write and print."""
     parser = writing.parser(__file__, __doc__)
-    parser.add_argument("--count", type=int, default=128, help="swaps, half of them into unseen pairs")
+    parser.add_argument("--count", type=int, default=96, help="swaps, half of them into unseen pairs")
     args = parser.parse_args()
     found = ablate(PortraitsText(), SIZES, TextConfig(prompts=args.count, seed=SEED))
     args.out.write_text(compact({"swaps": args.count, "prompts": found}) + "\n", encoding="utf-8")

@@ -9,7 +9,7 @@ def test_a_level_that_does_nothing_leaves_more_undone(benchmark, learnt, monkeyp
     bench = benchmark("ablations")
     few = {name: bench.OPTIONS[name] for name in ("as it is", "no effect of context")}
     monkeypatch.setattr(bench, "OPTIONS", few)
-    monkeypatch.setattr(bench.shared, "captured", lambda host, folder, size: learnt.capture)
+    monkeypatch.setattr(bench.shared, "captured", lambda *asked: learnt.capture)
     found = bench.ablate(learnt.host, (200,), TextConfig(8))
     assert list(found["200"]) == ["as it is", "not calibrated", "no effect of context"]
     own, without = (found["200"][name]["unseen"] for name in few)
