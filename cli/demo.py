@@ -39,7 +39,6 @@ def demo(out: Path, config: DemoConfig = DemoConfig(), *, weights: Path | None =
 
     Args:
         out: of the capture, the dictionary and the pictures; made if missing.
-        config: how much to do.
         weights: folder of the Portraits models, if not the pack's own.
 
     Raises:

@@ -125,9 +125,6 @@ def draw_cases(
 
     Args:
         edit: ``Swap``, ``Add`` or ``Remove``.
-        world: the concepts, the wording, and what to stay apart from.
-        count: number of cases.
-        rng: source of every choice, the pictures' seeds among them.
         pairs: ``unseen``: the new concept forms a held-out pair with another concept of the prompt; ``seen``: it forms
             none; ``any``.
         used: how often each concept was asked for so far; of a prompt's candidates the rarest is then taken, and the
@@ -186,6 +183,11 @@ def _asked(change: Replacement) -> int:
     concept = old if new is None else new
     assert concept is not None
     return concept
+
+
+def replaced(before: Sequence[int], after: Sequence[int]) -> list[tuple[int, int]]:
+    """Return (concept that goes, concept that comes) of what two prompts say in the same order."""
+    return [(old, new) for old, new in zip(before, after, strict=True) if old != new]
 
 
 def make_case(table: ConceptTable, prompt: Prompt, changes: Sequence[Replacement], seed: int) -> Case:

@@ -94,8 +94,6 @@ def variation_interval(
 
     Args:
         groups: (values of the one, values of the other) over the same cases, a pair a category.
-        draws: of chance.
-        seed: of chance.
     """
     rng, count = np.random.default_rng(seed), sum(len(one) for one, _ in groups)
     if not count:

@@ -181,9 +181,6 @@ def moves(
 
     Args:
         dictionary: thresholds set, gains not.
-        before: a calibration prompt, encoded.
-        after: its rewrite, encoded.
-        new: concept that the rewrite says.
 
     Raises:
         ValueError: if the concept was never captured, or the prompt leaves no room for a longer phrase.

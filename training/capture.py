@@ -52,10 +52,7 @@ def plan_text(
     """Draw every prompt of a capture; the same arguments give the same plan.
 
     Args:
-        table: of concepts.
         host: counts tokens and knows how long a prompt may be.
-        config: how many prompts, and of what kind.
-        wording: how prompts are worded.
         held_out: pairs of concepts never to write together; otherwise the configured share of them is drawn.
 
     Raises:
@@ -124,12 +121,7 @@ def calibration_pair(
     """Draw a prompt that says another value of a concept's category, and its rewrite.
 
     Args:
-        table: of concepts.
-        rng: of every choice.
-        new: concept that the rewrite says.
-        wording: how prompts are worded.
         mention: chance that another category is mentioned.
-        held_out: pairs of concepts that neither may say.
     """
     members = [one for one in table.categories[table.concepts[new].category] if one != new]
     old = int(rng.choice(members))
@@ -142,15 +134,7 @@ def calibration_pair(
 def capture_text(
     host: TextHost, folder: str | Path, to_do: TextPlan, *, progress: Progress | None = None, batch: int = 32
 ) -> Capture:
-    """Encode what is missing of a planned capture.
-
-    Args:
-        host: its text encoders.
-        folder: of the capture, new or begun.
-        to_do: what is to be in it.
-        progress: called with (done, total) prompts.
-        batch: prompts encoded together.
-    """
+    """Encode what is missing of a planned capture."""
     capture = start_capture(folder, to_do)
     missing = capture.missing()
     for done, shard in enumerate(missing):

@@ -27,10 +27,7 @@ def fit_once(
     """Return the fit of a capture, without the minutes that it takes if it is known.
 
     Args:
-        capture: finished.
-        solver: a name of ``SOLVERS``.
         config: the solver's options, or None for its defaults.
-        progress: called with (done, total) if anything is computed.
 
     Raises:
         ValueError: as ``fit``.

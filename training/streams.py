@@ -63,9 +63,6 @@ def fit_streams(
 
     Args:
         dictionary: fitted and calibrated on the text.
-        found: what was recorded.
-        solve: fits one part at one noise level.
-        tick: called when a part is done.
 
     Returns:
         the dictionary, and part → what was measured at every noise level.

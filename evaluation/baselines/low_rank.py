@@ -115,12 +115,8 @@ def train(
 
     Args:
         studio: the models; the transformer is left as it was.
-        table: the concepts.
-        concept: spelled ``category: name``.
         prompts: those that say another value, and have no held-out pair in their rewrite, are learnt from.
-        config: of the training.
         held_out: pairs of concepts that no rewrite may hold.
-        progress: called with (done, total).
 
     Raises:
         ValueError: if no prompt can be learnt from.

@@ -15,10 +15,7 @@ def diffusers_renderer(
     """Return a renderer that draws with ``studio.draw_portraits``.
 
     Args:
-        models: loaded from ``weights``.
         weights: the folder, to tell these models from others.
-        steps: of the sampler, Euler.
-        cfg: guidance.
     """
     content = b"".join((weights / name).read_bytes() for name in studio.FILES)
     name = f"diffusers {hashlib.sha256(content).hexdigest()[:16]} {steps} {cfg}"

@@ -92,9 +92,6 @@ def methods(
 
     Args:
         groups: heading → its lines, what a line lacks is left out; a text behind a line break is set small.
-        measures: keys of ``MEASURES``.
-        differences: keys of the paired differences.
-        against: what those are held against.
     """
     heads = [MEASURES[name] for name in measures]
     heads += [f"{MEASURES[name]} − {against}" for name in differences]

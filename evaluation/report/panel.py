@@ -34,9 +34,7 @@ def panel(text: str, verdicts: Iterable[Verdict], praise: str, sections: Iterabl
     """Put a report together.
 
     Args:
-        text: the whole report.
         verdicts: what was judged, each by itself.
-        praise: said if nothing is wrong.
         sections: made by ``section``; one without rows is left out.
     """
     judged = list(verdicts)

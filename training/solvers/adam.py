@@ -76,11 +76,6 @@ class Targets(NamedTuple):
 def adam(statistics: Statistics, groups: Groups, config: AdamConfig = ADAM) -> Solution:
     """Fit one part: codes, decoder and bias by Adam from random codes, to every fold's rest and then to all.
 
-    Args:
-        statistics: the part's sums, of S slots.
-        groups: of the slots.
-        config: width and optimiser.
-
     Raises:
         ValueError: if nothing occurs twice.
     """

@@ -90,11 +90,6 @@ def _least(folds: Sequence[Fold], groups: Groups, candidates: Sequence[Ridges]) 
 def exact(statistics: Statistics, groups: Groups, config: ExactConfig = EXACT) -> Solution:
     """Fit one part: choose the ridges and the code width by held-out error, then factor all effects.
 
-    Args:
-        statistics: the part's sums, of S slots.
-        groups: of the slots.
-        config: candidates.
-
     Raises:
         ValueError: if nothing occurs twice.
     """
@@ -128,11 +123,8 @@ def _error_at(
     """Return the held-out error with codes of a width.
 
     Args:
-        folds: of the sums.
         fits: to all folds but one, in full width.
-        groups: of the slots.
         decoder: (·, d) directions, most needed first.
         origin: (d,)
-        width: how many of them.
     """
     return error_over(folds, [narrowed(fit, decoder[:width], origin) for fit in fits], groups).left

@@ -42,9 +42,7 @@ def held_out_error(fitted: Effects, train: Sums, test: Sums, group: Tensor) -> t
     Slots that the training folds never saw count nothing.
 
     Args:
-        fitted: to ``train``.
         train: sums whose mean context the means of ``fitted`` refer to.
-        test: sums of the prompts to judge on.
         group: (S,) group of every slot.
     """
     slope, mean, centre = fitted.of(group), fitted.mean, train.mean_label
@@ -112,12 +110,6 @@ def origin_of(total: Sums, judged: slice) -> Tensor:
 
 def measured(found: Error, total: Sums, judged: slice, width: int) -> dict[str, float]:
     """Return what every solver reports of a part.
-
-    Args:
-        found: held-out error of the codes at their width, over the judged slots.
-        total: all sums.
-        judged: slots.
-        width: of the codes.
 
     Returns:
         ``fvu_slot``: share of the variance about the slots' means that is left, which judges the effects of context;

@@ -31,7 +31,6 @@ def parse_options(defaults: Config, given: Sequence[str]) -> Config:
     Args:
         defaults: a frozen dataclass of numbers, numbers or None, and sequences of numbers, which are written with
             commas.
-        given: as typed.
 
     Raises:
         ValueError: naming the option, what was given, and what is legal.

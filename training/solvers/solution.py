@@ -58,10 +58,8 @@ def encoded(fitted: Effects, total: Sums, decoder: Tensor, bias: Tensor, measure
 
     Args:
         fitted: means (S, T, d) and effects in full width.
-        total: the sums that it was fitted to.
         decoder: (r, d) orthonormal rows.
         bias: (d,) what a code of 0 is to decode to.
-        measured: what is known of its errors.
     """
 
     def code(x: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from supsae.training.calibration import located
 
 CONFIG = TextConfig(prompts=40, seed=1)
 """One swap or two a concept of Portraits' 28."""
-FEW = TextConfig(prompts=8, seed=1)
+FEW = TextConfig(prompts=10, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -208,18 +208,18 @@ def test_one_seed_gives_one_result_of_the_scoreboards_shape(learnt, tmp_path):
         return lambda count: told.append(count)
 
     first, second = (run_text(learnt.dictionary, learnt.host, FEW, Hooks(said.append, part)) for _ in range(2))
-    assert first.results == second.results and said[0] == "This encodes 16 prompts."
-    assert told[0] == ("text", 8) and sum(told[1:4]) == 8
+    assert first.results == second.results and said[0] == "This encodes 20 prompts."
+    assert told[0] == ("text", 10) and sum(told[1:4]) == 10
     results = first.results
     assert (results["schema_version"], list(results["sections"])) == (2, ["text"])
-    assert results["settings"] == {"prompts": 8, "seed": 1, "mention": 0.75}
+    assert results["settings"] == {"prompts": 10, "seed": 1, "mention": 0.75}
     assert results["dictionary"]["held_out"] == len(learnt.held_out)
     found = results["sections"]["text"]
     assert found["identified"] == dict.fromkeys(learnt.table.categories, True)
-    assert found["splits"]["unseen"]["located"]["count"] == 4 * 8
+    assert found["splits"]["unseen"]["located"]["count"] == 5 * 8
     written = files.write(first, tmp_path)
     assert sorted(written) == ["cosines", "report", "results"]
     html = written["report"].read_text(encoding="utf-8")
     assert "Swaps into pairs of concepts that fitting never saw together" in html and "hat: crown" in html
     assert "proxy" not in html  # no picture, so nothing to warn of
-    assert "4 swaps into pairs" in files.summary(results) and "poorly learnt" in files.summary(results)
+    assert "5 swaps into pairs" in files.summary(results) and "poorly learnt" in files.summary(results)
