@@ -17,7 +17,7 @@ import writing
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from supsae.drawing.codes import COLD, FAINT, INK, PAPER, WARM, cosine_matrix
+from supsae.drawing.codes import FAINT, INK, PAPER, colours, cosine_matrix
 from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
 from supsae.supsae_core.capture.statistics import Statistics
@@ -149,12 +149,6 @@ def picture(codes: Mapping[str, Tensor], table: ConceptTable) -> Image.Image:
     return whole
 
 
-def colours(values: Tensor) -> Tensor:
-    """Map cosines to bytes (…, 3): 1 is warm, 0 paper, −1 cold."""
-    ends = torch.where(values[..., None] > 0, torch.tensor(WARM), torch.tensor(COLD)).float()
-    return torch.lerp(torch.tensor(PAPER).float(), ends, values.abs().clamp(max=1)[..., None]).round().byte()
-
-
 def main() -> None:
     """Capture, fit, measure, write and print."""
     parser = writing.parser(__file__, __doc__)
@@ -169,18 +163,17 @@ def main() -> None:
         codes = codes_of(statistics[encoder.name], groups, table)
         found[encoder.name] = {
             "codes": {name: geometry(one, table)._asdict() for name, one in codes.items()},
-            "cosines of two seeds apart": {
-                kind: round(float(rms(apart(codes, kind))), 3) for kind in ("after", "decoded")
-            },
+            "cosines of two seeds apart": {kind: apart(codes, kind) for kind in ("after", "decoded")},
             "left of the context": left(statistics[encoder.name], groups),
         }
         picture(codes, table).save(args.picture)  # the last encoder's stays
     writing.write(found, args.out)
 
 
-def apart(codes: Mapping[str, Tensor], kind: str) -> Tensor:
-    """Return the differences (K, K) between the cosines of two runs of Adam."""
-    return cosine_matrix(codes[f"adam, {kind}"]) - cosine_matrix(codes[f"adam, another seed, {kind}"])
+def apart(codes: Mapping[str, Tensor], kind: str) -> float:
+    """Return how far the cosines of two runs of Adam are apart, root mean square."""
+    one, other = (cosine_matrix(codes[f"{run}, {kind}"]) for run in ("adam", "adam, another seed"))
+    return round(float(rms(one - other)), 3)
 
 
 if __name__ == "__main__":

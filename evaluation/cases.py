@@ -87,9 +87,6 @@ class World:
         return self.longest is None or longest <= self.longest
 
 
-# --- drawing ---------------------------------------------------------------------------------------------------------
-
-
 def _swaps(table: ConceptTable, support: Sequence[int]) -> list[Replacement]:
     members = table.categories
     return [(old, new) for old in support for new in members[table.concepts[old].category] if new != old]
@@ -204,9 +201,6 @@ def make_case(table: ConceptTable, prompt: Prompt, changes: Sequence[Replacement
         edits.append(kind(str(concept)))
         wanted[concept.category] = None if new is None else concept.name
     return Case(prompt, tuple(edits), rewrite, seed, wanted, prompt.support(table), rewrite.support(table))
-
-
-# --- editing ---------------------------------------------------------------------------------------------------------
 
 
 class Answer(NamedTuple):

@@ -77,15 +77,12 @@ def located(dictionary: Dictionary, row: Encoded) -> list[Located]:
         seen, truth = read_conditioning(dictionary, row.cond), known_reading(dictionary, row)
     except ValueError:  # too little was learnt to find even the end of the text
         return [Located(False, False)] * len(categories)
-    return [_located(dictionary, seen, truth, members) for members in categories]
-
-
-def _located(dictionary: Dictionary, seen: Reading, truth: Reading, members: Sequence[int]) -> Located:
-    """Hold two readings against each other in one category."""
-    one, other = _rows_of(dictionary, seen, members), _rows_of(dictionary, truth, members)
-    said = {concept for concept, _ in one}
-    wanted = {concept for concept, _ in other}
-    return Located(one == other, said == wanted)
+    found = []
+    for members in categories:
+        one, other = _rows_of(dictionary, seen, members), _rows_of(dictionary, truth, members)
+        said, wanted = ({concept for concept, _ in some} for some in (one, other))
+        found.append(Located(one == other, said == wanted))
+    return found
 
 
 def _rows_of(dictionary: Dictionary, reading: Reading, members: Sequence[int]) -> set[tuple[int, tuple[int, ...]]]:

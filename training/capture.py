@@ -90,24 +90,20 @@ def _with_room(
     """
     before = list(used)
     made = make(wording)
-    if wording.others and not all(_fits(host, one) for one in made):
+    try:
+        _require_room(host, made)
+    except ValueError:
+        if not wording.others:
+            raise
         used[:] = before  # nobody writes what was drawn first
         made = make(replace(wording, others=()))
-    for one in made:
-        _require_room(host, one)
+        _require_room(host, made)
     return made
 
 
-def _fits(host: TextHost, entry: Entry) -> bool:
-    try:
-        _require_room(host, entry)
-    except ValueError:
-        return False
-    return True
-
-
-def _require_room(host: TextHost, entry: Entry) -> None:
-    host.family.require_room({encoder: sum(some) for encoder, some in entry.counts.items()}, entry.prompt.text)
+def _require_room(host: TextHost, entries: Sequence[Entry]) -> None:
+    for one in entries:
+        host.family.require_room({encoder: sum(some) for encoder, some in one.counts.items()}, one.prompt.text)
 
 
 def calibration_pair(

@@ -149,9 +149,6 @@ def _whitener(covariance: Tensor) -> Tensor:
     return torch.linalg.solve_triangular(lower, torch.eye(len(lower), dtype=lower.dtype), upper=False).T.float()
 
 
-# --- description ---------------------------------------------------------------------------------------------------
-
-
 def describe_solver(solver: str, options: Any) -> dict[str, Any]:
     """Return what a dictionary's provenance, and the key of a fit, say of its solver; as a file has it."""
     said = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()}

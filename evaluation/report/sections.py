@@ -52,9 +52,6 @@ def _cases(row: Json) -> str:
     return f"{row['count']} cases"
 
 
-# --- the headline ----------------------------------------------------------------------------------------------------
-
-
 def headline(section: Json) -> Told:
     """Tell how everyone does."""
     rows = section["rows"]
@@ -145,9 +142,6 @@ def _of_interference(matrices: Mapping[str, Mapping[str, Mapping[str, Sequence[i
 
 def _rate(cell: Sequence[int]) -> float:
     return cell[0] / cell[1] if cell[1] else 0.0
-
-
-# --- other prompts, other strengths ----------------------------------------------------------------------------------
 
 
 def several(section: Json) -> Told:

@@ -20,8 +20,6 @@ from .corpus import caption_texts, latents, load_weights, pictures, pixels_of, s
 from .judges import train_artifacts, train_reader, train_second
 from .optimise import optimise
 
-# --- text encoders -------------------------------------------------------------------------------------------------
-
 
 class _TaughtEncoders(nn.Module):
     """The encoders with the heads that teach them: next or masked word, and the factors said (so far)."""
@@ -86,9 +84,6 @@ def train_text(work: Path, steps: int, device: torch.device) -> None:
     assert isinstance(module, _TaughtEncoders)
     words = json.dumps(list(module.encoders.tokenizer.words))
     write_weights("text_encoders", module.encoders.state_dict(), {"vocabulary": words})
-
-
-# --- pictures ------------------------------------------------------------------------------------------------------
 
 
 def train_vae(
@@ -162,9 +157,6 @@ def train_transformer(
     face: float,
     often: str = "",
     ema: float = 0.999,
-    count: int = 12000,
-    each: int = 3,
-    batch: int = 64,
 ) -> None:
     """Train the MMDiT on latents and frozen text rows, or go on with the trained one; rewrites its file.
 
@@ -174,10 +166,8 @@ def train_transformer(
         face: how often the error of the face counts.
         often: a phrase that the captions of a third of every batch hold.
         ema: of the weights' moving average.
-        count: pictures.
-        each: captions of a picture.
     """
-    start = MMDiT()
+    start, count, each, batch = MMDiT(), 12000, 3, 64
     if name != "model":
         start = load_weights(TRANSFORMER, start, device).requires_grad_(True).train()
     stored, factors = latents(work, count, 2, device)
@@ -217,8 +207,6 @@ def _velocity_error(
         made = module(clean + level * (noise - clean), sigma, context, vector)
     return made.float() - (noise - clean)
 
-
-# --- stages ----------------------------------------------------------------------------------------------------------
 
 STAGES: dict[str, tuple[Callable[..., None], int]] = {
     "text": (train_text, 1500),
