@@ -1,4 +1,4 @@
-"""What each level of the solver is worth: ``python benchmarks/ablations.py`` (eight minutes on one core).
+"""What each level of the solver is worth: ``python benchmarks/ablations.py`` (some minutes on one core).
 
 Portraits' text encoders alone, no picture drawn: the package's own fit with one option changed, judged by the package's
 own text metrics on the same swaps, half of them into pairs of concepts that no fit saw together.

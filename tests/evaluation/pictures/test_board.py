@@ -61,7 +61,7 @@ def test_a_concept_left_in_shows_in_the_removals(learnt, tmp_path):
     asked = methods.prepare(learnt.dictionary, models.host)
     left_in = Method("left in", lambda case, cond, pooled, strength: (cond, pooled))
     none = lambda pictures: torch.zeros(len(pictures), dtype=torch.bool)  # noqa: E731
-    gallery = Gallery(diffusers_renderer(models, steps=8), tmp_path, LockConfig())
+    gallery = Gallery(diffusers_renderer(models, steps=6), tmp_path, LockConfig())
 
     def removed(edit):
         edits = {**asked.edits, OURS: edit}

@@ -30,7 +30,7 @@ def rows(models, text):
 
 @pytest.fixture(scope="module")
 def renderer(models):
-    return diffusers_renderer(models, steps=2)
+    return diffusers_renderer(models, steps=3)
 
 
 @pytest.fixture
