@@ -80,8 +80,8 @@ def located(dictionary: Dictionary, row: Encoded) -> list[Located]:
     found = []
     for members in categories:
         one, other = _rows_of(dictionary, seen, members), _rows_of(dictionary, truth, members)
-        said, wanted = ({concept for concept, _ in some} for some in (one, other))
-        found.append(Located(one == other, said == wanted))
+        said = {concept for concept, _ in one}
+        found.append(Located(one == other, said == {concept for concept, _ in other}))
     return found
 
 

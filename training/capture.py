@@ -83,11 +83,7 @@ def plan_text(
 def _with_room(
     host: TextHost, make: Callable[[Wording], list[Entry]], wording: Wording, used: list[int]
 ) -> list[Entry]:
-    """Make entries; where the host would cut them off, anew without phrases about other things.
-
-    Raises:
-        ValueError: if they do not fit even so.
-    """
+    """Make entries; where the host would cut them off, anew without phrases about other things."""
     before = list(used)
     made = make(wording)
     try:
@@ -154,4 +150,7 @@ def _entry(host: TextHost, prompt: Prompt, name: str) -> Entry:
 
 def unmentioned(table: ConceptTable, supports: Sequence[Sequence[int]]) -> tuple[bool, ...]:
     """Tell, per category, whether some prompt leaves it out: only then is removal identified."""
-    return tuple(any(not set(members) & set(one) for one in supports) for members in table.categories.values())
+    found = []
+    for members in table.categories.values():
+        found.append(any(set(members).isdisjoint(one) for one in supports))
+    return tuple(found)

@@ -90,8 +90,9 @@ def fit(
     for row in capture.read():
         sets[row.entry.set].append(row)
     prompts, before, after = sets.values()
-    labels, *supports = ([row.entry.prompt.support(table) for row in some] for some in sets.values())
-    changes = [replaced(*pair)[0] for pair in zip(*supports, strict=True)]
+    support = lambda row: row.entry.prompt.support(table)  # noqa: E731
+    labels = label_matrix(list(map(support, prompts)), len(table))
+    changes = [replaced(support(a), support(b))[0] for a, b in zip(before, after, strict=True)]
     names = [*(encoder.name for encoder in family.encoders), POOLED]
     tick = ticker(progress, len(names) * config.steps)
     parts = {}
@@ -99,7 +100,7 @@ def fit(
         x, old, new = (_vectors(family, some, name) for some in (prompts, before, after))
         coder = train(torch.cat(x), config, tick)
         pairs = list(zip(old, new, changes, strict=True))
-        parts[name] = best([matched(coder, x, label_matrix(labels, len(table)), count) for count in COUNTS], pairs)
+        parts[name] = best([matched(coder, x, labels, count) for count in COUNTS], pairs)
     return Latents(family, parts, tuple(prompts[0].cond.shape))
 
 

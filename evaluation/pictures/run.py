@@ -56,11 +56,7 @@ class EvalConfig:
 
 
 def require_portraits(dictionary: Dictionary) -> None:
-    """Check that the reader can judge a dictionary.
-
-    Raises:
-        ValueError: if it holds concepts that are not drawn in Portraits.
-    """
+    """Check that the reader can judge a dictionary."""
     strange = [str(one) for one in dictionary.table.concepts if one.name not in scene.FACTORS.get(one.category, ())]
     if strange:
         raise ValueError(

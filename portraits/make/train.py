@@ -162,7 +162,6 @@ def train_transformer(
 
     Args:
         name: of the stage; ``model`` is the first.
-        rate: at its highest.
         face: how often the error of the face counts.
         often: a phrase that the captions of a third of every batch hold.
         ema: of the weights' moving average.

@@ -27,6 +27,11 @@ def test_verdict(after, success, hat, eyes):
     assert (outcome.all_kept, outcome.both) == (hat and eyes, success and hat and eyes)
 
 
+def test_unreadable_twice_is_neither_success_nor_kept():
+    blurred = dict.fromkeys(BEFORE, "unreadable")
+    assert judge(blurred, blurred, {"hair": "unreadable"}) == (False, {"hat": False, "eyes": False})
+
+
 def test_a_removal_wants_what_the_words_deleted_show():
     # The category is free after a removal: whatever the picture of the shortened prompt shows is what is wanted.
     case = make_case(TABLE, PROMPT, [(0, None)], 0)

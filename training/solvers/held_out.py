@@ -77,8 +77,8 @@ def held_out_error(fitted: Effects, train: Sums, test: Sums, group: Tensor) -> t
 def error_over(folds: Sequence[Fold], fits: Sequence[Effects], groups: Groups) -> Error:
     """Sum the errors of every fold under the fit of the others, over the slots that are judged."""
     found = [held_out_error(fit, fold.train, fold.test, groups.of) for fit, fold in zip(fits, folds, strict=True)]
-    left, base = (sum(float(one[side][groups.judged].sum()) for one in found) for side in (0, 1))
-    return Error(left, base)
+    left = sum(float(one[groups.judged].sum()) for one, _ in found)
+    return Error(left, sum(float(one[groups.judged].sum()) for _, one in found))
 
 
 def base_over(folds: Sequence[Fold], groups: Groups) -> float:
@@ -91,11 +91,7 @@ def base_over(folds: Sequence[Fold], groups: Groups) -> float:
 
 
 def require_enough(base: float) -> None:
-    """Refuse a part of which nothing was held out that had been seen in training.
-
-    Raises:
-        ValueError: with the remedy.
-    """
+    """Refuse a part of which nothing was held out that had been seen in training."""
     if not base:
         raise ValueError(
             "Too few prompts to fit: no phrase occurs in two of the five parts that the prompts are divided into. "
