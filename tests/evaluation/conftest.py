@@ -4,8 +4,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
-import torch
-from torch.nn import functional as F
 
 
 class Board(NamedTuple):
@@ -23,18 +21,12 @@ class Board(NamedTuple):
         return self.found.results["sections"]
 
 
-class Coarse:
-    """Stands for the auto-encoder, which takes most of a picture's time: three channels of the latent, enlarged."""
-
-    dtype = torch.float32
-
-    def decode(self, latents, return_dict):
-        return (F.interpolate(latents[:, :3], scale_factor=8),)
-
-
 @pytest.fixture(scope="session")
 def board(learnt, tmp_path_factory):
     """Both baselines are as they are; the adapters change nothing, since training one takes minutes."""
+    import torch  # tests/conftest.py first says how many threads it has
+    from torch.nn import functional as F
+
     from supsae.evaluation.baselines import low_rank, table
     from supsae.evaluation.pictures import methods, run
     from supsae.evaluation.pictures.gallery import ModelChange
@@ -43,6 +35,14 @@ def board(learnt, tmp_path_factory):
     from supsae.evaluation.report import files
     from supsae.evaluation.results import Hooks
     from supsae.hosts.diffusers import studio
+
+    class Coarse:
+        """Stands for the auto-encoder, which takes most of a picture's time: three channels of the latent, enlarged."""
+
+        dtype = torch.float32
+
+        def decode(self, latents, return_dict):
+            return (F.interpolate(latents[:, :3], scale_factor=8),)
 
     models, out = studio.load_studio()._replace(vae=Coarse()), tmp_path_factory.mktemp("board")
     blank = low_rank.blank(models.transformer, "hat: crown", 1, torch.Generator().manual_seed(0))
