@@ -203,11 +203,11 @@ class _Paused:
 def tapped(clock: Clock, install: Callable) -> Callable:
     """Time our taps, and how they are put on."""
 
+    def timed(side):
+        return {block: clock.timed(tap) for block, tap in side.items()}
+
     def run(options, taps):
-        sides = []
-        for side in taps:
-            sides.append({block: clock.timed(tap) for block, tap in side.items()})
-        return clock.timed(install)(options, type(taps)(*sides))
+        return clock.timed(install)(options, taps._replace(enter=timed(taps.enter), leave=timed(taps.leave)))
 
     return run
 
