@@ -1,7 +1,5 @@
 """Fit a dictionary: gather statistics from a capture, solve every part, then calibrate it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -21,6 +19,7 @@ from . import streams
 from .calibration import calibrate
 from .capture import unmentioned
 from .gather import gather, groups
+from .pace import ticker
 from .solvers.solution import Groups, Solution, to_codes
 from .solvers.table import DEFAULT, Solver, chosen
 
@@ -47,10 +46,7 @@ def fit_dictionary(
     """Fit, calibrate and describe a dictionary.
 
     Args:
-        capture: finished.
-        solver: a name of ``SOLVERS``.
         config: the solver's options, or None for its defaults.
-        progress: called with (done, total).
 
     Raises:
         ValueError: if there is no such solver, or the capture is not finished, damaged, or too small to fit anything.
@@ -58,7 +54,7 @@ def fit_dictionary(
     began = time.perf_counter()
     solve = chosen(solver, config)
     plan, recorded = capture.plan, streams.finished(capture)
-    tick = _ticker(progress, 2 + len(plan.family.encoders) + streams.ticks(plan))
+    tick = ticker(progress, 2 + len(plan.family.encoders) + streams.ticks(plan))
     statistics = gather(capture, capture.read(), "fit")
     tick()
     solving = time.perf_counter()
@@ -153,9 +149,6 @@ def _whitener(covariance: Tensor) -> Tensor:
     return torch.linalg.solve_triangular(lower, torch.eye(len(lower), dtype=lower.dtype), upper=False).T.float()
 
 
-# --- description ---------------------------------------------------------------------------------------------------
-
-
 def describe_solver(solver: str, options: Any) -> dict[str, Any]:
     """Return what a dictionary's provenance, and the key of a fit, say of its solver; as a file has it."""
     said = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()}
@@ -180,13 +173,3 @@ def _provenance(plan: TextPlan) -> dict[str, Any]:
 
 def _never(dictionary: Dictionary) -> list[str]:
     return [str(concept) for index, concept in enumerate(dictionary.table.concepts) if dictionary.writes[index] is None]
-
-
-def _ticker(progress: Progress | None, total: int) -> Callable[[], None]:
-    done = iter(range(1, total + 1))
-
-    def tick() -> None:
-        if progress:
-            progress(next(done), total)
-
-    return tick

@@ -3,8 +3,6 @@
 See docs/method.md, 3 and 6.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import NamedTuple
@@ -113,7 +111,7 @@ def _add(plan: TextPlan, found: Mapping[str, Statistics], samples: Samples) -> N
                 f"The encoder {part!r} spells the phrase {plan.table.phrases[slot].text!r} with {min(lengths)} tokens "
                 f"in one prompt and {max(lengths)} in another. Word it without marks or brackets."
             )
-        found[part].add(fold, slot, torch.cat([a for a, _ in some]), torch.cat([x for _, x in some]))
+        found[part].add(fold, slot, *map(torch.cat, zip(*some, strict=True)))
     roles = plan.family.roles
     pad = phrases + roles.index("pad") if "pad" in roles else None
     for part, statistics in found.items():

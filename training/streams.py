@@ -3,8 +3,6 @@
 See docs/method.md, 17.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -65,9 +63,6 @@ def fit_streams(
 
     Args:
         dictionary: fitted and calibrated on the text.
-        found: what was recorded.
-        solve: fits one part at one noise level.
-        tick: called when a part is done.
 
     Returns:
         the dictionary, and part → what was measured at every noise level.
