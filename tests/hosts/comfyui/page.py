@@ -26,8 +26,8 @@ READY = (
 SETTINGS = {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": False, "Comfy.ColorPalette": "dark"}
 """What a page starts with."""
 VIEWPORT = {"width": 1500, "height": 950}
-NOT_OURS = ("net::ERR", "huggingface.co", "graph accessed before initialization")
-"""Complaints of the frontend itself, on a machine without network."""
+NOT_OURS = ("net::ERR", "huggingface.co", "graph accessed before initialization", "gone.safetensors")
+"""Complaints of the frontend itself, on a machine without network; and a file that tests ask for in vain."""
 OURS = "ComfyUI-SupSAE"
 """Folder of the pack on the server; messages of its scripts carry it."""
 

@@ -3,14 +3,8 @@
 from dataclasses import replace
 
 import torch
-from script_parts import tell
-from steering_parts import (
-    RED,
-    drawn,
-    learnt,
-    model,
-    plain,
-)
+from portraits_parts import RED, drawn, learnt, model, plain
+from script_parts import below, between, expect
 
 from supsae.hosts.comfyui import steering, transformer
 from supsae.hosts.comfyui.sampling import SamplerSettings
@@ -20,8 +14,6 @@ from supsae.supsae_core.editing.edits import resolve_edits
 from supsae.supsae_core.editing.steer import Where, at_level, moves
 from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.supsae_core.reading import readout
-
-seen = {}
 
 
 def codes(slots, groups, seed):
@@ -95,17 +87,13 @@ for sites, block, when, kind in (
     (levels,) = moved_by.streams.values()
     wanted = at_level(levels, deep.centres, sigma).expand_as(without[kind][row])
     moved = with_edit[kind] - without[kind]
-    seen[sites] = [
-        float((moved[row] - wanted).abs().max() / wanted.abs().max()),
-        float(moved[1 - row].abs().max()),
-        float(wanted.abs().max()) > 0.1,
-    ]
+    below(f"{sites} moves as the core says", float((moved[row] - wanted).abs().max() / wanted.abs().max()), 1e-5)
+    expect(f"{sites} leaves the negative rows", float(moved[1 - row].abs().max()), 0)
+    between(f"{sites} is asked for something", 0.1, float(wanted.abs().max()), 1e3)
 left_half = torch.zeros(40, 40)
 left_half[:, :20] = 1
 _, row, masked = watched(2, "enter", deeply("img@2", left_half))
 _, _, without = watched(2, "enter")
-moved = (masked["img"] - without["img"])[row].abs().amax(-1).view(8, 8)
-seen["mask"] = [float(moved[:, :4].min()) > 0, float(moved[:, 4:].max())]
-
-
-tell(seen)
+moved = (masked["img"] - without["img"])[row].abs().amax(-1).view(4, 4)  # 64 pixels
+expect("a mask lets through", bool((moved[:, :2] > 0).all()))
+expect("a mask holds", float(moved[:, 2:].max()), 0)
