@@ -110,12 +110,15 @@ def comfy_page(browser, frontend, opened_pages):
         if key not in opened_pages:
             opened_pages[key] = page.ComfyPage(browser.new_context(viewport=page.VIEWPORT).new_page(), frontend.url)
             opened_pages[key].open()
+        opened_pages[key].rest(False)
         used.append(opened_pages[key])
         used[-1].said.clear()
         used[-1].expected.clear()
         return used[-1]
 
     yield open_page
+    for own in used:
+        own.rest()
     assert [one for own in used for one in own.complaints()] == []
 
 

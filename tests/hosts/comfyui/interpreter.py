@@ -19,26 +19,14 @@ class Interpreter:
     """Runs the files in scripts/. The process starts with the first script, and again after one that ended it."""
 
     def __init__(self, python: Path, checkout: Path, folder: Path, environment: dict[str, str]) -> None:
-        """Keep what a process needs.
-
-        Args:
-            python: ComfyUI's interpreter.
-            checkout: of ComfyUI.
-            folder: an empty one; each process has a base directory and a log in it.
-            environment: of the processes.
-        """
+        """Keep what a process needs; it has a base directory and a log in the folder, an empty one."""
         self._python, self._folder = python, folder
         self._where: dict[str, Any] = {"cwd": checkout, "env": environment, "text": True, "encoding": "utf-8"}
         self._process: subprocess.Popen | None = None
         self._started = 0
 
     def run(self, script: str, *arguments: object, timeout: float) -> Any:
-        """Run scripts/`script`.py and return what it told, None if nothing.
-
-        Args:
-            script: name of the file.
-            arguments: its sys.argv[1:].
-            timeout: seconds; then the process is ended.
+        """Run scripts/`script`.py and return what it told, None if nothing; end the process after `timeout` s.
 
         Raises:
             ScriptError: if the script fails, takes too long or ends the process.

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # not everyone who tests has it
@@ -64,6 +63,11 @@ class ComfyPage:
         self.page.goto(self.url, wait_until="domcontentloaded")
         self.page.wait_for_function(READY, timeout=60_000)
         self.page.wait_for_function("!document.querySelector('#splash-loader')", timeout=60_000)
+
+    def rest(self, still: bool = True) -> None:
+        """Freeze the page, or wake it: ComfyUI's canvas is drawn in every frame, which takes half a core."""
+        state = "frozen" if still else "active"
+        self.page.context.new_cdp_session(self.page).send("Page.setWebLifecycleState", {"state": state})
 
     def setting(self, name: str, value: Any) -> None:
         """Change a setting of the frontend in the running page."""
@@ -136,11 +140,6 @@ class ComfyPage:
             raise RuntimeError(f"the run ended with {done}")
         self.frames()
         return self.page.evaluate("() => window.app.nodeOutputs")
-
-    def shot(self, path: Path, locator: Locator | None = None) -> Path:
-        """Take a picture of the page, or of a part."""
-        (locator or self.page).screenshot(path=path)
-        return path
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from api_workflows import BLOCKS, TABLE, capturing, fitting
+from api_workflows import BLOCKS, capturing, fitting
 
 from supsae.supsae_core.capture import activations
 from supsae.supsae_core.capture.activations import load_activations
@@ -72,19 +72,3 @@ def test_interrupted_capture_of_blocks_goes_on_and_is_fitted(comfy_server, captu
     comfy_server.run(capturing("blocks", **settings | {"record.steps": 5, "prompts": 10}))  # beside it
     assert load_capture(folder).plan.sampling.steps == 4
     assert load_capture(captures / "blocks_2").plan.sampling.steps == 5
-
-
-REFUSED = {
-    "block": ({"record.sites": "txt@0-3"}, "There is no txt@3: this model has 3 blocks"),
-    "no stream": ({"record.sites": "cond"}, "Activations are captured at txt@i and img@i, not at cond"),
-    "no site": ({"record.sites": "text@1"}, "There is no site 'text@1'"),
-    "no place for tokens": ({"record.sites": "txt@1", "record.image": "positions"}, "no site is of the picture's"),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_blocks_that_cannot_be_captured_get_a_sentence(comfy_server, captures, name):
-    changes, message = REFUSED[name]
-    with pytest.raises(RuntimeError, match=message):
-        comfy_server.run(capturing("refused", TABLE, **BLOCKS | changes))
-    assert not list(captures.glob("refused*"))

@@ -8,8 +8,6 @@ from urllib.parse import quote
 
 import pytest
 from api_workflows import fitting
-from safetensors import safe_open
-from safetensors.numpy import save_file
 from server import ROOT
 
 from supsae.supsae_core.dictionary.concept_list import concept_list
@@ -82,37 +80,22 @@ def test_a_link_out_of_the_folders_is_refused(ask, folder, tmp_path, route):
     assert status == 400 and "link to another folder" in found["error"]
 
 
-def with_header(tmp_path, **changes):
-    """Return a file with the shipped one's header, changed; or with a text in its place."""
-    with safe_open(SHIPPED, "np") as opened:
-        metadata = opened.metadata()
-    header = changes.get("text") or json.dumps(json.loads(metadata["header"]) | changes)
-    save_file({}, tmp_path / "odd.safetensors", metadata | {"header": header})
-    return (tmp_path / "odd.safetensors").read_bytes()
-
-
 WHOLE = SHIPPED.read_bytes()
 JUNK = {
-    "empty": (b"", "not a whole safetensors file"),
     "text": (b"no safetensors at all, but words enough for a header", "not a SupSAE dictionary"),
     "truncated": (WHOLE[:-1000], "not a whole safetensors file"),
     "huge header": (struct.pack("<Q", 2**40) + WHOLE[8:], "not a SupSAE dictionary"),
     "newer": (WHOLE.replace(b'"format_version":"1"', b'"format_version":"9"'), "9; this SupSAE reads up to 1"),
     "deep": (struct.pack("<Q", 60_000) + b"[" * 60_000, "not a whole safetensors file"),
-    "deep header": ({"text": "[" * 200_000}, "damaged header"),
-    "family": ({"family": []}, "text of a family that is not described in full"),
 }
 
 
 @pytest.mark.parametrize("kind", JUNK)
-def test_junk_gets_a_sentence_and_leaves_nothing(ask, send, folder, tmp_path, kind):
+def test_junk_gets_a_sentence_and_leaves_nothing(ask, send, folder, kind):
     content, sentence = JUNK[kind]
-    content = content if isinstance(content, bytes) else with_header(tmp_path, **content)
     status, found = send(content)
-    assert status == 400 and "mine.safetensors" in found["error"]
+    assert status == 400 and sentence in found["error"] and "mine.safetensors" in found["error"]
     assert list(folder.iterdir()) == []
-    if isinstance(JUNK[kind][0], bytes):  # an upload of a header without tensors lacks those first
-        assert sentence in found["error"]
     (folder / "there.safetensors").write_bytes(content)
     status, found = ask("dictionary?name=there.safetensors")
     if kind != "truncated":  # of a header alone that cannot be told; safetensors does
@@ -206,11 +189,8 @@ def test_what_is_no_request_gets_a_sentence(ask, body):
     for path in ("table/check", "table/import"):
         status, found = ask(path, body)
         assert status == 400 and len(found["error"]) > 20
-
-
-def test_an_encoding_that_there_is_not_gets_a_sentence(ask):
     headers = {"Content-Type": "application/json; charset=nonsense"}
-    status, found = ask("table/check", {"text": TABLE}, headers)
+    status, found = ask("table/check", {"text": TABLE}, headers)  # an encoding that there is not
     assert status == 400 and "is not JSON: unknown encoding: nonsense" in found["error"]
 
 

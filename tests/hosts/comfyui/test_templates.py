@@ -1,8 +1,6 @@
 """The templates and the blueprint: each is offered and whole, and each that needs no download runs once, as it is."""
 
-import copy
 import io
-import itertools
 import json
 import re
 from functools import cache
@@ -91,19 +89,10 @@ def test_template_is_offered_with_a_picture_and_a_note(comfy_server, info, name)
         assert picture.format == "JPEG" and min(picture.size) >= 384
     assert file.stat().st_size <= THUMBNAIL
     assert not set(name) & set('<>:"/\\|?*')  # Windows has no such file names
-    assert workflows.faults(load(name), info) == []
+    assert workflows.strange_slots(load(name), info) == []
     (note,) = [node["widgets_values"][0] for node in load(name)["nodes"] if node["type"] == "MarkdownNote"]
     assert note.startswith("# ") and "\n## Try\n" in note
     assert set(re.findall(r"(?:template|workflow) \*(.+?)\*", note)) <= set(TEMPLATES)
-
-
-@pytest.mark.parametrize("name", TEMPLATES)
-def test_nodes_do_not_lie_on_each_other(name):
-    nodes = load(name)["nodes"]
-    for a, b in itertools.combinations(nodes, 2):
-        (ax, ay), (aw, ah), (bx, by), (bw, bh) = a["pos"], a["size"], b["pos"], b["size"]
-        apart = ax + aw <= bx or bx + bw <= ax or ay + ah <= by - 30 or by + bh <= ay - 30  # 30: the title bar
-        assert apart, f"{a['type']} lies on {b['type']}"
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -115,22 +104,6 @@ def test_the_page_reads_a_template_as_we_do(comfy_page, info, name):
     assert {number: (one["class_type"], one["inputs"]) for number, one in sent.items()} == {
         number: (one["class_type"], one["inputs"]) for number, one in ours.items()
     }
-
-
-@pytest.mark.parametrize(
-    ("fault", "sentence"),
-    [
-        (lambda nodes, links: links.pop(), "no link"),
-        (lambda nodes, links: links[0].__setitem__(2, 7), "has no end"),
-        (lambda nodes, links: nodes["KSampler"]["inputs"][0].update(link=None), "has no end"),
-        (lambda nodes, links: nodes["KSampler"]["inputs"][0].update(name="modell"), "modell"),
-        (lambda nodes, links: nodes["KSampler"]["outputs"][0].update(name="latent"), "outputs ['latent']"),
-    ],
-)
-def test_planted_faults_are_found(info, fault, sentence):
-    workflow = copy.deepcopy(load("Edit a portrait"))
-    fault({node["type"]: node for node in workflow["nodes"]}, workflow["links"])
-    assert sentence in "\n".join(workflows.faults(workflow, info))
 
 
 # --- each tells its story ------------------------------------------------------------------------------------------
@@ -251,7 +224,7 @@ def test_blueprint_is_offered_and_whole(comfy_server, info):
     assert offered[key]["name"] == BLUEPRINT
     assert json.loads(comfy_server.get(f"/api/global_subgraphs/{key}")["data"]) == blueprint
     (inside,), (outside,) = blueprint["definitions"]["subgraphs"], blueprint["nodes"]
-    assert workflows.faults(inside, info) == [] and outside["type"] == inside["id"]
+    assert workflows.strange_slots(inside, info) == [] and outside["type"] == inside["id"]
     wires = {link.number: link for link in workflows.links(inside)}
     for side, end in (("inputs", 1), ("outputs", 3)):  # where a link has its origin and its target
         ends = [(one["name"], one["type"]) for one in inside[side]]

@@ -112,26 +112,12 @@ def to_api(graph: Mapping[str, Any], info: Info) -> dict[str, Any]:
     return prompt
 
 
-def faults(graph: Mapping[str, Any], info: Info) -> list[str]:
-    """List what a server does not notice: links that their ends do not know, slots of other names than a schema's."""
-    ends = {}
-    for number, origin, origin_slot, target, target_slot, _ in links(graph):
-        ends |= {(number, origin, "outputs", origin_slot): False, (number, target, "inputs", target_slot): False}
-    wrong = []
+def strange_slots(graph: Mapping[str, Any], info: Info) -> list[str]:
+    """List the slots of other names than a schema's; ComfyUI draws those, and leaves their links out."""
+    strange = []
     for node in graph["nodes"]:
-        for side in ("inputs", "outputs"):
-            for slot, one in enumerate(node.get(side, [])):
-                held = one["links"] or [] if side == "outputs" else [one["link"]]
-                known = [(number, node["id"], side, slot) for number in held if number is not None]
-                wrong += [f"node {node['id']}, {one['name']}: no link {key[0]}" for key in known if key not in ends]
-                ends |= dict.fromkeys(known, True)
-        if node["type"] in info:
-            wrong += [f"{node['type']} {node['id']}: {name}" for name in _strange_slots(node, info[node["type"]])]
-    return wrong + [f"link {key[0]} has no end {key[1:]}" for key in ends if not ends[key] and key[1] not in OUTSIDE]
-
-
-def _strange_slots(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
-    names, outputs = set(all_inputs(schema)), [one["name"] for one in node["outputs"]]
-    yield from (one["name"] for one in node["inputs"] if one["name"] not in names)
-    if outputs != schema["output_name"][: len(outputs)]:  # an older ComfyUI gives some nodes fewer
-        yield f"outputs {outputs}"
+        if schema := info.get(node["type"]):
+            made = schema["output_name"][: len(node["outputs"])]  # an older ComfyUI gives some nodes fewer
+            strange += sorted({one["name"] for one in node["inputs"]} - set(all_inputs(schema)))
+            strange += sorted({one["name"] for one in node["outputs"]} - set(made))
+    return strange

@@ -1,6 +1,7 @@
 """Models and dictionaries that Evaluate Dictionary refuses, and text that it judges by itself."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import comfy.sd
@@ -8,15 +9,18 @@ import folder_paths
 import sd3_text
 import sd35_shapes
 import torch
-from evaluate_parts import tiny
 from portraits_parts import clip, learnt, model, vae
 from script_parts import expect, refused
 
+from supsae.evaluation.pictures import parts
+from supsae.evaluation.pictures.run import EvalConfig
 from supsae.hosts.comfyui.text import ComfyText
 from supsae.nodes import evaluate, lock
 from supsae.supsae_core.table.parsing import parse_table
 from supsae.training import capture, fit
 
+parts.SIZES["tiny"] = replace(parts.SIZES["quick"], text=4)
+tiny = EvalConfig("tiny", 7)
 lora = model.clone()
 lora.add_patches({"diffusion_model.x_embedder.proj.weight": (torch.ones(1),)})
 pixels = comfy.sd.VAE(sd={"pixel_space_vae": torch.tensor(1.0)})
@@ -38,6 +42,8 @@ own = fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan))
 refused("is for the format 'sd3', not for 'portraits'", evaluate.evaluate, own, clip, model, vae, tiny)
 refused("is for the format 'portraits', not for 'sd3'", evaluate.evaluate, learnt, other, model, vae, tiny)
 expect("written", list(Path(folder_paths.get_output_directory()).rglob("*")), [])
+found = evaluate.evaluate(learnt, clip, None, None, tiny)
+expect("report of text alone", found.report.startswith("No picture was drawn: connect model and vae"))
 found = evaluate.evaluate(own, other, None, None, tiny)
 start = "No picture was drawn: only of Portraits' pictures is it known what they show."
 expect("report of SD3", found.report[: len(start)], start)

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import comfy.model_management
 import folder_paths
-from evaluate_parts import tiny
 from portraits_parts import clip, learnt, model, vae
 from script_parts import between, expect
 
-from supsae.evaluation.pictures import parts
+from supsae.evaluation.pictures import parts, run
+from supsae.evaluation.pictures.run import EvalConfig
 from supsae.nodes import evaluate
 
+parts.SIZES["tiny"] = parts.Size(
+    headline=2, baselines=0, calibration=0, split=0, several=0, curve=1, removal=2, adapter=0, text=4
+)
+run.PROBE = 1
 done = []
 bar = evaluate.EvaluationBar(lambda count, _: done.append(count))
 one = bar.part("one", 4)
@@ -41,7 +45,7 @@ folder = Path(folder_paths.get_output_directory()) / "supsae"
 thread = threading.Thread(target=stop_at_the_first_picture)
 thread.start()
 try:
-    evaluate.evaluate(learnt, clip, model, vae, tiny)
+    evaluate.evaluate(learnt, clip, model, vae, EvalConfig("tiny", 7))
     expect("the interrupt", "not raised", "raised")
 except comfy.model_management.InterruptProcessingException:
     pass

@@ -12,7 +12,6 @@ import torch
 CONTEXT, POOLED = 4096, 2048  # SD3 and SD3.5: width of the text rows and of the pooled vector
 DUAL_BLOCKS = 13  # SD3.5-Medium: blocks 0 … 12 have a second attention among the image tokens
 MEDIUM = {"depth": 24, "hidden": 1536, "dual": True}  # 2.2 billion parameters
-LARGE = {"depth": 38, "hidden": 2432, "dual": False}  # 8 billion
 
 
 def build(depth=2, hidden=1536, dual=True, *, pooled=POOLED, context=CONTEXT, dtype=torch.float32, device=None, seed=0):

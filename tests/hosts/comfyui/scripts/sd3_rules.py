@@ -13,11 +13,8 @@ from supsae.supsae_core.table.prompts import Mention, Prompt
 
 awkward = {
     "comma": ("red hair", "a cat, {}, and a dog"),
-    "one mark": ("smiling", "is she {}?"),
     "hyphen": ("dark-blue coat", "in a {}, at night"),
-    "capital": ("Red Hair", "A Cat With {}, Sir"),
     "apostrophe": ("a sailor's hat", "wears {}, always"),
-    "digits": ("10 cats", "exactly {} here"),
     "inner comma": ("long, flowing locks", "with {}, yes"),
     "foreign letters": ("Ärmel", "kurze {}, bitte"),
     "chunk border": ("red hair", "with " * 74 + "{}, and more"),

@@ -1,5 +1,7 @@
 """Edits on a model: equal to an edited conditioning, beside other nodes, in windows, without effect, refused."""
 
+from types import SimpleNamespace
+
 import comfy.sd
 import torch
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
@@ -139,14 +141,6 @@ equal("a swap for itself", drawn(steered(Swap("hair: blond")), how=short), nothi
 
 
 # --- refused ---
-class Flux:
-    pass
-
-
-class Other:
-    model = Flux()
-
-
 def run(*edits, of=plain, **named):
     return drawn(steered(*edits, **named), of, how=short)
 
@@ -173,7 +167,7 @@ refused("so 'part of sampling' would do nothing", apply_edits, "part of sampling
 refused("where is missing, or none of its choices: 'everywhere', 'part of", apply_edits, None, plain)
 refused("is connected to a conditioning and to a model", apply_edits, "everywhere", plain, model)
 refused("Apply Edits has nothing to change", apply_edits, "everywhere")
-refused("This model is Flux", node, "cond", model=Other())
+refused("This model is Flux", node, "cond", model=SimpleNamespace(model=type("Flux", (), {})()))
 refused("Cannot remove 'hat: crown'", run, Remove("hat: crown"))
 refused("Did you mean 'hair: red'", run, Swap("hair: rde"))
 refused("change 'hair'", run, RED, Swap("hair: black"))

@@ -15,33 +15,27 @@ from supsae.supsae_core.editing.steer import Where, at_level, moves
 from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.supsae_core.reading import readout
 
-
-def codes(slots, groups, seed):
-    torch.manual_seed(seed)
-    K, r, d = len(learnt.table), 4, 192
-    part = learnt.parts["t5"]
-    return Codes(
-        torch.zeros(d),
-        torch.randn(r, d),
-        torch.randn(slots, part.slot_codes.shape[1], r),
-        torch.randn(groups, K, r),
-        torch.zeros(slots, K, r),
-        torch.zeros(slots, K),
-        part.slot_tokens[:slots] if slots > 1 else torch.ones(1).long(),
-        part.slot_groups[:slots] if slots > 1 else torch.zeros(1).long(),
-        torch.ones(K),
-    )
-
-
 part = learnt.parts["t5"]
-slots, groups = len(part.slot_tokens), len(part.group_effects)
+TEXT = len(part.slot_tokens), len(part.group_effects), part.slot_tokens, part.slot_groups
+IMAGE = 1, 1, torch.ones(1).long(), torch.zeros(1).long()
+
+
+def codes(seed, slots, groups, tokens, own):
+    """Return random codes of a stream 192 wide: 4 numbers a code."""
+    torch.manual_seed(seed)
+    K, r, d, lengths = len(learnt.table), 4, 192, part.slot_codes.shape[1]
+    drawn = (torch.randn(size) for size in ((r, d), (slots, lengths, r), (groups, K, r)))
+    nothing = torch.zeros(slots, K, r), torch.zeros(slots, K)
+    return Codes(torch.zeros(d), *drawn, *nothing, tokens, own, torch.ones(K))
+
+
 deep = replace(
     learnt,
     streams={
-        "txt@1/clip": (codes(slots, groups, 0), codes(slots, groups, 1)),
-        "txt@1/t5": (codes(slots, groups, 2), codes(slots, groups, 3)),
-        "img@2/mean": (codes(1, 1, 4), codes(1, 1, 5)),
-        "img@3/mean": (codes(1, 1, 6), codes(1, 1, 7)),
+        "txt@1/clip": (codes(0, *TEXT), codes(1, *TEXT)),
+        "txt@1/t5": (codes(2, *TEXT), codes(3, *TEXT)),
+        "img@2/mean": (codes(4, *IMAGE), codes(5, *IMAGE)),
+        "img@3/mean": (codes(6, *IMAGE), codes(7, *IMAGE)),
     },
     centres=(0.9, 0.3),
 )
