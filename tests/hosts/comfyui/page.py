@@ -74,7 +74,6 @@ class ComfyPage:
         self.page.evaluate("([name, value]) => window.app.extensionManager.setting.set(name, value)", [name, value])
 
     def load(self, workflow: dict) -> None:
-        """Open a workflow and wait for two frames."""
         self.page.evaluate("async (w) => { await window.app.loadGraphData(w) }", workflow)
         self.frames()
 
@@ -95,18 +94,17 @@ class ComfyPage:
         """Return the open workflow as it would be saved."""
         return self.page.evaluate("() => window.app.graph.serialize()")
 
-    def show(self, node: int | str, scale: float = 1.0) -> None:
+    def show(self, node: int | str) -> None:
         """Bring a node to the middle of the screen."""
         self.page.evaluate(
-            """([id, scale]) => {
-                const app = window.app, node = app.graph.getNodeById(id), ds = app.canvas.ds;
-                ds.scale = scale;
-                const box = app.canvas.canvas.getBoundingClientRect();
-                ds.offset[0] = (box.width / scale - node.size[0]) / 2 - node.pos[0];
-                ds.offset[1] = (box.height / scale - node.size[1]) / 2 - node.pos[1];
-                app.canvas.setDirty(true, true);
+            """(id) => {
+                const { canvas, graph } = window.app, node = graph.getNodeById(id), ds = canvas.ds;
+                const box = canvas.canvas.getBoundingClientRect();
+                ds.scale = 1;
+                [box.width, box.height].forEach((n, i) => { ds.offset[i] = (n - node.size[i]) / 2 - node.pos[i]; });
+                canvas.setDirty(true, true);
             }""",
-            [node, scale],
+            node,
         )
         self.frames()
 

@@ -38,8 +38,6 @@ def to_model_space(latents):
     return (latents - LATENT_SHIFT) * LATENT_SCALE
 
 
-# --- loaders, sampler, VAE -------------------------------------------------------------------------------------------
-
 STEPS = (16, 20, 38)  # with and without rounding; at 38 the float product falls just below a whole entry
 
 
@@ -66,8 +64,6 @@ def test_same_pictures(comfy_python, studio, tmp_path):
         levels = torch.tensor([*transformer.simple_levels(steps), 0])
         torch.testing.assert_close(made[f"sigmas {steps}"], 3 * levels / (1 + 2 * levels))
 
-
-# --- the Lock ------------------------------------------------------------------------------------------------------
 
 PROMPT = "a portrait of a person with blond hair, green eyes, smiling, sandy beach"
 
@@ -97,8 +93,6 @@ def test_same_locked_latent(comfy_python, studio, tmp_path):
         assert far[mask == holder.state.mask].quantile(0.95) < 1e-3
 
 
-# --- the renderer of an evaluation -----------------------------------------------------------------------------------
-
 TEXTS = (
     "blond hair, green eyes, sandy beach",
     "red hair, green eyes, sandy beach",
@@ -127,8 +121,6 @@ def test_both_renderers_draw_the_same(comfy_python, studio, tmp_path):
     assert (ours["held"][1:] == ours["plain"][1:]).all()  # the same prompts again
     assert far(ours["everywhere"][0], ours["plain"][1]) <= 1  # let through: text and seed of the second
 
-
-# --- captures of activations -----------------------------------------------------------------------------------------
 
 CONFIG = CaptureConfig(prompts=10, calibration=4, seed=3)
 HOW = {

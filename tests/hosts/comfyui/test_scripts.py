@@ -19,16 +19,12 @@ def test_script_finds_what_it_expects(comfy_python, script):
 # --- the interpreter itself ----------------------------------------------------------------------------------------
 
 
-def test_script_sees_both_worlds(comfy_python):
+def test_what_a_script_does_not_find_fails_and_leaves_no_traces(comfy_python):
     seen = comfy_python("both_worlds", "hello")
     assert seen["device"] == "cpu" and seen["arguments"] == ["hello"]
     assert seen["files"][0].endswith("nodes.py") and seen["files"][1].endswith("__init__.py")
     assert seen["threads"] == 1 and seen["inference"]  # ComfyUI runs nodes in inference mode
-
-
-def test_what_a_script_does_not_find_fails_and_leaves_no_traces(comfy_python):
-    seen = comfy_python("both_worlds")
     assert seen["traces"] == [False, False] and not seen["folder"] and not seen["interrupted"]
     with pytest.raises(pytest.fail.Exception, match="letters: 'a', not 'b'(?s:.*)numbers: 1, not above 0 and below 1"):
         comfy_python("leave_traces")
-    assert comfy_python("both_worlds") == seen
+    assert comfy_python("both_worlds", "hello") == seen

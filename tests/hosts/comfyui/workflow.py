@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 NOT_SENT = {"MarkdownNote", "Note"}  # drawn by the frontend only
 CHOICE = "COMFY_DYNAMICCOMBO_V3"  # a combo whose options bring inputs of their own
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", CHOICE}
-CONTROL = {"fixed", "increment", "decrement", "randomize"}  # what a seed does after a run
 OUTSIDE = {-10, -20}  # where the links of a subgraph that come from its inputs and go to its outputs begin and end
 
 Info = Mapping[str, Any]
@@ -37,20 +36,20 @@ def links(graph: Mapping[str, Any]) -> list[Link]:
     return [Link(*(link[key] for key in keys)) if isinstance(link, dict) else Link(*link) for link in graph["links"]]
 
 
-def schema_inputs(inputs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str, Mapping[str, Any], bool]]:
-    """Yield (name, type, options, required) in the order of a schema; an old combo's options come as its type."""
+def schema_inputs(inputs: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Yield (name, type, options) in the order of a schema; an old combo's options come as its type."""
     for kind in ("required", "optional"):
         for name, (of, *rest) in inputs.get(kind, {}).items():
             options = rest[0] if rest else {}
             if isinstance(of, list):
-                yield prefix + name, "COMBO", {**options, "options": of}, kind == "required"
+                yield prefix + name, "COMBO", {**options, "options": of}
             else:
-                yield prefix + name, of, options, kind == "required"
+                yield prefix + name, of, options
 
 
 def all_inputs(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the options of all inputs, those of every choice as well: name → options."""
-    return {name: options for name, _, options, _ in _with_choices(schema["input"], lambda name: None)}
+    return {name: options for name, _, options in _with_choices(schema["input"], lambda name: None)}
 
 
 def choice_name(choice: Any) -> str:
@@ -60,11 +59,11 @@ def choice_name(choice: Any) -> str:
 
 def _with_choices(
     inputs: Mapping[str, Any], chosen: Callable[[str], str | None], prefix: str = ""
-) -> Iterator[tuple[str, str, Mapping[str, Any], bool]]:
+) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """Yield inputs, and behind each choice those that it brings; of all its options if none is said to be chosen."""
     for one in schema_inputs(inputs, prefix):
         yield one
-        name, kind, options, _ = one
+        name, kind, options = one
         for option in options["options"] if kind == CHOICE else ():
             if chosen(name) in (None, option["key"]):
                 yield from _with_choices(option["inputs"], chosen, f"{name}.")
@@ -78,7 +77,7 @@ def widgets(node: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Widget]:
     """
     values, found = iter(node["widgets_values"]), []
     try:
-        for name, kind, options, _ in _with_choices(schema["input"], lambda name: chosen_in(found, name)):
+        for name, kind, options in _with_choices(schema["input"], lambda name: chosen_in(found, name)):
             if kind not in WIDGETS:
                 continue
             found.append(Widget(name, kind, options, next(values)))

@@ -19,11 +19,8 @@ for nothing in (Swap("hair: red", 0.0), Swap("hair: blond"), Scale("hair: blond"
 
 (made,), report = edit([entry], learnt, [RED])
 expect("said", said(made), SAID)
-expect(
-    "report",
-    report.splitlines(),
-    [f"found {SAID.replace('red', 'blond')}", "changed hair: blond to hair: red (strength 1)"],
-)
+told = [f"found {SAID.replace('red', 'blond')}", "changed hair: blond to hair: red (strength 1)"]
+expect("report", report.splitlines(), told)
 expect("a new entry", made is not entry and made[0] is not cond and made[1] is not extra)
 expect("passed on", made[1]["control"] is extra["control"] and made[1]["start_percent"] == 0.2)
 expect("kind", [made[0].shape, made[0].dtype, made[0].device], [cond.shape, torch.float32, torch.device("cpu")])
@@ -68,12 +65,8 @@ expect("rows for ControlNets", [said([made[1]["cross_attn_controlnet"]]), said(m
 equal("the old ones", beside[0], kept)
 (made,), report = edit([entry], learnt, [RED, Remove("expression: smile"), Add("hat: crown")])
 expect("several edits", said(made), "hair: red, eyes: green, background: beach, hat: crown")
-expect(
-    "several are told",
-    report.splitlines()[-1],
-    "changed hair: blond to hair: red (strength 1), removed expression: smile (strength 1), "
-    "added hat: crown (strength 1)",
-)
+several = [told[1], "removed expression: smile (strength 1)", "added hat: crown (strength 1)"]
+expect("several are told", report.splitlines()[-1], ", ".join(several))
 
 
 # --- refused ---
