@@ -51,10 +51,10 @@ def editing(**changes) -> dict:
     }
 
 
-def mixing(rows: dict | str, *connected: str, output: int = 2) -> dict:
-    """Return a workflow with the mixer on what is connected, and its report (or another output) shown."""
+def mixing(rows: dict | str, *connected: str) -> dict:
+    """Return a workflow with the mixer on what is connected, and its report shown."""
     mix = rows if isinstance(rows, str) else json.dumps({"version": 1, "mix": rows} if rows else {})
     links = {name: [{"conditioning": "text"}.get(name, name), 0] for name in ("dictionary", *connected)}
     mixer = {"class_type": "SupSAE_ConceptMixer", "inputs": {"mix": mix, **links}}
     found = {name: editing()[name] for name in ("clip", "dictionary", "text")}
-    return {**found, "model": MODEL, "mixer": mixer, "shown": shown("mixer", output)}
+    return {**found, "model": MODEL, "mixer": mixer, "shown": shown("mixer", 2)}

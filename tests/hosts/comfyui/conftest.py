@@ -48,7 +48,6 @@ def comfy() -> Comfy:
 
 @pytest.fixture(scope="session")
 def comfy_server(comfy, tmp_path_factory):
-    """A running Server."""
     with serving(comfy, tmp_path_factory.mktemp("comfyui")) as server:
         yield server
 
@@ -62,7 +61,6 @@ FRONTENDS = {"required": None} | {
 
 @pytest.fixture(scope="session")
 def browser(comfy):
-    """A headless Chromium."""
     pytest.importorskip("playwright", reason="no Playwright: pip install playwright")
     executable = page.find_chromium()
     if executable is None:

@@ -82,16 +82,13 @@ class ComfyPage:
             self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => done()))")
 
     def value(self, node: int | str, widget: str) -> Any:
-        """Return the value of a widget."""
         find = "([id, name]) => window.app.graph.getNodeById(id).widgets.find((one) => one.name === name).value"
         return self.page.evaluate(find, [node, widget])
 
     def mix(self, node: int | str) -> dict:
-        """Return the rows of a Concept Mixer."""
         return json.loads(self.value(node, "mix")).get("mix", {})
 
     def workflow(self) -> dict:
-        """Return the open workflow as it would be saved."""
         return self.page.evaluate("() => window.app.graph.serialize()")
 
     def show(self, node: int | str) -> None:
@@ -119,7 +116,6 @@ class ComfyPage:
         self.frames()
 
     def row(self, category: str) -> Locator:
-        """Return a row of a Concept Mixer."""
         return self.page.get_by_role("group", name=category, exact=True)
 
     def run(self, timeout: float = 120) -> dict:

@@ -54,8 +54,8 @@ def test_same_pictures(comfy_python, studio, tmp_path):
     sampled = transformer.sample_latents(model, cond[:3], pooled[:3], (cond[3:], pooled[3:]), noise)
     torch.testing.assert_close(to_model_space(made["latents"]), sampled, rtol=0, atol=1e-4)
     pictures = torch.from_numpy(transformer.decode_latents(vae, sampled))
-    # Half a level from rounding; vae_scale and vae_shift lie in the file as fp16 (1.5e-4 relative): 0.05 measured.
-    assert (255 * made["decoded"] - pictures).abs().max() <= 0.6
+    # Half a level from rounding; vae_scale and vae_shift lie in the file as fp16 (1.5e-4 relative): 0.15 measured.
+    assert (255 * made["decoded"] - pictures).abs().max() <= 0.75
     assert made["decoded"].std() > 0.1
     # vae_scale as fp16 is 1.53027 instead of 1.5305, 1.5e-4 relative; vae_shift is off by 1.5e-5 at most.
     torch.testing.assert_close(to_model_space(made["encoded"]), codes, rtol=2e-4, atol=1e-4)

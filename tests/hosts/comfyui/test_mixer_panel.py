@@ -1,5 +1,6 @@
 """The Concept Mixer's panel in a real browser: what an artist does with it."""
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -162,6 +163,20 @@ def test_names_that_the_dictionary_lacks_are_shown_and_never_dropped(open_mixer)
     assert found.mix() == {**rows, "eyes": {"say": "blue", "strength": 1}}
     with pytest.raises(RuntimeError, match="execution_error"):
         found.run()
+
+
+def test_output_of_what_is_not_connected_says_so(open_mixer):
+    """ComfyUI shows an artist the sentence, and leaves out the nodes that would have been given nothing."""
+    found = open_mixer()
+    found.does(
+        """graph.getNodeById(4).connect(1, graph.getNodeById(5), 0);
+        const api = app.api ?? window.comfyAPI.api.api, told = (event) => { window.__told = event.detail; };
+        api.addEventListener("execution_error", told, { once: true });"""
+    )
+    with contextlib.suppress(RuntimeError):  # the rest of the run is a success
+        found.run()
+    told = found.page.evaluate("window.__told")
+    assert "conditioning connected and no model, so its model output is empty" in told["exception_message"]
 
 
 def test_what_cannot_be_read_is_said_and_the_mix_stays(open_mixer):
