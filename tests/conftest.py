@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-GROUPS = {"comfy_server": "server", "comfy_page": "server", "comfy_python": "scripts", "sd3": "sd3", "board": "board"}
+GROUPS = {
+    "comfy_server": "server",
+    "comfy_page": "server",
+    "open_mixer": "server",
+    "comfy_python": "scripts",
+    "sd3": "sd3",
+    "board": "board",
+}
 """Fixture that takes long to make → the process in which all files run that ask for it; other files go anywhere."""
 SLOW = {*GROUPS, "captured", "trained", "lessons", "clip_folder"}
 """Fixtures whose tests are not quick."""
