@@ -23,6 +23,11 @@ class Roles(NamedTuple):
         """Return role → rows, of those that have any."""
         return {name: rows for name, rows in self._asdict().items() if rows}
 
+    @property
+    def closing(self) -> tuple[int, ...]:
+        """The last end and the first row of a template behind the prompt, as far as there are such: there it ends."""
+        return (*self.end[-1:], *self.after[:1])
+
 
 ROLES = Roles._fields
 """Names of the roles, in the order of the slots of those that a family has."""

@@ -123,24 +123,14 @@ def heard_by_pooled(encoder: Encoder, layout: Layout, rows: Rows) -> tuple[Span,
     return tuple(span for span in layout.spans if room is None or span.rows[0] < first + room)
 
 
-def context_of(
-    encoder: Encoder, own: range, spans: Sequence[Span], concepts: Sequence[int], *, size: int, total: int
-) -> Tensor:
-    """Return the context of every row as labels (total rows, K): the concepts that it can attend to.
+def context_of(table: ConceptTable, encoder: Encoder, rows: Rows, spans: Sequence[Span]) -> Tensor:
+    """Return the context of every row as labels (total rows, K): the concepts of an encoder's spans it can attend to.
 
     A span is no context of itself.
-
-    Args:
-        encoder: that wrote the rows.
-        own: its rows.
-        spans: the phrases' rows.
-        concepts: concept of every span.
-        size: K.
-        total: number of conditioning rows.
     """
-    every, labels = torch.arange(total), torch.zeros(total, size)
-    for span, concept in zip(spans, concepts, strict=True):
-        labels[encoder.layout.hears(own, every, span.rows[-1]), concept] = 1
-    for span, concept in zip(spans, concepts, strict=True):
-        labels[list(span.rows), concept] = 0
+    every, labels = torch.arange(rows.total), torch.zeros(rows.total, len(table))
+    for span in spans:
+        labels[encoder.layout.hears(rows.of(encoder), every, span.rows[-1]), table.phrases[span.phrase].concept] = 1
+    for span in spans:
+        labels[list(span.rows), table.phrases[span.phrase].concept] = 0
     return labels

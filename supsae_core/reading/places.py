@@ -17,8 +17,9 @@ from torch.nn import functional as F
 
 from ..dictionary.model import Dictionary, Part
 from ..encoders.base import Encoder, Rows
+from .coded import CodedRows
 from .text_end import Text, codes_of, text_of
-from .weights import empty_prompt, profile
+from .weights import profile
 
 
 class Found(NamedTuple):
@@ -69,7 +70,7 @@ def score_places(
     if known is not None:
         move = _moved_by_context(part, _contexts(dictionary, encoder, own, text.words, known), whitener)
     # Rows are held about the empty prompt's, from which prompt weights move them away (docs/method.md, 11).
-    nothing = empty_prompt(dictionary, part, encoder, own, text.words) @ whitener
+    nothing = CodedRows(dictionary, encoder, rows, part).empty(text.words) @ whitener
     seen = _Seen(codes @ whitener, nothing, _as_any_text(part, codes, whitener))
     products, text_score = _summed(part, whitener, lengths, move, seen)
     numbers = rearrange(lengths * codes.shape[1], "phrase -> phrase 1")

@@ -12,8 +12,7 @@ from torch import Tensor
 from ..dictionary.model import Dictionary
 from ..encoders.base import Encoder, Rows
 from ..encoders.layout import TEMPLATE, Layout, Span
-from ..encoders.placing import context_of
-from . import weights
+from .coded import CodedRows
 from .readout import Reading, read_conditioning
 
 
@@ -177,16 +176,15 @@ def _unexplained(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: R
 
 def _codes(dictionary: Dictionary, encoder: Encoder, rows: Rows, layout: Layout) -> Tensor:
     """Return the codes (L, r) of what stands in an encoder's rows, each token in its context and with its weight."""
-    table, part, spans = dictionary.table, dictionary.parts[encoder.name], layout.spans
-    own, concepts = rows.of(encoder), [table.phrases[one.phrase].concept for one in spans]
-    around = context_of(encoder, own, spans, concepts, size=len(table), total=rows.total)
+    part = dictionary.parts[encoder.name]
+    here = CodedRows(dictionary, encoder, rows, part)
+    around = here.context(layout.spans)
     made = torch.zeros(rows.total, part.decoder.shape[0])
     for role, some in layout.roles.filled().items():
         slot = dictionary.role(role)
         for token, row in enumerate(some):
             made[row] = part.code(slot, token if role in TEMPLATE else 0, around[row])
-    for span in spans:
-        plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
-        empty = weights.empty_prompt(dictionary, part, encoder, own, span.rows)
-        made[list(span.rows)] = plain if span.weight == 1 else empty + span.weight * (plain - empty)
+    for span in layout.spans:
+        plain = here.codes(span.phrase, span.rows, around)
+        made[list(span.rows)] = here.weighted(span.weight, span.rows, plain)
     return made

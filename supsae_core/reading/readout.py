@@ -14,10 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..dictionary.model import Dictionary
-from ..encoders.base import Encoder, Rows
+from ..dictionary.model import Codes, Dictionary
+from ..encoders.base import Encoder, Family, Rows
 from ..encoders.layout import Layout, Span
 from ..encoders.placing import rows_of
+from .coded import CodedRows
 from .places import Found, pick_phrases, score_places
 from .text_end import codes_of, text_of
 from .weights import weighted
@@ -38,6 +39,14 @@ class Reading(NamedTuple):
     def concepts(self, dictionary: Dictionary) -> tuple[int, ...]:
         """Return the concepts, in order of writing."""
         return tuple(dictionary.table.phrases[one.phrase].concept for one in self.found)
+
+    def encoders(self, family: Family) -> list[Encoder]:
+        """Return the encoders that say something; the last one leads."""
+        return [one for one in family.encoders if one.name in self.layouts]
+
+    def coded(self, dictionary: Dictionary, encoder: Encoder, part: Codes | None = None) -> CodedRows:
+        """Return an encoder's rows in its own codes, or in those of a block inside the model that they went into."""
+        return CodedRows(dictionary, encoder, self.rows, part or dictionary.parts[encoder.name])
 
 
 def read_conditioning(dictionary: Dictionary, cond: Tensor) -> Reading:

@@ -13,36 +13,16 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..dictionary.model import Codes, Dictionary
+from ..dictionary.model import Dictionary
 from ..encoders.base import Encoder, Rows
 from ..encoders.layout import Layout, Span
-from ..encoders.placing import context_of
+from .coded import CodedRows
+from .text_end import codes_of
 
 WEIGHTS = (0.4, 2.0)
 """Weights at which phrases are looked for; beyond, too little or too much is left of the text."""
 PLAIN = 0.06
 """A weight that is read nearer to 1 than this is 1: unweighted phrases scatter by 0.02 (Portraits, all encoders)."""
-
-
-def empty_prompt(dictionary: Dictionary, part: Codes, encoder: Encoder, own: range, places: Sequence[int]) -> Tensor:
-    """Return the codes (places, r) of the empty prompt in rows of an encoder: an end behind the start, and pads.
-
-    Args:
-        dictionary: what was learnt.
-        part: whose codes: those of the encoder's rows, or of a block that these rows went into.
-        encoder: whose rows they are.
-        own: all its rows.
-        places: rows of the conditioning.
-    """
-    nothing = torch.zeros(len(dictionary.table))
-    codes: dict[str, Tensor] = {}
-    made = part.decoder.new_zeros(len(places), len(part.decoder))
-    for number, row in enumerate(places):
-        role = encoder.layout.in_empty(own, row)
-        if role not in codes and role in dictionary.family.roles:
-            codes[role] = part.code(dictionary.role(role), 0, nothing)
-        made[number] = codes.get(role, made[number])
-    return made
 
 
 def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[str, Layout]) -> dict[str, Layout]:
@@ -52,7 +32,7 @@ def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[
         dictionary: what was learnt.
         cond: (L, width)
         rows: whose rows are whose.
-        layouts: encoder name → what was read, without weights.
+        layouts: by encoder name, without weights.
     """
     if not dictionary.family.weighted:
         return dict(layouts)
@@ -62,13 +42,12 @@ def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[
         if encoder.name in layouts:
             for key, fit in _fits(dictionary, encoder, cond, rows, layouts[encoder.name].spans).items():
                 sums[key] = sums.get(key, 0) + fit
-    read = {key: _rounded(float(along / whole)) if float(whole) else 1.0 for key, (along, whole) in sums.items()}
-    return {name: _with_weights(layout, read) for name, layout in layouts.items()}
-
-
-def _with_weights(layout: Layout, read: Mapping[tuple[int, int], float]) -> Layout:
-    keyed = zip(layout.spans, _keys(layout.spans), strict=True)
-    return layout._replace(spans=tuple(span._replace(weight=read[key]) for span, key in keyed))
+    read = {key: _weight(along, whole) for key, (along, whole) in sums.items()}
+    found = {}
+    for name, layout in layouts.items():
+        keyed = zip(layout.spans, _keys(layout.spans), strict=True)
+        found[name] = layout._replace(spans=tuple(span._replace(weight=read[key]) for span, key in keyed))
+    return found
 
 
 def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor, *, weighted: bool = True) -> Tensor:
@@ -99,17 +78,14 @@ def _fits(
 ) -> dict[tuple[int, int], Tensor]:
     """Return, per mention, ⟨x − e, x̂ − e⟩ and ‖x̂ − e‖² in one encoder."""
     part = dictionary.parts[encoder.name]
-    own, size = rows.of(encoder), len(dictionary.table)
-    concepts = [dictionary.table.phrases[span.phrase].concept for span in spans]
-    around = context_of(encoder, own, spans, concepts, size=size, total=len(cond))
-    found = {}
+    here = CodedRows(dictionary, encoder, rows, part)
+    around, found = here.context(spans), {}
     for span, key in zip(spans, _keys(spans), strict=True):
         # x, e and x̂ of the span's rows, in codes;
-        codes = part.encode(cond[list(span.rows), encoder.first : encoder.last].float().cpu())
-        base = empty_prompt(dictionary, part, encoder, own, span.rows)
-        plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
+        codes, empty = codes_of(part, encoder, cond[list(span.rows)]), here.empty(span.rows)
+        plain = here.codes(span.phrase, span.rows, around)
         # about e, and whitened by what context leaves unexplained: rows that scatter much count little.
-        x, decoded = ((one - base) @ part.whiten_residual for one in (codes, plain))
+        x, decoded = ((one - empty) @ part.whiten_residual for one in (codes, plain))
         found[key] = torch.stack([(x * decoded).sum(), decoded.square().sum()])
     return found
 
@@ -123,5 +99,6 @@ def _keys(spans: Sequence[Span]) -> list[tuple[int, int]]:
     return keys
 
 
-def _rounded(weight: float) -> float:
+def _weight(along: Tensor, whole: Tensor) -> float:
+    weight = float(along / whole) if float(whole) else 1.0
     return weight if abs(weight - 1) >= PLAIN else 1.0

@@ -126,7 +126,7 @@ def summed_directly(plan, everything, name, bucket):
             continue
         (encoder,), typed = plan.family.segments[rows], rows_of(row.cond, plan.family)
         layout = layout_of(plan.family, TABLE, prompt, row.entry.counts, typed)[rows]
-        labels = context_of(encoder, typed.of(encoder), layout.spans, said, size=len(TABLE), total=len(x))
+        labels = context_of(TABLE, encoder, typed, layout.spans)
         for span in layout.spans:
             found.add(fold, span.phrase, labels[span.rows[0]][None], x[list(span.rows)][None])
         for role, own in enumerate(layout.roles[:4], len(TABLE.phrases)):

@@ -13,7 +13,9 @@ from supsae.supsae_core.editing.change import Change
 from supsae.supsae_core.editing.edits import ACTIONS, Add, Clear, Keep, Remove, Scale, Swap
 from supsae.supsae_core.editing.room import room_for
 from supsae.supsae_core.editing.step import RowStep
+from supsae.supsae_core.encoders.base import Rows
 from supsae.supsae_core.encoders.layout import Layout, Roles
+from supsae.supsae_core.reading.coded import CodedRows
 from supsae.supsae_core.reading.readout import read_conditioning
 from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.prompts import Mention, Prompt
@@ -285,9 +287,8 @@ def test_two_values_of_a_category_are_swapped_for_one(learnt):
     move[[red, black]], move[blue] = -part.gains[blue], part.gains[blue]
     torch.testing.assert_close(made.pooled - row.pooled, move @ part.effect(0) @ part.decoder, rtol=0, atol=1e-4)
     for encoder in learnt.dictionary.family.encoders:
-        part, own = learnt.dictionary.parts[encoder.name], made.reading.rows.of(encoder)
-        room = room_for(learnt.dictionary, part, encoder, made.reading.layouts[encoder.name], made.changes, {})
-        work = RowStep(learnt.dictionary, part, encoder, own, room, made.changes, total=96)
+        part, here = learnt.dictionary.parts[encoder.name], made.reading.coded(learnt.dictionary, encoder)
+        work = RowStep(here, room_for(here, made.reading.layouts[encoder.name], made.changes), made.changes)
         assert work.new[:, blue].max() == pytest.approx(float(part.gains[blue]))
 
 
@@ -361,13 +362,14 @@ def test_a_reserve_of_pads_stays(learnt):
 def test_sixteen_pads_stay_or_half_of_few(learnt, pads, spare):
     # 60 − 16, 32 − 16, 31 − 15, 3 − 1, 1 − 0; "smiling" takes one row
     encoder, part = learnt.dictionary.family.encoder("t5"), learnt.dictionary.parts["t5"]
+    here = CodedRows(learnt.dictionary, encoder, Rows({}, 0), part)
     layout = Layout((), Roles(end=(50,), pad=tuple(range(51, 51 + pads))))
     smile = Change(None, learnt.table.index("expression: smile"), 1.0)
-    left, written = room_for(learnt.dictionary, part, encoder, layout, [smile] * spare, {})
+    left, written = room_for(here, layout, [smile] * spare)
     assert [rows for _, rows in written] == [(50 + pads - i,) for i in range(spare)]  # farthest from the text first
     assert left.roles.pad == tuple(range(51, 51 + pads - spare))
     with pytest.raises(ValueError, match="Too few pads"):
-        room_for(learnt.dictionary, part, encoder, layout, [smile] * (spare + 1), {})
+        room_for(here, layout, [smile] * (spare + 1))
 
 
 def test_an_empty_prompt_can_be_added_to(learnt):

@@ -219,7 +219,8 @@ SPANS = (Span(0, (1, 2)), Span(1, (3,)), Span(0, (7,)))
 
 
 def contexts(layout):
-    found = context_of(Encoder("a", "a", layout, 0, 1), range(10), SPANS, [0, 1, 0], size=2, total=10)
+    table = parse_table("letter: [a, b]")
+    found = context_of(table, Encoder("a", "a", layout, 0, 1), Rows({"a": range(10)}, 10), SPANS)
     return found.T.tolist()
 
 
