@@ -9,7 +9,8 @@ from comfy_api.latest import io
 from ..hosts.comfyui import applying, either, messages
 from ..hosts.comfyui.applying import EVERYWHERE, PART, PROMPTS, REACH, SITES, WHERES
 from ..hosts.comfyui.forms import require_choice
-from ..supsae_core.editing.edits import ACTIONS, STRENGTHS, make_edit
+from ..supsae_core.editing.edits import ACTIONS, EDITS, STRENGTHS, make_edit
+from .either_inputs import either_inputs, either_outputs
 from .sockets import CATEGORY, DictionarySocket, EditsSocket
 
 
@@ -30,9 +31,7 @@ class ConceptEditNode(io.ComfyNode):
                     "action",
                     options=list(ACTIONS),
                     default="swap",
-                    tooltip="swap: say this instead of what the prompt says of its category. add: say it where the "
-                    "category is not mentioned. remove: stop saying it. scale: say it more or less; there 1 changes "
-                    "nothing and 0 is neither this nor that.",
+                    tooltip=" ".join(f"{action}: {EDITS[edit].help}" for action, edit in ACTIONS.items()),
                 ),
                 io.String.Input(
                     "concept",
@@ -89,17 +88,7 @@ class ApplyEditsNode(io.ComfyNode):
                     "dictionary", tooltip="A dictionary of the text encoders that the prompt comes from."
                 ),
                 EditsSocket.Input("edits", tooltip="From Concept Edit."),
-                io.Conditioning.Input(
-                    "conditioning",
-                    optional=True,
-                    tooltip="An encoded prompt, from CLIP Text Encode (Prompt). Connect this or a model, not both.",
-                ),
-                io.Model.Input(
-                    "model",
-                    optional=True,
-                    tooltip="A model of the SD3 family: the edit is then made while it draws, on whatever prompt the "
-                    "sampler gets. Connect this or a conditioning, not both.",
-                ),
+                *either_inputs("prompt"),
                 io.DynamicCombo.Input(
                     "where",
                     options=[
@@ -112,18 +101,7 @@ class ApplyEditsNode(io.ComfyNode):
                     "and there inside a mask.",
                 ),
             ],
-            outputs=[
-                io.Conditioning.Output(
-                    display_name="conditioning", tooltip="The edited prompt, if one is connected; for the sampler."
-                ),
-                io.Model.Output(
-                    display_name="model", tooltip="The model that makes the edit, if one is connected; for the sampler."
-                ),
-                io.String.Output(
-                    display_name="report",
-                    tooltip="What was found in the prompt and changed; with a model, what it will change.",
-                ),
-            ],
+            outputs=either_outputs("What was found in the prompt and changed; with a model, what it will change."),
         )
 
     @classmethod

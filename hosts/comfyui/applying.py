@@ -27,13 +27,7 @@ REACH = {"to the last block": False, "in the chosen blocks": True}
 def edit_conditioning(
     conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit], form: Mapping[str, Any]
 ) -> tuple[Conditioning, str]:
-    """Return the edited list and a report.
-
-    Args:
-        conditioning: what to edit.
-        dictionary: of the edits.
-        edits: to make.
-        form: ``where`` of the node.
+    """Return the edited list and a report; ``form`` is ``where`` of the node.
 
     Raises:
         ValueError: if the form asks for what only a model has, or as ``conditionings.edit``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -73,7 +74,8 @@ def encoding_progress(watch: Watch) -> Progress:
     """Return a callback (done, total) of training.capture, which counts the parts that were missing when it began."""
     plan, capture = watch.plan, Capture(watch.folder, watch.plan)
     bar = messages.progress()
-    order = [index for shard in capture.missing() for index in _indices(capture, shard)]
+    shards = (range(i * SHARD, i * SHARD + len(capture.entries(i))) for i in capture.missing())
+    order = list(chain.from_iterable(shards))
     before = len(plan.entries) - len(order)
 
     def told(done: int, total: int) -> None:
@@ -101,10 +103,6 @@ def sampling_progress(watch: Watch, model: Any) -> Sampled:
         watch.tell(done // steps, "pictures", order()[at : at + PREVIEW])
 
     return told
-
-
-def _indices(capture: Capture, shard: int) -> range:
-    return range(shard * SHARD, shard * SHARD + len(capture.entries(shard)))
 
 
 def how_far(name: str) -> dict[str, Any]:

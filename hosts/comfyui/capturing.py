@@ -39,14 +39,7 @@ class Captured(NamedTuple):
 def run_capture(
     host: ComfyText, table: ConceptTable, name: str, config: CaptureConfig, form: Mapping[str, Any]
 ) -> Captured:
-    """Run a capture, or go on with one of the same name and settings.
-
-    Args:
-        host: the text encoders.
-        table: what to write prompts from.
-        name: of the folder.
-        config: how many prompts, and which.
-        form: ``record`` of the node, with what it takes to sample pictures.
+    """Run a capture, or go on with one of the same name and settings; ``form`` is ``record`` of the node.
 
     Raises:
         ValueError: if something does not fit, in a sentence.

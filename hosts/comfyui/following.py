@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from ...supsae_core.editing.apply import added
-from .conditionings import Conditioning
+from .conditionings import Conditioning, repeated
 from .steering import REFERENCE
 from .transformer import Options
 
@@ -61,12 +61,6 @@ class Call(NamedTuple):
         for rows, tag in self.own:
             made[rows] = added(tensor[rows], repeated(step(tag), tensor[rows].shape))
         return made
-
-
-def repeated(tensor: Tensor, shape: Sequence[int]) -> Tensor:
-    """Repeat (b, …) along the batch, and along the rows where ComfyUI tiles unequal prompts, to a shape."""
-    times = [-(-want // have) for want, have in zip(shape, tensor.shape, strict=True)]
-    return tensor.repeat(times)[: shape[0]]
 
 
 def tagged(conditioning: Conditioning, tags: Sequence[Any]) -> Conditioning:

@@ -25,15 +25,7 @@ class LockedPicture(NamedTuple):
 def locked_picture(
     latent: dict[str, Any], vae: Any, lock: Lock, *, reach: int, soft: bool, progress: Progress
 ) -> LockedPicture:
-    """Decode both pictures and lay one into the other.
-
-    Args:
-        latent: LATENT of a sampler under the lock.
-        vae: VAE.
-        lock: of that sampler.
-        reach: latent cells around the mask that are taken from the edited picture as well.
-        soft: whether to fade within them.
-        progress: called with (pictures decoded, 2).
+    """Decode both pictures and lay one into the other, as ``supsae_core.lock.composite`` does.
 
     Raises:
         ValueError: if the latent did not come out of a sampler with this lock.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -22,8 +23,8 @@ from ...supsae_core.reading.concept_map import enlarged, normalised
 from ..models import SD3
 from . import conditionings, transformer
 from .attention import Joint, listening, masses
-from .conditionings import Conditioning
-from .following import Call, followed, repeated, tagged
+from .conditionings import Conditioning, repeated
+from .following import Call, followed, tagged
 from .pictures import Drawing, Told, draw
 
 
@@ -136,18 +137,12 @@ def tags(conditioning: Conditioning, dictionary: Dictionary, concept: str) -> li
 
 
 def _tag(entry: list[Any], dictionary: Dictionary, concept: str, places: Sequence[conditionings.Place]) -> ConceptTag:
-    phrases, index = dictionary.table.phrases, dictionary.table.index(concept)
-    rows = tuple(
-        tuple(
-            row
-            for layout in place.reading.layouts.values()
-            for span in layout.spans
-            if phrases[span.phrase].concept == index
-            for row in span.rows
-        )
-        for place in places
-    )
-    return ConceptTag(rows, entry[0].shape[1], _others(entry, dictionary, index, places))
+    phrases, index, rows = dictionary.table.phrases, dictionary.table.index(concept), []
+    for place in places:
+        spans = chain.from_iterable(layout.spans for layout in place.reading.layouts.values())
+        own = (span.rows for span in spans if phrases[span.phrase].concept == index)
+        rows.append(tuple(chain.from_iterable(own)))
+    return ConceptTag(tuple(rows), entry[0].shape[1], _others(entry, dictionary, index, places))
 
 
 def _others(

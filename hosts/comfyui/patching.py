@@ -16,29 +16,22 @@ from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import shown
 from ...supsae_core.editing.edits import Edit
 from . import conditionings, transformer
-from .conditionings import Conditioning
-from .following import Call, followed, repeated, tagged
+from .conditionings import Conditioning, repeated
+from .following import Call, followed, tagged
 from .pictures import Drawing, Told, draw
 from .transformer import Taps
 
 FROM, BEFORE = "from this block on", "only before this block"
 
 
-class EditTag(NamedTuple):
-    """What an entry's edit adds."""
-
-    cond: Tensor
-    """(B, L, width)"""
-
-
 def from_block(block: int, call: Call) -> Tensor:
     """Run the unedited prompt whose text stream is the edited prompt's from a block on."""
-    return _patched(block, call, kept=call.moved(call.context, lambda tag: tag.cond), heard=call.context)
+    return _patched(block, call, kept=call.moved(call.context, lambda step: step), heard=call.context)
 
 
 def before_block(block: int, call: Call) -> Tensor:
     """Run the edited prompt whose text stream is the unedited prompt's from a block on."""
-    return _patched(block, call, kept=call.context, heard=call.moved(call.context, lambda tag: tag.cond))
+    return _patched(block, call, kept=call.context, heard=call.moved(call.context, lambda step: step))
 
 
 SIDES: Mapping[str, Callable[[int, Call], Tensor]] = {FROM: from_block, BEFORE: before_block}
@@ -119,21 +112,22 @@ def block_map(
     inside = shown.region(unedited, whole)
     nothing = sampled(before) if pooled else unedited
     marked = tagged(before, [_tag(*pair) for pair in zip(before, after, strict=True)])
-    pictures: dict[str, list[Tensor]] = {side: [] for side in SIDES}
+    pictures: dict[str, tuple[Tensor, ...]] = {}
     for side, patch in SIDES.items():
         first, last = (whole, nothing) if side == FROM else (nothing, whole)
         patched = [sampled(marked, followed(one.model, partial(patch, block))) if block else first for block in blocks]
-        pictures[side] = [*patched, last]
+        pictures[side] = (*patched, last)
     points = {
         side: tuple(Point(shown.share(p, unedited, whole, inside), shown.towards(p, unedited, whole)) for p in own)
         for side, own in pictures.items()
     }
     places = (*blocks, transformer.depth(one.model))
-    return BlockMap(places, points, unedited, {side: tuple(own) for side, own in pictures.items()})
+    return BlockMap(places, points, unedited, pictures)
 
 
-def _tag(before: list[Any], after: list[Any]) -> EditTag | None:
-    return None if before[0] is after[0] else EditTag(after[0] - repeated(before[0], after[0].shape))
+def _tag(before: list[Any], after: list[Any]) -> Tensor | None:
+    """Return what an entry's edit adds, (B, L, width)."""
+    return None if before[0] is after[0] else after[0] - repeated(before[0], after[0].shape)
 
 
 def _with_pooled(conditioning: Conditioning, other: Conditioning) -> Conditioning:

@@ -76,13 +76,9 @@ class ComfyPictures:
 
 
 def hear(recorder: Recorder, length: int, depth: int, call: Call) -> Tensor:
-    """Make a call of the model in which the recorder hears the rows of the one tagged entry.
+    """Make a call of the model of ``depth`` blocks in which the recorder hears the rows of the one tagged entry.
 
-    Args:
-        recorder: hears.
-        length: rows of its prompts; ComfyUI repeats them where the negative has another number.
-        depth: blocks of the model.
-        call: of the main pass, with the entry in it.
+    Its prompts have ``length`` rows; ComfyUI repeats them where the negative has another number.
     """
     (own,) = call.own
     return call.run(options=_HeardCall(recorder, own.rows, length).tapped(call.options, depth))

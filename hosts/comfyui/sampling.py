@@ -65,14 +65,9 @@ def to_sigma(model: Any) -> Callable[[float], float]:
 
 
 def sample(
-    model: Any,
-    positive: list,
-    negative: list,
-    noise: Tensor,
-    settings: SamplerSettings,
-    seed: int,
+    model: Any, positive: list, negative: list, noise: Tensor, settings: SamplerSettings, seed: int,
     told: Callable[[int, Tensor], None] | None = None,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Sample latents as KSampler does, from an empty latent.
 
     Args:

@@ -75,10 +75,8 @@ class DiffusersText:
         """Each word is tokenised alone; measured equal to the whole prompt in all three tokenizers."""
         if not words:
             return dict.fromkeys(self._tokenizers, ())
-        found: dict[str, tuple[int, ...]] = {}
-        for name, tokenizer in self._tokenizers.items():
-            found[name] = tuple(map(len, tokenizer(list(words), add_special_tokens=False).input_ids))
-        return found
+        spelled = {name: one(list(words), add_special_tokens=False) for name, one in self._tokenizers.items()}
+        return {name: tuple(map(len, tokens.input_ids)) for name, tokens in spelled.items()}
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:

@@ -71,9 +71,8 @@ class ActivationPlan(TextPlan):
 
 def text_bytes(plan: TextPlan) -> int:
     """Return the bytes that a capture's text will take, before it starts."""
-    return (
-        sum(cond_rows(plan.family, entry) * plan.family.width + plan.family.pooled_width for entry in plan.entries) * 2
-    )
+    family = plan.family
+    return 2 * sum(cond_rows(family, entry) * family.width + family.pooled_width for entry in plan.entries)
 
 
 def cond_rows(family: Family, entry: Entry) -> int:

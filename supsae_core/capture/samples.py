@@ -127,14 +127,7 @@ def _text_samples(plan: TextPlan, wrote: Written) -> list[Sample]:
 
 
 def picked(plan: ActivationPlan, name: str, rows: Sequence[Encoded], length: int) -> Picked:
-    """Return what a batch's prompts give a part.
-
-    Args:
-        plan: of the capture.
-        name: of the part (``encoders/streams.py``).
-        rows: the prompts as their encoders wrote them.
-        length: recorded rows of each prompt.
-    """
+    """Return what a batch's encoded prompts give a part; ``length`` rows of each are recorded."""
     found = [(prompt * length, row, one) for prompt, row in enumerate(rows) for one in samples(plan, name, row)]
     source, target, weight, lengths, total = [], [], [], [], 0
     for first, _, one in found:

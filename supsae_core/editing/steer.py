@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ..dictionary.model import Codes, Dictionary
 from ..encoders.sites import Site
-from ..encoders.streams import IMAGE, name_of, writer_of
+from ..encoders.streams import IMAGE, PIXELS, name_of, writer_of
 from ..reading.readout import Reading
 from . import protect
 from .apply import additive_step, cond_step, pooled_step, rows_step
@@ -60,14 +60,14 @@ class Stretch(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """What edits add for one prompt, in full; float32 on the CPU."""
+    """What edits add for one prompt, in full, or for a batch of B; float32 on the CPU."""
 
     cond: Tensor | None
-    """(L, width), for ``cond`` and ``txt@0``"""
+    """(L, width) or (B, L, width), for ``cond`` and ``txt@0``"""
     pooled: Tensor | None
-    """(P,)"""
+    """(P,) or (B, P)"""
     streams: Mapping[Site, Tensor]
-    """first block of a stretch → (noise levels, rows, d); one row is for every image token"""
+    """first block of a stretch → (noise levels, rows, d) or (levels, B, rows, d); one row is for every token"""
 
 
 def stretches(where: Where) -> list[Stretch]:
@@ -115,6 +115,14 @@ def moves(dictionary: Dictionary, reading: Reading, found: Sequence[Change], whe
     )
 
 
+def stacked(some: Sequence[Moves]) -> Moves:
+    """Return the moves of a batch; a prompt that nothing changes has zeros."""
+    cond = [one.cond for one in some if one.cond is not None]
+    pooled = [one.pooled for one in some if one.pooled is not None]
+    streams = {site: torch.stack([one.streams[site] for one in some], 1) for site in some[0].streams}
+    return Moves(torch.stack(cond) if cond else None, torch.stack(pooled) if pooled else None, streams)
+
+
 def at_level(steps: Tensor, centres: Sequence[float], sigma: float) -> Tensor:
     """Interpolate steps (noise levels, …) linearly between falling centres and return one (…); beyond, the nearest."""
     after = next((i for i, centre in enumerate(centres) if centre <= sigma), len(centres) - 1)
@@ -125,9 +133,9 @@ def at_level(steps: Tensor, centres: Sequence[float], sigma: float) -> Tensor:
 
 
 def grid_of(dictionary: Dictionary) -> tuple[int, int]:
-    """Return rows and columns of the image tokens that a dictionary's streams were learnt on; a token is 16 pixels."""
+    """Return rows and columns of the image tokens that a dictionary's streams were learnt on."""
     sampling = dictionary.provenance.get("sampling") or {}
-    return int(sampling.get("height", 16)) // 16, int(sampling.get("width", 16)) // 16
+    return int(sampling.get("height", PIXELS)) // PIXELS, int(sampling.get("width", PIXELS)) // PIXELS
 
 
 def on_grid(step: Tensor, learnt: tuple[int, int], grid: tuple[int, int], mask: Tensor | None) -> Tensor:

@@ -68,17 +68,14 @@ def _counts(cond: Tensor, family: Family) -> dict[str, int] | None:
 def layout_of(
     family: Family, table: ConceptTable, prompt: Prompt, counts: Mapping[str, Sequence[int]], rows: Rows
 ) -> dict[str, Layout]:
-    """Lay a known prompt out.
+    """Return encoder name → layout of a known prompt; phrases cut by a chunk border keep the rows on both sides.
 
     Args:
         family: the layout rules.
         table: whose phrases the mentions number.
         prompt: words and mentions.
         counts: encoder name → tokens of each whitespace word (punctuation included).
-        rows: the row types of the prompt's conditioning.
-
-    Returns:
-        encoder name → layout; phrases cut by a chunk border keep the rows on both sides.
+        rows: of the prompt's conditioning.
     """
     return {
         encoder.name: _encoder_layout(encoder, table, prompt, counts[encoder.name], rows.of(encoder))

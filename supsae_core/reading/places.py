@@ -52,14 +52,9 @@ class _Seen(NamedTuple):
 def score_places(
     dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, known: Sequence[Found] | None = None
 ) -> Places:
-    """Score every phrase at every place.
+    """Score every phrase at every place in an encoder's rows of a conditioning (L, width).
 
-    Args:
-        dictionary: what was learnt.
-        encoder: in whose rows.
-        cond: (L, width)
-        rows: whose rows are whose.
-        known: phrases found before, in whose context the second look decodes; None at the first look.
+    The second look decodes in the context of the phrases ``known`` from the first, which knows of none.
     """
     part, own = dictionary.parts[encoder.name], rows.of(encoder)
     text = text_of(dictionary, encoder, cond, rows)

@@ -63,7 +63,7 @@ def report_prompt(dictionary: Dictionary, cond: Tensor, reading: Reading | None 
     said = tuple(_mentions(dictionary, reading))
     mentioned = {dictionary.table.concepts[concept].category for concept in reading.concepts(dictionary)}
     unmentioned = tuple(name for name in dictionary.table.categories if name not in mentioned)
-    here = [encoder for encoder in dictionary.family.encoders if encoder.name in reading.layouts]
+    here = reading.encoders(dictionary.family)
     unexplained = {
         encoder.name: _unexplained(dictionary, encoder, cond, reading.rows, reading.layouts[encoder.name])
         for encoder in here
@@ -77,7 +77,10 @@ def to_json(found: PromptReport) -> dict[str, Any]:
     return {
         "concepts": [_mention_to_json(one) for one in found.said],
         "unmentioned": list(found.unmentioned),
-        "unexplained": {encoder: _shares_to_json(shares) for encoder, shares in found.unexplained.items()},
+        "unexplained": {
+            encoder: {"phrases": phrases if phrases is None else round(phrases, 4), "rows": round(rows, 4)}
+            for encoder, (phrases, rows) in found.unexplained.items()
+        },
         "least_score": round(found.least, 3),
     }
 
@@ -90,10 +93,6 @@ def _mention_to_json(one: Said) -> dict[str, Any]:
         "weight": round(one.weight, 2),
         "rows": {encoder: list(rows) for encoder, rows in one.rows.items()},
     }
-
-
-def _shares_to_json(shares: Unexplained) -> dict[str, float | None]:
-    return {name: share if share is None else round(share, 4) for name, share in shares._asdict().items()}
 
 
 def lines(found: PromptReport) -> list[str]:

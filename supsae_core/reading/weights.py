@@ -26,14 +26,7 @@ PLAIN = 0.06
 
 
 def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[str, Layout]) -> dict[str, Layout]:
-    """Return the layouts of a conditioning with every span's weight, one for all encoders of a mention.
-
-    Args:
-        dictionary: what was learnt.
-        cond: (L, width)
-        rows: whose rows are whose.
-        layouts: by encoder name, without weights.
-    """
+    """Return the layouts of a conditioning (L, width) with every span's weight, one for all encoders of a mention."""
     if not dictionary.family.weighted:
         return dict(layouts)
     # All encoders were given the same weight, so their products add up before one is divided by the other.
@@ -55,10 +48,8 @@ def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor, *, weighted: bo
 
     Twice the negative log-likelihood of u = w (t + noise), up to a constant, minimal over w; noise of variance 1.
 
-    Of tensors of any one shape, and returned in it.
-
     Args:
-        uu: ‖u‖², of the rows about the empty prompt's.
+        uu: ‖u‖², of the rows about the empty prompt's; of any shape, which all have and is returned.
         ut: u · t, with what is looked for.
         tt: ‖t‖².
         numbers: how many numbers u holds.

@@ -95,12 +95,6 @@ def draw_prompt(
 def rewrite(table: ConceptTable, prompt: Prompt, old: int, new: int) -> Prompt:
     """Replace one concept by another's first phrase, every other word as it was; punctuation stays.
 
-    Args:
-        table: of concepts.
-        prompt: that says ``old``.
-        old: concept to replace.
-        new: concept to say.
-
     Raises:
         ValueError: if the prompt does not say ``old``.
     """
@@ -186,8 +180,8 @@ def _draw_support(
     support = list(require)
     for number in rng.permutation(len(groups)):
         if rng.random() < mention:
-            legal = [concept for concept in groups[number] if _may_join(concept, support, held_out)]
-            weights = None if used is None else {concept: _least_used(table, concept, used) for concept in legal}
+            legal = [one for one in groups[number] if not any({one, other} in held_out for other in support)]
+            weights = None if used is None else {one: min(used[i] for i in _phrases_of(table, one)) for one in legal}
             support += [_rarest(legal, rng, weights)] if legal else []
     return [support[i] for i in rng.permutation(len(support))]
 
