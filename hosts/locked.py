@@ -105,11 +105,9 @@ def hold(
     """Draw edited conditionings with the references' seeds, held to them outside their masks.
 
     Args:
-        draw: the host.
         conds: (L, width) each.
         pooled: (P,) each.
         references: as many, of the unedited conditionings.
-        config: of the lock.
         reach: of the composites, see ``lock.composite``.
         progress: called with (pictures done, pictures).
     """

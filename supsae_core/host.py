@@ -99,7 +99,6 @@ class PictureHost(Protocol):
         Args:
             prompts: conditionings (L, width), of equal length, and pooled vectors (P,).
             seeds: of the noise, one a picture; noise depends on it alone.
-            how: steps and the rest.
             recorder: hears the sites it wants in every step.
             told: called after every step; may raise to interrupt.
         """

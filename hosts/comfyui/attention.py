@@ -69,9 +69,7 @@ def masses(
         attention: the host's attention (q, k, v, heads=…); the softmax over the keys is its own.
         q: queries (B, text rows + image tokens, width), text first; width is heads × width of a head.
         k: keys of the same shape.
-        heads: number of heads.
         groups: rows of the text, by group; the same for the whole batch.
-        text_rows: rows of the text.
 
     Returns:
         (B, image tokens, groups) float32 in 0 … 1, averaged over the heads.

@@ -39,7 +39,7 @@ class Watch:
     def __init__(self, folder: Path, plan: TextPlan, clock: Callable[[], float] = monotonic) -> None:
         self.folder, self.plan = folder, plan
         self._node, self._pace, self._clock = messages.node_id(), Pace(clock), clock
-        self._need = text_bytes(plan) + (activation_bytes(plan) if isinstance(plan, ActivationPlan) else 0)
+        self.need = text_bytes(plan) + (activation_bytes(plan) if isinstance(plan, ActivationPlan) else 0)
         self._told = float("-inf")
 
     def tell(self, done: int, what: str, preview: Iterable[int]) -> None:
@@ -62,7 +62,7 @@ class Watch:
         written = folders.bytes_in(self.folder)
         return {
             "version": 1, "done": done, "total": total, "rate": rate, "left": left(done, total, rate),
-            "bytes": written, "all_bytes": max(written, self._need), "folder": self.folder.name,
+            "bytes": written, "all_bytes": max(written, self.need), "folder": self.folder.name,
         }  # fmt: skip
 
     def finished(self) -> dict[str, Any]:

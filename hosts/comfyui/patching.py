@@ -90,9 +90,6 @@ def block_map(
     """Draw with the edit from every block on, and only before it, and compare.
 
     Args:
-        one: what to draw.
-        dictionary: of the edits.
-        edits: to make.
         blocks: rising.
         pooled: whether the edit's pooled vector is there as well, in every picture but the unedited.
         told: makes the callback of the n-th drawing.

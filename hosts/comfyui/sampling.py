@@ -72,10 +72,7 @@ def sample(
 
     Args:
         model: a MODEL with whatever is patched into it.
-        positive: CONDITIONING.
-        negative: CONDITIONING.
         noise: (B, 16, h, w).
-        settings: steps and the rest.
         seed: for samplers that draw more noise.
         told: called after every step with (steps done, denoised latents so far); may raise to interrupt.
     """

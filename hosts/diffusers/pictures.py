@@ -45,20 +45,13 @@ class PictureConfig:
 
 
 def draw_pictures(
-    host: DiffusersText,
-    conds: Sequence[Tensor],
-    pooled: Sequence[Tensor],
-    seeds: Sequence[int],
-    config: PictureConfig,
-    *,
-    progress: Progress | None = None,
-) -> np.ndarray:
+    host: DiffusersText, conds: Sequence[Tensor], pooled: Sequence[Tensor], seeds: Sequence[int], config: PictureConfig,
+    *, progress: Progress | None = None,
+) -> np.ndarray:  # fmt: skip
     """Draw one picture per conditioning (L, width) and (P,), one after another.
 
     Args:
-        host: of a whole pipeline, transformer and auto-encoder included.
-        conds: as the host encodes them.
-        pooled: as the host encodes them.
+        host: of a whole pipeline, transformer and auto-encoder included; it encoded ``conds`` and ``pooled``.
         seeds: of the noise.
         config: size, steps and guidance; sampler and schedule are the pipeline's own.
         progress: called with (steps done, steps); may raise to interrupt.

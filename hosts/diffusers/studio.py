@@ -79,13 +79,10 @@ def draw_portraits(
     """Draw one picture per conditioning.
 
     Args:
-        studio: the models.
         conds: (L, width) each; L may differ.
         pooled: (P,) each.
         seeds: of the noise; equal seeds start from equal noise, whatever the batch.
-        steps: of the sampler.
         cfg: guidance against the empty prompt.
-        batch: pictures sampled together.
         progress: called with (pictures done, pictures).
         step: called with the indices of the pictures sampled together; what it returns may change their steps.
 

@@ -136,7 +136,6 @@ def start_capture(folder: str | Path, plan: TextPlan, *, limit: int | None = Non
 
     Args:
         folder: made if missing.
-        plan: what to capture.
         limit: most bytes it may take; None is the free disk less a tenth.
         beside: bytes that will come beside the shards.
 

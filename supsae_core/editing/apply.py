@@ -51,7 +51,6 @@ def apply(
     """Edit one conditioning.
 
     Args:
-        dictionary: what was learnt.
         cond: (L, width); dtype and device are kept, and L where the encoders have pads.
         pooled: (P,) or None.
         edits: at most one a category; together they are one change of support.

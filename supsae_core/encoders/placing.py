@@ -71,11 +71,8 @@ def layout_of(
     """Return encoder name → layout of a known prompt; phrases cut by a chunk border keep the rows on both sides.
 
     Args:
-        family: the layout rules.
         table: whose phrases the mentions number.
-        prompt: words and mentions.
         counts: encoder name → tokens of each whitespace word (punctuation included).
-        rows: of the prompt's conditioning.
     """
     return {
         encoder.name: _encoder_layout(encoder, table, prompt, counts[encoder.name], rows.of(encoder))

@@ -95,11 +95,9 @@ def _summed(part: Part, whitener: Tensor, lengths: Tensor, move: Tensor, seen: _
     """Sum what a score is made of over the tokens of every phrase, laid at every place.
 
     Args:
-        part: with the slots' mean tokens.
         whitener: (r, r) of the look.
         lengths: (phrases,) tokens.
         move: (phrases, words or 1, r) what context adds to the phrases' tokens, whitened.
-        seen: the words.
 
     Returns:
         ‖u‖², u · t and ‖t‖² (3, phrases, words) of rows u and tokens t about the empty prompt, and ``anything`` summed
@@ -156,9 +154,6 @@ def pick_phrases(
     """Take the best place again and again, never two on one row.
 
     Args:
-        dictionary: what was learnt.
-        encoder: whose places these are.
-        places: scores of all phrases.
         wanted: phrases to find, one entry for each time; None for any.
         threshold: least score.
     """

@@ -97,13 +97,17 @@ def _mention_to_json(one: Said) -> dict[str, Any]:
 
 def lines(found: PromptReport) -> list[str]:
     """Return the report as lines of text."""
-    table = [_cells(one) for one in found.said]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    told = []
+    told = aligned([_cells(one) for one in found.said])
+    return [*(told or ["none of the dictionary's concepts"]), *left(found)]
+
+
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows of a table as lines of text, its columns aligned and the empty ones left out."""
+    widths, lines = [max(map(len, column)) for column in zip(*table, strict=True)], []
     for cells in table:
         padded = [text.ljust(width) for text, width in zip(cells, widths, strict=True) if width]
-        told.append("  ".join(padded).rstrip())
-    return [*(told or ["none of the dictionary's concepts"]), *left(found)]
+        lines.append("  ".join(padded).rstrip())
+    return lines
 
 
 def _cells(one: Said) -> tuple[str, ...]:
