@@ -20,7 +20,6 @@ from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.edits import Edit, Scale, Swap
 from ...supsae_core.editing.windows import Window
 from ...supsae_core.reading.concept_map import enlarged, normalised
-from ..models import SD3
 from . import conditionings, transformer
 from .attention import Joint, listening, masses
 from .conditionings import Conditioning, repeated
@@ -191,13 +190,13 @@ def _effect(wanted: Wanted, call: Call, heard: Heard) -> Tensor:
 
 def _attention(wanted: Wanted, call: Call, heard: Heard) -> Tensor:
     """The share of an image token's joint attention that goes to the concept's words, averaged over blocks."""
-    high = -(-call.x.shape[-2] // SD3.patch)  # odd latents are padded
+    high = -(-call.x.shape[-2] // call.family.patch)  # odd latents are padded
 
     def hear(_: int, joint: Joint) -> None:
         for rows, tag in call.own:
             heard.add(rearrange(_attended(joint, rows, tag), "b (h w) ... -> b h w ...", h=high))
 
-    return call.run(options=listening(call.options, wanted.blocks, hear))
+    return call.run(options=listening(call.options, call.family, wanted.blocks, hear))
 
 
 def _attended(joint: Joint, rows: slice, tag: ConceptTag) -> Tensor:

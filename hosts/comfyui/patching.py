@@ -19,7 +19,7 @@ from . import conditionings, transformer
 from .conditionings import Conditioning, repeated
 from .following import Call, followed, tagged
 from .pictures import Drawing, Told, draw
-from .transformer import Taps
+from .transformer import tapped
 
 FROM, BEFORE = "from this block on", "only before this block"
 
@@ -52,8 +52,8 @@ def _patched(block: int, call: Call, *, kept: Tensor, heard: Tensor) -> Tensor:
             made[rows] = stream["txt"][rows]
         return {**args, "txt": made}
 
-    call.run(kept, options=transformer.tapped(call.options, Taps({block: keep}, {})))
-    return call.run(heard, options=transformer.tapped(call.options, Taps({block: put}, {})))
+    call.run(kept, options=tapped(call.options, call.family, {block: keep}, {}))
+    return call.run(heard, options=tapped(call.options, call.family, {block: put}, {}))
 
 
 class Point(NamedTuple):

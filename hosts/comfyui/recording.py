@@ -20,7 +20,7 @@ from ...supsae_core.host import Recorder, TextHost, Told
 from . import sampling, transformer
 from .attention import Joint, listening, masses
 from .following import Call, followed, tagged
-from .transformer import Options, Tap, Taps
+from .transformer import Options, Tap
 
 
 class ComfyPictures:
@@ -81,7 +81,7 @@ def hear(recorder: Recorder, length: int, depth: int, call: Call) -> Tensor:
     Its prompts have ``length`` rows; ComfyUI repeats them where the negative has another number.
     """
     (own,) = call.own
-    return call.run(options=_HeardCall(recorder, own.rows, length).tapped(call.options, depth))
+    return call.run(options=_HeardCall(recorder, own.rows, length).tapped(call, depth))
 
 
 class _HeardCall:
@@ -92,15 +92,15 @@ class _HeardCall:
         self._tokens: dict[int, Tensor] = {}
         self._attention: dict[int, Tensor] = {}
 
-    def tapped(self, options: Options, depth: int) -> Options:
+    def tapped(self, call: Call, depth: int) -> Options:
         """Return the call's options with the recorder's sites tapped."""
         sites = self._recorder.sites
         blocks = {site.block for site in sites if site.block is not None and site.block < depth}
         enter = {block: self._enter(block) for block in blocks}
         images = [site.block for site in sites if site.kind == "img" and site.block is not None]
         leave = {min(block, depth - 1): self._leave(min(block, depth - 1), depth) for block in images}
-        tapped = transformer.tapped(options, Taps(enter, leave))
-        return tapped if self._recorder.attended is None else listening(tapped, leave, self._attend)
+        options = transformer.tapped(call.options, call.family, enter, leave)
+        return options if self._recorder.attended is None else listening(options, call.family, leave, self._attend)
 
     def _enter(self, block: int) -> Tap:
         text, image = Site("txt", block), Site("img", block)

@@ -23,7 +23,7 @@ from ...supsae_core.encoders.sites import Site
 from . import messages
 from .conditionings import repeated
 from .steering_run import Run, Steering, SteeringGroup, prepare
-from .transformer import Options, Tap, Taps, family_of, tapped
+from .transformer import Options, Tap, family_of, tapped
 
 KEY = "supsae"
 """Of our wrappers, of the MODEL's attachment that lists the edits, and of a run in ``transformer_options``."""
@@ -100,7 +100,7 @@ def _apply_model(
         if weight:
             call.steer(group, weight, sigma)
     extra = kwargs if call.pooled is None else {**kwargs, "y": call.pooled}
-    return executor(x, t, c_concat, call.context, control, tapped(options, call.taps()), **extra)
+    return executor(x, t, c_concat, call.context, control, call.tapped(options), **extra)
 
 
 WRAPPERS = {"outer_sample": _outer_sample, "sampler_sample": _sampler_sample, "apply_model": _apply_model}
@@ -135,10 +135,10 @@ class _SteeredCall:
         for stretch in steer.stretches(where):
             self._tap(stretch, where.inside, {i: weight * self._stream(group, rows, stretch, sigma) for i, rows in own})
 
-    def taps(self) -> Taps:
-        """Return what goes on the blocks."""
+    def tapped(self, options: Options) -> Options:
+        """Return the call's options with what goes on the blocks."""
         enter, leave = ({n: _in_turn(taps) for n, taps in side.items()} for side in (self._enter, self._leave))
-        return Taps(enter, leave, self._family.block_key)
+        return tapped(options, self._family, enter, leave)
 
     def _tap(self, stretch: Stretch, inside: bool, steps: Mapping[int, Tensor]) -> None:
         last = len(getattr(self._network, self._family.blocks)) - 1

@@ -11,11 +11,12 @@ from evaluate_parts import clip, learnt, model, tiny, vae
 from script_parts import tell
 
 from supsae.evaluation.pictures import parts
+from supsae.hosts.comfyui.messages import PartsBar
 from supsae.nodes import evaluate
 
 seen = {}
 done = []
-bar = evaluate.EvaluationBar(lambda count, _: done.append(count))
+bar = PartsBar(lambda count, _: done.append(count))
 one = bar.part("one", 4)
 one(3), one(3)
 two = bar.part("two", 2)

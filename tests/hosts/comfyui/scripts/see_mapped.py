@@ -85,7 +85,7 @@ def hear(block, joint):
 
 
 def through(call):
-    return call.run(options=attention.listening(call.options, [0], hear))
+    return call.run(options=attention.listening(call.options, call.family, [0], hear))
 
 
 (tag,) = mapping.tags(encode(PROMPT), learnt, "hair: blond")
