@@ -13,8 +13,6 @@ EXAMPLE = paths.TABLE.read_text(encoding="utf-8")
 
 
 class ConceptTableNode(io.ComfyNode):
-    """Concept Table."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -22,8 +22,6 @@ SAVE, KEEP = "in models/supsae", "no"
 
 
 class FitDictionaryNode(io.ComfyNode):
-    """Fit Dictionary."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -76,8 +74,6 @@ def file_inputs() -> list[Any]:
 
 
 class LoadDictionaryNode(io.ComfyNode):
-    """Load Dictionary."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -15,8 +15,6 @@ from .sockets import CATEGORY, DictionarySocket, EditsSocket
 
 
 class ConceptEditNode(io.ComfyNode):
-    """Concept Edit."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         low, high = STRENGTHS
@@ -69,8 +67,6 @@ class ConceptEditNode(io.ComfyNode):
 
 
 class ApplyEditsNode(io.ComfyNode):
-    """Apply Edits."""
-
     NAME = "Apply Edits"
 
     @classmethod

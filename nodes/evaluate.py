@@ -37,8 +37,6 @@ UNCONNECTED = "No picture was drawn: connect model and vae to have pictures judg
 
 
 class EvaluateDictionaryNode(io.ComfyNode):
-    """Evaluate Dictionary."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

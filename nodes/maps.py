@@ -17,8 +17,6 @@ from .sockets import CATEGORY, RESEARCH, DictionarySocket, EditsSocket
 
 
 class ConceptMapNode(io.ComfyNode):
-    """Concept Map."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         percent = {"min": 0.0, "max": 1.0, "step": 0.01}
@@ -74,8 +72,6 @@ class ConceptMapNode(io.ComfyNode):
 
 
 class BlockMapNode(io.ComfyNode):
-    """Block Map."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

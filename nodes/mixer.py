@@ -11,8 +11,6 @@ from .sockets import CATEGORY, SHOWN_AGAIN, DictionarySocket
 
 
 class ConceptMixerNode(io.ComfyNode):
-    """Concept Mixer."""
-
     NAME = "Concept Mixer"
 
     @classmethod

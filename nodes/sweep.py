@@ -12,8 +12,6 @@ from .sockets import CATEGORY, DictionarySocket, EditsSocket
 
 
 class StrengthSweepNode(io.ComfyNode):
-    """Strength Sweep."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

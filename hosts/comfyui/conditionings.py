@@ -31,6 +31,7 @@ from ...supsae_core.editing.edits import (
     edit_name,
     resolve_edits,
 )
+from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.reading import readout
 from ...supsae_core.reading.readout import Reading
 
@@ -104,15 +105,18 @@ def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place
     return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
 
 
-def said_after(dictionary: Dictionary, cond: Tensor, place: Place, changes: Sequence[Change]) -> tuple[int, ...] | None:
-    """Return the concepts that the edited rows (L, width) of a place say; None if they cannot be read any more."""
-    if not changes:
-        return place.said
-    try:
-        rows = in_order(dictionary, cond.float().cpu(), place.reading, changes)
-        return readout.read_conditioning(dictionary, rows).concepts(dictionary)
-    except ValueError:
-        return None
+def mixed_prompt(
+    dictionary: Dictionary, cond: Tensor, place: Place, changes: Sequence[Change], total: int
+) -> MixedPrompt:
+    """Return what a place, of so many, said before and what its edited rows (L, width) say."""
+    after: tuple[int, ...] | None = place.said
+    if changes:
+        try:
+            rows = in_order(dictionary, cond.float().cpu(), place.reading, changes)
+            after = readout.read_conditioning(dictionary, rows).concepts(dictionary)
+        except ValueError:
+            after = None
+    return MixedPrompt(title(place, total), place.said, after)
 
 
 def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Place]) -> list[list[AnyEdit]]:

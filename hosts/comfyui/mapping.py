@@ -130,13 +130,13 @@ def tags(conditioning: Conditioning, dictionary: Dictionary, concept: str) -> li
             "the prompt is given its area."
         )
     return [
-        _tag(entry, dictionary, concept, own) if here else None
+        _tag(entry, dictionary, index, own) if here else None
         for entry, own, here in zip(conditioning, places, whole, strict=True)
     ]
 
 
-def _tag(entry: list[Any], dictionary: Dictionary, concept: str, places: Sequence[conditionings.Place]) -> ConceptTag:
-    phrases, index, rows = dictionary.table.phrases, dictionary.table.index(concept), []
+def _tag(entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[conditionings.Place]) -> ConceptTag:
+    phrases, rows = dictionary.table.phrases, []
     for place in places:
         spans = chain.from_iterable(layout.spans for layout in place.reading.layouts.values())
         own = (span.rows for span in spans if phrases[span.phrase].concept == index)

@@ -54,8 +54,7 @@ def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, wanted:
     prompts = []
     for place, changes in zip(made.places, made.changes, strict=True):
         rows = made.conditioning[place.entry][0][place.row]
-        after = conditionings.said_after(dictionary, rows, place, changes)
-        prompts.append(MixedPrompt(conditionings.title(place, len(made.places)), place.said, after))
+        prompts.append(conditionings.mixed_prompt(dictionary, rows, place, changes, len(made.places)))
     panel = panel_of(dictionary, wanted, prompts, made.report)
     return Mixed(made.conditioning, panel["report"], panel)
 

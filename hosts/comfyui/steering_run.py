@@ -11,7 +11,7 @@ from torch import Tensor
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import steer
 from ...supsae_core.editing.apply import added
-from ...supsae_core.editing.edits import AnyEdit, Change, Keep, aim, resolve_edits
+from ...supsae_core.editing.edits import AnyEdit, Keep, aim, resolve_edits
 from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.editing.steer import Moves, Where
 from . import conditionings
@@ -99,42 +99,23 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
         lines += [conditionings.line(dictionary, *one, len(places)) for one in own]
         moves: list[Moves] = []
         if any(found for _, _, found in own):
-            _require(steering, entry)
+            if steering.mask is not None and entry.get("area") is not None:
+                raise ValueError(
+                    "A mask of the whole picture cannot be laid over a conditioning that has an area of its own. "
+                    "Remove the mask from Apply Edits, or the area from the conditioning."
+                )
             moves = [steer.moves(dictionary, place.reading, found, steering.where) for place, _, found in own]
             rows[entry["uuid"]] = steer.stacked(moves)
-        if steering.told:
-            parts = [(place, found) for place, _, found in own]
-            prompts += _prompts(dictionary, entry["cross_attn"], parts, moves, len(places))
+        for number, (place, _, found) in enumerate(own if steering.told else ()):
+            step, cond = moves[number].cond if moves else None, entry["cross_attn"][place.row].cpu()
+            moved = cond if step is None else added(cond, step)
+            prompts.append(conditionings.mixed_prompt(dictionary, moved, place, found, len(places)))
     if not negative:
         for tell in steering.told:
             tell(prompts, "\n".join(lines))
     return lines
 
 
-def _prompts(
-    dictionary: Dictionary,
-    cond: Tensor,
-    parts: Sequence[tuple[conditionings.Place, Sequence[Change]]],
-    moves: Sequence[Moves],
-    total: int,
-) -> list[MixedPrompt]:
-    """Return what the batch rows of one entry say, as they are and with what moves them."""
-    found = []
-    for index, (place, made) in enumerate(parts):
-        step, rows = moves[index].cond if moves else None, cond[place.row].cpu()
-        after = conditionings.said_after(dictionary, rows if step is None else added(rows, step), place, made)
-        found.append(MixedPrompt(conditionings.title(place, total), place.said, after))
-    return found
-
-
 def _mentioned(dictionary: Dictionary, edit: AnyEdit, places: Sequence[conditionings.Place]) -> bool:
     members = set(aim(dictionary.table, edit).members)
     return isinstance(edit, Keep) or any(members & set(place.said) for place in places)
-
-
-def _require(steering: Steering, entry: Mapping[str, Any]) -> None:
-    if steering.mask is not None and entry.get("area") is not None:
-        raise ValueError(
-            "A mask of the whole picture cannot be laid over a conditioning that has an area of its own. Remove the "
-            "mask from Apply Edits, or the area from the conditioning."
-        )

@@ -103,10 +103,9 @@ def _encoder_layout(encoder: Encoder, table: ConceptTable, prompt: Prompt, count
 
 def pooled_spans(family: Family, layouts: Mapping[str, Layout], rows: Rows) -> tuple[Span, ...]:
     """Return the spans that the pooled vector can know of, as far as the rows of an encoder that made it show them."""
-    encoders = {encoder.name: encoder for encoder in family.encoders}
     for one in family.pooled:
         if one.encoder is not None and one.encoder in layouts:
-            return heard_by_pooled(encoders[one.encoder], layouts[one.encoder], rows)
+            return heard_by_pooled(family.encoder(one.encoder), layouts[one.encoder], rows)
     return next(iter(layouts.values())).spans
 
 
