@@ -26,40 +26,28 @@ class ConceptEditNode(io.ComfyNode):
             search_aliases=["supsae slider", "concept slider", "swap", "add", "remove"],
             inputs=[
                 io.Combo.Input(
-                    "action",
-                    options=list(ACTIONS),
-                    default="swap",
+                    "action", options=list(ACTIONS), default="swap",
                     tooltip=" ".join(f"{action}: {EDITS[edit].help}" for action, edit in ACTIONS.items()),
                 ),
                 io.String.Input(
-                    "concept",
-                    default="hair: red",
+                    "concept", default="hair: red",
                     tooltip="category: concept, as in the concept table. It is checked when the workflow runs; the "
                     "error then names the nearest ones.",
                 ),
                 io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=low,
-                    max=high,
-                    step=0.05,
-                    display_mode=io.NumberDisplay.slider,
+                    "strength", default=1.0, min=low, max=high, step=0.05, display_mode=io.NumberDisplay.slider,
                     tooltip="1 is what writing the words would do. 0 changes nothing at all (with scale it is 1 "
                     "that does). Between 0 and 1 lies a mixture; far outside pictures may break.",
                 ),
                 EditsSocket.Input("edits", optional=True, tooltip="Edits to make as well, from another Concept Edit."),
                 io.Int.Input(
-                    "occurrence",
-                    default=0,
-                    min=0,
-                    max=99,
-                    optional=True,
+                    "occurrence", default=0, min=0, max=99, optional=True,
                     tooltip="Where a prompt speaks of the category several times, as of two people: which mention to "
                     "change, the first being 1. 0 changes every one.",
                 ),
             ],
             outputs=[EditsSocket.Output(display_name="edits", tooltip="For Apply Edits, or a further Concept Edit.")],
-        )
+        )  # fmt: skip
 
     @classmethod
     def execute(cls, action, concept, strength, edits=(), occurrence=0) -> io.NodeOutput:
@@ -138,8 +126,7 @@ def site_inputs() -> list[Any]:
     """Return what says where in the model."""
     return [
         io.String.Input(
-            "sites",
-            default="txt@0-2, pooled",
+            "sites", default="txt@0-2, pooled",
             tooltip="Where the edit is made. cond: the prompt's rows. pooled: its one vector. txt@0-5: the text in "
             "blocks 0 to 5, instead of cond. img@3: the picture's own tokens entering block 3. Blocks after 0 and img "
             "need a dictionary fitted on a Capture of prompts and blocks.",

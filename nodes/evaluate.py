@@ -71,9 +71,7 @@ def inputs() -> list[Any]:
         io.Clip.Input("clip", tooltip="The text encoders that the dictionary was learnt from."),
         DictionarySocket.Input("dictionary", tooltip="The dictionary to judge."),
         io.Combo.Input(
-            "size",
-            options=list(SIZES),
-            default="quick",
+            "size", options=list(SIZES), default="quick",
             tooltip=f"How much is asked, and how sure the answer is. On a CPU {taken}. All but quick also learn what "
             "others would use instead, on the same prompts, and judge it beside the dictionary.",
         ),

@@ -87,13 +87,9 @@ class PictureHost(Protocol):
         ...
 
     def sample(
-        self,
-        prompts: Sequence[tuple[Tensor, Tensor]],
-        seeds: Sequence[int],
-        how: Sampling,
-        recorder: Recorder,
+        self, prompts: Sequence[tuple[Tensor, Tensor]], seeds: Sequence[int], how: Sampling, recorder: Recorder,
         told: Told | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Sample pictures by Euler steps.
 
         Args:
@@ -109,14 +105,9 @@ class Draw(Protocol):
     """How a host draws pictures (n, H, W, 3), bytes; equal seeds start from equal noise."""
 
     def __call__(
-        self,
-        conds: Sequence[Tensor],
-        pooled: Sequence[Tensor],
-        seeds: Sequence[int],
-        *,
-        progress: Progress | None = None,
-        step: Callable[[list[int]], Step] | None = None,
-    ) -> np.ndarray: ...
+        self, conds: Sequence[Tensor], pooled: Sequence[Tensor], seeds: Sequence[int], *,
+        progress: Progress | None = None, step: Callable[[list[int]], Step] | None = None,
+    ) -> np.ndarray: ...  # fmt: skip
 
 
 class Renderer(NamedTuple):

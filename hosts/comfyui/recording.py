@@ -45,13 +45,9 @@ class ComfyPictures:
         return sampling.sigmas(self._model, self._how(steps, 1.0))
 
     def sample(
-        self,
-        prompts: Sequence[tuple[Tensor, Tensor]],
-        seeds: Sequence[int],
-        how: Sampling,
-        recorder: Recorder,
+        self, prompts: Sequence[tuple[Tensor, Tensor]], seeds: Sequence[int], how: Sampling, recorder: Recorder,
         told: Told | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         positive = [torch.stack(rows) for rows in zip(*prompts, strict=True)]
         latent = sampling.empty_latent(how.width, how.height, self._family)
         noise = torch.cat([sampling.noise_of(latent, seed) for seed in seeds])

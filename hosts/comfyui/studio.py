@@ -50,16 +50,10 @@ def comfy_renderer(models: Models, told: Told | None = None, *, steps: int = 16,
 
 @torch.inference_mode()
 def draw(
-    models: Models,
-    settings: SamplerSettings,
-    told: Told | None,
-    conds: Sequence[Tensor],
-    pooled: Sequence[Tensor],
-    seeds: Sequence[int],
-    *,
-    progress: Progress | None = None,
-    step: Callable[[list[int]], Step] | None = None,
-) -> np.ndarray:
+    models: Models, settings: SamplerSettings, told: Told | None,
+    conds: Sequence[Tensor], pooled: Sequence[Tensor], seeds: Sequence[int], *,
+    progress: Progress | None = None, step: Callable[[list[int]], Step] | None = None,
+) -> np.ndarray:  # fmt: skip
     """Draw one picture per conditioning; with what comes first filled in a ``supsae_core.host.Draw``."""
     latent, after_step = sampling.empty_latent(SIDE, SIDE), (lambda _, denoised: told(denoised)) if told else None
 

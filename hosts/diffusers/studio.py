@@ -65,17 +65,10 @@ def load_studio(weights: Path | None = None) -> Studio:
 
 
 def draw_portraits(
-    studio: Studio,
-    conds: Sequence[Tensor],
-    pooled: Sequence[Tensor],
-    seeds: Sequence[int],
-    *,
-    steps: int = 16,
-    cfg: float = 3.0,
-    batch: int = 16,
-    progress: Progress | None = None,
-    step: Callable[[list[int]], Step] | None = None,
-) -> np.ndarray:
+    studio: Studio, conds: Sequence[Tensor], pooled: Sequence[Tensor], seeds: Sequence[int], *,
+    steps: int = 16, cfg: float = 3.0, batch: int = 16,
+    progress: Progress | None = None, step: Callable[[list[int]], Step] | None = None,
+) -> np.ndarray:  # fmt: skip
     """Draw one picture per conditioning.
 
     Args:

@@ -14,6 +14,7 @@ from ..encoders.base import Encoder, Rows
 from ..encoders.layout import TEMPLATE, Layout, Span
 from .coded import CodedRows
 from .readout import Reading, read_conditioning
+from .weights import numbered
 
 
 class Said(NamedTuple):
@@ -147,14 +148,13 @@ def _spelled(rows: Sequence[int]) -> str:
 
 def _mentions(dictionary: Dictionary, reading: Reading) -> list[Said]:
     """Bring together what the encoders have of one mention: all write the mentions of a phrase in the same order."""
-    seen: dict[int, int] = {}
     found = []
-    for one in reading.found:
-        phrase, number = dictionary.table.phrases[one.phrase], seen.get(one.phrase, 0)
-        seen[one.phrase] = number + 1
+    numbers = numbered(one.phrase for one in reading.found)
+    for one, (slot, number) in zip(reading.found, numbers, strict=True):
+        phrase = dictionary.table.phrases[slot]
         spans: dict[str, Span] = {}
         for encoder, layout in reading.layouts.items():
-            alike = [span for span in layout.spans if span.phrase == one.phrase]
+            alike = [span for span in layout.spans if span.phrase == slot]
             if number < len(alike):
                 spans[encoder] = alike[number]
         rows = {name: span.rows for name, span in spans.items()}

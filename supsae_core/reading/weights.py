@@ -8,7 +8,7 @@ of x̂ − e nearest to x − e, in units of what context leaves unexplained.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -38,7 +38,7 @@ def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[
     read = {key: _weight(along, whole) for key, (along, whole) in sums.items()}
     found = {}
     for name, layout in layouts.items():
-        keyed = zip(layout.spans, _keys(layout.spans), strict=True)
+        keyed = zip(layout.spans, numbered(span.phrase for span in layout.spans), strict=True)
         found[name] = layout._replace(spans=tuple(span._replace(weight=read[key]) for span, key in keyed))
     return found
 
@@ -71,7 +71,7 @@ def _fits(
     part = dictionary.parts[encoder.name]
     here = CodedRows(dictionary, encoder, rows, part)
     around, found = here.context(spans), {}
-    for span, key in zip(spans, _keys(spans), strict=True):
+    for span, key in zip(spans, numbered(span.phrase for span in spans), strict=True):
         # x, e and x̂ of the span's rows, in codes;
         codes, empty = codes_of(part, encoder, cond[list(span.rows)]), here.empty(span.rows)
         plain = here.codes(span.phrase, span.rows, around)
@@ -81,13 +81,13 @@ def _fits(
     return found
 
 
-def _keys(spans: Sequence[Span]) -> list[tuple[int, int]]:
-    """Number the mentions of every phrase: all encoders write them in the same order."""
-    seen, keys = Counter[int](), list[tuple[int, int]]()
-    for span in spans:
-        keys.append((span.phrase, seen[span.phrase]))
-        seen[span.phrase] += 1
-    return keys
+def numbered(phrases: Iterable[int]) -> list[tuple[int, int]]:
+    """Return (phrase, which mention of it), from 0: all encoders write the mentions of a phrase in the same order."""
+    seen, found = Counter[int](), list[tuple[int, int]]()
+    for phrase in phrases:
+        found.append((phrase, seen[phrase]))
+        seen[phrase] += 1
+    return found
 
 
 def _weight(along: Tensor, whole: Tensor) -> float:
