@@ -26,7 +26,7 @@ def drawn(model, positive, patch=None, block=None):
 
 for name, model in (("portraits", portraits), ("dual", dual)):
     rows = [[edited[0][0], plain[0][1]]]  # the edit's rows alone
-    marked = tagged(plain, [patching.EditTag(edited[0][0] - plain[0][0])])
+    marked = tagged(plain, [edited[0][0] - plain[0][0]])
     wholly, nothing = drawn(model, rows), drawn(model, plain)
     far = (wholly - nothing).abs().max()
     seen[f"{name} from 0"] = float((drawn(model, marked, patching.from_block, 0) - wholly).abs().max() / far)
