@@ -13,7 +13,7 @@ from ..hosts.comfyui.pictures import drawing, drawing_progress, to_image
 from ..supsae_core.editing.blocks import parse_blocks
 from ..supsae_core.editing.windows import Window
 from .drawing_inputs import drawing_inputs
-from .sockets import CATEGORY, RESEARCH, DictionarySocket, EditsSocket
+from .sockets import CATEGORY, RESEARCH, EditsSocket
 
 
 class ConceptMapNode(io.ComfyNode):
@@ -33,7 +33,6 @@ class ConceptMapNode(io.ComfyNode):
             search_aliases=["supsae attention", "heatmap", "where", "localise", "mask from prompt"],
             inputs=[
                 *drawing_inputs(),
-                DictionarySocket.Input("dictionary", tooltip="A dictionary of the same text encoders."),
                 io.String.Input(
                     "concept", default="hair: blond",
                     tooltip="category: concept, as Concept Edit has it. The prompt must say it; Read Prompt shows what "
@@ -84,7 +83,6 @@ class BlockMapNode(io.ComfyNode):
             search_aliases=["supsae blocks", "activation patching", "which blocks", "layers", "causal trace"],
             inputs=[
                 *drawing_inputs(),
-                DictionarySocket.Input("dictionary", tooltip="A dictionary of the same text encoders."),
                 EditsSocket.Input("edits", tooltip="From Concept Edit."),
                 io.String.Input(
                     "blocks", default="all",

@@ -43,12 +43,9 @@ class Watch:
         self._told = float("-inf")
 
     def tell(self, done: int, what: str, preview: Iterable[int]) -> None:
-        """Send how far it is, at most twice a second.
+        """Send how many are done and the prompts worked on, at most twice a second.
 
-        Args:
-            done: prompts of the plan.
-            what: is done to them, ``prompts`` (encoded) or ``pictures`` (sampled).
-            preview: indices of what is worked on.
+        ``what`` is ``prompts`` (they are encoded) or ``pictures`` (sampled).
         """
         now = self._clock()
         if now - self._told >= EVERY:

@@ -87,12 +87,10 @@ def block_map(
     one: Drawing, dictionary: Dictionary, edits: Sequence[Edit], blocks: Sequence[int], *, pooled: bool,
     told: Callable[[int], Told],
 ) -> BlockMap:  # fmt: skip
-    """Draw with the edit from every block on, and only before it, and compare.
+    """Draw with the edit from every one of rising blocks on, and only before it, and compare.
 
-    Args:
-        blocks: rising.
-        pooled: whether the edit's pooled vector is there as well, in every picture but the unedited.
-        told: makes the callback of the n-th drawing.
+    With ``pooled`` the edit's pooled vector is there as well, in every picture but the unedited. ``told`` makes the
+    callback of the n-th drawing.
 
     Raises:
         ValueError: if an edit finds nothing to change, or changes nothing that can be seen.

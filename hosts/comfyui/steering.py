@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import torch
@@ -191,10 +191,4 @@ class _SteeredCall:
 
 def _in_turn(taps: Sequence[Tap]) -> Tap:
     """Make one tap of several."""
-
-    def tap(values: dict[str, Any]) -> dict[str, Any]:
-        for one in taps:
-            values = one(values)
-        return values
-
-    return tap
+    return lambda values: reduce(lambda made, tap: tap(made), taps, values)

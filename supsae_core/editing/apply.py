@@ -42,12 +42,9 @@ class Edited(NamedTuple):
 
 
 def apply(
-    dictionary: Dictionary,
-    cond: Tensor,
-    pooled: Tensor | None,
-    edits: Sequence[AnyEdit],
+    dictionary: Dictionary, cond: Tensor, pooled: Tensor | None, edits: Sequence[AnyEdit],
     reading: Reading | None = None,
-) -> Edited:
+) -> Edited:  # fmt: skip
     """Edit one conditioning.
 
     Args:

@@ -70,9 +70,7 @@ def layout_of(
 ) -> dict[str, Layout]:
     """Return encoder name → layout of a known prompt; phrases cut by a chunk border keep the rows on both sides.
 
-    Args:
-        table: whose phrases the mentions number.
-        counts: encoder name → tokens of each whitespace word (punctuation included).
+    ``counts`` are, by encoder, the tokens of each whitespace word, punctuation included.
     """
     return {
         encoder.name: _encoder_layout(encoder, table, prompt, counts[encoder.name], rows.of(encoder))

@@ -151,11 +151,9 @@ def _fits(encoder: Encoder, own: range, text: Text, lengths: Tensor) -> Tensor:
 def pick_phrases(
     dictionary: Dictionary, encoder: Encoder, places: Places, wanted: list[int] | None, threshold: float
 ) -> list[Found]:
-    """Take the best place again and again, never two on one row.
+    """Take the best place of at least a score again and again, never two on one row.
 
-    Args:
-        wanted: phrases to find, one entry for each time; None for any.
-        threshold: least score.
+    ``wanted`` are the phrases to find, one entry for each time; None is for any.
     """
     words, lengths = places.words, dictionary.parts[encoder.name].slot_tokens[: len(places.table)]
     left, legal = None if wanted is None else Counter(wanted), places.table >= threshold

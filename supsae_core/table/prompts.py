@@ -63,15 +63,9 @@ SMALL = frozenset(
 
 
 def draw_prompt(
-    table: ConceptTable,
-    rng: np.random.Generator,
-    *,
-    wording: Wording = PLAIN,
-    mention: float = 0.75,
-    held_out: Collection[Pair] = (),
-    require: Sequence[int] = (),
-    used: list[int] | None = None,
-) -> Prompt:
+    table: ConceptTable, rng: np.random.Generator, *, wording: Wording = PLAIN, mention: float = 0.75,
+    held_out: Collection[Pair] = (), require: Sequence[int] = (), used: list[int] | None = None,
+) -> Prompt:  # fmt: skip
     """Draw one prompt.
 
     Args:
@@ -168,13 +162,9 @@ def _rarest(choices: Sequence[int], rng: np.random.Generator, used: Mapping[int,
 
 
 def _draw_support(
-    table: ConceptTable,
-    rng: np.random.Generator,
-    mention: float,
-    held_out: Collection[Pair],
-    require: Sequence[int],
+    table: ConceptTable, rng: np.random.Generator, mention: float, held_out: Collection[Pair], require: Sequence[int],
     used: Sequence[int] | None,
-) -> list[int]:
+) -> list[int]:  # fmt: skip
     taken = {table.category_of[concept] for concept in require}
     groups = [members for index, members in enumerate(table.categories.values()) if index not in taken]
     support = list(require)
