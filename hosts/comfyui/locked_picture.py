@@ -31,15 +31,10 @@ def locked_picture(
         ValueError: if the latent did not come out of a sampler with this lock.
     """
     found = lock.result(latent["samples"])
-    image = decoded(vae, latent["samples"])
+    image = vae.decode(latent["samples"])[..., :3]
     progress(1, 2)
-    reference = decoded(vae, found.reference.to(latent["samples"])) if found.mask.any() else image
+    reference = vae.decode(found.reference.to(latent["samples"]))[..., :3] if found.mask.any() else image
     progress(2, 2)
     mask = found.mask.to(image.device)
     shown = composite(image, reference, mask, reach=reach, soft=soft)
     return LockedPicture(shown, reference, pixels(mask, *image.shape[1:3]))
-
-
-def decoded(vae: Any, latent: Tensor) -> Tensor:
-    """Decode a latent (B, C, h, w) to pictures (B, H, W, 3)."""
-    return vae.decode(latent)[..., :3]

@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 FOLDS = 5
+FOLDED = ("count", "label", "gram", "token", "cross", "square")
+"""What is summed up fold by fold."""
 
 
 def fold_of(text: str) -> int:
@@ -82,7 +84,7 @@ class Statistics:
         at, a, x = folds * self.count.shape[1] + slots, labels.double(), rows.double()
         count, label, gram, token, cross, square = (
             rearrange(getattr(self, name), "fold slot ... -> (fold slot) ...")  # views, which are added to in place
-            for name in ("count", "label", "gram", "token", "cross", "square")
+            for name in FOLDED
         )
         count.index_add_(0, at, torch.ones_like(at, dtype=torch.float64))
         label.index_add_(0, at, a)
@@ -114,8 +116,7 @@ class Statistics:
         return self._sums([index])
 
     def _sums(self, keep: Sequence[int]) -> Sums:
-        names = ("count", "label", "gram", "token", "cross", "square")
-        return Sums(**{name: getattr(self, name)[list(keep)].sum(0) for name in names}, lengths=self.lengths)
+        return Sums(**{name: getattr(self, name)[list(keep)].sum(0) for name in FOLDED}, lengths=self.lengths)
 
 
 @dataclass(frozen=True)
