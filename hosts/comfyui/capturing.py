@@ -74,4 +74,5 @@ def sampling_config(form: Mapping[str, Any]) -> SamplingConfig:
             f"image is {image!r}, and no site is of the picture's tokens, so that would do nothing. Set image to "
             f"{IMAGES[0]!r}, or add a site such as img@2."
         )
-    return SamplingConfig(chosen, *(form[name] for name in ("steps", "cfg", "width", "height")), image)
+    names = ("steps", "cfg", "width", "height", "image")
+    return SamplingConfig(chosen, *(form[name] for name in names))
