@@ -80,8 +80,7 @@ def _collect(plan: TextPlan, row: Encoded, samples: Samples) -> None:
         samples.setdefault(Key(POOLED, fold, 0), []).append((said, rearrange(row.pooled, "d -> 1 1 d")))
     for encoder in plan.family.encoders:
         layout, x = layouts[encoder.name], row.cond[:, encoder.first : encoder.last]
-        own, concepts = rows.of(encoder), prompt.support(table)
-        labels = context_of(encoder, own, layout.spans, concepts, size=len(table), total=len(x))
+        labels = context_of(table, encoder, rows, layout.spans)
         for slot, at, some in _slots(plan, layout, x):
             samples.setdefault(Key(encoder.name, fold, slot), []).append((labels[at], some))
 

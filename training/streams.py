@@ -134,7 +134,7 @@ def _gains(
         words = found.rows(pair.place + 1, site)[:, there] - found.rows(pair.place, site)[:, here]
         for codes, word, total in zip(levels, words, sums, strict=True):
             try:
-                step = step_of(rows)(dictionary, codes, rows, pair.reading, pair.changes)
+                step = step_of(rows)(dictionary, codes, pair.reading, pair.changes)
             except ValueError:  # the prompt leaves no room for a longer phrase
                 continue
             moved = repeat(step, "1 d -> place d", place=len(here)) if rows == "attention" else step[here]

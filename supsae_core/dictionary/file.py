@@ -161,17 +161,9 @@ def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
     def levels(name: str) -> tuple[Codes, ...]:
         return tuple(held(Codes, f"{name}#{bucket}") for bucket in range(len(header.centres)))
 
-    return Dictionary(
-        table=header.table,
-        family=header.family,
-        parts={name: held(Part, name) for name in header.parts},
-        identified=header.identified,
-        slider=header.slider,
-        provenance=header.provenance,
-        report=header.report,
-        streams={name: levels(name) for name in header.streams},
-        centres=header.centres,
-    )
+    parts = {name: held(Part, name) for name in header.parts}
+    streams = {name: levels(name) for name in header.streams}
+    return Dictionary(**{**vars(header), "parts": parts, "streams": streams})
 
 
 def _check_shapes(path: Path, dictionary: Dictionary) -> None:

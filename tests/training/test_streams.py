@@ -85,7 +85,7 @@ def test_a_swap_moves_the_stream_as_the_word_does(capture, made):
         concept = next(b for a, b in zip(old, new, strict=True) if a != b)
         reading, target = known_reading(made, before), known_reading(made, after)
         changes = edits.resolve_edits(made, [Swap(str(TABLE.concepts[concept]))], reading.concepts(made))
-        step = steer.step_of("t5")(made, made.streams["txt@1/t5"][0], "t5", reading, changes)
+        step = steer.step_of("t5")(made, made.streams["txt@1/t5"][0], reading, changes)
         at = next(i for i, (a, b) in enumerate(zip(old, new, strict=True)) if a != b)
         here, there = (one.layouts["t5"].spans[at].rows[0] for one in (reading, target))
         rows = (found.rows(place + 1, Site("txt", 1))[0, there], found.rows(place, Site("txt", 1))[0, here])

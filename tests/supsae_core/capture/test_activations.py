@@ -75,8 +75,8 @@ def everything(recorded, pictures):
 def text_samples(plan, row, rows, x):
     """What a prompt's rows x of one encoder are samples of: slot, labels (K,), tokens (T, d)."""
     (encoder,), typed, prompt = plan.family.segments[rows], rows_of(row.cond, plan.family), row.entry.prompt
-    layout, said = layout_of(plan.family, TABLE, prompt, row.entry.counts, typed)[rows], prompt.support(TABLE)
-    labels = context_of(encoder, typed.of(encoder), layout.spans, said, size=len(TABLE), total=len(x))
+    layout = layout_of(plan.family, TABLE, prompt, row.entry.counts, typed)[rows]
+    labels = context_of(TABLE, encoder, typed, layout.spans)
     for span in layout.spans:
         yield span.phrase, labels[span.rows[0]], x[list(span.rows)]
     for role, own in enumerate(layout.roles[:4], len(TABLE.phrases)):

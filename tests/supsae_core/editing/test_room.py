@@ -10,7 +10,9 @@ from supsae.supsae_core.editing.apply import apply, in_order
 from supsae.supsae_core.editing.change import Change
 from supsae.supsae_core.editing.edits import Add, Remove, Swap
 from supsae.supsae_core.editing.room import room_for
+from supsae.supsae_core.encoders.base import Rows
 from supsae.supsae_core.encoders.layout import Layout, Roles
+from supsae.supsae_core.reading.coded import CodedRows
 from supsae.supsae_core.reading.readout import read_conditioning
 from supsae.training.calibration import known_reading
 
@@ -60,12 +62,12 @@ def test_sixteen_pads_stay_or_half_of_few(learnt, pads, spare):
     # 60 − 16, 32 − 16, 31 − 15, 3 − 1, 1 − 0; "smiling" takes one row
     encoder, part = learnt.dictionary.family.encoder("t5"), learnt.dictionary.parts["t5"]
     layout = Layout((), Roles(end=(50,), pad=tuple(range(51, 51 + pads))))
-    smile = Change(None, learnt.table.index(SMILE), 1.0)
-    left, written = room_for(learnt.dictionary, part, encoder, layout, [smile] * spare, {})
+    smile, here = Change(None, learnt.table.index(SMILE), 1.0), CodedRows(learnt.dictionary, encoder, Rows({}, 0), part)
+    left, written = room_for(here, layout, [smile] * spare)
     assert [rows for _, rows in written] == [(50 + pads - i,) for i in range(spare)]  # farthest from the text first
     assert left.roles.pad == tuple(range(51, 51 + pads - spare))
     with pytest.raises(ValueError, match="Too few pads"):
-        room_for(learnt.dictionary, part, encoder, layout, [smile] * (spare + 1), {})
+        room_for(here, layout, [smile] * (spare + 1))
 
 
 # --- what the rows become --------------------------------------------------------------------------------------------

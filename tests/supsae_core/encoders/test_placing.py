@@ -176,7 +176,9 @@ CONTEXTS = {
 
 @pytest.mark.parametrize(("layout", "first", "second"), CONTEXTS.values(), ids=CONTEXTS)
 def test_a_row_hears_what_its_encoder_attends_to(layout, first, second):
-    found = context_of(Encoder("a", "a", layout, 0, 1), range(10), SPANS, [0, 1, 0], size=2, total=10)
+    found = context_of(
+        parse_table("letter: [a, b]"), Encoder("a", "a", layout, 0, 1), Rows({"a": range(10)}, 10), SPANS
+    )
     assert found.T.tolist() == [first, second]
 
 

@@ -5,7 +5,9 @@ import torch
 
 from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Swap
+from supsae.supsae_core.encoders.base import Rows
 from supsae.supsae_core.reading import weights
+from supsae.supsae_core.reading.coded import CodedRows
 from supsae.supsae_core.reading.readout import read_conditioning
 from supsae.training.calibration import known_reading
 
@@ -41,8 +43,8 @@ def test_the_empty_prompt_is_an_end_and_pads(learnt):
     # behind the start row of a chunk, and at the first of the other rows, stands the end of the empty prompt
     causal, other = learnt.dictionary.family.encoders
     for encoder, places in ((causal, [1, 2, 5, 49, 50]), (other, [96, 97, 99])):
-        own = range(96) if encoder is causal else range(96, 144)
-        codes = weights.empty_prompt(learnt.dictionary, learnt.dictionary.parts[encoder.name], encoder, own, places)
+        own, part = range(96) if encoder is causal else range(96, 144), learnt.dictionary.parts[encoder.name]
+        codes = CodedRows(learnt.dictionary, encoder, Rows({encoder.name: own}, own.stop), part).empty(places)
         same = [bool((code == codes[0]).all()) for code in codes]
         assert same == [place in (1, 49, 96) for place in places]
 

@@ -13,6 +13,7 @@ from script_parts import between, expect
 
 from supsae.evaluation.pictures import parts, run
 from supsae.evaluation.pictures.run import EvalConfig
+from supsae.hosts.comfyui.messages import PartsBar
 from supsae.nodes import evaluate
 
 parts.SIZES["tiny"] = parts.Size(
@@ -20,7 +21,7 @@ parts.SIZES["tiny"] = parts.Size(
 )
 run.PROBE = 1
 done = []
-bar = evaluate.EvaluationBar(lambda count, _: done.append(count))
+bar = PartsBar(lambda count, _: done.append(count))
 one = bar.part("one", 4)
 one(3), one(3)
 two = bar.part("two", 2)

@@ -21,7 +21,7 @@ def drawn(model, positive, patch=None, block=None):
 
 
 for name, on in (("portraits", model), ("dual", sd35_shapes.build(3, 128, True, pooled=128, context=192))):
-    marked = tagged(plain, [patching.EditTag(red[0][0] - plain[0][0])])
+    marked = tagged(plain, [red[0][0] - plain[0][0]])
     wholly, nothing = drawn(on, rows), drawn(on, plain)
     edit = float((wholly - nothing).abs().max())
     some = drawn(on, marked, patching.from_block, 1)
