@@ -16,21 +16,8 @@ from torch import Tensor
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.apply import apply_changes, in_order
 from ...supsae_core.editing.edits import (
-    EDITS,
-    Add,
-    Aim,
-    AnyEdit,
-    Change,
-    Clear,
-    Keep,
-    Remove,
-    Scale,
-    Swap,
-    Turn,
-    aim,
-    edit_name,
-    resolve_edits,
-)
+    EDITS, Add, Aim, AnyEdit, Change, Clear, Keep, Remove, Scale, Swap, Turn, aim, edit_name, resolve_edits,
+)  # fmt: skip
 from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.reading import readout
 from ...supsae_core.reading.readout import Reading

@@ -4,6 +4,8 @@ import pytest
 
 from supsae.evaluation.text.cases import TextConfig
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_level_that_does_nothing_leaves_more_undone(benchmark, learnt, monkeypatch):
     bench = benchmark("ablations")

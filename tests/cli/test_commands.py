@@ -18,6 +18,8 @@ from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
 from supsae.training.solvers.options import option_lines
 from supsae.training.solvers.table import SOLVERS
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "a portrait of a person with black hair, no hat, sandy beach"
 
 

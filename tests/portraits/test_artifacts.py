@@ -11,6 +11,8 @@ from supsae.portraits.make import corpus
 from supsae.portraits.make.damage import PLANTED
 from supsae.portraits.vae import AutoEncoder
 
+pytestmark = pytest.mark.slow
+
 COUNT = 16
 FACES = 64 * 27
 """Features of a face: squares by colours."""

@@ -19,6 +19,8 @@ from supsae.supsae_core.encoders.families import FAMILIES
 from supsae.supsae_core.table.parsing import table_from_mapping
 from supsae.supsae_core.table.prompts import Mention, Prompt
 
+pytestmark = pytest.mark.slow
+
 SMALL = {
     "paper": {"config": PaperConfig(epochs=20)},
     "paper, all dimensions": {"config": PaperConfig(keep=2**31, epochs=4)},

@@ -17,6 +17,8 @@ from supsae.evaluation.pictures.run import EvalConfig
 from supsae.hosts.diffusers import studio
 from supsae.supsae_core.lock import LockConfig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", PARTS)
 def test_every_part_has_its_section_within_its_budget(board, name):

@@ -18,6 +18,8 @@ from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.parsing import parse_table
 from supsae.training.calibration import located
 
+pytestmark = pytest.mark.slow
+
 CONFIG = TextConfig(prompts=40, seed=1)
 """One swap or two a concept of Portraits' 28."""
 FEW = TextConfig(prompts=10, seed=1)

@@ -69,8 +69,14 @@ class Server:
         return self.get(f"/object_info/{node}")[node] if node else self.get("/object_info")
 
     def queue(self, prompt: dict) -> str:
-        """Queue a workflow in API format and return its id."""
-        return json.loads(self.request("/prompt", {"prompt": prompt}))["prompt_id"]
+        """Queue a workflow in API format and return its id; raise RuntimeError if any node is refused.
+
+        ComfyUI runs the outputs that are in order and says of the others only what is wrong.
+        """
+        body = self.request("/prompt", {"prompt": prompt})
+        if json.loads(body)["node_errors"]:
+            raise RuntimeError(refusal(body))
+        return json.loads(body)["prompt_id"]
 
     def wait(self, prompt_id: str, timeout: float = RUN_TIMEOUT) -> dict:
         """Wait for a queued prompt and return its outputs by node id; raise RuntimeError with its error's text."""
@@ -104,10 +110,11 @@ class Server:
 
 
 def refusal(body: bytes) -> str:
-    """Spell the 400 of a prompt as text, one line an error."""
+    """Spell what was refused of a prompt as text, one line an error."""
     try:
         answer = json.loads(body)
-        lines = [f"{answer['error']['message']}: {answer['error']['details']}"]
+        whole = answer.get("error", {"message": "Some outputs are ignored", "details": ""})
+        lines = [f"{whole['message']}: {whole['details']}"]
         for node, report in answer["node_errors"].items():
             lines += [f"{report['class_type']} {node}: {e['message']}: {e['details']}" for e in report["errors"]]
         return "\n".join(lines)

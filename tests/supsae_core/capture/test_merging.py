@@ -17,6 +17,8 @@ from supsae.supsae_core.encoders.sites import Site, parse_sites
 from supsae.training import capture
 from supsae.training.capture import CaptureConfig
 
+pytestmark = pytest.mark.slow
+
 TABLE = captions.table()
 
 

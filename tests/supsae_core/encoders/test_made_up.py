@@ -26,6 +26,8 @@ from supsae.supsae_core.table.parsing import parse_table
 from supsae.supsae_core.words import counts_in_text
 from supsae.training import capture, fit
 
+pytestmark = pytest.mark.slow
+
 TABLE = parse_table("hair: [red hair, long blond hair]\nhat: [gold crown, top hat]\nmood: [smiling, sad face]")
 CLIP, WIDE = (Encoder("l", "clip", Chunked(20), 0, 24), Encoder("g", "clip", Chunked(20), 24, 48)), 64
 
