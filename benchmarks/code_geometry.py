@@ -6,10 +6,6 @@ simplex every two have the cosine −1 / (n − 1); how far the cosines are from
 mean is nearly that by centring alone.
 """
 
-from __future__ import annotations
-
-import argparse
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,15 +13,16 @@ from typing import NamedTuple
 
 import shared
 import torch
+import writing
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from supsae.drawing.codes import COLD, FAINT, INK, PAPER, WARM, cosine_matrix
+from supsae.drawing.codes import FAINT, INK, PAPER, colours, cosine_matrix
 from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
 from supsae.supsae_core.capture.statistics import Statistics
 from supsae.supsae_core.table.concepts import ConceptTable
-from supsae.training import capture, gather
+from supsae.training import gather
 from supsae.training.solvers import adam, exact, width
 from supsae.training.solvers.effects import effects
 from supsae.training.solvers.held_out import base_over, error_over, folds_of, origin_of
@@ -152,41 +149,31 @@ def picture(codes: Mapping[str, Tensor], table: ConceptTable) -> Image.Image:
     return whole
 
 
-def colours(values: Tensor) -> Tensor:
-    """Map cosines to bytes (…, 3): 1 is warm, 0 paper, −1 cold."""
-    ends = torch.where(values[..., None] > 0, torch.tensor(WARM), torch.tensor(COLD)).float()
-    return torch.lerp(torch.tensor(PAPER).float(), ends, values.abs().clamp(max=1)[..., None]).round().byte()
-
-
 def main() -> None:
     """Capture, fit, measure, write and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = writing.parser(__file__, __doc__)
     parser.add_argument("--picture", type=Path, default=Path(__file__).parents[1] / "docs" / "codes.png")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results") / "code_geometry.json")
     args = parser.parse_args()
     table, host = captions.table(), PortraitsText()
-    config = capture.CaptureConfig(prompts=shared.PROMPTS, calibration=shared.CALIBRATION, held_out=shared.HELD_OUT)
     with tempfile.TemporaryDirectory() as folder:
-        made = capture.capture_text(host, Path(folder), capture.plan_text(table, host, config, captions.WORDING))
+        made = shared.captured(host, Path(folder))
         statistics, groups = gather.gather(made, made.read(), "fit"), gather.groups(made)
     found: dict[str, object] = {"prompts": shared.PROMPTS, "width": WIDTH}
     for encoder in made.plan.family.encoders:
         codes = codes_of(statistics[encoder.name], groups, table)
         found[encoder.name] = {
             "codes": {name: geometry(one, table)._asdict() for name, one in codes.items()},
-            "cosines of two seeds apart": {
-                kind: round(float(rms(apart(codes, kind))), 3) for kind in ("after", "decoded")
-            },
+            "cosines of two seeds apart": {kind: apart(codes, kind) for kind in ("after", "decoded")},
             "left of the context": left(statistics[encoder.name], groups),
         }
         picture(codes, table).save(args.picture)  # the last encoder's stays
-    args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(found, indent=1))
+    writing.write(found, args.out)
 
 
-def apart(codes: Mapping[str, Tensor], kind: str) -> Tensor:
-    """Return the differences (K, K) between the cosines of two runs of Adam."""
-    return cosine_matrix(codes[f"adam, {kind}"]) - cosine_matrix(codes[f"adam, another seed, {kind}"])
+def apart(codes: Mapping[str, Tensor], kind: str) -> float:
+    """Return how far the cosines of two runs of Adam are apart, root mean square."""
+    one, other = (cosine_matrix(codes[f"{run}, {kind}"]) for run in ("adam", "adam, another seed"))
+    return round(float(rms(one - other)), 3)
 
 
 if __name__ == "__main__":

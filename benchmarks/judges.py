@@ -4,16 +4,12 @@ The two readers on fresh renders, on half-and-half blends that differ in one val
 artifact score on renders, on generated pictures, on planted damage, and on pictures of an edit that is far too strong.
 """
 
-from __future__ import annotations
-
-import argparse
 import itertools
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
+import writing
 from torch import Tensor
 from tqdm import tqdm
 
@@ -132,16 +128,11 @@ def measure(count: int) -> dict[str, object]:
 
 def main() -> None:
     """Parse the command line, measure, write and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = writing.parser(__file__, __doc__)
     parser.add_argument("--count", type=int, default=512, help="pictures of each kind")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results") / "judges.json")
     args = parser.parse_args()
     torch.manual_seed(0)
-    told = json.dumps(measure(args.count), indent=1)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(told + "\n", encoding="utf-8")
-    print(told)
-    print(f"wrote {args.out}")
+    writing.write(measure(args.count), args.out)
 
 
 if __name__ == "__main__":

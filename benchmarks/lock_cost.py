@@ -5,14 +5,13 @@ Needs a ComfyUI checkout at $COMFYUI_PATH (else ~/comfy/ComfyUI) with its interp
 with and without the lock in turn, so that a busy machine slows both.
 """
 
-from __future__ import annotations
-
-import argparse
 import json
 import os
 import subprocess
 import tempfile
 from pathlib import Path
+
+import writing
 
 HERE = Path(__file__).resolve().parent
 SCRIPT = """
@@ -61,9 +60,8 @@ print(json.dumps({
 
 def main() -> None:
     """Parse the command line, measure, write and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = writing.parser(__file__, __doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "lock_cost.json")
     args = parser.parse_args()
     comfy = Path(os.environ.get("COMFYUI_PATH") or Path.home() / "comfy" / "ComfyUI")
     with tempfile.TemporaryDirectory() as folder:
@@ -72,10 +70,7 @@ def main() -> None:
         launcher = HERE.parent / "tests" / "hosts" / "comfyui" / "in_comfyui.py"
         command = [comfy / ".venv" / "bin" / "python", launcher, folder, script, str(args.rounds)]
         done = subprocess.run(command, cwd=comfy, check=True, capture_output=True, text=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(found, indent=1))
+    writing.write(json.loads(done.stdout.splitlines()[-1]), args.out)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,11 @@ A dictionary of three of Portraits' categories reads prompts that speak of all e
 word about the other five, with all of their phrases, and with every other one of them, so that the rest are new to it.
 """
 
-from __future__ import annotations
-
-import argparse
-import json
 import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+import writing
 
 from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
@@ -26,7 +22,6 @@ from supsae.supsae_core.table.prompts import Wording
 from supsae.training import capture, fit
 from supsae.training.capture import CaptureConfig
 
-HERE = Path(__file__).resolve().parent
 CATEGORIES = ("hair", "hat", "expression")
 CONFIG = CaptureConfig(prompts=300, calibration=64)
 
@@ -53,9 +48,10 @@ def read(host: PortraitsText, dictionary: Dictionary, count: int) -> dict[str, i
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = writing.parser(__file__, __doc__)
     parser.add_argument("--prompts", type=int, default=300, help="prompts to read")
-    count = parser.parse_args().prompts
+    args = parser.parse_args()
+    count = args.prompts
     host, known = PortraitsText(), captions.table().to_json()
     table = table_from_mapping({name: known[name] for name in CATEGORIES})
     others = prompts.others_of(table, captions.WORDING)
@@ -68,10 +64,7 @@ def main() -> None:
             for name, some in wordings.items()
         },
     }
-    out = HERE / "results" / "other_words.json"
-    out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=1))
-    print(f"written to {out}")
+    writing.write(result, args.out)
 
 
 if __name__ == "__main__":

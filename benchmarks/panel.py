@@ -5,21 +5,17 @@ Needs Playwright and a Chromium ($CHROMIUM, else on the PATH), no ComfyUI: the p
 to a page that stands in for the frontend. Times are medians, layout included.
 """
 
-from __future__ import annotations
-
-import argparse
 import functools
 import http.server
-import json
 import os
 import shutil
 import threading
 from pathlib import Path
 
+import writing
 from playwright.sync_api import sync_playwright
 
-HERE = Path(__file__).resolve().parent
-WEB = HERE.parent / "web"
+WEB = Path(__file__).resolve().parents[1] / "web"
 SIZES = ((4, 20), (20, 200), (50, 500))
 """Categories and concepts in all."""
 BUDGET = 100.0
@@ -85,13 +81,13 @@ def measure(executable: str, rounds: int) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = writing.parser(__file__, __doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    rounds = parser.parse_args().rounds
+    args = parser.parse_args()
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if executable is None:
         parser.error("no Chromium: install it, or set CHROMIUM to its path")
-    found = measure(executable, rounds)
+    found = measure(executable, args.rounds)
     built = found["200 concepts"]["build"]
     result = {
         "milliseconds": found,
@@ -99,10 +95,7 @@ def main() -> None:
         "budget_ms": BUDGET,
         "within_budget": built < BUDGET,
     }
-    out = HERE / "results" / "panel.json"
-    out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=1))
-    print(f"written to {out}")
+    writing.write(result, args.out)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,11 @@
 Fresh prompts of free wording (paraphrases included), fixed seeds; the reader judges every mentioned attribute.
 """
 
-from __future__ import annotations
-
-import argparse
-import json
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 import torch
+import writing
 from torch.nn import functional as F
 from tqdm import tqdm
 
@@ -78,18 +74,13 @@ def measure(count: int, steps: int, cfg: float) -> dict[str, object]:
 
 def main() -> None:
     """Parse the command line, measure, write and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = writing.parser(__file__, __doc__)
     parser.add_argument("--count", type=int, default=512, help="prompts")
     parser.add_argument("--steps", type=int, default=16, help="sampler steps")
     parser.add_argument("--cfg", type=float, default=3.0, help="guidance")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results") / "quality.json")
     args = parser.parse_args()
     torch.manual_seed(0)
-    found = {"reader": check_reader(args.count), **measure(args.count, args.steps, args.cfg)}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(found, indent=1))
-    print(f"wrote {args.out}")
+    writing.write({"reader": check_reader(args.count), **measure(args.count, args.steps, args.cfg)}, args.out)
 
 
 if __name__ == "__main__":

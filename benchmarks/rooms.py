@@ -3,8 +3,6 @@
 A room's line is the first sentence of its ``__init__.py``. Arrows that follow from others are left out.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib.util
 import textwrap
@@ -70,10 +68,14 @@ def merged(below: Mapping[str, set[str]], *, core: bool) -> dict[str, set[str]]:
 
 def reduced(below: Mapping[str, set[str]]) -> dict[str, set[str]]:
     """Leave out what follows from other arrows."""
-    return {
-        box: {one for one in others if not any(one in below[other] for other in others - {one})}
-        for box, others in below.items()
-    }
+    made = {}
+    for box, others in below.items():
+        made[box] = {one for one in others if not _follows(one, others, below)}
+    return made
+
+
+def _follows(one: str, others: set[str], below: Mapping[str, set[str]]) -> bool:
+    return any(one in below[other] for other in others - {one})
 
 
 def levels(below: Mapping[str, set[str]]) -> dict[str, int]:
@@ -82,7 +84,7 @@ def levels(below: Mapping[str, set[str]]) -> dict[str, int]:
     while len(made) < len(below):
         known = {box for box, others in below.items() if others <= made.keys()} - made.keys()
         assert known, "the rooms import each other in a circle"
-        made |= {box: max((made[one] + 1 for one in below[box]), default=0) for box in known}
+        made |= {box: max(map(made.__getitem__, below[box]), default=-1) + 1 for box in known}
     return made
 
 

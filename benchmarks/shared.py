@@ -1,7 +1,5 @@
 """The capture and the cases that several benchmarks share."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

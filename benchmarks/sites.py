@@ -4,17 +4,15 @@ Swaps into unseen pairs, the same for every site, strength 1. The text entering 
 own dictionary; deeper blocks and the image stream are captured while pictures are sampled, and tried on fewer cases.
 """
 
-from __future__ import annotations
-
-import argparse
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import shared
 import torch
+import writing
 from tqdm import tqdm
 
 from supsae.evaluation.cases import Case
@@ -38,6 +36,8 @@ PROMPT_SITES = (BASE, "txt@0, pooled")
 RECORDED = "txt@1-2, img@0-3"
 FEWER_SITES = ("cond", "pooled", "txt@1, pooled", "txt@2, pooled", "img@0", "img@1", "img@2", "img@3")
 PICTURES, BATCH = 300, 16
+Readings = list[dict[str, str]]
+"""Of pictures: category → value or ``unreadable``."""
 
 
 def moves(dictionary: Dictionary, case: Case, cond: torch.Tensor, where: Where) -> Moves:
@@ -55,83 +55,59 @@ def draw(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], where: W
     conds, pooled = models.host.encode([case.prompt.text for case in drawn])
     made = []
     for start in tqdm(range(0, len(drawn), BATCH), desc=label):
-        some = range(start, min(start + BATCH, len(drawn)))
-        steps = [moves(dictionary, drawn[i], conds[i], where) for i in some]
+        some = slice(start, start + BATCH)
+        steps = [moves(dictionary, *one, where) for one in zip(drawn[some], conds[some], strict=True)]
+        seeds = [case.seed for case in drawn[some]]
         with steered(models.transformer, dictionary, steps, where):
-            seeds = [drawn[i].seed for i in some]
-            made.append(
-                studio.draw_portraits(models, [conds[i] for i in some], [pooled[i] for i in some], seeds, batch=BATCH)
-            )
+            made.append(studio.draw_portraits(models, conds[some], pooled[some], seeds, batch=BATCH))
     return np.concatenate(made)
 
 
-def read(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], sites: str, work: Path) -> list[dict[str, str]]:
-    """Read the edited pictures; readings are kept."""
-    file = work / f"{sites}-{len(drawn)}.json"
-    if not file.exists():
-        pictures = draw(models, dictionary, drawn, Where(parse_sites(sites)), sites)
-        file.write_text(json.dumps(studio.read_portraits(models, pictures)), encoding="utf-8")
-    return json.loads(file.read_text(encoding="utf-8"))
+def plain(models: Studio, drawn: Sequence[Case]) -> np.ndarray:
+    """Draw the unedited pictures."""
+    conds, pooled = models.host.encode([case.prompt.text for case in drawn])
+    return studio.draw_portraits(models, conds, pooled, [case.seed for case in drawn])
 
 
 def row(found: Sequence[Outcome], base: Sequence[Outcome]) -> dict[str, object]:
     """Return the scores, and success minus the base's, paired."""
-    paired = paired_interval([one.success for one in found], [one.success for one in base])
+    pairs = [(one.success, other.success) for one, other in zip(found, base, strict=True)]
     both = {name: value._asdict() for name, value in shares(found).items()}
-    return {**both, "success_minus_base": paired._asdict(), "cases": len(found)}
+    return {**both, "success_minus_base": paired_interval(*zip(*pairs, strict=True))._asdict(), "cases": len(found)}
 
 
-def main() -> None:
-    """Parse the command line, measure, write and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=512, help="cases at the usual sites")
-    parser.add_argument("--fewer", type=int, default=128, help="cases at the other sites")
-    parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "supsae" / "sites", help="readings kept")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results") / "sites.json")
-    args = parser.parse_args()
-    models, work = studio.load_studio(), args.work / shared.weights()
-    work.mkdir(parents=True, exist_ok=True)
+def judged(drawn: Sequence[Case], before: Readings, after: Readings) -> list[Outcome]:
+    """Judge swaps, for which the rewrite's picture does not matter."""
+    made = []
+    for case, was, now in zip(drawn, before[: len(drawn)], after, strict=True):
+        made.append(judge(was, now, {name: str(value) for name, value in case.wanted.items()}))
+    return made
+
+
+def measure(models: Studio, count: int, fewer: int, work: Path) -> dict[str, dict[str, object]]:
+    """Return site → scores, and what the streams leave unexplained; readings are kept in ``work``."""
+
+    def read(name: str, some: Sequence[Case], make: Callable[[], np.ndarray]) -> Readings:
+        file = work / f"{name}-{len(some)}.json"
+        if not file.exists():
+            file.write_text(json.dumps(studio.read_portraits(models, make())), encoding="utf-8")
+        return json.loads(file.read_text(encoding="utf-8"))
+
+    def edited(learnt: Dictionary, some: Sequence[Case], sites: str) -> list[Outcome]:
+        return judged(
+            some, before, read(sites, some, lambda: draw(models, learnt, some, Where(parse_sites(sites)), sites))
+        )
+
     with tempfile.TemporaryDirectory() as folder:
         many = shared.captured(models.host, Path(folder) / "many")
-        dictionary = fit.fit_dictionary(many)
-        drawn = shared.unseen_swaps(many, args.count)
-        found = {}
-        before = read_plain(models, drawn, work)
-        base = judged(drawn, before, read(models, dictionary, drawn, BASE, work))
-        for sites in PROMPT_SITES:
-            some = judged(drawn, before, read(models, dictionary, drawn, sites, work))
-            found[sites] = row(some, base)
-        few = drawn[: args.fewer]
+        dictionary, drawn = fit.fit_dictionary(many), shared.unseen_swaps(many, count)
+        before, few = read("no edit", drawn, lambda: plain(models, drawn)), drawn[:fewer]
+        base = edited(dictionary, drawn, BASE)
+        found = {sites: row(edited(dictionary, drawn, sites), base) for sites in PROMPT_SITES}
         deep = recorded(models, Path(folder) / "pictures")
-        for sites in FEWER_SITES:
-            some = judged(few, before, read(models, deep, few, sites, work))
-            found[sites] = row(some, base[: args.fewer])
-        found["no edit"] = row(judged(few, before, before[: args.fewer]), base[: args.fewer])
-        found["held-out error of a slot"] = deep.report["streams"]
-    args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    for sites, one in found.items():
-        if "success" in one:
-            print(
-                f"| {sites} (n = {one['cases']}) | "
-                + " | ".join(f"{one[k]['estimate']:.1%}" for k in ("success", "kept", "both"))
-            )
-    print(f"wrote {args.out}")
-
-
-def read_plain(models: Studio, drawn: Sequence[Case], work: Path) -> list[dict[str, str]]:
-    """Read the unedited pictures."""
-    file = work / f"no edit-{len(drawn)}.json"
-    if not file.exists():
-        conds, pooled = models.host.encode([case.prompt.text for case in drawn])
-        pictures = studio.draw_portraits(models, conds, pooled, [case.seed for case in drawn])
-        file.write_text(json.dumps(studio.read_portraits(models, pictures)), encoding="utf-8")
-    return json.loads(file.read_text(encoding="utf-8"))
-
-
-def judged(drawn: Sequence[Case], before: Sequence[dict[str, str]], after: Sequence[dict[str, str]]) -> list[Outcome]:
-    """Judge swaps, for which the rewrite's picture does not matter."""
-    rows = zip(drawn, before[: len(drawn)], after, strict=True)
-    return [judge(was, made, {name: str(value) for name, value in case.wanted.items()}) for case, was, made in rows]
+        found |= {sites: row(edited(deep, few, sites), base[:fewer]) for sites in FEWER_SITES}
+    found["no edit"] = row(judged(few, before, before[:fewer]), base[:fewer])
+    return {**found, "held-out error of a slot": deep.report["streams"]}
 
 
 def recorded(models: Studio, folder: Path) -> Dictionary:
@@ -143,6 +119,18 @@ def recorded(models: Studio, folder: Path) -> Dictionary:
     with tqdm(total=len(plan.entries) * how.steps, desc="capture") as bar:
         tell = lambda done, _total, _latents: bar.update(done - bar.n) and None  # noqa: E731
         return fit.fit_dictionary(recording.capture_activations(models.host, pictures, folder, plan, sampled=tell))
+
+
+def main() -> None:
+    """Parse the command line, measure, write and print."""
+    parser = writing.parser(__file__, __doc__)
+    parser.add_argument("--count", type=int, default=512, help="cases at the usual sites")
+    parser.add_argument("--fewer", type=int, default=128, help="cases at the other sites")
+    parser.add_argument("--work", type=Path, default=Path.home() / ".cache" / "supsae" / "sites", help="readings kept")
+    args = parser.parse_args()
+    work = args.work / shared.weights()
+    work.mkdir(parents=True, exist_ok=True)
+    writing.write(measure(studio.load_studio(), args.count, args.fewer, work), args.out)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Progress in the shell."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from tqdm import tqdm

@@ -1,7 +1,5 @@
 """What the commands do; everything heavy is imported here, and diffusers only where a picture is drawn."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Callable, Sequence
@@ -14,7 +12,6 @@ from ..drawing.codes import cosine_picture
 from ..evaluation.report.describe import describe
 from ..hosts import choose
 from ..portraits import captions
-from ..portraits.paths import DICTIONARY
 from ..supsae_core.capture.activations import activation_bytes
 from ..supsae_core.capture.captures import Capture, load_capture, start_capture
 from ..supsae_core.capture.merging import merge_captures
@@ -33,9 +30,9 @@ from ..training.picture_size import picture_size
 from ..training.solvers.options import parse_options
 from ..training.solvers.table import chosen
 from .bars import onto
+from .editing import edit_portrait
+from .evaluate import evaluate, tell
 from .inspecting import describe_capture, read_prompt
-
-# --- prompts, capture, fit -----------------------------------------------------------------------------------------
 
 
 def prompts_command(args: argparse.Namespace) -> None:
@@ -60,14 +57,11 @@ def prompts_command(args: argparse.Namespace) -> None:
 
 
 def _prompt_json(table: ConceptTable, prompt: Prompt) -> dict[str, object]:
-    mentions = [
-        {
-            "concept": str(table.concepts[table.phrases[mention.phrase].concept]),
-            "phrase": table.phrases[mention.phrase].text,
-            "words": [mention.start, mention.stop],
-        }
-        for mention in prompt.mentions
-    ]
+    mentions = []
+    for one in prompt.mentions:
+        phrase = table.phrases[one.phrase]
+        concept = str(table.concepts[phrase.concept])
+        mentions.append({"concept": concept, "phrase": phrase.text, "words": [one.start, one.stop]})
     return {"text": prompt.text, "mentions": mentions}
 
 
@@ -160,16 +154,6 @@ def _names(table: ConceptTable, support: Sequence[int]) -> str:
     return ", ".join(str(table.concepts[one]) for one in support) or "no concept of the table"
 
 
-# --- edit, inspect, demo ---------------------------------------------------------------------------------------------
-
-
-def edit_command(args: argparse.Namespace) -> None:
-    """Draw a portrait before and after edits, side by side."""
-    from .editing import edit_portrait
-
-    edit_portrait(args)
-
-
 def inspect_command(args: argparse.Namespace) -> None:
     """Describe a capture or a dictionary, or read a prompt with the latter."""
     if args.path.is_dir():
@@ -186,17 +170,9 @@ def inspect_command(args: argparse.Namespace) -> None:
 def demo_command(args: argparse.Namespace) -> None:
     """Learn, edit and judge, and say where to look and the key numbers."""
     from .demo import DemoConfig, demo
-    from .evaluate import tell
 
     tell(demo(args.out, DemoConfig(prompts=args.prompts, seed=args.seed)), args.out)
     print(f"dictionary  {args.out / 'portraits.safetensors'}")
-
-
-def evaluate_command(args: argparse.Namespace) -> None:
-    """Judge a dictionary, the one that ships unless another is named."""
-    from .evaluate import evaluate
-
-    evaluate(args, DICTIONARY)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -205,8 +181,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "capture": capture_command,
     "merge": merge_command,
     "fit": fit_command,
-    "edit": edit_command,
-    "eval": evaluate_command,
+    "edit": edit_portrait,
+    "eval": evaluate,
     "inspect": inspect_command,
 }
 """Spelling → what it does with the parsed arguments."""

@@ -1,7 +1,5 @@
 """The whole method once, on Portraits: capture, fit, and a dozen cases through the scoreboard's own code."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +39,6 @@ def demo(out: Path, config: DemoConfig = DemoConfig(), *, weights: Path | None =
 
     Args:
         out: of the capture, the dictionary and the pictures; made if missing.
-        config: how much to do.
         weights: folder of the Portraits models, if not the pack's own.
 
     Raises:

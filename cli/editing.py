@@ -1,7 +1,5 @@
 """What ``supsae edit`` does: a portrait before and after edits, and what was found and changed."""
 
-from __future__ import annotations
-
 import argparse
 import re
 from collections.abc import Sequence
@@ -36,9 +34,7 @@ def edit_portrait(args: argparse.Namespace) -> None:
     assert made.pooled is not None
     print(f"The prompt says {readout.describe_reading(learnt, made.reading)}.")
     print("\n".join(_change_lines(learnt, wanted, made)))
-    from ..hosts.diffusers import (
-        studio,
-    )  # diffusers takes seconds to import: only once the edit is known to be possible
+    from ..hosts.diffusers import studio  # takes seconds to import: only once the edit is known to be possible
 
     models = studio.load_studio()
     with tqdm(total=2, desc="draw", unit="picture") as bar:

@@ -1,7 +1,5 @@
 """What ``supsae eval`` does: Portraits against exact truth, or another model by its text side and a proxy."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Mapping
 from functools import partial
@@ -13,17 +11,18 @@ from ..evaluation.results import Results
 from ..evaluation.text.cases import TextConfig
 from ..evaluation.text.run import open_model, run_text
 from ..hosts.embedded import PortraitsText
+from ..portraits.paths import DICTIONARY
 from ..supsae_core.dictionary.file import load_dictionary
 from ..supsae_core.dictionary.model import Dictionary
 from ..training.picture_size import picture_size
 from .bars import hooks
 
 
-def evaluate(args: argparse.Namespace, shipped: Path) -> None:
-    """Judge a dictionary, saying first what it will take."""
+def evaluate(args: argparse.Namespace) -> None:
+    """Judge a dictionary, the one that ships unless another is named, saying first what it will take."""
     if args.size not in SIZES:
         raise ValueError(f"--size is {args.size!r}. Choose one of: {', '.join(SIZES)}.")
-    learnt = load_dictionary(args.dictionary or shipped)
+    learnt = load_dictionary(args.dictionary or DICTIONARY)
     judge = _by_text if args.model or args.clip or args.no_pictures else _by_pictures
     tell(judge(args, learnt), args.out)
 

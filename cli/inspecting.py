@@ -1,7 +1,5 @@
 """What a capture holds and what a prompt's conditioning says, in lines."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

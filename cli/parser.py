@@ -1,7 +1,5 @@
 """The command line: ``supsae demo | prompts | capture | merge | fit | edit | eval | inspect``; see ``commands.py``."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable, Sequence
@@ -29,12 +27,19 @@ class _Parser(argparse.ArgumentParser):
         return super().format_help() + (self.more() if self.more else "")
 
 
+def _number(parser: argparse._ActionsContainer, name: str, default: float, about: str) -> None:
+    """Add an option that takes a number of its default's type."""
+    metavar = "N" if isinstance(default, int) else "X"
+    said = f"{about} (default: {default:g})"
+    parser.add_argument(name, type=type(default), default=default, metavar=metavar, help=said)
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("supsae-demo"), metavar="FOLDER", help="default: ./supsae-demo"
     )
-    parser.add_argument("--prompts", type=int, default=300, metavar="N", help="prompts to learn from (default: 300)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of every choice (default: 0)")
+    _number(parser, "--prompts", 300, "prompts to learn from")
+    _number(parser, "--seed", 0, "of every choice")
 
 
 def _table(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +51,7 @@ def _table(parser: argparse.ArgumentParser) -> None:
         "--held-out", type=float, default=0.0, metavar="SHARE",
         help="share of the pairs of concepts never to write together, to test on them (default: 0)",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of every choice (default: 0)")
+    _number(parser, "--seed", 0, "of every choice")
 
 
 def _prompts(parser: argparse.ArgumentParser) -> None:
@@ -62,11 +67,8 @@ def _capture(parser: argparse.ArgumentParser) -> None:
         help="an SD3 or SD3.5 model in diffusers' layout, the folder of its model_index.json (default: Portraits)",
     )  # fmt: skip
     parser.add_argument("--host", metavar="NAME", help="a text host that an installed package offers; gets --model")
-    parser.add_argument("--prompts", type=int, default=300, metavar="N", help="prompts to fit on (default: 300)")
-    parser.add_argument(
-        "--calibration", type=int, default=64, metavar="N",
-        help="prompts kept for calibration, each with a rewrite (default: 64)",
-    )  # fmt: skip
+    _number(parser, "--prompts", 300, "prompts to fit on")
+    _number(parser, "--calibration", 64, "prompts kept for calibration, each with a rewrite")
     _table(parser)
     _sampling(parser)
 
@@ -76,8 +78,8 @@ def _sampling(parser: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--sites", metavar="SITES", help="what to record: txt@1-2, img@3; without it no picture is sampled"
     )
-    own.add_argument("--steps", type=int, default=16, metavar="N", help="of the sampler, Euler (default: 16)")
-    own.add_argument("--cfg", type=float, default=3.0, metavar="X", help="guidance (default: 3)")
+    _number(own, "--steps", 16, "of the sampler, Euler")
+    _number(own, "--cfg", 3.0, "guidance")
     own.add_argument("--size", default="128x128", metavar="WxH", help="of the pictures, in pixels (default: 128x128)")
     own.add_argument(
         "--image", default="mean", metavar="HOW",
@@ -125,9 +127,9 @@ def _edit(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png or .jpg")
     parser.add_argument("--dictionary", type=Path, metavar="FILE", help="default: the Portraits dictionary that ships")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the picture (default: 0)")
-    parser.add_argument("--steps", type=int, default=16, metavar="N", help="of the sampler (default: 16)")
-    parser.add_argument("--cfg", type=float, default=3.0, metavar="X", help="guidance (default: 3)")
+    _number(parser, "--seed", 0, "of the picture")
+    _number(parser, "--steps", 16, "of the sampler")
+    _number(parser, "--cfg", 3.0, "guidance")
 
 
 def _eval(parser: argparse.ArgumentParser) -> None:
@@ -142,7 +144,7 @@ def _eval(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("supsae-eval"), metavar="FOLDER",
         help="of the report, the figures and the pictures; a run goes on with what is there (default: ./supsae-eval)",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=4711, metavar="N", help="of every choice (default: 4711)")
+    _number(parser, "--seed", 4711, "of every choice")
     parser.add_argument("--parts", nargs="+", metavar="PART", help="ask these parts only, such as headline removal")
     parser.add_argument(
         "--no-pictures", action="store_true", help="judge how the dictionary decodes and reads prompts, nothing else"
@@ -159,10 +161,10 @@ def _eval(parser: argparse.ArgumentParser) -> None:
     other.add_argument(
         "--clip", type=Path, metavar="FOLDER", help="CLIP in transformers' layout, to compare pictures by"
     )
-    other.add_argument("--pictures", type=int, default=16, metavar="N", help="edits to draw for --clip (default: 16)")
+    _number(other, "--pictures", 16, "edits to draw for --clip")
     other.add_argument("--picture-size", default="1024x1024", metavar="WxH", help="in pixels (default: 1024x1024)")
-    other.add_argument("--steps", type=int, default=28, metavar="N", help="of the sampler (default: 28)")
-    other.add_argument("--cfg", type=float, default=4.5, metavar="X", help="guidance (default: 4.5)")
+    _number(other, "--steps", 28, "of the sampler")
+    _number(other, "--cfg", 4.5, "guidance")
 
 
 def _inspect(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,5 @@
 """What a prompt says as a picture of bars, drawn with Pillow alone."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

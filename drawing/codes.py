@@ -1,7 +1,5 @@
 """Pictures of a dictionary, drawn with Pillow alone: ComfyUI ships no plotting library."""
 
-from __future__ import annotations
-
 import torch
 from einops import rearrange, repeat
 from PIL import Image, ImageDraw, ImageFont
@@ -35,7 +33,7 @@ def cosine_picture(dictionary: Dictionary) -> Image.Image:
     picture = Image.new("RGB", (max(left + side + MARGIN, 480), top + side + left + 34), PAPER)
     pen = ImageDraw.Draw(picture)
     pen.text((MARGIN, MARGIN - 4), "Cosines between the concepts' codes", INK, title)
-    cells = Image.fromarray(_colours(cosines).numpy()).resize((side, side), Image.Resampling.NEAREST)
+    cells = Image.fromarray(colours(cosines).numpy()).resize((side, side), Image.Resampling.NEAREST)
     picture.paste(cells, (left, top))
     _borders(pen, dictionary, left, top, cell)
     _write(picture, names, face, left, top, cell)
@@ -57,8 +55,8 @@ def _labels(dictionary: Dictionary, cell: int) -> list[str]:
     return [first.get(index, "") for index in range(len(dictionary.table))]
 
 
-def _colours(values: Tensor) -> Tensor:
-    """Map −1 … 1 to bytes (…, 3)."""
+def colours(values: Tensor) -> Tensor:
+    """Map cosines to bytes (…, 3)."""
     values = rearrange(values, "... -> ... 1")
     ends = torch.where(values > 0, torch.tensor(WARM), torch.tensor(COLD)).float()
     share = values.abs().clamp(max=1)
@@ -97,7 +95,7 @@ def _write(
 
 def _legend(picture: Image.Image, left: int, top: int) -> None:
     pen, small = ImageDraw.Draw(picture), font(12)
-    bar = _colours(repeat(torch.linspace(-1, 1, 160), "across -> down across", down=12))
+    bar = colours(repeat(torch.linspace(-1, 1, 160), "across -> down across", down=12))
     pen.text((left, top), "-1", INK, small)
     picture.paste(Image.fromarray(bar.contiguous().numpy()), (left + 24, top + 2))
     pen.text((left + 192, top), "1", INK, small)

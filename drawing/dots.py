@@ -1,7 +1,5 @@
 """A plot of shares with their intervals, a line a method and a panel a measure, drawn with Pillow alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -42,12 +40,7 @@ def dots(
     """Draw methods under one another.
 
     Args:
-        methods: from the top.
         measures: measure → heading of its panel; three fit.
-        title: stands on top.
-        note: in small under it.
-        rings: what a ring stands for.
-        discs: what a disc stands for.
     """
     lines = wrapped(note, font(25), WIDTH - 2 * MARGIN)
     top = 226 + 34 * len(lines)

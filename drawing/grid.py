@@ -1,7 +1,5 @@
 """Pictures in a grid with a caption over every column and beside every row, drawn with Pillow alone."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,14 +12,7 @@ LEAST, MOST = 256, 4096
 
 
 def grid(rows: Sequence[Sequence[np.ndarray]], columns: Sequence[str], names: Sequence[str], title: str) -> Image.Image:
-    """Draw pictures (h, w, 3) of bytes, all of one size.
-
-    Args:
-        rows: the pictures.
-        columns: captions of the columns.
-        names: captions of the rows; empty ones take no room.
-        title: stands on top.
-    """
+    """Draw pictures (h, w, 3) of bytes, all of one size."""
     width, height = _cell(rows[0][0].shape[0], rows[0][0].shape[1], len(columns))
     beside = max(round(font(18).getlength(name)) for name in names)
     beside += GAP if beside else 0

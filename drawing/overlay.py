@@ -1,7 +1,5 @@
 """A map laid over pictures as warm light: what is strong glows, the rest turns grey."""
 
-from __future__ import annotations
-
 import numpy as np
 from einops import rearrange, repeat
 

@@ -1,7 +1,5 @@
 """A plot of lines over block numbers or the like, drawn with Pillow alone."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -39,8 +37,6 @@ def plot(
     Args:
         places: numbers on the horizontal axis, rising.
         lines: at most as many as there are colours.
-        title: stands on top.
-        across: what the horizontal axis counts.
         upwards: what the vertical axis measures; stands beside the legend.
         note: a line under the axis' name.
     """

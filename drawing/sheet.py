@@ -1,7 +1,5 @@
 """Pictures beside one another on a sheet, with captions; drawn with Pillow alone."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Sequence

@@ -1,10 +1,8 @@
 """Cases to judge an edit on: a prompt, edits of it, and the prompt rewrite that they are held against."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from torch import Tensor
@@ -66,7 +64,7 @@ class World:
     """most words and punctuation marks in a prompt or its rewrite"""
 
     @classmethod
-    def of(cls, plan: TextPlan) -> World:
+    def of(cls, plan: TextPlan) -> Self:
         """Return the world of a capture of Portraits."""
         fitted = [entry.prompt.support(plan.table) for entry in plan.entries if entry.set == "fit"]
         return cls(
@@ -87,9 +85,6 @@ class World:
         """Tell whether both of a case's texts are short enough."""
         longest = max(prompts.length(one.text) for one in (case.prompt, case.rewrite))
         return self.longest is None or longest <= self.longest
-
-
-# --- drawing ---------------------------------------------------------------------------------------------------------
 
 
 def _swaps(table: ConceptTable, support: Sequence[int]) -> list[Replacement]:
@@ -127,9 +122,6 @@ def draw_cases(
 
     Args:
         edit: ``Swap``, ``Add`` or ``Remove``.
-        world: the concepts, the wording, and what to stay apart from.
-        count: number of cases.
-        rng: source of every choice, the pictures' seeds among them.
         pairs: ``unseen``: the new concept forms a held-out pair with another concept of the prompt; ``seen``: it forms
             none; ``any``.
         used: how often each concept was asked for so far; of a prompt's candidates the rarest is then taken, and the
@@ -190,6 +182,11 @@ def _asked(change: Replacement) -> int:
     return concept
 
 
+def replaced(before: Sequence[int], after: Sequence[int]) -> list[tuple[int, int]]:
+    """Return (concept that goes, concept that comes) of what two prompts say in the same order."""
+    return [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+
+
 def make_case(table: ConceptTable, prompt: Prompt, changes: Sequence[Replacement], seed: int) -> Case:
     """Return the case of changing concepts of a prompt, all at once."""
     rewrite, edits, wanted = prompt, list[Edit](), dict[str, str | None]()
@@ -204,9 +201,6 @@ def make_case(table: ConceptTable, prompt: Prompt, changes: Sequence[Replacement
         edits.append(kind(str(concept)))
         wanted[concept.category] = None if new is None else concept.name
     return Case(prompt, tuple(edits), rewrite, seed, wanted, prompt.support(table), rewrite.support(table))
-
-
-# --- editing ---------------------------------------------------------------------------------------------------------
 
 
 class Answer(NamedTuple):

@@ -1,11 +1,9 @@
 """Shares and what surrounds them: estimates with their 95 % intervals."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isfinite, sqrt
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -28,7 +26,7 @@ class Interval(NamedTuple):
         return {name: value and round(value, 4) for name, value in found.items()}
 
     @classmethod
-    def parse(cls, found: Mapping[str, Any]) -> Interval:
+    def parse(cls, found: Mapping[str, Any]) -> Self:
         """Read back what ``json`` wrote; what it left out is not a number, or has no end."""
         nothing = {"estimate": float("nan"), "low": float("-inf"), "high": float("inf")}
         known = {name: found[name] for name in nothing if found[name] is not None}
@@ -74,20 +72,18 @@ def difference(first: Interval, second: Interval, *, phi: float = 0.0) -> Interv
     return Interval(apart, apart - down, apart + up, min(first.count, second.count))
 
 
-def failure_ratio(one: Sequence[bool], other: Sequence[bool], *, draws: int = 10_000, seed: int = 0) -> Interval:
+def failure_ratio(one: Sequence[bool], other: Sequence[bool]) -> Interval:
     """Return how often ``one`` fails for every failure of ``other`` over the same cases, cases resampled."""
     a, b = ~np.asarray(one, bool), ~np.asarray(other, bool)
     if not b.any():
         return Interval(float("nan"), 0.0, float("inf"), len(b))
-    chosen = np.random.default_rng(seed).integers(len(a), size=(draws, len(a)))
+    chosen = np.random.default_rng(0).integers(len(a), size=(10_000, len(a)))
     ratios = a[chosen].mean(1) / np.maximum(b[chosen].mean(1), 1 / len(b))
     low, high = np.quantile(ratios, [0.025, 0.975])
     return Interval(float(a.mean() / b.mean()), float(low), float(high), len(a))
 
 
-def variation_interval(
-    groups: Sequence[tuple[Sequence[str], Sequence[str]]], *, draws: int = 2_000, seed: int = 0
-) -> Interval:
+def variation_interval(groups: Sequence[tuple[Sequence[str], Sequence[str]]]) -> Interval:
     """Return the mean total variation between paired values, groups weighted by their cases, with about 95 % around it.
 
     Finite lists differ by chance alone, so the measured value is too large. What chance makes of it is drawn by
@@ -96,10 +92,8 @@ def variation_interval(
 
     Args:
         groups: (values of the one, values of the other) over the same cases, a pair a category.
-        draws: of chance.
-        seed: of chance.
     """
-    rng, count = np.random.default_rng(seed), sum(len(one) for one, _ in groups)
+    rng, count, draws = np.random.default_rng(0), sum(len(one) for one, _ in groups), 2_000
     if not count:
         return Interval(float("nan"), 0.0, 1.0, 0)
     measured, chance = 0.0, np.zeros(draws)

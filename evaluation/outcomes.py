@@ -1,7 +1,5 @@
 """What became of a case: what is seen in its picture, whether the edit shows, and what else is as it was."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

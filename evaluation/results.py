@@ -1,7 +1,5 @@
 """What a run found, of one shape whether pictures were read, judged by CLIP, or not drawn at all."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
+import numpy as np
 from torch import Tensor
+
+from ..supsae_core.host import Progress
 
 
 def alike(conds: Sequence[Tensor], most: int) -> Iterator[list[int]]:
@@ -15,3 +18,15 @@ def alike(conds: Sequence[Tensor], most: int) -> Iterator[list[int]]:
         indices = list(same)
         for start in range(0, len(indices), most):
             yield indices[start : start + most]
+
+
+def draw_alike(
+    conds: Sequence[Tensor], most: int, draw: Callable[[list[int]], np.ndarray], progress: Progress | None
+) -> np.ndarray:
+    """Draw the pictures of alike conditionings together, given their indices; return all in the order given."""
+    made: dict[int, np.ndarray] = {}
+    for some in alike(conds, most):
+        made.update(zip(some, draw(some), strict=True))
+        if progress:
+            progress(len(made), len(conds))
+    return np.stack([made[index] for index in range(len(conds))])

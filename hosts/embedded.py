@@ -26,16 +26,9 @@ class PortraitsText:
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:
         """Each text is laid out alone, so that its rows do not depend on the batch."""
-        made = (
-            [self._encoders.encode([text]) for text in texts]
-            if _uneven(self, texts)
-            else [self._encoders.encode(texts)]
-        )
+        uneven = any(self._rows(text) > self._rows("") for text in texts)
+        made = [self._encoders.encode(some) for some in ([[text] for text in texts] if uneven else [texts])]
         return [row for one in made for row in one.cond], [row for one in made for row in one.pooled]
 
-
-def _uneven(host: PortraitsText, texts: Sequence[str]) -> bool:
-    """Tell whether some text has more rows than the empty one."""
-    counts = [{name: sum(some) for name, some in host.counts(text.split()).items()} for text in texts]
-    empty = host.family.length({encoder.name: 0 for encoder in host.family.encoders})
-    return any(host.family.length(one) > empty for one in counts)
+    def _rows(self, text: str) -> int:
+        return self.family.length({name: sum(some) for name, some in self.counts(text.split()).items()})

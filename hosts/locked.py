@@ -73,12 +73,9 @@ class Holder:
 
 
 def reference(
-    draw: Draw,
-    conds: Sequence[Tensor],
-    pooled: Sequence[Tensor],
-    seeds: Sequence[int],
+    draw: Draw, conds: Sequence[Tensor], pooled: Sequence[Tensor], seeds: Sequence[int],
     progress: Progress | None = None,
-) -> Reference:
+) -> Reference:  # fmt: skip
     """Draw unedited pictures as the host does alone, to the bit, and keep their steps."""
     made: dict[tuple[int, ...], StepKeeper] = {}  # indices of the pictures of a batch → its steps
 
@@ -93,23 +90,15 @@ def reference(
 
 
 def hold(
-    draw: Draw,
-    conds: Sequence[Tensor],
-    pooled: Sequence[Tensor],
-    references: Reference,
-    config: LockConfig,
-    *,
-    reach: int = 2,
-    progress: Progress | None = None,
-) -> Drawn:
+    draw: Draw, conds: Sequence[Tensor], pooled: Sequence[Tensor], references: Reference, config: LockConfig, *,
+    reach: int = 2, progress: Progress | None = None,
+) -> Drawn:  # fmt: skip
     """Draw edited conditionings with the references' seeds, held to them outside their masks.
 
     Args:
-        draw: the host.
         conds: (L, width) each.
         pooled: (P,) each.
         references: as many, of the unedited conditionings.
-        config: of the lock.
         reach: of the composites, see ``lock.composite``.
         progress: called with (pictures done, pictures).
     """

@@ -5,20 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from ..hosts.comfyui import folders
-from . import (
-    capture,
-    concepts,
-    dictionaries,
-    edit,
-    evaluate,
-    lock,
-    maps,
-    mixer,
-    portraits,
-    read_prompt,
-    routes,
-    sweep,
-)
+from . import capture, concepts, dictionaries, edit, evaluate, lock, maps, mixer, portraits, read_prompt, routes, sweep
+
+TOPICS = (portraits, concepts, capture, dictionaries, mixer, edit, lock, read_prompt, maps, sweep, evaluate)
+"""Modules of nodes, in the order in which ComfyUI is told of them."""
 
 
 class SupSAEExtension(ComfyExtension):
@@ -31,16 +21,4 @@ class SupSAEExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Return the nodes of every topic."""
-        return [
-            *portraits.NODES,
-            *concepts.NODES,
-            *capture.NODES,
-            *dictionaries.NODES,
-            *mixer.NODES,
-            *edit.NODES,
-            *lock.NODES,
-            *read_prompt.NODES,
-            *maps.NODES,
-            *sweep.NODES,
-            *evaluate.NODES,
-        ]
+        return [node for topic in TOPICS for node in topic.NODES]

@@ -16,8 +16,6 @@ from .sockets import LEARN, CaptureSocket, TableSocket
 
 
 class CaptureNode(io.ComfyNode):
-    """Capture."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

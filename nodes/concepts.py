@@ -13,8 +13,6 @@ EXAMPLE = paths.TABLE.read_text(encoding="utf-8")
 
 
 class ConceptTableNode(io.ComfyNode):
-    """Concept Table."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -25,18 +23,13 @@ class ConceptTableNode(io.ComfyNode):
             search_aliases=["supsae concepts", "attributes", "vocabulary"],
             inputs=[
                 io.String.Input(
-                    "text",
-                    multiline=True,
-                    default=EXAMPLE,
-                    dynamic_prompts=False,
+                    "text", multiline=True, default=EXAMPLE, dynamic_prompts=False,
                     tooltip="One category a line, its concepts indented below, each with the phrases that prompts "
                     "may use. The first phrase is the one that an edit writes. Short form: hair: [blond hair, red "
                     "hair]",
                 ),
                 io.String.Input(
-                    "file",
-                    default="",
-                    placeholder="instead of the text, e.g. hair.yaml",
+                    "file", default="", placeholder="instead of the text, e.g. hair.yaml",
                     tooltip="A YAML or JSON file in ComfyUI's input folder to read instead of the text. Leave empty "
                     "to use the text.",
                 ),
@@ -45,7 +38,7 @@ class ConceptTableNode(io.ComfyNode):
                 TableSocket.Output(display_name="table", tooltip="The concepts, for Capture."),
                 io.String.Output(display_name="summary", tooltip="What was read. Wire it to Preview as Text."),
             ],
-        )
+        )  # fmt: skip
 
     @classmethod
     def fingerprint_inputs(cls, text: str, file: str):

@@ -22,8 +22,6 @@ SAVE, KEEP = "in models/supsae", "no"
 
 
 class FitDictionaryNode(io.ComfyNode):
-    """Fit Dictionary."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -68,16 +66,13 @@ def file_inputs() -> list[Any]:
     return [
         io.String.Input("name", default="my_dictionary", tooltip="File name, without folder and ending."),
         io.Boolean.Input(
-            "overwrite",
-            default=False,
+            "overwrite", default=False,
             tooltip="Replace a file of this name. Otherwise it is kept and a number is put behind the new name.",
         ),
-    ]
+    ]  # fmt: skip
 
 
 class LoadDictionaryNode(io.ComfyNode):
-    """Load Dictionary."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -89,8 +84,7 @@ class LoadDictionaryNode(io.ComfyNode):
             **SHOWN_AGAIN,
             inputs=[
                 io.Combo.Input(
-                    "name",
-                    options=folders.dictionary_names(),
+                    "name", options=folders.dictionary_names(),
                     tooltip="A file in models/supsae. portraits.safetensors comes with SupSAE.",
                 )
             ],
@@ -98,7 +92,7 @@ class LoadDictionaryNode(io.ComfyNode):
                 DictionarySocket.Output(display_name="dictionary", tooltip="For Concept Mixer and Apply Edits."),
                 io.String.Output(display_name="report", tooltip="Its concepts and how well they were learnt."),
             ],
-        )
+        )  # fmt: skip
 
     @classmethod
     def fingerprint_inputs(cls, name: str):

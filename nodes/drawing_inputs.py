@@ -7,10 +7,11 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..hosts.comfyui import sampling
+from .sockets import DictionarySocket
 
 
 def drawing_inputs() -> list[Any]:
-    """Return the inputs, named as the arguments of ``hosts.comfyui.drawing.drawing``."""
+    """Return the inputs, named as the arguments of ``hosts.comfyui.pictures.drawing``, and a dictionary."""
     return [
         io.Model.Input("model", tooltip="A model of the SD3 family: Stable Diffusion 3, 3.5, or Portraits."),
         io.Conditioning.Input("positive", tooltip="The encoded prompt, unedited."),
@@ -25,4 +26,5 @@ def drawing_inputs() -> list[Any]:
         io.Float.Input("cfg", default=3.0, min=0.0, max=100.0, step=0.1, tooltip="Guidance. 3 suits Portraits."),
         io.Combo.Input("sampler", options=sampling.SAMPLERS, default="euler", tooltip="As in KSampler."),
         io.Combo.Input("scheduler", options=sampling.SCHEDULERS, default="simple", tooltip="As in KSampler."),
+        DictionarySocket.Input("dictionary", tooltip="A dictionary of the same text encoders."),
     ]  # fmt: skip

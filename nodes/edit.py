@@ -9,13 +9,12 @@ from comfy_api.latest import io
 from ..hosts.comfyui import applying, either, messages
 from ..hosts.comfyui.applying import EVERYWHERE, PART, PROMPTS, REACH, SITES, WHERES
 from ..hosts.comfyui.forms import require_choice
-from ..supsae_core.editing.edits import ACTIONS, STRENGTHS, make_edit
+from ..supsae_core.editing.edits import ACTIONS, EDITS, STRENGTHS, make_edit
+from .either_inputs import either_inputs, either_outputs
 from .sockets import CATEGORY, DictionarySocket, EditsSocket
 
 
 class ConceptEditNode(io.ComfyNode):
-    """Concept Edit."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         low, high = STRENGTHS
@@ -27,42 +26,28 @@ class ConceptEditNode(io.ComfyNode):
             search_aliases=["supsae slider", "concept slider", "swap", "add", "remove"],
             inputs=[
                 io.Combo.Input(
-                    "action",
-                    options=list(ACTIONS),
-                    default="swap",
-                    tooltip="swap: say this instead of what the prompt says of its category. add: say it where the "
-                    "category is not mentioned. remove: stop saying it. scale: say it more or less; there 1 changes "
-                    "nothing and 0 is neither this nor that.",
+                    "action", options=list(ACTIONS), default="swap",
+                    tooltip=" ".join(f"{action}: {EDITS[edit].help}" for action, edit in ACTIONS.items()),
                 ),
                 io.String.Input(
-                    "concept",
-                    default="hair: red",
+                    "concept", default="hair: red",
                     tooltip="category: concept, as in the concept table. It is checked when the workflow runs; the "
                     "error then names the nearest ones.",
                 ),
                 io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=low,
-                    max=high,
-                    step=0.05,
-                    display_mode=io.NumberDisplay.slider,
+                    "strength", default=1.0, min=low, max=high, step=0.05, display_mode=io.NumberDisplay.slider,
                     tooltip="1 is what writing the words would do. 0 changes nothing at all (with scale it is 1 "
                     "that does). Between 0 and 1 lies a mixture; far outside pictures may break.",
                 ),
                 EditsSocket.Input("edits", optional=True, tooltip="Edits to make as well, from another Concept Edit."),
                 io.Int.Input(
-                    "occurrence",
-                    default=0,
-                    min=0,
-                    max=99,
-                    optional=True,
+                    "occurrence", default=0, min=0, max=99, optional=True,
                     tooltip="Where a prompt speaks of the category several times, as of two people: which mention to "
                     "change, the first being 1. 0 changes every one.",
                 ),
             ],
             outputs=[EditsSocket.Output(display_name="edits", tooltip="For Apply Edits, or a further Concept Edit.")],
-        )
+        )  # fmt: skip
 
     @classmethod
     def execute(cls, action, concept, strength, edits=(), occurrence=0) -> io.NodeOutput:
@@ -70,8 +55,6 @@ class ConceptEditNode(io.ComfyNode):
 
 
 class ApplyEditsNode(io.ComfyNode):
-    """Apply Edits."""
-
     NAME = "Apply Edits"
 
     @classmethod
@@ -89,17 +72,7 @@ class ApplyEditsNode(io.ComfyNode):
                     "dictionary", tooltip="A dictionary of the text encoders that the prompt comes from."
                 ),
                 EditsSocket.Input("edits", tooltip="From Concept Edit."),
-                io.Conditioning.Input(
-                    "conditioning",
-                    optional=True,
-                    tooltip="An encoded prompt, from CLIP Text Encode (Prompt). Connect this or a model, not both.",
-                ),
-                io.Model.Input(
-                    "model",
-                    optional=True,
-                    tooltip="A model of the SD3 family: the edit is then made while it draws, on whatever prompt the "
-                    "sampler gets. Connect this or a conditioning, not both.",
-                ),
+                *either_inputs("prompt"),
                 io.DynamicCombo.Input(
                     "where",
                     options=[
@@ -112,18 +85,7 @@ class ApplyEditsNode(io.ComfyNode):
                     "and there inside a mask.",
                 ),
             ],
-            outputs=[
-                io.Conditioning.Output(
-                    display_name="conditioning", tooltip="The edited prompt, if one is connected; for the sampler."
-                ),
-                io.Model.Output(
-                    display_name="model", tooltip="The model that makes the edit, if one is connected; for the sampler."
-                ),
-                io.String.Output(
-                    display_name="report",
-                    tooltip="What was found in the prompt and changed; with a model, what it will change.",
-                ),
-            ],
+            outputs=either_outputs("What was found in the prompt and changed; with a model, what it will change."),
         )
 
     @classmethod
@@ -164,8 +126,7 @@ def site_inputs() -> list[Any]:
     """Return what says where in the model."""
     return [
         io.String.Input(
-            "sites",
-            default="txt@0-2, pooled",
+            "sites", default="txt@0-2, pooled",
             tooltip="Where the edit is made. cond: the prompt's rows. pooled: its one vector. txt@0-5: the text in "
             "blocks 0 to 5, instead of cond. img@3: the picture's own tokens entering block 3. Blocks after 0 and img "
             "need a dictionary fitted on a Capture of prompts and blocks.",

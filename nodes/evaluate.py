@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from comfy_api.latest import io, ui
 from PIL import Image
-from torch import Tensor
 
 from ..evaluation.pictures.methods import baselines
 from ..evaluation.pictures.parts import PARTS, SIZES, Size
@@ -38,8 +37,6 @@ UNCONNECTED = "No picture was drawn: connect model and vae to have pictures judg
 
 
 class EvaluateDictionaryNode(io.ComfyNode):
-    """Evaluate Dictionary."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -74,9 +71,7 @@ def inputs() -> list[Any]:
         io.Clip.Input("clip", tooltip="The text encoders that the dictionary was learnt from."),
         DictionarySocket.Input("dictionary", tooltip="The dictionary to judge."),
         io.Combo.Input(
-            "size",
-            options=list(SIZES),
-            default="quick",
+            "size", options=list(SIZES), default="quick",
             tooltip=f"How much is asked, and how sure the answer is. On a CPU {taken}. All but quick also learn what "
             "others would use instead, on the same prompts, and judge it beside the dictionary.",
         ),
@@ -135,14 +130,14 @@ def evaluate(dictionary: Dictionary, clip: Any, model: Any, vae: Any, config: Ev
 def on_text(dictionary: Dictionary, host: ComfyText, out: Path, config: EvalConfig, why: str) -> Evaluation:
     """Judge what a dictionary makes of prompts, without a picture."""
     tell, asked = messages.progress(), TextConfig(prompts=config.counts.text, seed=config.seed)
-    bar = EvaluationBar(lambda done, _: tell(done, asked.prompts))
+    bar = messages.PartsBar(lambda done, _: tell(done, asked.prompts))
     return written(run_text(dictionary, host, asked, Hooks(messages.say, bar.part)), out, f"{why}\n\n")
 
 
 def on_pictures(dictionary: Dictionary, host: ComfyText, models: Models, out: Path, config: EvalConfig) -> Evaluation:
     """Run the scoreboard; what lies in its folder already is not drawn again."""
     require_portraits(models)
-    bar = EvaluationBar(sampling.previewed_progress(models.model, most(config.counts)))
+    bar = messages.PartsBar(sampling.previewed_progress(models.model, most(config.counts)))
     with torch.inference_mode(False):  # some baselines are trained
         renderer = comfy_renderer(models, bar.step)
         found = run(dictionary, renderer, out, config, Hooks(messages.say, bar.part), host)
@@ -156,29 +151,6 @@ def written(found: Results, out: Path, why: str = "") -> Evaluation:
     report = "\n".join(lines)
     plot = files.get("headline", files["cosines"])
     return Evaluation(report, Image.open(plot), evaluation_panel(found.results, report))
-
-
-class EvaluationBar:
-    """The node's progress bar through all parts of one run."""
-
-    def __init__(self, tell: Callable[[int, Tensor | None], None]) -> None:
-        """Take what is called with (pictures done, denoised latents or None); it may raise to interrupt."""
-        self._tell, self._done, self._end = tell, 0, 0
-
-    def part(self, name: str, pictures: int) -> Callable[[int], None]:
-        """Begin a part of so many pictures or prompts at most; return what is called with how many are done."""
-        messages.say(name)
-        self._done, self._end = self._end, self._end + pictures
-
-        def move(count: int) -> None:
-            self._done = min(self._done + count, self._end)
-            self._tell(self._done, None)
-
-        return move
-
-    def step(self, denoised: Tensor) -> None:
-        """Show a preview, and heed the stop button between two pictures as well."""
-        self._tell(self._done, denoised)
 
 
 NODES = [EvaluateDictionaryNode]

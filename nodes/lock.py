@@ -14,8 +14,6 @@ DEFAULT = LockConfig()
 
 
 class LockNode(io.ComfyNode):
-    """Lock."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -59,8 +57,6 @@ class LockNode(io.ComfyNode):
 
 
 class LockedPictureNode(io.ComfyNode):
-    """Locked Picture."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -13,12 +13,10 @@ from ..hosts.comfyui.pictures import drawing, drawing_progress, to_image
 from ..supsae_core.editing.blocks import parse_blocks
 from ..supsae_core.editing.windows import Window
 from .drawing_inputs import drawing_inputs
-from .sockets import CATEGORY, RESEARCH, DictionarySocket, EditsSocket
+from .sockets import CATEGORY, RESEARCH, EditsSocket
 
 
 class ConceptMapNode(io.ComfyNode):
-    """Concept Map."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         percent = {"min": 0.0, "max": 1.0, "step": 0.01}
@@ -35,7 +33,6 @@ class ConceptMapNode(io.ComfyNode):
             search_aliases=["supsae attention", "heatmap", "where", "localise", "mask from prompt"],
             inputs=[
                 *drawing_inputs(),
-                DictionarySocket.Input("dictionary", tooltip="A dictionary of the same text encoders."),
                 io.String.Input(
                     "concept", default="hair: blond",
                     tooltip="category: concept, as Concept Edit has it. The prompt must say it; Read Prompt shows what "
@@ -74,8 +71,6 @@ class ConceptMapNode(io.ComfyNode):
 
 
 class BlockMapNode(io.ComfyNode):
-    """Block Map."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -88,7 +83,6 @@ class BlockMapNode(io.ComfyNode):
             search_aliases=["supsae blocks", "activation patching", "which blocks", "layers", "causal trace"],
             inputs=[
                 *drawing_inputs(),
-                DictionarySocket.Input("dictionary", tooltip="A dictionary of the same text encoders."),
                 EditsSocket.Input("edits", tooltip="From Concept Edit."),
                 io.String.Input(
                     "blocks", default="all",

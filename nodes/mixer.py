@@ -6,12 +6,11 @@ from comfy_api.latest import io
 
 from ..hosts.comfyui import either
 from ..hosts.comfyui.mixing import PANEL, mix_conditioning, mix_model, panel_teller, read_mix
+from .either_inputs import either_inputs, either_outputs
 from .sockets import CATEGORY, SHOWN_AGAIN, DictionarySocket
 
 
 class ConceptMixerNode(io.ComfyNode):
-    """Concept Mixer."""
-
     NAME = "Concept Mixer"
 
     @classmethod
@@ -37,31 +36,11 @@ class ConceptMixerNode(io.ComfyNode):
                     "alone. To keep holds what the prompt says; what it does not mention is up to the model and the "
                     "seed, kept or not: say it, or use Lock to hold the picture.",
                 ),
-                io.Conditioning.Input(
-                    "conditioning",
-                    optional=True,
-                    tooltip="An encoded prompt, from CLIP Text Encode (Prompt). Connect this or a model, not both.",
-                ),
-                io.Model.Input(
-                    "model",
-                    optional=True,
-                    tooltip="A model of the SD3 family: the edit is then made while it draws, on whatever positive "
-                    "prompt the sampler gets. Connect this or a conditioning, not both.",
-                ),
+                *either_inputs("positive prompt"),
             ],
-            outputs=[
-                io.Conditioning.Output(
-                    display_name="conditioning", tooltip="The edited prompt, if one is connected; for the sampler."
-                ),
-                io.Model.Output(
-                    display_name="model", tooltip="The model that makes the edit, if one is connected; for the sampler."
-                ),
-                io.String.Output(
-                    display_name="report",
-                    tooltip="What was found in the prompt, what was changed, and whether what is kept still reads the "
-                    "same.",
-                ),
-            ],
+            outputs=either_outputs(
+                "What was found in the prompt, what was changed, and whether what is kept still reads the same."
+            ),
             hidden=[io.Hidden.unique_id],
             **SHOWN_AGAIN,
         )

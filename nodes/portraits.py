@@ -9,8 +9,6 @@ from .sockets import CATEGORY
 
 
 class LoadPortraitsCLIPNode(io.ComfyNode):
-    """Load Portraits CLIP."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -10,8 +10,6 @@ from .sockets import CATEGORY, DictionarySocket
 
 
 class ReadPromptNode(io.ComfyNode):
-    """Read Prompt."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -8,12 +8,10 @@ from ..hosts.comfyui.pictures import drawing, to_image
 from ..hosts.comfyui.sweeping import sweep
 from ..supsae_core.editing import factors
 from .drawing_inputs import drawing_inputs
-from .sockets import CATEGORY, DictionarySocket, EditsSocket
+from .sockets import CATEGORY, EditsSocket
 
 
 class StrengthSweepNode(io.ComfyNode):
-    """Strength Sweep."""
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -26,7 +24,6 @@ class StrengthSweepNode(io.ComfyNode):
             search_aliases=["supsae grid", "xy plot", "compare strengths", "slider"],
             inputs=[
                 *drawing_inputs(),
-                DictionarySocket.Input("dictionary", tooltip="A dictionary of the same text encoders."),
                 EditsSocket.Input("edits", tooltip="From Concept Edit. Their strengths are multiplied by each number."),
                 io.String.Input(
                     "strengths",

@@ -1,7 +1,5 @@
 """Eyewear and hats: each a function(pen), in pixels from the head's centre, in colours of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -8,8 +8,6 @@ Two ways to be unlike, both learnt in closed form from renders that passed throu
   Noise, checkerboards, and colours that no decoder makes.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The backgrounds: each a function(pen, rng), in pixels from the picture's top left corner."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Portraits prompts: factors → a caption of free wording, and which of its words belong to which concept."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import replace

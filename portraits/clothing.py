@@ -1,7 +1,5 @@
 """Clothes, down to the picture's lower edge: each a function(pen, palette), in pixels from the head's centre."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .pen import WHITE, Palette, Part, Pen, lighter, spline, symmetric

@@ -1,7 +1,5 @@
 """The head, its eyes and the expressions: each a function(pen, palette), in pixels from the head's centre."""
 
-from __future__ import annotations
-
 from .pen import WHITE, Color, Palette, Part, Pen, lighter, mix, symmetric
 
 INK, MOUTH = (58, 36, 48), (112, 12, 36)

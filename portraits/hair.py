@@ -1,7 +1,5 @@
 """Hair: each part a function(pen, palette), behind the body or before the face, in pixels from the head's centre."""
 
-from __future__ import annotations
-
 from .pen import Palette, Part, Pen, Points, lighter, mirror, symmetric
 
 HAIR_COLORS = {"blond": (255, 214, 76), "red": (222, 66, 30), "black": (44, 40, 52), "blue": (44, 92, 232)}

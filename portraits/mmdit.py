@@ -1,7 +1,5 @@
 """A tiny MMDiT in the original SD3.5 key layout: hosts load its file with their own classes, training uses this one."""
 
-from __future__ import annotations
-
 import math
 
 import torch

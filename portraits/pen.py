@@ -1,7 +1,5 @@
 """The pen and the colours that draw Portraits, in pixels of the final picture, x to the right and y down."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache

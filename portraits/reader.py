@@ -1,8 +1,5 @@
 """Read a portrait: picture → the value of every category, or ``unreadable``; taught on renders alone."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -57,8 +54,3 @@ def load_reader(path: Path = WEIGHTS) -> Reader:
     reader = Reader()
     reader.load_state_dict({key: value.float() for key, value in load_file(path).items()})
     return reader.eval()
-
-
-def right(read: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, bool]:
-    """Return, per wanted category, whether it was read so; unreadable counts as wrong."""
-    return {category: read[category] == value for category, value in wanted.items()}

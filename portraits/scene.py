@@ -4,10 +4,9 @@ The person is drawn on white and cut out with a margin, which gives the white st
 apart from every background.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import yaml
@@ -54,7 +53,7 @@ class Nuisance:
     """Seed of the arrangement of the background."""
 
     @classmethod
-    def sample(cls, rng: np.random.Generator) -> Nuisance:
+    def sample(cls, rng: np.random.Generator) -> Self:
         """Draw every field uniformly from its range."""
         return cls(
             x=rng.uniform(-3, 3),

@@ -5,8 +5,6 @@ colour; a value's score is a ridge regression (closed form) on the counts. Blend
 for each of their two values. Taught on renders alone.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

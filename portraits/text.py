@@ -1,7 +1,5 @@
 """Two small frozen text encoders in the manner of SD3.5's: a causal one with a pooled end row, a bidirectional one."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

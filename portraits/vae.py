@@ -1,7 +1,5 @@
 """The picture auto-encoder of Portraits, in the key layout of TAESD (16 latent channels, factor 8)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -87,19 +87,14 @@ class PictureHost(Protocol):
         ...
 
     def sample(
-        self,
-        prompts: Sequence[tuple[Tensor, Tensor]],
-        seeds: Sequence[int],
-        how: Sampling,
-        recorder: Recorder,
+        self, prompts: Sequence[tuple[Tensor, Tensor]], seeds: Sequence[int], how: Sampling, recorder: Recorder,
         told: Told | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Sample pictures by Euler steps.
 
         Args:
             prompts: conditionings (L, width), of equal length, and pooled vectors (P,).
             seeds: of the noise, one a picture; noise depends on it alone.
-            how: steps and the rest.
             recorder: hears the sites it wants in every step.
             told: called after every step; may raise to interrupt.
         """
@@ -110,14 +105,9 @@ class Draw(Protocol):
     """How a host draws pictures (n, H, W, 3), bytes; equal seeds start from equal noise."""
 
     def __call__(
-        self,
-        conds: Sequence[Tensor],
-        pooled: Sequence[Tensor],
-        seeds: Sequence[int],
-        *,
-        progress: Progress | None = None,
-        step: Callable[[list[int]], Step] | None = None,
-    ) -> np.ndarray: ...
+        self, conds: Sequence[Tensor], pooled: Sequence[Tensor], seeds: Sequence[int], *,
+        progress: Progress | None = None, step: Callable[[list[int]], Step] | None = None,
+    ) -> np.ndarray: ...  # fmt: skip
 
 
 class Renderer(NamedTuple):

@@ -45,11 +45,9 @@ class State(NamedTuple):
 
 
 def start(latent: Tensor, allowed: Tensor | None = None) -> State:
-    """Return the state before the first call, in which nothing may change.
+    """Return the state before the first call on a latent (B, C, h, w), in which nothing may change.
 
-    Args:
-        latent: (B, C, h, w), for shape and device.
-        allowed: (B or 1, H, W) in 0 … 1, of any size: where the edit may show at most.
+    ``allowed`` (B or 1, H, W) in 0 … 1, of any size, says where the edit may show at most.
 
     Raises:
         ValueError: if there are neither one nor B allowed regions.
@@ -76,14 +74,7 @@ def pixels(mask: Tensor, height: int, width: int) -> Tensor:
 
 
 def step(config: LockConfig, state: State, edited: Tensor, reference: Tensor) -> State:
-    """Return the state after one more call; the mask never loses a cell.
-
-    Args:
-        config: what counts as a change.
-        state: after the calls before.
-        edited: (B, C, h, w) denoised latent of this call, with the edit.
-        reference: (B, C, h, w) without it.
-    """
+    """Return the state after one more call, given its denoised latents; the mask never loses a cell."""
     total = state.total + reduce((edited - reference).abs(), "b channel h w -> b h w", "mean")
     change = smoothed(total / (state.calls + 1))
     least = (config.threshold * parting(rearrange(change.float(), "b h w -> b (h w)"))).clamp(min=config.floor)
@@ -95,8 +86,7 @@ def step(config: LockConfig, state: State, edited: Tensor, reference: Tensor) ->
 
 def smoothed(change: Tensor) -> Tensor:
     """Return changes (B, h, w) averaged with their neighbours, 1 2 1 either way: what is meant is rarely one cell."""
-    padded = F.pad(rearrange(change, "b h w -> b 1 h w"), (1, 1, 1, 1), mode="replicate")
-    padded = rearrange(padded, "b 1 h w -> b h w")
+    padded = F.pad(rearrange(change, "b h w -> b 1 h w"), (1, 1, 1, 1), mode="replicate")[:, 0]
     rows = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
     return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 4
 
@@ -131,14 +121,8 @@ def blend(mask: Tensor, ours: Tensor, reference: Tensor) -> Tensor:
 def composite(picture: Tensor, reference: Tensor, mask: Tensor, *, reach: int = 2, soft: bool = True) -> Tensor:
     """Return a picture (B, H, W, 3) with the reference's own pixels outside the mask.
 
-    A decoder mixes neighbouring cells, so the picture is taken inside the mask grown by ``reach``.
-
-    Args:
-        picture: (B, H, W, 3) decoded from the locked latent.
-        reference: (B, H, W, 3) decoded from the reference's.
-        mask: (B, h, w) over the latent.
-        reach: latent cells.
-        soft: fade from the picture at the mask's edge to the reference at the grown mask's.
+    A decoder mixes neighbouring cells, so the picture is taken inside the mask (B, h, w) grown by ``reach`` cells. If
+    ``soft`` it fades into the reference between the mask's edge and the grown mask's.
     """
     height, width = picture.shape[1:3]
     whole = rearrange(pixels(grown(mask, reach), height, width), "b h w -> b 1 h w")

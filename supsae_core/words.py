@@ -9,10 +9,7 @@ def counts_in_text(tokens: Callable[[str], int], words: Sequence[str]) -> tuple[
     """Return how many tokens each word of a text adds to those before it.
 
     For tokenizers that glue words to blanks or marks, where a word alone is spelled otherwise than in a text.
-
-    Args:
-        tokens: text → number of its tokens, none of a template or of the ends counted.
-        words: whitespace words of one text, in order.
+    ``tokens`` says how many tokens a text has, none of a template or of the ends counted.
     """
     counts, before = [], tokens("")
     for number in range(1, len(words) + 1):

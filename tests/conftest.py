@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-GROUPS = {"comfy_server": "server", "comfy_page": "server", "comfy_python": "scripts", "sd3": "sd3", "board": "board"}
+GROUPS = {
+    "comfy_server": "server",
+    "comfy_page": "server",
+    "open_mixer": "server",
+    "comfy_python": "scripts",
+    "sd3": "sd3",
+    "board": "board",
+}
 """Fixture that takes long to make → the process in which all files run that ask for it; other files go anywhere."""
 SLOW = {*GROUPS, "captured", "trained", "lessons", "clip_folder"}
 """Fixtures whose tests are not quick."""
@@ -110,13 +117,8 @@ class TinySD3(NamedTuple):
 @pytest.fixture(scope="session")
 def sd3(tmp_path_factory):
     """Random weights of SD3's widths, which the layout is known by."""
+    import diffusers
     import torch
-    from diffusers import (
-        AutoencoderKL,
-        FlowMatchEulerDiscreteScheduler,
-        SD3Transformer2DModel,
-        StableDiffusion3Pipeline,
-    )
     from transformers import CLIPTextConfig, CLIPTextModelWithProjection, T5Config, T5EncoderModel, T5TokenizerFast
 
     def clip_encoder(tokenizer, width):
@@ -130,21 +132,19 @@ def sd3(tmp_path_factory):
 
     torch.manual_seed(0)
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
-    pieces += [(letter, -3.0) for letter in LETTERS] + [(f"▁{word}", -1.0) for word in WORDS]
-    clip_l, clip_g, t5 = (
-        clip_tokenizer("<|endoftext|>"),
-        clip_tokenizer("!"),
-        T5TokenizerFast(vocab=pieces, extra_ids=0),
-    )
+    pieces += zip(LETTERS, [-3.0] * len(LETTERS), strict=True)
+    pieces += [(f"▁{word}", -1.0) for word in WORDS]
+    clip_l, clip_g = map(clip_tokenizer, ("<|endoftext|>", "!"))
+    t5 = T5TokenizerFast(vocab=pieces, extra_ids=0)
     config = T5Config(vocab_size=len(t5), d_model=4096, d_ff=64, d_kv=16, num_heads=2, num_layers=1)
-    made = StableDiffusion3Pipeline(
-        transformer=SD3Transformer2DModel(
+    made = diffusers.StableDiffusion3Pipeline(
+        transformer=diffusers.SD3Transformer2DModel(
             sample_size=16, pos_embed_max_size=16, in_channels=16, num_layers=2, attention_head_dim=8,
             num_attention_heads=2, caption_projection_dim=16, joint_attention_dim=4096, pooled_projection_dim=2048,
             out_channels=16,
         ),
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
-        vae=AutoencoderKL(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+        vae=diffusers.AutoencoderKL(
             block_out_channels=(4, 4, 4, 4), latent_channels=16, norm_num_groups=2, shift_factor=0.0609,
             down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
         ),
@@ -166,9 +166,11 @@ def sd3_learnt(sd3, tmp_path_factory):
     made = tmp_path_factory.mktemp("sd3-learnt")
     (made / "table.yaml").write_text("hair: [red hair, blond hair]\neyes: [green eyes, blue eyes]\n")
     options = ["--table", made / "table.yaml", "--model", sd3.folder, "--prompts", "10", "--calibration", "4"]
+    quick = ("common_ridges=10", "shared_ridges=3", "own_ridges=30", "rank=8")  # the search takes most of the time
+    quick = [word for one in quick for word in ("--option", one)]
     for command in (
         ["capture", "--out", made / "capture", *options],
-        ["fit", made / "capture", "--out", made / "d.safetensors"],
+        ["fit", made / "capture", "--out", made / "d.safetensors", *quick],
     ):
         assert parser.main([str(word) for word in command]) == 0
     return made

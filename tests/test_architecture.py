@@ -1,12 +1,10 @@
-"""Which module may import what, and that every module imports without ComfyUI.
+"""Which module may import what.
 
 Held against syntax trees, with relative imports resolved: a linter's banned imports miss those. The planted violations
 below prove the rules; the two tables are the rules.
 """
 
 import ast
-import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,10 +141,9 @@ def relative_problem(path: Path, found: Import) -> str | None:
     if room is None:
         return f"imports {target[0]!r}, which is no room of the package"
     below = ABOVE.get(path.as_posix(), ROOMS[own].below)
-    if "/".join(target[:2]) + ".py" in ABOVE and not own.startswith("supsae_core"):
-        return None
     if "/".join(target[:2]) + ".py" in ABOVE:
-        return f"{own} may not import {'.'.join(target[:2])}, which stands above it"
+        inside = own.startswith("supsae_core")
+        return f"{own} may not import {'.'.join(target[:2])}, which stands above it" if inside else None
     return None if room in below | {own} else f"{own or 'the root'} may not import {room}"
 
 
@@ -195,11 +192,10 @@ def problems_of(path: Path, tree: ast.AST) -> Iterator[str]:
 
 def violations(root: Path) -> list[str]:
     """List every broken rule under `root`."""
-    return [
-        problem
-        for path in modules(root)
-        for problem in problems_of(path, ast.parse((root / path).read_text(encoding="utf-8"), str(path)))
-    ]
+    found = []
+    for path in modules(root):
+        found += problems_of(path, ast.parse((root / path).read_text(encoding="utf-8"), str(path)))
+    return found
 
 
 def test_tree_keeps_the_directions():
@@ -209,82 +205,46 @@ def test_tree_keeps_the_directions():
 
 PLANTED = {
     "core looks up": ("supsae_core/a.py", "from ..training import fit", "supsae_core may not import training"),
-    "core's ground looks up": ("supsae_core/a.py", "from .table import x", "may not import supsae_core/table"),
-    "table looks up": ("supsae_core/table/a.py", "from ..encoders import x", "may not import supsae_core/encoders"),
-    "capture looks aside": (
-        "supsae_core/capture/a.py",
-        "from ..dictionary.a import x",
-        "import supsae_core/dictionary",
-    ),
     "dictionary looks aside": ("supsae_core/dictionary/a.py", "from ..capture import x", "import supsae_core/capture"),
-    "encoders know no family": (
-        "supsae_core/encoders/a.py",
-        "from .families import x",
-        "import supsae_core/encoders/fam",
-    ),
     "reading looks up": ("supsae_core/reading/a.py", "from ..editing.a import x", "import supsae_core/editing"),
     "core looks at hosts": ("supsae_core/editing/a.py", "from ..host import TextHost", "which stands above it"),
     "through the root": ("supsae_core/a.py", "from .. import portraits", "supsae_core may not import portraits"),
-    "through two roots": ("supsae_core/table/a.py", "from ...nodes import x", "may not import nodes"),
-    "portraits look up": ("portraits/a.py", "from ..training.fit import fit", "portraits may not import training"),
     "portraits make themselves": ("portraits/a.py", "from .make import x", "portraits may not import portraits/make"),
-    "drawing looks aside": ("drawing/a.py", "from ..training import x", "drawing may not import training"),
-    "training looks at pictures": ("training/a.py", "from ..drawing import x", "training may not import drawing"),
-    "training looks at a world": ("training/a.py", "from ..portraits import x", "training may not import portraits"),
     "training looks up": ("training/a.py", "from ..evaluation import x", "training may not import evaluation"),
     "one host at the other": ("hosts/comfyui/a.py", "from ..diffusers import x", "may not import hosts/diffusers"),
-    "hosts look up": ("hosts/a.py", "from ..evaluation.report import x", "hosts may not import evaluation/report"),
-    "evaluation in a host": ("evaluation/a.py", "from ..hosts.comfyui import x", "may not import hosts/comfyui"),
     "evaluation looks up": ("evaluation/text/a.py", "from ...cli import x", "evaluation/text may not import cli"),
-    "the command line in nodes": ("cli/a.py", "from ..nodes import x", "cli may not import nodes"),
     "nodes in the command line": ("nodes/a.py", "from ..cli import x", "nodes may not import cli"),
     "in a function": ("supsae_core/a.py", "def f():\n    from ..nodes import x", "supsae_core may not import nodes"),
-    "while type checking": ("portraits/a.py", "if T:\n    from ..nodes import x", "portraits may not import nodes"),
     "root looks at core": ("__init__.py", "from .supsae_core import lock", "the root may not import supsae_core"),
     "tests from inside": ("training/a.py", "from ..tests import x", "'tests', which is no room"),
-    "root's other names": ("training/a.py", "from .. import WEB_DIRECTORY", "'WEB_DIRECTORY', which is no room"),
     "out of the package": ("supsae_core/a.py", "from ...other import x", "leaves the package"),
     "own name": ("training/a.py", "import supsae.supsae_core", "imports are relative"),
     "undeclared library": ("supsae_core/a.py", "import scipy.linalg", "may not import scipy"),
-    "pictures in core": ("supsae_core/a.py", "from PIL import Image", "may not import PIL"),
     "diffusers elsewhere": ("training/fit.py", "import diffusers", "only hosts/diffusers may"),
-    "diffusers in portraits": ("portraits/a.py", "def f():\n    import diffusers.models", "may not import diffusers"),
-    "comfy elsewhere": ("nodes/edit.py", "import comfy.utils", "only hosts/comfyui may"),
     "folders elsewhere": ("nodes/edit.py", "def f():\n    import folder_paths", "only hosts/comfyui may"),
-    "requests elsewhere": ("hosts/comfyui/a.py", "from aiohttp import web", "only nodes may"),
     "schemas elsewhere": ("hosts/comfyui/a.py", "from comfy_api.latest import io", "only nodes may"),
     "comfy in the other door": ("hosts/diffusers/a.py", "import comfy", "may not import comfy"),
     "hidden import": ("training/a.py", "import importlib as i\ni.import_module('comfy')", "hides an import"),
-    "builtin import": ("training/a.py", "__import__('comfy')", "hides an import"),
     "pickle": ("training/a.py", "def f():\n    import pickle", "not pickle"),
-    "torch.load": ("training/a.py", "import torch\ntorch.load('x')", "torch.load is not used here"),
     "torch.load renamed": ("training/a.py", "from torch import load as read\nread('x')", "torch.load is not used here"),
-    "torch.save": ("benchmarks/a.py", "import torch as t\nt.save(1, 'x')", "torch.save is not used here"),
     "numpy pickle": ("portraits/a.py", "import numpy\nnumpy.load('x', allow_pickle=True)", "allow_pickle"),
     "eval": ("supsae_core/a.py", "eval('1')", "eval is not used here"),
-    "exec": ("tests/test_a.py", "exec('1')", "exec is not used here"),
     "test of a second copy": ("tests/test_a.py", "from supsae_core import lock", "spelled supsae.…"),
     "relative test": ("tests/training/test_a.py", "from ...training import fit", "spelled supsae.…"),
-    "relative benchmark": ("benchmarks/a.py", "from . import b", "spelled supsae.…"),
     "host in a plain test": ("tests/test_a.py", "import comfy.sd", "only tests/hosts/comfyui/ may"),
     "new room": ("utils/a.py", "", "lies in no room"),
-    "new room in the core": ("supsae_core/utils/a.py", "", "lies in no room"),
     "loose module": ("helpers.py", "", "lies in no room"),
 }
 
 ALLOWED = {
     "own room": ("supsae_core/table/a.py", "from . import prompts\nfrom .concepts import x"),
     "ground of the core": ("supsae_core/reading/a.py", "from ..lock import x\nfrom .. import version"),
-    "downwards": ("nodes/a.py", "from ..supsae_core.editing import x\nfrom ..training.fit import y"),
     "hosts from above": ("evaluation/text/a.py", "from ...supsae_core.host import TextHost"),
     "host protocols": ("supsae_core/host.py", "from .encoders.slots import Family"),
-    "core's libraries": ("supsae_core/a.py", "import json\nimport torch.nn.functional as F\nimport yaml"),
     "method named eval": ("training/a.py", "model.eval()\nmodel.load(1)"),
     "the doors": ("hosts/diffusers/a.py", "def f():\n    from diffusers import StableDiffusion3Pipeline"),
-    "the other door": ("hosts/comfyui/a.py", "import comfy.model_management\nimport folder_paths"),
     "a node's schema": ("nodes/edit.py", "from comfy_api.latest import io"),
     "entrypoint": ("__init__.py", "async def f():\n    from .nodes import X"),
-    "tests": ("tests/training/test_a.py", "import pytest\nfrom supsae.training import fit"),
     "host tests": ("tests/hosts/comfyui/test_a.py", "import comfy.sd\nimport nodes"),
     "not ours": (".venv/lib/a.py", "import pickle"),
 }
@@ -298,90 +258,14 @@ def plant(root: Path, path: str, source: str) -> None:
 @pytest.mark.parametrize(("path", "source", "report"), PLANTED.values(), ids=PLANTED)
 def test_planted_violation_is_reported(tmp_path, path, source, report):
     plant(tmp_path, path, source)
-    found = violations(tmp_path)
-    assert len(found) == 1
-    assert found[0].startswith(path) and report in found[0]
+    (found,) = violations(tmp_path)
+    assert found.startswith(path) and report in found
 
 
 @pytest.mark.parametrize(("path", "source"), ALLOWED.values(), ids=ALLOWED)
 def test_allowed_import_is_not_reported(tmp_path, path, source):
     plant(tmp_path, path, source)
     assert violations(tmp_path) == []
-
-
-def dotted(path: Path) -> str:
-    return ".".join(("supsae", *path.with_suffix("").parts)).removesuffix(".__init__")
-
-
-IMPORTABLE = [
-    dotted(path)
-    for path in modules(ROOT)
-    if path.parts[0] not in {*OUTSIDE, "nodes", "__main__.py"} and path.parts[:2] != ("hosts", "comfyui")
-]
-
-# Each module is imported as the first of the package, so that an import cycle cannot hide behind a luckier order;
-# libraries stay loaded, because loading torch once per module would take a minute.
-IMPORT_EACH = """
-import importlib, json, sys, traceback
-
-report = {}
-for name in json.loads(sys.argv[1]):
-    for loaded in [m for m in sys.modules if m.split(".")[0] == "supsae"]:
-        del sys.modules[loaded]
-    try:
-        importlib.import_module(name)
-        report[name] = ""
-    except BaseException:
-        report[name] = traceback.format_exc()
-print("\\n" + json.dumps(report))
-"""
-
-
-def in_fresh_python(code: str, *arguments: str, cwd: Path) -> str:
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, *arguments], cwd=cwd, capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
-@pytest.fixture(scope="module")
-def import_report(tmp_path_factory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("elsewhere")
-    return json.loads(in_fresh_python(IMPORT_EACH, json.dumps(IMPORTABLE), cwd=folder).splitlines()[-1])
-
-
-@pytest.mark.parametrize("name", IMPORTABLE)
-@pytest.mark.slow
-def test_module_imports_without_comfyui(import_report, name):
-    assert import_report[name] == ""
-
-
-# ComfyUI has none of these. A module that imports one of them at its top may not be on the way to a node.
-WITHOUT = """
-import importlib, sys
-
-for library in ("diffusers", "transformers", "accelerate"):
-    sys.modules[library] = None
-for name in sys.argv[1:]:
-    importlib.import_module(name)
-"""
-
-
-def test_what_nodes_import_needs_no_diffusers(tmp_path):
-    found = set()
-    for path in (path for path in modules(ROOT) if path.parts[0] == "nodes"):
-        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.level == 2 and node.module:
-                found.add(f"supsae.{node.module}")
-    wanted = sorted(name for name in found if name in IMPORTABLE)
-    assert "supsae.evaluation.pictures.run" in wanted, "nothing would be proved"
-    in_fresh_python(WITHOUT, *wanted, cwd=tmp_path)
-
-
-def test_root_imports_cheaply(tmp_path):
-    code = "import sys, supsae; print(sorted({'torch', 'numpy', 'yaml'} & set(sys.modules)))"
-    assert in_fresh_python(code, cwd=tmp_path).strip() == "[]"
 
 
 def test_root_leaves_the_nodes_to_the_entrypoint():

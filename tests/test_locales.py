@@ -112,7 +112,7 @@ def test_nodes_have_the_frontends_keys(language):
 
 
 def test_languages_have_the_same_nodes_inputs_and_outputs():
-    first, *others = ({path for path, _ in leaves(read(language, "nodeDefs.json"))} for language in LANGUAGES)
+    first, *others = (dict(leaves(read(language, "nodeDefs.json"))).keys() for language in LANGUAGES)
     assert others and all(other == first for other in others)
 
 

@@ -1,5 +1,6 @@
 """A built wheel holds the package's files, all of them, and nothing else."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -26,9 +27,9 @@ def tree_files() -> list[str]:
     if (ROOT / ".git").exists():
         names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
     else:
+        ignored = re.compile(r"(^|/)\.|__pycache__/|\.egg-info/")
         names = [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*")]
-        ignored = ("__pycache__/", ".egg-info/", "/.")
-        names = [name for name in names if not any(part in f"/{name}" for part in ignored)]
+        names = [name for name in names if not ignored.search(name)]
     return sorted(name for name in set(names) if name and (ROOT / name).is_file())
 
 

@@ -3,8 +3,6 @@
 See docs/method.md, 10 and 13.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -74,15 +72,12 @@ def located(dictionary: Dictionary, row: Encoded) -> list[Located]:
         seen, truth = read_conditioning(dictionary, row.cond), known_reading(dictionary, row)
     except ValueError:  # too little was learnt to find even the end of the text
         return [Located(False, False)] * len(categories)
-    return [_located(dictionary, seen, truth, members) for members in categories]
-
-
-def _located(dictionary: Dictionary, seen: Reading, truth: Reading, members: Sequence[int]) -> Located:
-    """Hold two readings against each other in one category."""
-    one, other = _rows_of(dictionary, seen, members), _rows_of(dictionary, truth, members)
-    said = {concept for concept, _ in one}
-    wanted = {concept for concept, _ in other}
-    return Located(one == other, said == wanted)
+    found = []
+    for members in categories:
+        one, other = _rows_of(dictionary, seen, members), _rows_of(dictionary, truth, members)
+        said = {concept for concept, _ in one}
+        found.append(Located(one == other, said == {concept for concept, _ in other}))
+    return found
 
 
 def _rows_of(dictionary: Dictionary, reading: Reading, members: Sequence[int]) -> set[tuple[int, tuple[int, ...]]]:
@@ -178,9 +173,6 @@ def moves(
 
     Args:
         dictionary: thresholds set, gains not.
-        before: a calibration prompt, encoded.
-        after: its rewrite, encoded.
-        new: concept that the rewrite says.
 
     Raises:
         ValueError: if the concept was never captured, or the prompt leaves no room for a longer phrase.

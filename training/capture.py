@@ -1,8 +1,7 @@
 """TextPlan and run a text capture: draw prompts, hold pairs out, add calibration rewrites, encode shard by shard."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -72,10 +71,7 @@ def plan_text(
     """Draw every prompt of a capture; the same arguments give the same plan.
 
     Args:
-        table: of concepts.
         host: counts tokens and knows how long a prompt may be.
-        config: how many prompts, and of what kind.
-        wording: how prompts are worded.
         held_out: pairs of concepts never to write together; otherwise the configured share of them is drawn.
 
     Raises:
@@ -123,7 +119,8 @@ def _with_rewrites(
         made = draw_rewrite(table, rng, prompt, held_out=held_out, used=used) if len(found) < count else None
         if made is not None and made.text != prompt.text:
             entry = replace(_entry(host, made, "fit"), of=prompt.text)
-            if _fits(host, entry):
+            with suppress(ValueError):  # too long
+                _require_room(host, [entry])
                 found.setdefault(made.text, entry)
     return [_entry(host, prompt, "fit"), *found.values()]
 
@@ -131,31 +128,23 @@ def _with_rewrites(
 def _with_room(
     host: TextHost, make: Callable[[Wording], list[Entry]], wording: Wording, used: list[int]
 ) -> list[Entry]:
-    """Make entries; where the host would cut them off, anew without phrases about other things.
-
-    Raises:
-        ValueError: if they do not fit even so.
-    """
+    """Make entries; where the host would cut them off, anew without phrases about other things."""
     before = list(used)
     made = make(wording)
-    if wording.others and not all(_fits(host, one) for one in made):
+    try:
+        _require_room(host, made)
+    except ValueError:
+        if not wording.others:
+            raise
         used[:] = before  # nobody writes what was drawn first
         made = make(replace(wording, others=()))
-    for one in made:
-        _require_room(host, one)
+        _require_room(host, made)
     return made
 
 
-def _fits(host: TextHost, entry: Entry) -> bool:
-    try:
-        _require_room(host, entry)
-    except ValueError:
-        return False
-    return True
-
-
-def _require_room(host: TextHost, entry: Entry) -> None:
-    host.family.require_room({encoder: sum(some) for encoder, some in entry.counts.items()}, entry.prompt.text)
+def _require_room(host: TextHost, entries: Sequence[Entry]) -> None:
+    for one in entries:
+        host.family.require_room({encoder: sum(some) for encoder, some in one.counts.items()}, one.prompt.text)
 
 
 def calibration_pair(
@@ -169,12 +158,7 @@ def calibration_pair(
     """Draw a prompt that says another value of a concept's category, and its rewrite.
 
     Args:
-        table: of concepts.
-        rng: of every choice.
-        new: concept that the rewrite says.
-        wording: how prompts are worded.
         mention: chance that another category is mentioned.
-        held_out: pairs of concepts that neither may say.
     """
     members = [one for one in table.categories[table.concepts[new].category] if one != new]
     old = int(rng.choice(members))
@@ -187,15 +171,7 @@ def calibration_pair(
 def capture_text(
     host: TextHost, folder: str | Path, to_do: TextPlan, *, progress: Progress | None = None, batch: int = 32
 ) -> Capture:
-    """Encode what is missing of a planned capture.
-
-    Args:
-        host: its text encoders.
-        folder: of the capture, new or begun.
-        to_do: what is to be in it.
-        progress: called with (done, total) prompts.
-        batch: prompts encoded together.
-    """
+    """Encode what is missing of a planned capture."""
     capture = start_capture(folder, to_do)
     missing = capture.missing()
     for done, shard in enumerate(missing):
@@ -219,4 +195,7 @@ def _entry(host: TextHost, prompt: Prompt, name: str) -> Entry:
 
 def unmentioned(table: ConceptTable, supports: Sequence[Sequence[int]]) -> tuple[bool, ...]:
     """Tell, per category, whether some prompt leaves it out: only then is removal identified."""
-    return tuple(any(not set(members) & set(one) for one in supports) for members in table.categories.values())
+    found = []
+    for members in table.categories.values():
+        found.append(any(set(members).isdisjoint(one) for one in supports))
+    return tuple(found)

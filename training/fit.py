@@ -1,7 +1,5 @@
 """Fit a dictionary: gather statistics from a capture, solve every part, then calibrate it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -22,6 +20,7 @@ from .calibration import calibrate
 from .capture import unmentioned
 from .gather import gather, groups
 from .operators.fit import fit_operators
+from .pace import ticker
 from .solvers.solution import Groups, Solution, to_codes
 from .solvers.table import DEFAULT, Solver, chosen
 
@@ -48,10 +47,7 @@ def fit_dictionary(
     """Fit, calibrate and describe a dictionary.
 
     Args:
-        capture: finished.
-        solver: a name of ``SOLVERS``.
         config: the solver's options, or None for its defaults.
-        progress: called with (done, total).
 
     Raises:
         ValueError: if there is no such solver, or the capture is not finished, damaged, or too small to fit anything.
@@ -59,7 +55,7 @@ def fit_dictionary(
     began = time.perf_counter()
     solve = chosen(solver, config)
     plan, recorded = capture.plan, streams.finished(capture)
-    tick = _ticker(progress, 2 + 2 * len(plan.family.encoders) + streams.ticks(plan))
+    tick = ticker(progress, 2 + 2 * len(plan.family.encoders) + streams.ticks(plan))
     statistics = gather(capture, capture.read(), "fit")
     tick()
     solving = time.perf_counter()
@@ -92,8 +88,7 @@ def _solved(
     """Solve every encoder's part and the pooled vector's; return them and what was measured of each."""
     parts, measured = {}, {}
     for name, some in statistics.items():
-        slots = ALONE if name == POOLED else groups(capture)
-        solution = solve(some, slots)
+        solution, _, slots = _solution(capture, name, some, solve)
         parts[name], measured[name] = make_part(solution, some, slots), dict(solution.measured)
         if name != POOLED:
             tick()
@@ -102,9 +97,10 @@ def _solved(
     return parts, measured
 
 
-def _solution(capture: Capture, name: str, statistics: Statistics, solve: Solver) -> tuple[Solution, Tensor, Groups]:
+def _solution(capture: Capture, name: str, some: Statistics, solve: Solver) -> tuple[Solution, Tensor, Groups]:
+    """Solve one part; return also its slots' tokens and groups."""
     slots = ALONE if name == POOLED else groups(capture)
-    return solve(statistics, slots), statistics.lengths, slots
+    return solve(some, slots), some.lengths, slots
 
 
 def make_part(solution: Solution, statistics: Statistics, groups: Groups) -> Part:
@@ -167,9 +163,6 @@ def _whitener(covariance: Tensor) -> Tensor:
     return torch.linalg.solve_triangular(lower, torch.eye(len(lower), dtype=lower.dtype), upper=False).T.float()
 
 
-# --- description ---------------------------------------------------------------------------------------------------
-
-
 def describe_solver(solver: str, options: Any) -> dict[str, Any]:
     """Return what a dictionary's provenance, and the key of a fit, say of its solver; as a file has it."""
     said = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(options).items()}
@@ -194,13 +187,3 @@ def _provenance(plan: TextPlan) -> dict[str, Any]:
 
 def _never(dictionary: Dictionary) -> list[str]:
     return [str(concept) for index, concept in enumerate(dictionary.table.concepts) if dictionary.writes[index] is None]
-
-
-def _ticker(progress: Progress | None, total: int) -> Callable[[], None]:
-    done = iter(range(1, total + 1))
-
-    def tick() -> None:
-        if progress:
-            progress(next(done), total)
-
-    return tick

@@ -1,7 +1,5 @@
 """Fit a capture once: what was fitted from this very capture before is read from its folder."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 from pathlib import Path
@@ -29,10 +27,7 @@ def fit_once(
     """Return the fit of a capture, without the minutes that it takes if it is known.
 
     Args:
-        capture: finished.
-        solver: a name of ``SOLVERS``.
         config: the solver's options, or None for its defaults.
-        progress: called with (done, total) if anything is computed.
 
     Raises:
         ValueError: as ``fit``.

@@ -3,8 +3,6 @@
 See docs/method.md, 3 and 6.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import NamedTuple
@@ -82,8 +80,7 @@ def _collect(plan: TextPlan, row: Encoded, samples: Samples) -> None:
         samples.setdefault(Key(POOLED, fold, 0), []).append((said, rearrange(row.pooled, "d -> 1 1 d")))
     for encoder in plan.family.encoders:
         layout, x = layouts[encoder.name], row.cond[:, encoder.first : encoder.last]
-        own, concepts = rows.of(encoder), prompt.support(table)
-        labels = context_of(encoder, own, layout.spans, concepts, size=len(table), total=len(x))
+        labels = context_of(table, encoder, rows, layout.spans)
         for slot, at, some in _slots(plan, layout, x):
             samples.setdefault(Key(encoder.name, fold, slot), []).append((labels[at], some))
 
@@ -113,7 +110,7 @@ def _add(plan: TextPlan, found: Mapping[str, Statistics], samples: Samples) -> N
                 f"The encoder {part!r} spells the phrase {plan.table.phrases[slot].text!r} with {min(lengths)} tokens "
                 f"in one prompt and {max(lengths)} in another. Word it without marks or brackets."
             )
-        found[part].add(fold, slot, torch.cat([a for a, _ in some]), torch.cat([x for _, x in some]))
+        found[part].add(fold, slot, *map(torch.cat, zip(*some, strict=True)))
     roles = plan.family.roles
     pad = phrases + roles.index("pad") if "pad" in roles else None
     for part, statistics in found.items():

@@ -1,10 +1,10 @@
 """How fast long work goes, and how long it will take."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
+
+from ..supsae_core.host import Progress
 
 SPAN = 30.0
 """Seconds that a rate is taken over: the first batch loads models, and a computer is not equally fast all night."""
@@ -32,3 +32,14 @@ class Pace:
 def left(done: int, total: int, rate: float) -> float | None:
     """Return the seconds that the rest will take, None if that is not known."""
     return (total - done) / rate if rate > 0 else None
+
+
+def ticker(progress: Progress | None, total: int) -> Callable[[], None]:
+    """Return what is called when another one of ``total`` steps is done."""
+    done = iter(range(1, total + 1))
+
+    def tick() -> None:
+        if progress:
+            progress(next(done), total)
+
+    return tick

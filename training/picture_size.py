@@ -1,7 +1,5 @@
 """A picture's size as a command line spells it."""
 
-from __future__ import annotations
-
 import re
 
 

@@ -4,8 +4,6 @@ Within a batch who stands where does not change from step to step, so that all t
 and an addition per site, on the device.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

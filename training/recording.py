@@ -1,7 +1,5 @@
 """Capture activations: sample the prompts of a capture in batches while a recorder listens, and keep what it heard."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -57,14 +55,6 @@ def plan_activations(
 ) -> ActivationPlan:
     """Draw every prompt of a capture of activations, and fix how their pictures are sampled.
 
-    Args:
-        table: of concepts.
-        text: encodes the prompts.
-        model: draws the pictures.
-        config: how many prompts, and of what kind.
-        sampling: sites, steps and size.
-        wording: how prompts are worded.
-
     Raises:
         ValueError: if the model has no such block, or the options do not fit together; before anything is encoded.
     """
@@ -115,10 +105,6 @@ def capture_activations(
     """Encode and sample what is missing of a planned capture of activations.
 
     Args:
-        text: encodes the prompts.
-        model: samples the pictures.
-        folder: of the capture.
-        plan: made by ``plan``.
         encoded: called with (prompts encoded, prompts); may raise to interrupt.
         sampled: called after every step with (pictures times steps done, of how many, denoised latents or None); may
             raise to interrupt.

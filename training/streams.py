@@ -3,8 +3,6 @@
 See docs/method.md, 17.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -65,9 +63,6 @@ def fit_streams(
 
     Args:
         dictionary: fitted and calibrated on the text.
-        found: what was recorded.
-        solve: fits one part at one noise level.
-        tick: called when a part is done.
 
     Returns:
         the dictionary, and part → what was measured at every noise level.
@@ -139,7 +134,7 @@ def _gains(
         words = found.rows(pair.place + 1, site)[:, there] - found.rows(pair.place, site)[:, here]
         for codes, word, total in zip(levels, words, sums, strict=True):
             try:
-                step = step_of(rows)(dictionary, codes, rows, pair.reading, pair.changes)
+                step = step_of(rows)(dictionary, codes, pair.reading, pair.changes)
             except ValueError:  # the prompt leaves no room for a longer phrase
                 continue
             moved = repeat(step, "1 d -> place d", place=len(here)) if rows == "attention" else step[here]

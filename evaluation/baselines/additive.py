@@ -1,7 +1,5 @@
 """The common form of the simplest baselines: every concept is one constant tensor, added wherever it is written."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,11 +33,7 @@ class Additive:
 
 
 def require_shape(cond: Tensor, shape: Sequence[int]) -> None:
-    """Refuse a conditioning of another shape than a baseline was fitted to.
-
-    Raises:
-        ValueError: naming both.
-    """
+    """Refuse a conditioning of another shape than a baseline was fitted to."""
     if tuple(cond.shape) != tuple(shape):
         raise ValueError(
             f"This baseline was fitted to conditionings of {tuple(shape)} rows and columns and cannot edit "

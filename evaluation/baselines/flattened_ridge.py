@@ -4,8 +4,6 @@ With codes shared by all prompts, x̂ = W σ(M ⊙ Y) + b gives every concept on
 in M. All dimensions are modelled; the ridge strength is the best of five folds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -4,9 +4,7 @@ One auto-encoder per text encoder on all its tokens, one on the pooled vectors. 
 strongest activation in a prompt best separates the prompts that say it from the others (area under the curve).
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -19,8 +17,8 @@ from ...supsae_core.dictionary.model import POOLED
 from ...supsae_core.encoders.base import Family
 from ...supsae_core.encoders.placing import rows_of
 from ...supsae_core.host import Progress, TextHost
-from ...supsae_core.table.concepts import ConceptTable
-from ..cases import Replacement
+from ...training.pace import ticker
+from ..cases import Replacement, replaced
 from .additive import require_shape
 from .paper import label_matrix
 from .topk import TOPK, Coder, TopKConfig, train
@@ -87,13 +85,16 @@ def fit(
     progress: Progress | None = None,
 ) -> Latents:
     """Train on a capture's fit prompts; choose the number of latents on its calibration prompts and their rewrites."""
-    rows = list(capture.read())
-    prompts, before, after = (_of(rows, name) for name in ("fit", "calibration", "rewrite"))
     table, family = capture.plan.table, capture.plan.family
-    labels = label_matrix([row.entry.prompt.support(table) for row in prompts], len(table))
-    changes = [_replaced(table, *pair) for pair in zip(before, after, strict=True)]
+    sets: dict[str, list[Encoded]] = {"fit": [], "calibration": [], "rewrite": []}
+    for row in capture.read():
+        sets[row.entry.set].append(row)
+    prompts, before, after = sets.values()
+    support = lambda row: row.entry.prompt.support(table)  # noqa: E731
+    labels = label_matrix(list(map(support, prompts)), len(table))
+    changes = [replaced(support(a), support(b))[0] for a, b in zip(before, after, strict=True)]
     names = [*(encoder.name for encoder in family.encoders), POOLED]
-    tick = _ticker(progress, len(names) * config.steps)
+    tick = ticker(progress, len(names) * config.steps)
     parts = {}
     for name in names:
         x, old, new = (_vectors(family, some, name) for some in (prompts, before, after))
@@ -101,15 +102,6 @@ def fit(
         pairs = list(zip(old, new, changes, strict=True))
         parts[name] = best([matched(coder, x, labels, count) for count in COUNTS], pairs)
     return Latents(family, parts, tuple(prompts[0].cond.shape))
-
-
-def _replaced(table: ConceptTable, before: Encoded, after: Encoded) -> Replacement:
-    supports = (row.entry.prompt.support(table) for row in (before, after))
-    return next((old, new) for old, new in zip(*supports, strict=True) if old != new)
-
-
-def _of(rows: Sequence[Encoded], name: str) -> list[Encoded]:
-    return [row for row in rows if row.entry.set == name]
 
 
 def matched(coder: Coder, x: Sequence[Tensor], labels: Tensor, count: int) -> LatentPart:
@@ -160,20 +152,7 @@ def _vectors(family: Family, rows: Sequence[Encoded], name: str) -> list[Tensor]
     """Return one part's vectors (T, d) of every prompt."""
     if name == POOLED:
         return [rearrange(row.pooled, "d -> 1 d") for row in rows]
-    places = [_place(family, row.cond, name) for row in rows]
-    return [row.cond[at, columns] for row, (at, columns) in zip(rows, places, strict=True)]
-
-
-def _place(family: Family, cond: Tensor, name: str) -> tuple[slice, slice]:
-    return next((rows, columns) for one, rows, columns in _places(family, cond) if one == name)
-
-
-def _ticker(progress: Progress | None, total: int) -> Callable[[], None]:
-    done = iter(range(1, total + 1))
-
-    def tick() -> None:
-        at = next(done)
-        if progress:
-            progress(at, total)
-
-    return tick
+    found = []
+    for row in rows:
+        found += [row.cond[at, columns] for one, at, columns in _places(family, row.cond) if one == name]
+    return found

@@ -1,7 +1,5 @@
 """What a low-rank adapter learns from: every step of guided runs of prompts that were rewritten to say its concept."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 

@@ -6,8 +6,6 @@ adapter imitates writing the word. x_t are steps of guided runs of the rewrite; 
 that guidance stays what it was. All attention projections are adapted: y = W x + s U D x.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,12 +115,8 @@ def train(
 
     Args:
         studio: the models; the transformer is left as it was.
-        table: the concepts.
-        concept: spelled ``category: name``.
         prompts: those that say another value, and have no held-out pair in their rewrite, are learnt from.
-        config: of the training.
         held_out: pairs of concepts that no rewrite may hold.
-        progress: called with (done, total).
 
     Raises:
         ValueError: if no prompt can be learnt from.

@@ -4,8 +4,6 @@ The mean over a prompt's rows is regressed on the concepts it says, so that a co
 happened to stand beside it. All rows of an encoder get the same vector; the pooled vector gets its own.
 """
 
-from __future__ import annotations
-
 import torch
 from einops import reduce, repeat
 

@@ -4,8 +4,6 @@ El Harzli et al., arXiv 2602.00924. Letters (docs/method.md, 1): M (n, K) labels
 x̂_i = W σ(M_i ⊙ Y) + b with σ a leaky ReLU and x the dimensions of the flattened embedding that vary most.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

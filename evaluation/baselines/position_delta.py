@@ -4,8 +4,6 @@ As ConDelta nodes are used, with absolute positions: the difference is added to 
 the prompt has there. Every phrase of the concept is encoded in every template, and averaged.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """The baselines that edit a conditioning, one line each. Another one is a file beside these and a line here."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol

@@ -5,8 +5,6 @@ an auxiliary loss that lets dead latents explain what is left. Libraries for it 
 Letters: x (n, d) vectors, z (n, m) latents, x̂ = z W + b.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Low-rank adapters of the Portraits transformer, trained once in a run's folder, as the gallery draws with them."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from functools import partial

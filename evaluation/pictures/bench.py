@@ -1,7 +1,5 @@
 """Cases drawn and judged in many ways: methods, gallery and readers in one hand."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice

@@ -1,9 +1,10 @@
 """What the outcomes of many cases come to: shares with their intervals, and paired comparisons."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+from einops import reduce
 
 from ...portraits.reader import UNREADABLE
 from ...supsae_core.table.concepts import ConceptTable
@@ -88,3 +89,14 @@ def agreement(looks: Sequence[Look]) -> Json:
 def largest(rows: Mapping[str, Json], key: str) -> str:
     """Return the name of the row whose estimate is largest; of equal ones the first."""
     return max(rows, key=lambda name: rows[name][key]["estimate"] or 0.0)
+
+
+def change(pictures: np.ndarray, whole: int) -> list[float]:
+    """Return how far pictures (place, case, h, w, 3) of bytes are from those of place 0, inside what ``whole`` changes.
+
+    The mean over these pixels; 0 if it changes none.
+    """
+    shown = pictures.astype(np.float32) / 255
+    moved = reduce(np.abs(shown - shown[0]), "place case h w c -> place case h w", "mean")
+    inside = moved[whole] > CHANGED
+    return [float((one * inside).sum() / max(inside.sum(), 1)) for one in moved]

@@ -1,7 +1,5 @@
 """Pictures drawn once and kept on disk, named by what they were drawn from, so that a run goes on where it stopped."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence

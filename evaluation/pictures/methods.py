@@ -1,7 +1,5 @@
 """The ways to edit that are compared: a case and its conditioning in, the conditioning to draw from out."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -92,11 +90,8 @@ def prepare(
     """Fit whom a dictionary is held against.
 
     Args:
-        dictionary: to be judged.
-        host: encodes the prompts.
         capture: the prompts that the dictionary was fitted on; without it there is the dictionary alone.
         few: a capture of the same concepts in few prompts, to learn from that as well.
-        tick: called now and then; may raise to interrupt.
     """
     edits = {OURS: by_dictionary(dictionary)}
     if few:

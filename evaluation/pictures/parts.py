@@ -1,13 +1,10 @@
 """The parts of the scoreboard: what each draws, and the section of results it makes of that."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from einops import reduce
 
 from ..cases import Case
 from ..intervals import paired_interval, share, variation_interval
@@ -16,7 +13,7 @@ from ..results import Section
 from ..text.metrics import TextConfig, text_section
 from . import splits
 from .bench import ADAPTER, Bench, Way, examples
-from .figures import CHANGED, compared, figures, interference, largest, three
+from .figures import change, compared, figures, interference, largest, three
 from .gallery import pixels
 from .methods import NO_EDIT, OURS, REWRITE, STRENGTHS
 
@@ -145,16 +142,14 @@ def strength(bench: Bench, size: Size) -> Section:
     cases = splits.draw(bench.headline, bench.world, max(size.headline, size.curve), bench.seed)[: size.curve]
     ways = [Way(OURS, strength=one) if one else Way(NO_EDIT) for one in POSITIONS]
     found, pictures = bench.judge(cases, ways)
-    stacks = np.stack([pixels(pictures[way]) for way in ways]).astype(np.float32) / 255
-    moved = reduce(np.abs(stacks - stacks[0]), "position case h w c -> position case h w", "mean")
-    inside = moved[POSITIONS.index(1.0)] > CHANGED
-    change = [float((one * inside).sum() / max(inside.sum(), 1)) for one in moved]
-    whole = change[POSITIONS.index(1.0)] or 1.0
-    steps = np.diff(change) / whole
+    at = POSITIONS.index(1.0)
+    moved = change(np.stack([pixels(pictures[way]) for way in ways]), at)
+    whole = moved[at] or 1.0
+    steps = np.diff(moved) / whole
     made = {
         "count": len(cases),
         "positions": list(POSITIONS),
-        "change": [round(one / whole, 4) for one in change],
+        "change": [round(one / whole, 4) for one in moved],
         "success": [three(found[way])["success"] for way in ways],
         "monotone": bool((steps >= 0).all()),
         "largest_step": round(float(np.abs(steps).max()), 4),

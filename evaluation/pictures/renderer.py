@@ -1,7 +1,5 @@
 """Portraits in diffusers as a renderer; hosts/comfyui/studio has the one in ComfyUI."""
 
-from __future__ import annotations
-
 import hashlib
 from functools import partial
 from pathlib import Path
@@ -17,10 +15,7 @@ def diffusers_renderer(
     """Return a renderer that draws with ``studio.draw_portraits``.
 
     Args:
-        models: loaded from ``weights``.
         weights: the folder, to tell these models from others.
-        steps: of the sampler, Euler.
-        cfg: guidance.
     """
     content = b"".join((weights / name).read_bytes() for name in studio.FILES)
     name = f"diffusers {hashlib.sha256(content).hexdigest()[:16]} {steps} {cfg}"

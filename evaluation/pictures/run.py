@@ -1,7 +1,5 @@
 """Run the scoreboard on Portraits: what it will cost, every part in turn, and the results."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -58,11 +56,7 @@ class EvalConfig:
 
 
 def require_portraits(dictionary: Dictionary) -> None:
-    """Check that the reader can judge a dictionary.
-
-    Raises:
-        ValueError: if it holds concepts that are not drawn in Portraits.
-    """
+    """Check that the reader can judge a dictionary."""
     strange = [str(one) for one in dictionary.table.concepts if one.name not in scene.FACTORS.get(one.category, ())]
     if strange:
         raise ValueError(
@@ -83,11 +77,7 @@ def run(
     """Judge a dictionary.
 
     Args:
-        dictionary: of Portraits' encoders.
-        renderer: draws the pictures.
         out: folder of the pictures and the baselines' captures; a run goes on with what is there.
-        config: what to ask.
-        hooks: told what is done.
         host: Portraits' encoders, if they are at hand.
         adapters: trains changes of the model on a capture's prompts, where the host can.
 
@@ -101,12 +91,12 @@ def run(
     bench = prepared(dictionary, renderer, out, config, host, hooks, adapters)
     most = _most(config, bench)
     hooks.say(cost(sum(most.values()), bench, renderer, out))
-    sections, seconds = {}, {"prepare": time.perf_counter() - began}
+    sections, seconds = {}, {"prepare": round(time.perf_counter() - began, 1)}
     for name in most:
-        begun = time.perf_counter()
+        began = time.perf_counter()
         bench.told = hooks.part(name, most[name])
         sections[name] = PARTS[name].run(bench, size)
-        seconds[name] = time.perf_counter() - begun
+        seconds[name] = round(time.perf_counter() - began, 1)
     return gathered(
         dictionary,
         {"size": config.size, "seed": config.seed, "parts": list(config.parts), **asdict(size)},
@@ -115,7 +105,7 @@ def run(
         methods=list(bench.methods.edits),
         readers=agreement(list(bench.seen.values())),
         pictures=len(bench.seen),
-        seconds={name: round(value, 1) for name, value in seconds.items()},
+        seconds=seconds,
     )
 
 

@@ -4,21 +4,18 @@ Whether a concept shows is a threshold in strength: little happens up to a half,
 is measured on Portraits pictures (docs/method.md, 14); position 0 is no edit and 1 the effect of writing the word.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from einops import reduce
 
 from ...hosts.diffusers import studio
 from ...hosts.diffusers.studio import Studio
 from ...supsae_core.capture.captures import Capture
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.host import Progress
-from ..cases import Case, answer, make_case
-from .figures import CHANGED
+from ..cases import Case, answer, make_case, replaced
+from .figures import change
 
 STRENGTHS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 POSITIONS = tuple(i / 8 for i in range(1, 9))
@@ -31,7 +28,6 @@ def knots(strengths: Sequence[float], change: Sequence[float]) -> tuple[tuple[fl
     """Return (position, strength) knots such that the change grows in proportion to the position.
 
     Args:
-        strengths: increasing from 0 to 1.
         change: measured change at each strength; made non-decreasing first.
 
     The map runs through (1, 1) and goes on as the identity: beyond 1 there is nothing more to write.
@@ -49,8 +45,7 @@ def calibration_cases(capture: Capture, count: int) -> list[Case]:
     after = [entry.prompt for entry in entries if entry.set == "rewrite"][:count]
     found = []
     for seed, (prompt, rewrite) in enumerate(zip(before, after, strict=True)):
-        supports = zip(prompt.support(table), rewrite.support(table), strict=True)
-        changes = [pair for pair in supports if pair[0] != pair[1]]
+        changes = replaced(prompt.support(table), rewrite.support(table))
         found.append(replace(make_case(table, prompt, changes, seed), rewrite=rewrite))
     return found
 
@@ -67,18 +62,16 @@ def measure(
         asked = zip(cases, conds, pooled, strict=True)
         made = [answer(straight, *one, strength) for one in asked]
         rows, vectors, _ = zip(*made, strict=True)
-        drawn.append(studio.draw_portraits(models, rows, vectors, seeds).astype(np.float32) / 255)
+        drawn.append(studio.draw_portraits(models, rows, vectors, seeds))
         if progress:
             progress(index + 1, len(STRENGTHS))
-    moved = reduce(np.abs(np.stack(drawn) - drawn[0]), "strength case h w c -> strength case h w", "mean")
-    inside = moved[STRENGTHS.index(1.0)] > CHANGED
-    return [float((one * inside).sum() / inside.sum()) for one in moved]
+    return change(np.stack(drawn), STRENGTHS.index(1.0))
 
 
 def scaled_slider(
     models: Studio, dictionary: Dictionary, capture: Capture, *, progress: Progress | None = None
 ) -> Dictionary:
     """Return the dictionary with its slider scaled on pictures of the capture's calibration prompts."""
-    change = measure(models, dictionary, calibration_cases(capture, CASES), progress)
-    report = {**dictionary.report, "slider_change": [round(one, 4) for one in change]}
-    return replace(dictionary, slider=knots(STRENGTHS, change), report=report)
+    moved = measure(models, dictionary, calibration_cases(capture, CASES), progress)
+    report = {**dictionary.report, "slider_change": [round(one, 4) for one in moved]}
+    return replace(dictionary, slider=knots(STRENGTHS, moved), report=report)

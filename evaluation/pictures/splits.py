@@ -1,7 +1,5 @@
 """The splits that pictures are judged in: what kind of prompt, and what kind of edit of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
@@ -13,7 +11,7 @@ from ...supsae_core.editing.edits import Add, Remove, Swap
 from ...supsae_core.table import prompts
 from ...supsae_core.table.concepts import ConceptTable
 from ...supsae_core.table.prompts import Mention, Prompt
-from ..cases import TRIES, Case, World, draw_cases, make_case
+from ..cases import TRIES, Case, World, draw_cases, make_case, replaced
 
 MOST = 5
 """Edits at once, at most."""
@@ -72,8 +70,7 @@ def _shuffled(world: World, rng: np.random.Generator, wording: prompts.Wording) 
     while True:
         case = draw_cases(Swap, world, 1, rng, pairs=world.pairs)[0]
         prompt = prompts.draw_prompt(world.table, rng, wording=wording, mention=0.0, require=case.before[::-1])
-        ((old, new),) = _swapped(case)
-        yield _fitting(world, make_case(world.table, prompt, [(old, new)], case.seed))
+        yield _fitting(world, make_case(world.table, prompt, replaced(case.before, case.after), case.seed))
 
 
 def unmentioned(world: World, count: int, rng: np.random.Generator) -> list[Case]:
@@ -100,7 +97,7 @@ def _paraphrased(world: World, rng: np.random.Generator, *, edited: bool) -> Ite
     table = world.table
     while True:
         case = draw_cases(Swap, world, 1, rng, pairs=world.pairs)[0]
-        ((old, new),) = _swapped(case)
+        ((old, new),) = replaced(case.before, case.after)
         prompt = case.prompt
         for concept in case.before:
             if str(table.concepts[concept]) in captions.PARAPHRASES and (concept == old) == edited:
@@ -152,10 +149,6 @@ def wanting(world: World, concept: str, count: int, rng: np.random.Generator) ->
     """Swap into one concept, whatever the prompts say beside it."""
     drawn = (draw_cases(Swap, world, 1, rng)[0] for _ in range(TRIES))
     return _take(count, concept, (one if one.edits[0].concept == concept else None for one in drawn))
-
-
-def _swapped(case: Case) -> list[tuple[int, int]]:
-    return [(old, new) for old, new in zip(case.before, case.after, strict=True) if old != new]
 
 
 def _fitting(world: World, case: Case) -> Case | None:

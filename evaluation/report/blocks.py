@@ -1,7 +1,5 @@
 """Pieces of a page that needs no other file: its frame, tables, bars with their intervals, curves and pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
@@ -58,9 +56,6 @@ def folded(summary: str, inside: str) -> str:
     return f"<details><summary>{escape(summary)}</summary>{inside}</details>"
 
 
-# --- tables ----------------------------------------------------------------------------------------------------------
-
-
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table; the first column names the rows."""
     heads = "".join(f"<th>{escape(cell)}</th>" for cell in head)
@@ -88,18 +83,14 @@ def methods(
     groups: Mapping[str, Sequence[MethodLine]],
     measures: Sequence[str],
     differences: Sequence[str] = (),
-    against: str = "rewrite",
 ) -> str:
     """Return a table of shares with their intervals.
 
     Args:
         groups: heading → its lines, what a line lacks is left out; a text behind a line break is set small.
-        measures: keys of ``MEASURES``.
-        differences: keys of the paired differences.
-        against: what those are held against.
     """
     heads = [MEASURES[name] for name in measures]
-    heads += [f"{MEASURES[name]} − {against}" for name in differences]
+    heads += [f"{MEASURES[name]} − rewrite" for name in differences]
     head = "".join(f"<th>{escape(one)}</th>" for one in heads)
     body = "".join(_group(name, lines, measures, differences) for name, lines in groups.items() if lines)
     return f"<div class=wide><table class=methods><tr><th></th><th></th>{head}</tr>{body}</table></div>"
@@ -180,9 +171,6 @@ def _heat_cell(cell: Sequence[int] | None, most: float) -> str:
     return f"<td style='{shade}' title='{cell[0]} of {cell[1]}'>{100 * rate:.0f}</td>"
 
 
-# --- curves ----------------------------------------------------------------------------------------------------------
-
-
 def curve(title: str, places: Sequence[float], lines: Sequence[tuple[Line, str]], across: str) -> str:
     """Draw lines of shares, each in the colour of a class, with the bands of their intervals."""
     top = max(1.0, *(value for line, _ in lines for value in line.values))
@@ -225,9 +213,6 @@ def _line(line: Line, colour: str, x: Sequence[float], y: Callable[[float], floa
 
 def _path(points: Sequence[tuple[float, float]]) -> str:
     return "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
-
-
-# --- pictures --------------------------------------------------------------------------------------------------------
 
 
 def photograph(picture: np.ndarray | Image.Image, alt: str, kind: str = "JPEG") -> str:

@@ -1,7 +1,5 @@
 """The page's checks: removing, artifacts, the text encoders, the dictionary, the readers themselves, and the cost."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from html import escape
 

@@ -1,7 +1,5 @@
 """What a fitted dictionary is worth, in sentences: the report of the Fit node and of the command line."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

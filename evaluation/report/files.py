@@ -1,7 +1,5 @@
 """What a run leaves: its numbers, the page and the plots as files, and a few lines for the shell."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

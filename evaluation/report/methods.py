@@ -1,7 +1,5 @@
 """The methods among a run's results: their order, their colours, and what their names leave unsaid."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

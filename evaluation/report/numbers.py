@@ -1,7 +1,5 @@
 """Numbers in words, the same on the page, in the panels and in the shell."""
 
-from __future__ import annotations
-
 from math import isfinite
 
 from ..intervals import Interval

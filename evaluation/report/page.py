@@ -1,7 +1,5 @@
 """What a run found as one HTML page that needs no other file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from html import escape
 

@@ -1,7 +1,5 @@
 """What a panel shows of a dictionary: a verdict in plain words, and what was measured as small tables; plain JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -36,9 +34,7 @@ def panel(text: str, verdicts: Iterable[Verdict], praise: str, sections: Iterabl
     """Put a report together.
 
     Args:
-        text: the whole report.
         verdicts: what was judged, each by itself.
-        praise: said if nothing is wrong.
         sections: made by ``section``; one without rows is left out.
     """
     judged = list(verdicts)
@@ -72,13 +68,7 @@ def dictionary_panel(dictionary: Dictionary, text: str = "") -> dict[str, Any]:
     """Return what Fit Dictionary and Load Dictionary show."""
     count = len(dictionary.table)
     praise = f"Learnt well: all {count} concepts can be swapped, added, removed and made stronger or weaker."
-    sections = (
-        _measured(dictionary),
-        _calibration(dictionary),
-        _errors(dictionary),
-        _known(dictionary),
-        _origin(dictionary),
-    )
+    sections = [tell(dictionary) for tell in (_measured, _calibration, _errors, _known, _origin)]
     return panel(text or describe(dictionary), _verdicts(dictionary), praise, sections)
 
 
@@ -88,32 +78,28 @@ def names(found: Sequence[str]) -> str:
     return ", ".join(found[:NAMED]) + more
 
 
+def _poorly(found: Sequence[str], count: int) -> str:
+    return f"{len(found)} of {count} concepts {'is' if len(found) == 1 else 'are'} poorly learnt: {names(found)}"
+
+
 def _verdicts(dictionary: Dictionary) -> Iterator[Verdict]:
     count = len(dictionary.table)
-    poorly, never, unknown = (
-        _listed(dictionary, "poorly_learnt"),
-        _listed(dictionary, "never_captured"),
-        _open(dictionary),
-    )
+    poorly, never = (_listed(dictionary, name) for name in ("poorly_learnt", "never_captured"))
+    unknown = _open(dictionary)
     if "locate" not in dictionary.report:
         yield LEVELS[1], "This file does not say how well it was learnt. Try it out, or use Evaluate Dictionary."
         return
     level = at_most(len({*poorly, *never}) / count, POORLY)
-    many = f"{len(poorly)} of {count} concepts {'is' if len(poorly) == 1 else 'are'} poorly learnt"
-    wrong = (
-        f"{many}: {names(poorly)}. Try other strengths with them, or capture more prompts and fit again."
-        if poorly
-        else ""
-    )
-    yield level, wrong
+    many = f"{_poorly(poorly, count)}. Try other strengths with them, or capture more prompts and fit again."
+    yield level, many if poorly else ""
     if never:
         yield level, f"Never seen in a captured prompt: {names(never)}. Capture more prompts."
     found = float(dictionary.report["locate"])
-    level = at_least(found, LOCATE)
-    yield (
-        level,
-        "" if level == LEVELS[0] else f"Only {percent(found)} is found again in fresh prompts. Capture more prompts.",
+    level, least = (
+        at_least(found, LOCATE),
+        f"Only {percent(found)} is found again in fresh prompts. Capture more prompts.",
     )
+    yield level, "" if level == LEVELS[0] else least
     if unknown:
         done = f"What leaving out {names(unknown)} does was not learnt: swap there, do not add or remove."
         yield LEVELS[1], f"{done} Capture again with mention below 1."
@@ -144,10 +130,9 @@ def _errors(dictionary: Dictionary) -> dict[str, Any]:
 
 
 def _known(dictionary: Dictionary) -> dict[str, Any]:
-    table = dictionary.table
-    rows = []
-    for name, members in table.categories.items():
-        rows.append([name, ", ".join(table.concepts[index].name for index in members)])
+    concepts, rows = dictionary.table.concepts, []
+    for name, members in dictionary.table.categories.items():
+        rows.append([name, ", ".join(concepts[index].name for index in members)])
     return section("What it knows", (), rows)
 
 
@@ -176,9 +161,6 @@ def _open(dictionary: Dictionary) -> list[str]:
     return [name for name, identified in known if not identified]
 
 
-# --- an evaluation ---------------------------------------------------------------------------------------------------
-
-
 def evaluation_panel(results: Json, text: str) -> dict[str, Any]:
     """Return what Evaluate Dictionary shows of a run, on pictures or on its text encoders alone."""
     sections = results["sections"]
@@ -199,8 +181,7 @@ def _text_verdicts(found: Json) -> Iterator[Verdict]:
         yield level, "" if level == LEVELS[0] else least
     concepts = found["concepts"]
     poor = [name for name, one in concepts.items() if one["poor"]]
-    many = f"{len(poor)} of {len(concepts)} concepts {'is' if len(poor) == 1 else 'are'} poorly learnt"
-    told = f"{many}: {names(poor)}. Capture more prompts, or leave them out."
+    told = f"{_poorly(poor, len(concepts))}. Capture more prompts, or leave them out."
     yield at_most(len(poor) / max(1, len(concepts)), POORLY), told if poor else ""
 
 

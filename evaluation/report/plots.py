@@ -1,7 +1,5 @@
 """Pictures of what a run found: everyone's shares, and the first cases."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from PIL import Image

@@ -1,7 +1,5 @@
 """The page's comparisons between methods: what was asked, the figure, and what it means in words that it decides."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -52,9 +50,6 @@ def everyone(rows: Mapping[str, Json], measures: Sequence[str]) -> str:
 
 def _cases(row: Json) -> str:
     return f"{row['count']} cases"
-
-
-# --- the headline ----------------------------------------------------------------------------------------------------
 
 
 def headline(section: Json) -> Told:
@@ -147,9 +142,6 @@ def _of_interference(matrices: Mapping[str, Mapping[str, Mapping[str, Sequence[i
 
 def _rate(cell: Sequence[int]) -> float:
     return cell[0] / cell[1] if cell[1] else 0.0
-
-
-# --- other prompts, other strengths ----------------------------------------------------------------------------------
 
 
 def several(section: Json) -> Told:

@@ -1,7 +1,5 @@
 """The headline as the table that a README shows."""
 
-from __future__ import annotations
-
 from ..intervals import Interval
 from ..pictures.methods import OURS
 from .methods import NOTES, Json, pairs

@@ -1,7 +1,5 @@
 """Swaps to judge a dictionary's text side by, in fresh prompts that its text encoders have room for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -4,10 +4,8 @@ Letters (docs/method.md, 1): x a row, x̂ its decode in its true context, Δ the
 of the rewrite.
 """
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +15,7 @@ from torch import Tensor
 from ...supsae_core.dictionary.model import POOLED, Dictionary
 from ...supsae_core.host import Progress, TextHost, check_host
 from ...training.calibration import GAIN_RANGE
+from ..cases import Case
 from ..intervals import Interval, share
 from ..results import Section
 from .cases import TextConfig, encoded_cases, held_out_pairs, text_cases
@@ -138,7 +137,6 @@ def text_metrics(
     Args:
         dictionary: fitted to the host's encoders.
         host: of the encoders; two prompts a case are encoded.
-        config: what to draw.
         progress: called with (cases done, cases); may raise to interrupt.
 
     Raises:
@@ -146,33 +144,32 @@ def text_metrics(
     """
     check_host(dictionary, host)
     drawn, notes = text_cases(dictionary, host, config)
-    todo, sums = [(name, case) for name, cases in drawn.items() for case in cases], list[CaseSums]()
-    held_out = held_out_pairs(dictionary)
+    sums = list(_sums(dictionary, host, drawn, progress))
+    splits, concepts = dict[str, SplitScore](), dict[str, ConceptScore]()
+    for name in drawn:
+        splits[name] = _split_score(dictionary, [one for one in sums if one.split == name])
+    asked = {one.concept for one in sums}
+    for index, concept in enumerate(dictionary.table.concepts):
+        concepts[str(concept)] = _concept_score(dictionary, index, [one for one in sums if one.concept == index])
+    left = [name for index, name in enumerate(concepts) if index not in asked]
+    if left:
+        notes.append(f"No prompt drawn asked for {', '.join(left)}, so nothing is said of them. Draw more prompts.")
+    return TextMetrics(dictionary, config, splits, concepts, share([one.unchanged for one in sums]), notes)
+
+
+def _sums(
+    dictionary: Dictionary, host: TextHost, drawn: Mapping[str, Sequence[Case]], progress: Progress | None
+) -> Iterator[CaseSums]:
+    """Encode and judge the cases of every split."""
+    todo, held_out = [(name, case) for name, cases in drawn.items() for case in cases], held_out_pairs(dictionary)
     for start in range(0, len(todo), BATCH):
         if progress:
             progress(start, len(todo))
         some = todo[start : start + BATCH]
         rows = encoded_cases(host, [case for _, case in some])
-        sums += [sums_of(dictionary, held_out, *one, *pair) for one, pair in zip(some, rows, strict=True)]
+        yield from (sums_of(dictionary, held_out, *one, *pair) for one, pair in zip(some, rows, strict=True))
     if progress:
         progress(len(todo), len(todo))
-    concepts = {str(concept): index for index, concept in enumerate(dictionary.table.concepts)}
-    by_concept: dict[str, list[CaseSums]] = {name: [] for name in concepts}
-    by_split: dict[str, list[CaseSums]] = {name: [] for name in drawn}
-    for one in sums:
-        by_concept[str(dictionary.table.concepts[one.concept])].append(one)
-        by_split[one.split].append(one)
-    left = [name for name, some in by_concept.items() if not some]
-    if left:
-        notes.append(f"No prompt drawn asked for {', '.join(left)}, so nothing is said of them. Draw more prompts.")
-    return TextMetrics(
-        dictionary,
-        config,
-        {name: _split_score(dictionary, some) for name, some in by_split.items()},
-        {name: _concept_score(dictionary, concepts[name], some) for name, some in by_concept.items()},
-        share([one.unchanged for one in sums]),
-        notes,
-    )
 
 
 def _split_score(dictionary: Dictionary, sums: Sequence[CaseSums]) -> SplitScore:

@@ -50,7 +50,6 @@ def proxy_section(
 
     Args:
         dictionary: fitted to the judges' host's encoders.
-        judges: the model and CLIP.
         text: what the swaps are drawn with; they are the first of those that the text metrics judge.
         progress: called with (steps done, steps) of the sampler; may raise to interrupt.
     """

@@ -21,9 +21,7 @@ def open_model(folder: Path, clip: Path | None, config: PictureConfig) -> tuple[
     """Load a model's text encoders; if CLIP is to judge pictures, the whole model and its judge.
 
     Args:
-        folder: of the model in diffusers' layout.
         clip: folder of a CLIP model in transformers' layout, or None for no pictures.
-        config: how pictures are drawn.
 
     Raises:
         ValueError: if one of them cannot be loaded.
@@ -57,7 +55,6 @@ def run_text(
         dictionary: fitted to the host's encoders.
         host: of the encoders; two prompts a case are encoded.
         config: what to draw; one seed gives one result.
-        hooks: told what is done.
         judges: of pictures, of the same model.
 
     Raises:

@@ -4,8 +4,6 @@ Letters (docs/method.md, 1): x a row, x̂ its decode in its true context, Δ the
 of the rewrite.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -82,10 +80,10 @@ def _phrases(
     dictionary: Dictionary, encoder: Encoder, reading: Reading, cond: Tensor, pairs: frozenset[Pair] | None
 ) -> Tensor:
     total = torch.zeros(3, dtype=torch.float64)
-    part, layout, own = dictionary.parts[encoder.name], reading.layouts[encoder.name], reading.rows.of(encoder)
+    part, layout = dictionary.parts[encoder.name], reading.layouts[encoder.name]
     x = cond[:, encoder.first : encoder.last]
     concepts = [dictionary.table.phrases[span.phrase].concept for span in layout.spans]
-    labels = context_of(encoder, own, layout.spans, concepts, size=len(dictionary.table), total=len(x))
+    labels = context_of(dictionary.table, encoder, reading.rows, layout.spans)
     for span, concept in zip(layout.spans, concepts, strict=True):
         around = labels[span.rows[0]]
         judged = pairs is None or any(frozenset((concept, one)) in pairs for one in around.nonzero().flatten().tolist())

@@ -11,7 +11,6 @@ from ...supsae_core.editing.edits import AnyEdit, spell_edit
 from ...supsae_core.editing.steer import Where
 from ...supsae_core.editing.windows import Window
 from ...supsae_core.encoders import sites
-from ...supsae_core.encoders.sites import Site
 from . import conditionings, steering, transformer
 from .conditionings import Conditioning
 from .steering_run import Steering
@@ -27,13 +26,7 @@ REACH = {"to the last block": False, "in the chosen blocks": True}
 def edit_conditioning(
     conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit], form: Mapping[str, Any]
 ) -> tuple[Conditioning, str]:
-    """Return the edited list and a report.
-
-    Args:
-        conditioning: what to edit.
-        dictionary: of the edits.
-        edits: to make.
-        form: ``where`` of the node.
+    """Return the edited list and a report; ``form`` is ``where`` of the node.
 
     Raises:
         ValueError: if the form asks for what only a model has, or as ``conditionings.edit``.
@@ -77,23 +70,15 @@ def where_of(form: Mapping[str, Any]) -> Where:
     if form["where"] == PART:
         return Where(window=window, everywhere=everywhere)
     chosen, inside = sites.parse_sites(form["sites"]), REACH[form["reach"]]
-    _require_streams(chosen, inside)
-    _require_places(chosen, form.get("mask") is not None)
-    return Where(chosen, window, everywhere, inside)
-
-
-def _require_streams(chosen: Sequence[Site], inside: bool) -> None:
     if inside and not any(site.block is not None for site in chosen):
         raise ValueError(
             f"{', '.join(map(str, chosen))}: these sites have no blocks to take the edit out of again. Set reach to "
             f"{next(iter(REACH))!r}, or choose blocks such as txt@0-5."
         )
-
-
-def _require_places(chosen: Sequence[Site], masked: bool) -> None:
     blind = [str(site) for site in chosen if site.kind != "img"]
-    if masked and blind:
+    if blind and form.get("mask") is not None:
         raise ValueError(
             f"The mask says where in the picture, and {', '.join(blind)} has no place in it: words speak of the whole. "
             "Disconnect the mask, choose img sites alone, or hold the rest of the picture with Lock."
         )
+    return Where(chosen, window, everywhere, inside)

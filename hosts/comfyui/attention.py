@@ -14,8 +14,8 @@ import torch
 from einops import rearrange, reduce, repeat
 from torch import Tensor
 
-from . import transformer
-from .transformer import Options, Tap, Taps
+from ..models import ModelFamily
+from .transformer import Options, Tap, tapped
 
 OVERRIDE = "optimized_attention_override"
 """ComfyUI's key in ``transformer_options`` for a function (attention, q, k, v, …) that stands in for attention."""
@@ -36,12 +36,12 @@ Hear = Callable[[int, Joint], None]
 """Called with the block's number and its joint attention."""
 
 
-def listening(options: Options, blocks: Iterable[int], hear: Hear) -> Options:
+def listening(options: Options, family: ModelFamily, blocks: Iterable[int], hear: Hear) -> Options:
     """Return a copy of one call's options in which the joint attention of some blocks is heard.
 
     What another pack put in place of attention still runs, and decides what the model gets.
     """
-    return transformer.tapped(options, Taps({block: _ear(block, hear) for block in blocks}, {}))
+    return tapped(options, family, {block: _ear(block, hear) for block in blocks}, {})
 
 
 def _ear(block: int, hear: Hear) -> Tap:
@@ -69,9 +69,7 @@ def masses(
         attention: the host's attention (q, k, v, heads=…); the softmax over the keys is its own.
         q: queries (B, text rows + image tokens, width), text first; width is heads × width of a head.
         k: keys of the same shape.
-        heads: number of heads.
         groups: rows of the text, by group; the same for the whole batch.
-        text_rows: rows of the text.
 
     Returns:
         (B, image tokens, groups) float32 in 0 … 1, averaged over the heads.

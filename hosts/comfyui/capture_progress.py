@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -38,16 +39,13 @@ class Watch:
     def __init__(self, folder: Path, plan: TextPlan, clock: Callable[[], float] = monotonic) -> None:
         self.folder, self.plan = folder, plan
         self._node, self._pace, self._clock = messages.node_id(), Pace(clock), clock
-        self._need = text_bytes(plan) + (activation_bytes(plan) if isinstance(plan, ActivationPlan) else 0)
+        self.need = text_bytes(plan) + (activation_bytes(plan) if isinstance(plan, ActivationPlan) else 0)
         self._told = float("-inf")
 
     def tell(self, done: int, what: str, preview: Iterable[int]) -> None:
-        """Send how far it is, at most twice a second.
+        """Send how many are done and the prompts worked on, at most twice a second.
 
-        Args:
-            done: prompts of the plan.
-            what: is done to them, ``prompts`` (encoded) or ``pictures`` (sampled).
-            preview: indices of what is worked on.
+        ``what`` is ``prompts`` (they are encoded) or ``pictures`` (sampled).
         """
         now = self._clock()
         if now - self._told >= EVERY:
@@ -61,7 +59,7 @@ class Watch:
         written = folders.bytes_in(self.folder)
         return {
             "version": 1, "done": done, "total": total, "rate": rate, "left": left(done, total, rate),
-            "bytes": written, "all_bytes": max(written, self._need), "folder": self.folder.name,
+            "bytes": written, "all_bytes": max(written, self.need), "folder": self.folder.name,
         }  # fmt: skip
 
     def finished(self) -> dict[str, Any]:
@@ -73,7 +71,8 @@ def encoding_progress(watch: Watch) -> Progress:
     """Return a callback (done, total) of training.capture, which counts the parts that were missing when it began."""
     plan, capture = watch.plan, Capture(watch.folder, watch.plan)
     bar = messages.progress()
-    order = [index for shard in capture.missing() for index in _indices(capture, shard)]
+    shards = (range(i * SHARD, i * SHARD + len(capture.entries(i))) for i in capture.missing())
+    order = list(chain.from_iterable(shards))
     before = len(plan.entries) - len(order)
 
     def told(done: int, total: int) -> None:
@@ -101,10 +100,6 @@ def sampling_progress(watch: Watch, model: Any) -> Sampled:
         watch.tell(done // steps, "pictures", order()[at : at + PREVIEW])
 
     return told
-
-
-def _indices(capture: Capture, shard: int) -> range:
-    return range(shard * SHARD, shard * SHARD + len(capture.entries(shard)))
 
 
 def how_far(name: str) -> dict[str, Any]:

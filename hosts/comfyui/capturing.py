@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ...supsae_core.capture.activations import activation_bytes
 from ...supsae_core.capture.captures import Capture, takes_capture
-from ...supsae_core.capture.plan import text_bytes
+from ...supsae_core.capture.plan import TextPlan
 from ...supsae_core.encoders import sites
-from ...supsae_core.encoders.sites import Site
 from ...supsae_core.encoders.streams import IMAGE
 from ...supsae_core.table.concepts import ConceptTable
 from ...training import capture, recording
@@ -39,44 +37,29 @@ class Captured(NamedTuple):
 def run_capture(
     host: ComfyText, table: ConceptTable, name: str, config: CaptureConfig, form: Mapping[str, Any]
 ) -> Captured:
-    """Run a capture, or go on with one of the same name and settings.
-
-    Args:
-        host: the text encoders.
-        table: what to write prompts from.
-        name: of the folder.
-        config: how many prompts, and which.
-        form: ``record`` of the node, with what it takes to sample pictures.
+    """Run a capture, or go on with one of the same name and settings; ``form`` is ``record`` of the node.
 
     Raises:
         ValueError: if something does not fit, in a sentence.
     """
     if form["record"] == PROMPTS:
-        return _prompts(host, table, name, config)
-    return _blocks(host, table, name, config, form)
-
-
-def _prompts(host: ComfyText, table: ConceptTable, name: str, config: CaptureConfig) -> Captured:
-    plan = capture.plan_text(table, host, config, host.wording)
-    folder = folders.free_capture_folder(name, lambda one: takes_capture(one, plan))
-    messages.log(f"{len(plan.entries)} prompts, {text_bytes(plan) / 1e6:.0f} MB in {folder}")
-    watch = Watch(folder, plan)
-    made = capture.capture_text(host, folder, plan, progress=encoding_progress(watch), batch=BATCH)
-    return Captured(made, watch.finished())
-
-
-def _blocks(
-    host: ComfyText, table: ConceptTable, name: str, config: CaptureConfig, form: Mapping[str, Any]
-) -> Captured:
-    model, pictures = form["model"], ComfyPictures(form["model"], host)
+        plan = capture.plan_text(table, host, config, host.wording)
+        watch = _watch(name, plan, "prompts,")
+        made = capture.capture_text(host, watch.folder, plan, progress=encoding_progress(watch), batch=BATCH)
+        return Captured(made, watch.finished())
+    pictures = ComfyPictures(form["model"], host)
     plan = recording.plan_activations(table, host, pictures, config, sampling_config(form), host.wording)
-    folder = folders.free_capture_folder(name, lambda one: takes_capture(one, plan))
-    need = (text_bytes(plan) + activation_bytes(plan)) / 1e6
-    messages.log(f"{len(plan.entries)} pictures of {form['steps']} steps, at most {need:.0f} MB in {folder}")
-    watch = Watch(folder, plan)
-    encoded, sampled = encoding_progress(watch), sampling_progress(watch, model)
-    made = recording.capture_activations(host, pictures, folder, plan, encoded=encoded, sampled=sampled)
+    watch = _watch(name, plan, f"pictures of {form['steps']} steps, at most")
+    encoded, sampled = encoding_progress(watch), sampling_progress(watch, form["model"])
+    made = recording.capture_activations(host, pictures, watch.folder, plan, encoded=encoded, sampled=sampled)
     return Captured(made, watch.finished())
+
+
+def _watch(name: str, plan: TextPlan, what: str) -> Watch:
+    folder = folders.free_capture_folder(name, lambda one: takes_capture(one, plan))
+    watch = Watch(folder, plan)
+    messages.log(f"{len(plan.entries)} {what} {watch.need / 1e6:.0f} MB in {folder}")
+    return watch
 
 
 def sampling_config(form: Mapping[str, Any]) -> SamplingConfig:
@@ -85,15 +68,11 @@ def sampling_config(form: Mapping[str, Any]) -> SamplingConfig:
     Raises:
         ValueError: if a site does not exist, or the form speaks of the picture's tokens and no site is theirs.
     """
-    chosen = sites.parse_sites(form["sites"])
-    _require_image(chosen, form["image"])
-    names = ("steps", "cfg", "width", "height", "image")
-    return SamplingConfig(chosen, *(form[name] for name in names))
-
-
-def _require_image(chosen: tuple[Site, ...], image: str) -> None:
+    chosen, image = sites.parse_sites(form["sites"]), form["image"]
     if image != IMAGES[0] and not any(site.kind == "img" for site in chosen):
         raise ValueError(
             f"image is {image!r}, and no site is of the picture's tokens, so that would do nothing. Set image to "
             f"{IMAGES[0]!r}, or add a site such as img@2."
         )
+    names = ("steps", "cfg", "width", "height", "image")
+    return SamplingConfig(chosen, *(form[name] for name in names))

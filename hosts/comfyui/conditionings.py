@@ -6,7 +6,8 @@ Nothing that came in is written to: ComfyUI caches and shares it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from ...supsae_core.editing.apply import apply_changes, in_order
 from ...supsae_core.editing.edits import (
     EDITS,
     Add,
+    Aim,
     AnyEdit,
     Change,
     Clear,
@@ -28,7 +30,8 @@ from ...supsae_core.editing.edits import (
     aim,
     edit_name,
     resolve_edits,
-)
+)  # fmt: skip
+from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.reading import readout
 from ...supsae_core.reading.readout import Reading
 
@@ -83,14 +86,14 @@ def edit_places(conditioning: Conditioning, dictionary: Dictionary, edits: Seque
             "Connect CLIP Text Encode (Prompt)."
         )
     chosen = choose(dictionary, edits, places)
-    made, found_all, lines = [], [], []
+    made, changes = [], []
     for index, entry in enumerate(conditioning):
         own = [(place, some) for place, some in zip(places, chosen, strict=True) if place.entry == index]
-        edited, found_here = edit_entry(entry, dictionary, own)
+        edited, found = edit_entry(entry, dictionary, own)
         made.append(edited)
-        found_all += found_here
-        lines += [line(dictionary, *one, found, len(places)) for one, found in zip(own, found_here, strict=True)]
-    return EditedConditioning(made, "\n".join(lines), places, found_all)
+        changes += found
+    told = zip(places, chosen, changes, strict=True)
+    return EditedConditioning(made, "\n".join(line(dictionary, *one, len(places)) for one in told), places, changes)
 
 
 def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place]:
@@ -102,15 +105,18 @@ def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place
     return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
 
 
-def said_after(dictionary: Dictionary, cond: Tensor, place: Place, changes: Sequence[Change]) -> tuple[int, ...] | None:
-    """Return the concepts that the edited rows (L, width) of a place say; None if they cannot be read any more."""
-    if not changes:
-        return place.said
-    try:
-        rows = in_order(dictionary, cond.float().cpu(), place.reading, changes)
-        return readout.read_conditioning(dictionary, rows).concepts(dictionary)
-    except ValueError:
-        return None
+def mixed_prompt(
+    dictionary: Dictionary, cond: Tensor, place: Place, changes: Sequence[Change], total: int
+) -> MixedPrompt:
+    """Return what a place, of so many, said before and what its edited rows (L, width) say."""
+    after: tuple[int, ...] | None = place.said
+    if changes:
+        try:
+            rows = in_order(dictionary, cond.float().cpu(), place.reading, changes)
+            after = readout.read_conditioning(dictionary, rows).concepts(dictionary)
+        except ValueError:
+            after = None
+    return MixedPrompt(title(place, total), place.said, after)
 
 
 def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Place]) -> list[list[AnyEdit]]:
@@ -121,8 +127,7 @@ def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Pl
     """
     chosen: list[list[AnyEdit]] = [[] for _ in places]
     for one in edits:
-        index, _, members = aim(dictionary.table, one)
-        where = where_of(one)(index, set(members), places)
+        where = _where(dictionary, one, places)
         if not where and resolve_edits(dictionary, [one], places[0].said):
             raise ValueError(
                 f"Nowhere to say {edit_name(one)!r}: the conditioning has parts for areas or masks only, and none of "
@@ -133,40 +138,40 @@ def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Pl
     return chosen
 
 
-def _where_any(index: None, members: set[int], places: Sequence[Place]) -> list[int]:
+def _where(dictionary: Dictionary, edit: AnyEdit, places: Sequence[Place]) -> list[int]:
+    kind = EDITS.get(type(edit))
+    where = WHERE.get(type(edit), _mentioned if kind and kind.replaces else _said)
+    return where(aim(dictionary.table, edit), places)
+
+
+def _everywhere(meant: Aim, places: Sequence[Place]) -> list[int]:
     return list(range(len(places)))
 
 
-def _where_named(index: None, members: set[int], places: Sequence[Place]) -> list[int]:
-    return [i for i, place in enumerate(places) if members & set(place.said)]
+def _said(meant: Aim, places: Sequence[Place]) -> list[int]:
+    return [i for i, place in enumerate(places) if meant.concept in place.said]
 
 
-def _where_said(index: int, members: set[int], places: Sequence[Place]) -> list[int]:
-    return [i for i, place in enumerate(places) if index in place.said]
+def _mentioned(meant: Aim, places: Sequence[Place]) -> list[int]:
+    return [i for i, place in enumerate(places) if {*meant.members} & {*place.said}]
 
 
-def _where_unmentioned(index: int, members: set[int], places: Sequence[Place]) -> list[int]:
-    return [i for i, place in enumerate(places) if not place.partial and not members & set(place.said)]
+def _unmentioned(meant: Aim, places: Sequence[Place]) -> list[int]:
+    return [i for i, place in enumerate(places) if not place.partial and not {*meant.members} & {*place.said}]
 
 
-def _where_mentioned(index: int, members: set[int], places: Sequence[Place]) -> list[int]:
-    return _where_named(None, members, places) or _where_unmentioned(index, members, places)
+def _anew(meant: Aim, places: Sequence[Place]) -> list[int]:
+    return _mentioned(meant, places) or _unmentioned(meant, places)
 
 
-WHERE: dict[type, Callable[[Any, set[int], Sequence[Place]], list[int]]] = {
-    Swap: _where_mentioned,
-    Turn: _where_mentioned,
-    Add: _where_unmentioned,
-    Clear: _where_named,
-    Keep: _where_any,
+WHERE: dict[type, Callable[[Aim, Sequence[Place]], list[int]]] = {
+    Swap: _anew,
+    Turn: _anew,
+    Add: _unmentioned,
+    Clear: _mentioned,
+    Keep: _everywhere,
 }
-"""Edit → (concept or None, its category's concepts, places) → the places it applies to."""
-
-
-def where_of(edit: AnyEdit) -> Callable[[Any, set[int], Sequence[Place]], list[int]]:
-    """Return where an edit applies; one without a line goes where what it changes is said."""
-    kind = EDITS.get(type(edit))
-    return WHERE.get(type(edit), _where_named if kind and kind.replaces else _where_said)
+"""Edit → the places it applies to; one without a line goes where what it changes is said."""
 
 
 def edit_entry(
@@ -183,12 +188,13 @@ def edit_entry(
             "This conditioning has no pooled_output, which its model needs and an edit changes too. Encode the "
             "prompt with CLIP Text Encode (Prompt)."
         )
-    edits, readings = [some for _, some in own], [place.reading for place, _ in own]
-    made = _edit_rows(dictionary, cond, pooled if dictionary.family.pooled else None, planned, readings)
+    places = [place for place, _ in own]
+    made = _edit_rows(dictionary, cond, pooled if dictionary.family.pooled else None, places, planned)
     new = {**extra, **({} if made.pooled is None else {"pooled_output": made.pooled}), **_masked(extra, made)}
     for key, companion in COMPANIONS.items():
         if isinstance(extra.get(key), Tensor):
-            new |= _edit_companion(dictionary, extra, key, companion, [one for some in edits for one in some])
+            edits = chain.from_iterable(some for _, some in own)
+            new |= _edit_companion(dictionary, extra, key, companion, dict.fromkeys(edits))
     return [made.rows, new | _remembered(extra, cond, made.rows, new)], planned
 
 
@@ -223,18 +229,14 @@ def _remembered(extra: dict[str, Any], cond: Tensor, rows: Tensor, new: dict[str
 
 
 def _edit_rows(
-    dictionary: Dictionary,
-    cond: Tensor,
-    pooled: Tensor | None,
-    planned: Sequence[list[Change]],
-    readings: Sequence[Reading],
+    dictionary: Dictionary, cond: Tensor, pooled: Tensor | None, own: Sequence[Place], planned: Sequence[list[Change]]
 ) -> EditedRows:
     """Edit (B, L, width) and (P, ·); ComfyUI repeats both to the batch, so unequal numbers are repeated here first."""
     batch = math.lcm(len(cond), 1 if pooled is None else len(pooled))
     found = []
     for i in range(batch):
         one, vector = i % len(cond), None if pooled is None else pooled[i % len(pooled)].cpu()
-        found.append(apply_changes(dictionary, cond[one].cpu(), vector, readings[one], planned[one]))
+        found.append(apply_changes(dictionary, cond[one].cpu(), vector, own[one].reading, planned[one]))
     longest = max(len(made.cond) for made in found)
     if any(len(made.cond) < longest for made in found):
         raise ValueError(
@@ -250,7 +252,7 @@ def _edit_rows(
 
 
 def _edit_companion(
-    dictionary: Dictionary, extra: dict[str, Any], key: str, companion: str, edits: Sequence[AnyEdit]
+    dictionary: Dictionary, extra: dict[str, Any], key: str, companion: str, edits: Iterable[AnyEdit]
 ) -> dict[str, Tensor]:
     """Edit the rows meant for ControlNets by what they say themselves; a text that is not about it stays."""
     cond, pooled = extra[key], extra.get(companion)
@@ -258,24 +260,32 @@ def _edit_companion(
     if not places:
         return {}
     own: list[list[AnyEdit]] = [[] for _ in places]
-    for one in dict.fromkeys(edits):
-        index, _, members = aim(dictionary.table, one)
-        for place in where_of(one)(index, set(members), places):
+    for one in edits:
+        for place in _where(dictionary, one, places):
             own[place].append(one)
     planned = [resolve_edits(dictionary, some, place.said) for place, some in zip(places, own, strict=True)]
     vector = pooled if isinstance(pooled, Tensor) else None
-    made = _edit_rows(dictionary, cond, vector, planned, [place.reading for place in places])
+    made = _edit_rows(dictionary, cond, vector, places, planned)
     return {key: made.rows} if made.pooled is None else {key: made.rows, companion: made.pooled}
 
 
-def title(place: Place) -> str:
-    """Name a place among several."""
-    return f"part {place.entry + 1}, row {place.row + 1}"
+def repeated(tensor: Tensor, shape: Sequence[int]) -> Tensor:
+    """Repeat (b, …) along the batch, and along the rows where ComfyUI tiles unequal prompts, to what fits a shape.
+
+    A dimension of 1 stays, since it is broadcast.
+    """
+    times = [1 if have == 1 else -(-want // have) for want, have in zip(shape, tensor.shape, strict=True)]
+    return tensor.repeat(times)[: shape[0]]
+
+
+def title(place: Place, total: int) -> str:
+    """Name a place among several; nothing if it is the only one."""
+    return f"part {place.entry + 1}, row {place.row + 1}" if total > 1 else ""
 
 
 def line(dictionary: Dictionary, place: Place, edits: Sequence[AnyEdit], changes: Sequence[Change], total: int) -> str:
     """Say what was found at a place and what was changed there."""
-    where = f"{title(place)}: " if total > 1 else ""
+    where = f"{title(place, total)}: " if total > 1 else ""
     kept = [f"kept {edit_name(one)}" for one in edits if isinstance(one, Keep)] if changes else []
     done = ", ".join([*(_spell(dictionary, edits, change) for change in changes), *kept])
     return f"{where}found {readout.describe_reading(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"
@@ -286,15 +296,12 @@ def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> 
     old, new = ("" if index is None else str(table.concepts[index]) for index in (change.old, change.new))
     touched = change.new if change.old is None else change.old
     said = next(one for one in edits if touched in aim(table, one).members)
-    done = (
-        f"changed {old} to {new}"
-        if old and new
-        else f"added {new}"
-        if new
-        else f"{GONE.get(type(said), EDITS[type(said)].verb)} {old}"
-    )
-    strength = "" if isinstance(said, Keep) else f" (strength {said.strength:g})"
-    return f"{done}{strength}"
+    assert not isinstance(said, Keep)  # it changes nothing
+    if new:
+        done = f"changed {old} to {new}" if old else f"added {new}"
+    else:
+        done = f"{GONE.get(type(said), EDITS[type(said)].verb)} {old}"
+    return f"{done} (strength {said.strength:g})"
 
 
 GONE: dict[type, str] = {Remove: "removed", Scale: "scaled", Turn: "scaled", Clear: "removed"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import folder_paths
@@ -49,8 +49,7 @@ def dictionary_folders() -> list[Path]:
 def free_dictionary_file(stem: str) -> Path:
     """Name a file that no loader shows yet: one of the pack's own names would hide that."""
     taken = {name.casefold() for name in dictionary_names()}
-    numbered = (stem if number == 1 else f"{stem}_{number}" for number in itertools.count(1))
-    name = next(one for one in numbered if f"{one}.safetensors".casefold() not in taken)
+    name = next(one for one in _numbered(stem) if f"{one}.safetensors".casefold() not in taken)
     return new_dictionary_file(name, lambda _: False)
 
 
@@ -58,11 +57,8 @@ def new_dictionary_file(name: str, replace: Callable[[Path], bool]) -> Path:
     """Name the file to write: a file that is there and may not be replaced is kept, and a number is appended."""
     folder = dictionary_folders()[0]
     stem = file_name(name.removesuffix(".safetensors"), "the dictionary")
-    file, number = folder / f"{stem}.safetensors", 1
-    while file.exists() and not replace(file):
-        number += 1
-        file = folder / f"{stem}_{number}.safetensors"
-    return file
+    files = (folder / f"{one}.safetensors" for one in _numbered(stem))
+    return next(file for file in files if not file.exists() or replace(file))
 
 
 def capture_folder(name: str) -> Path:
@@ -72,8 +68,12 @@ def capture_folder(name: str) -> Path:
 
 def free_capture_folder(name: str, is_free: Callable[[Path], bool]) -> Path:
     """Return the first of <name>, <name>_2, <name>_3 … that is free for a capture, or holds it already."""
-    numbered = (name if number == 1 else f"{name}_{number}" for number in itertools.count(1))
-    return next(folder for folder in map(capture_folder, numbered) if is_free(folder))
+    return next(folder for folder in map(capture_folder, _numbered(name)) if is_free(folder))
+
+
+def _numbered(name: str) -> Iterator[str]:
+    """Yield <name>, <name>_2, <name>_3 …"""
+    return itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
 
 
 def bytes_in(folder: Path) -> int:

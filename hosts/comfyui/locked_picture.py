@@ -25,29 +25,16 @@ class LockedPicture(NamedTuple):
 def locked_picture(
     latent: dict[str, Any], vae: Any, lock: Lock, *, reach: int, soft: bool, progress: Progress
 ) -> LockedPicture:
-    """Decode both pictures and lay one into the other.
-
-    Args:
-        latent: LATENT of a sampler under the lock.
-        vae: VAE.
-        lock: of that sampler.
-        reach: latent cells around the mask that are taken from the edited picture as well.
-        soft: whether to fade within them.
-        progress: called with (pictures decoded, 2).
+    """Decode both pictures and lay one into the other, as ``supsae_core.lock.composite`` does.
 
     Raises:
         ValueError: if the latent did not come out of a sampler with this lock.
     """
     found = lock.result(latent["samples"])
-    image = decoded(vae, latent["samples"])
+    image = vae.decode(latent["samples"])[..., :3]
     progress(1, 2)
-    reference = decoded(vae, found.reference.to(latent["samples"])) if found.mask.any() else image
+    reference = vae.decode(found.reference.to(latent["samples"]))[..., :3] if found.mask.any() else image
     progress(2, 2)
     mask = found.mask.to(image.device)
     shown = composite(image, reference, mask, reach=reach, soft=soft)
     return LockedPicture(shown, reference, pixels(mask, *image.shape[1:3]))
-
-
-def decoded(vae: Any, latent: Tensor) -> Tensor:
-    """Decode a latent (B, C, h, w) to pictures (B, H, W, 3)."""
-    return vae.decode(latent)[..., :3]

@@ -11,8 +11,9 @@ from torch import Tensor
 from ...drawing.grid import grid
 from ...drawing.overlay import overlay
 from ...drawing.plot import Line, plot
+from ...supsae_core.reading.prompt_report import aligned
 from .mapping import Mapped, Wanted
-from .patching import SIDES, BlockMap, Point
+from .patching import SIDES, BlockMap
 from .pictures import to_bytes
 
 # --- Concept Map ---------------------------------------------------------------------------------------------------
@@ -59,26 +60,16 @@ def pictured(found: BlockMap, depth: int) -> Image.Image:
 
 def as_text(found: BlockMap) -> str:
     """Return the numbers as a table."""
-    head = ["block", *SIDES]
-    rows = [[str(place), *(_spelled(found.points[side][i]) for side in SIDES)] for i, place in enumerate(found.places)]
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    table = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]
-    ]
-    return "\n".join([*table, "change of the picture (and how far it went the edit's own way), of the whole edit's"])
-
-
-def _spelled(point: Point) -> str:
-    return f"{point.change:.0%} ({point.towards:.0%})"
+    columns = [["block", *map(str, found.places)]]
+    columns += [[side, *(f"{one.change:.0%} ({one.towards:.0%})" for one in found.points[side])] for side in SIDES]
+    lines = aligned(list(zip(*columns, strict=True)))
+    return "\n".join([*lines, "change of the picture (and how far it went the edit's own way), of the whole edit's"])
 
 
 def as_json(found: BlockMap) -> str:
     """Return the numbers as JSON text; the help page of the node documents it."""
-    sides = {
-        side: [
-            {"block": place, "change": round(point.change, 4), "towards": round(point.towards, 4)}
-            for place, point in zip(found.places, found.points[side], strict=True)
-        ]
-        for side in SIDES
-    }
+    sides = {}
+    for side in SIDES:
+        measured = ({name: round(value, 4) for name, value in one._asdict().items()} for one in found.points[side])
+        sides[side] = [{"block": place, **one} for place, one in zip(found.places, measured, strict=True)]
     return json.dumps({"version": 1, "blocks": found.places[-1], "sides": sides}, indent=1)

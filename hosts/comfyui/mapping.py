@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -19,11 +20,10 @@ from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.edits import Edit, Scale, Swap
 from ...supsae_core.editing.windows import Window
 from ...supsae_core.reading.concept_map import enlarged, normalised
-from ..models import SD3
 from . import conditionings, transformer
 from .attention import Joint, listening, masses
-from .conditionings import Conditioning
-from .following import Call, followed, repeated, tagged
+from .conditionings import Conditioning, repeated
+from .following import Call, followed, tagged
 from .pictures import Drawing, Told, draw
 
 
@@ -130,24 +130,18 @@ def tags(conditioning: Conditioning, dictionary: Dictionary, concept: str) -> li
             "the prompt is given its area."
         )
     return [
-        _tag(entry, dictionary, concept, own) if here else None
+        _tag(entry, dictionary, index, own) if here else None
         for entry, own, here in zip(conditioning, places, whole, strict=True)
     ]
 
 
-def _tag(entry: list[Any], dictionary: Dictionary, concept: str, places: Sequence[conditionings.Place]) -> ConceptTag:
-    phrases, index = dictionary.table.phrases, dictionary.table.index(concept)
-    rows = tuple(
-        tuple(
-            row
-            for layout in place.reading.layouts.values()
-            for span in layout.spans
-            if phrases[span.phrase].concept == index
-            for row in span.rows
-        )
-        for place in places
-    )
-    return ConceptTag(rows, entry[0].shape[1], _others(entry, dictionary, index, places))
+def _tag(entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[conditionings.Place]) -> ConceptTag:
+    phrases, rows = dictionary.table.phrases, []
+    for place in places:
+        spans = chain.from_iterable(layout.spans for layout in place.reading.layouts.values())
+        own = (span.rows for span in spans if phrases[span.phrase].concept == index)
+        rows.append(tuple(chain.from_iterable(own)))
+    return ConceptTag(tuple(rows), entry[0].shape[1], _others(entry, dictionary, index, places))
 
 
 def _others(
@@ -196,13 +190,13 @@ def _effect(wanted: Wanted, call: Call, heard: Heard) -> Tensor:
 
 def _attention(wanted: Wanted, call: Call, heard: Heard) -> Tensor:
     """The share of an image token's joint attention that goes to the concept's words, averaged over blocks."""
-    high = -(-call.x.shape[-2] // SD3.patch)  # odd latents are padded
+    high = -(-call.x.shape[-2] // call.family.patch)  # odd latents are padded
 
     def hear(_: int, joint: Joint) -> None:
         for rows, tag in call.own:
             heard.add(rearrange(_attended(joint, rows, tag), "b (h w) ... -> b h w ...", h=high))
 
-    return call.run(options=listening(call.options, wanted.blocks, hear))
+    return call.run(options=listening(call.options, call.family, wanted.blocks, hear))
 
 
 def _attended(joint: Joint, rows: slice, tag: ConceptTag) -> Tensor:

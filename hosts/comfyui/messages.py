@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import comfy.model_management
@@ -11,6 +11,7 @@ import comfy.utils
 from comfy_execution.graph import ExecutionBlocker
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
+from torch import Tensor
 
 from ...supsae_core.host import Progress
 
@@ -24,6 +25,29 @@ def progress() -> Progress:
         bar.update_absolute(done, total)
 
     return tell
+
+
+class PartsBar:
+    """The node's progress bar through all parts of one run."""
+
+    def __init__(self, tell: Callable[[int, Tensor | None], None]) -> None:
+        """Take what is called with (pictures done, denoised latents or None); it may raise to interrupt."""
+        self._tell, self._done, self._end = tell, 0, 0
+
+    def part(self, name: str, pictures: int) -> Callable[[int], None]:
+        """Begin a part of so many pictures or prompts at most; return what is called with how many are done."""
+        say(name)
+        self._done, self._end = self._end, self._end + pictures
+
+        def move(count: int) -> None:
+            self._done = min(self._done + count, self._end)
+            self._tell(self._done, None)
+
+        return move
+
+    def step(self, denoised: Tensor) -> None:
+        """Show a preview, and heed the stop button between two pictures as well."""
+        self._tell(self._done, denoised)
 
 
 def log(message: str) -> None:

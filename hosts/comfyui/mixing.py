@@ -34,12 +34,7 @@ class Mixed(NamedTuple):
 
 
 def read_mix(text: str, dictionary: Dictionary, tell: TellPanel) -> Mix:
-    """Read a mix, and refuse what a dictionary does not know.
-
-    Args:
-        text: JSON.
-        dictionary: of the concepts.
-        tell: called with what the dictionary does know, if it is refused, so that it can be mended in the panel.
+    """Read a mix, and refuse what a dictionary does not know, telling what it does: the panel can be mended by that.
 
     Raises:
         ValueError: if it is no mix, or of other concepts.
@@ -59,8 +54,7 @@ def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, wanted:
     prompts = []
     for place, changes in zip(made.places, made.changes, strict=True):
         rows = made.conditioning[place.entry][0][place.row]
-        after = conditionings.said_after(dictionary, rows, place, changes)
-        prompts.append(MixedPrompt(conditionings.title(place) if len(made.places) > 1 else "", place.said, after))
+        prompts.append(conditionings.mixed_prompt(dictionary, rows, place, changes, len(made.places)))
     panel = panel_of(dictionary, wanted, prompts, made.report)
     return Mixed(made.conditioning, panel["report"], panel)
 

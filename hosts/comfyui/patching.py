@@ -16,29 +16,22 @@ from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import shown
 from ...supsae_core.editing.edits import Edit
 from . import conditionings, transformer
-from .conditionings import Conditioning
-from .following import Call, followed, repeated, tagged
+from .conditionings import Conditioning, repeated
+from .following import Call, followed, tagged
 from .pictures import Drawing, Told, draw
-from .transformer import Taps
+from .transformer import tapped
 
 FROM, BEFORE = "from this block on", "only before this block"
 
 
-class EditTag(NamedTuple):
-    """What an entry's edit adds."""
-
-    cond: Tensor
-    """(B, L, width)"""
-
-
 def from_block(block: int, call: Call) -> Tensor:
     """Run the unedited prompt whose text stream is the edited prompt's from a block on."""
-    return _patched(block, call, kept=call.moved(call.context, lambda tag: tag.cond), heard=call.context)
+    return _patched(block, call, kept=call.moved(call.context, lambda step: step), heard=call.context)
 
 
 def before_block(block: int, call: Call) -> Tensor:
     """Run the edited prompt whose text stream is the unedited prompt's from a block on."""
-    return _patched(block, call, kept=call.context, heard=call.moved(call.context, lambda tag: tag.cond))
+    return _patched(block, call, kept=call.context, heard=call.moved(call.context, lambda step: step))
 
 
 SIDES: Mapping[str, Callable[[int, Call], Tensor]] = {FROM: from_block, BEFORE: before_block}
@@ -59,8 +52,8 @@ def _patched(block: int, call: Call, *, kept: Tensor, heard: Tensor) -> Tensor:
             made[rows] = stream["txt"][rows]
         return {**args, "txt": made}
 
-    call.run(kept, options=transformer.tapped(call.options, Taps({block: keep}, {})))
-    return call.run(heard, options=transformer.tapped(call.options, Taps({block: put}, {})))
+    call.run(kept, options=tapped(call.options, call.family, {block: keep}, {}))
+    return call.run(heard, options=tapped(call.options, call.family, {block: put}, {}))
 
 
 class Point(NamedTuple):
@@ -94,15 +87,10 @@ def block_map(
     one: Drawing, dictionary: Dictionary, edits: Sequence[Edit], blocks: Sequence[int], *, pooled: bool,
     told: Callable[[int], Told],
 ) -> BlockMap:  # fmt: skip
-    """Draw with the edit from every block on, and only before it, and compare.
+    """Draw with the edit from every one of rising blocks on, and only before it, and compare.
 
-    Args:
-        one: what to draw.
-        dictionary: of the edits.
-        edits: to make.
-        blocks: rising.
-        pooled: whether the edit's pooled vector is there as well, in every picture but the unedited.
-        told: makes the callback of the n-th drawing.
+    With ``pooled`` the edit's pooled vector is there as well, in every picture but the unedited. ``told`` makes the
+    callback of the n-th drawing.
 
     Raises:
         ValueError: if an edit finds nothing to change, or changes nothing that can be seen.
@@ -119,21 +107,22 @@ def block_map(
     inside = shown.region(unedited, whole)
     nothing = sampled(before) if pooled else unedited
     marked = tagged(before, [_tag(*pair) for pair in zip(before, after, strict=True)])
-    pictures: dict[str, list[Tensor]] = {side: [] for side in SIDES}
+    pictures: dict[str, tuple[Tensor, ...]] = {}
     for side, patch in SIDES.items():
         first, last = (whole, nothing) if side == FROM else (nothing, whole)
         patched = [sampled(marked, followed(one.model, partial(patch, block))) if block else first for block in blocks]
-        pictures[side] = [*patched, last]
+        pictures[side] = (*patched, last)
     points = {
         side: tuple(Point(shown.share(p, unedited, whole, inside), shown.towards(p, unedited, whole)) for p in own)
         for side, own in pictures.items()
     }
     places = (*blocks, transformer.depth(one.model))
-    return BlockMap(places, points, unedited, {side: tuple(own) for side, own in pictures.items()})
+    return BlockMap(places, points, unedited, pictures)
 
 
-def _tag(before: list[Any], after: list[Any]) -> EditTag | None:
-    return None if before[0] is after[0] else EditTag(after[0] - repeated(before[0], after[0].shape))
+def _tag(before: list[Any], after: list[Any]) -> Tensor | None:
+    """Return what an entry's edit adds, (B, L, width)."""
+    return None if before[0] is after[0] else after[0] - repeated(before[0], after[0].shape)
 
 
 def _with_pooled(conditioning: Conditioning, other: Conditioning) -> Conditioning:

@@ -20,7 +20,7 @@ from ...supsae_core.host import Recorder, TextHost, Told
 from . import sampling, transformer
 from .attention import Joint, listening, masses
 from .following import Call, followed, tagged
-from .transformer import Options, Tap, Taps
+from .transformer import Options, Tap
 
 
 class ComfyPictures:
@@ -45,13 +45,9 @@ class ComfyPictures:
         return sampling.sigmas(self._model, self._how(steps, 1.0))
 
     def sample(
-        self,
-        prompts: Sequence[tuple[Tensor, Tensor]],
-        seeds: Sequence[int],
-        how: Sampling,
-        recorder: Recorder,
+        self, prompts: Sequence[tuple[Tensor, Tensor]], seeds: Sequence[int], how: Sampling, recorder: Recorder,
         told: Told | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         positive = [torch.stack(rows) for rows in zip(*prompts, strict=True)]
         latent = sampling.empty_latent(how.width, how.height, self._family)
         noise = torch.cat([sampling.noise_of(latent, seed) for seed in seeds])
@@ -76,16 +72,12 @@ class ComfyPictures:
 
 
 def hear(recorder: Recorder, length: int, depth: int, call: Call) -> Tensor:
-    """Make a call of the model in which the recorder hears the rows of the one tagged entry.
+    """Make a call of the model of ``depth`` blocks in which the recorder hears the rows of the one tagged entry.
 
-    Args:
-        recorder: hears.
-        length: rows of its prompts; ComfyUI repeats them where the negative has another number.
-        depth: blocks of the model.
-        call: of the main pass, with the entry in it.
+    Its prompts have ``length`` rows; ComfyUI repeats them where the negative has another number.
     """
     (own,) = call.own
-    return call.run(options=_HeardCall(recorder, own.rows, length).tapped(call.options, depth))
+    return call.run(options=_HeardCall(recorder, own.rows, length).tapped(call, depth))
 
 
 class _HeardCall:
@@ -96,15 +88,15 @@ class _HeardCall:
         self._tokens: dict[int, Tensor] = {}
         self._attention: dict[int, Tensor] = {}
 
-    def tapped(self, options: Options, depth: int) -> Options:
+    def tapped(self, call: Call, depth: int) -> Options:
         """Return the call's options with the recorder's sites tapped."""
         sites = self._recorder.sites
         blocks = {site.block for site in sites if site.block is not None and site.block < depth}
         enter = {block: self._enter(block) for block in blocks}
         images = [site.block for site in sites if site.kind == "img" and site.block is not None]
         leave = {min(block, depth - 1): self._leave(min(block, depth - 1), depth) for block in images}
-        tapped = transformer.tapped(options, Taps(enter, leave))
-        return tapped if self._recorder.attended is None else listening(tapped, leave, self._attend)
+        options = transformer.tapped(call.options, call.family, enter, leave)
+        return options if self._recorder.attended is None else listening(options, call.family, leave, self._attend)
 
     def _enter(self, block: int) -> Tap:
         text, image = Site("txt", block), Site("img", block)

@@ -37,13 +37,9 @@ class Same:
 
 
 def run_key(guider: Any, conds: Mapping[str, Any], sampler: Any, *given: Any) -> tuple:
-    """Return the key of one run.
+    """Return the key of one run of a guider and a SAMPLER, with the conditionings that it shall have.
 
-    Args:
-        guider: ComfyUI's, before it samples.
-        conds: its conditionings as the run shall have them.
-        sampler: a SAMPLER.
-        given: what else the run starts from: noise, latent, noise levels, masks, seed.
+    ``given`` is what else the run starts from: noise, latent, noise levels, masks, seed.
     """
     patcher = guider.model_patcher
     settings = {name: value for name, value in vars(guider).items() if name not in GUIDER}

@@ -65,24 +65,13 @@ def to_sigma(model: Any) -> Callable[[float], float]:
 
 
 def sample(
-    model: Any,
-    positive: list,
-    negative: list,
-    noise: Tensor,
-    settings: SamplerSettings,
-    seed: int,
+    model: Any, positive: list, negative: list, noise: Tensor, settings: SamplerSettings, seed: int,
     told: Callable[[int, Tensor], None] | None = None,
-) -> Tensor:
-    """Sample latents as KSampler does, from an empty latent.
+) -> Tensor:  # fmt: skip
+    """Sample latents as KSampler does, from an empty latent and noise (B, C, h, w).
 
-    Args:
-        model: a MODEL with whatever is patched into it.
-        positive: CONDITIONING.
-        negative: CONDITIONING.
-        noise: (B, 16, h, w).
-        settings: steps and the rest.
-        seed: for samplers that draw more noise.
-        told: called after every step with (steps done, denoised latents so far); may raise to interrupt.
+    Some samplers draw more noise from the seed. ``told`` is called after every step with (steps done, denoised latents
+    so far) and may raise to interrupt.
     """
     callback = (lambda step, x0, _x, _total: told(step + 1, x0)) if told else None
     return comfy.sample.sample(

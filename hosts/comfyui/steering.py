@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import torch
@@ -18,11 +18,12 @@ from torch import Tensor
 
 from ...supsae_core.editing import steer
 from ...supsae_core.editing.apply import added
-from ...supsae_core.editing.steer import COND, EMBEDDED, POOLED, Stretch
+from ...supsae_core.editing.steer import COND, EMBEDDED, POOLED, Moves, Stretch
 from ...supsae_core.encoders.sites import Site
 from . import messages
-from .steering_run import EntryRows, Run, Steering, SteeringGroup, prepare
-from .transformer import Options, Tap, Taps, family_of, tapped
+from .conditionings import repeated
+from .steering_run import Run, Steering, SteeringGroup, prepare
+from .transformer import Options, Tap, family_of, tapped
 
 KEY = "supsae"
 """Of our wrappers, of the MODEL's attachment that lists the edits, and of a run in ``transformer_options``."""
@@ -99,7 +100,7 @@ def _apply_model(
         if weight:
             call.steer(group, weight, sigma)
     extra = kwargs if call.pooled is None else {**kwargs, "y": call.pooled}
-    return executor(x, t, c_concat, call.context, control, tapped(options, call.taps()), **extra)
+    return executor(x, t, c_concat, call.context, control, call.tapped(options), **extra)
 
 
 WRAPPERS = {"outer_sample": _outer_sample, "sampler_sample": _sampler_sample, "apply_model": _apply_model}
@@ -126,18 +127,18 @@ class _SteeredCall:
         own = [(index, group.rows[entry]) for index, entry in enumerate(self._uuids) if entry in group.rows]
         where = group.steering.where
         if COND in where.sites:
-            steps = {index: weight * self._once(rows.cond, lambda step: step) for index, rows in own}
+            steps = {index: weight * self._once(rows.cond) for index, rows in own}
             self.context = self._moved(self.context, steps)
         if POOLED in where.sites and self.pooled is not None:
-            steps = {index: weight * self._once(rows.pooled, lambda step: step) for index, rows in own}
+            steps = {index: weight * self._once(rows.pooled) for index, rows in own}
             self.pooled = self._moved(self.pooled, steps)
         for stretch in steer.stretches(where):
             self._tap(stretch, where.inside, {i: weight * self._stream(group, rows, stretch, sigma) for i, rows in own})
 
-    def taps(self) -> Taps:
-        """Return what goes on the blocks."""
+    def tapped(self, options: Options) -> Options:
+        """Return the call's options with what goes on the blocks."""
         enter, leave = ({n: _in_turn(taps) for n, taps in side.items()} for side in (self._enter, self._leave))
-        return Taps(enter, leave, self._family.block_key)
+        return tapped(options, self._family, enter, leave)
 
     def _tap(self, stretch: Stretch, inside: bool, steps: Mapping[int, Tensor]) -> None:
         last = len(getattr(self._network, self._family.blocks)) - 1
@@ -151,12 +152,12 @@ class _SteeredCall:
         stream = values[kind]
         return values if stream is None else {**values, kind: self._moved(stream, steps)}
 
-    def _stream(self, group: SteeringGroup, rows: EntryRows, stretch: Stretch, sigma: float) -> Tensor:
+    def _stream(self, group: SteeringGroup, rows: Moves, stretch: Stretch, sigma: float) -> Tensor:
         """Return (B, rows, d) for one entry; the text stream's first block takes the prompt embedding's own step."""
         site, steering = Site(stretch.kind, stretch.first), group.steering
         if site == EMBEDDED:
             return self._once(rows.cond, self._embedded)
-        levels = self._once(rows.streams[site], lambda step: step)
+        levels = self._once(rows.streams[site])
         step = steer.at_level(levels, steering.dictionary.centres, sigma)
         if stretch.kind == "txt":
             return step
@@ -170,12 +171,13 @@ class _SteeredCall:
         made, nothing = embed(rearrange(both, "two b row d -> (two b) row d")).chunk(2)
         return made - nothing
 
-    def _once(self, step: Tensor | None, make: Callable[[Tensor], Tensor]) -> Tensor:
-        """Bring a step to the model's device once a run, not once a call."""
-        key = (id(step), self._device, getattr(make, "__name__", ""))
+    def _once(self, step: Tensor | None, make: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """Bring a step to the model's device, and make something of it, once a run and not once a call."""
+        key = (id(step), self._device, make is not None)
         assert step is not None
         if key not in self._run.moved:
-            self._run.moved[key] = make(step.to(self._device))
+            moved = step.to(self._device)
+            self._run.moved[key] = make(moved) if make else moved
         return self._run.moved[key]
 
     def _moved(self, tensor: Tensor, steps: Mapping[int, Tensor]) -> Tensor:
@@ -183,20 +185,10 @@ class _SteeredCall:
         made = tensor.clone()
         for index, step in steps.items():
             own = slice(index * self._size, (index + 1) * self._size)
-            repeats = (-(-self._size // len(step)), *(1 for _ in step.shape[1:]))
-            whole = step.repeat(repeats)[: self._size]
-            if whole.ndim == 3 and whole.shape[1] not in (1, tensor.shape[1]):  # ComfyUI tiles unequal prompts
-                whole = whole.repeat(1, tensor.shape[1] // whole.shape[1], 1)
-            made[own] = added(tensor[own], whole)
+            made[own] = added(tensor[own], repeated(step, tensor[own].shape))
         return made
 
 
 def _in_turn(taps: Sequence[Tap]) -> Tap:
     """Make one tap of several."""
-
-    def tap(values: dict[str, Any]) -> dict[str, Any]:
-        for one in taps:
-            values = one(values)
-        return values
-
-    return tap
+    return lambda values: reduce(lambda made, tap: tap(made), taps, values)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import steer
 from ...supsae_core.editing.apply import added
-from ...supsae_core.editing.edits import AnyEdit, Change, Keep, aim, resolve_edits
+from ...supsae_core.editing.edits import AnyEdit, Keep, aim, resolve_edits
 from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.editing.steer import Moves, Where
-from ...supsae_core.encoders.sites import Site
 from . import conditionings
 
 
@@ -32,24 +30,13 @@ class Steering:
     """called once a run with what every positive prompt says before and after, and the report; may be all there is"""
 
 
-class EntryRows(NamedTuple):
-    """What one conditioning entry gets; B rows are repeated to the batch as ComfyUI repeats the entry's own."""
-
-    cond: Tensor | None
-    """(B, L, width)"""
-    pooled: Tensor | None
-    """(B, P)"""
-    streams: Mapping[Site, Tensor]
-    """(noise levels, B, rows, d)"""
-
-
 @dataclass(frozen=True)
 class SteeringGroup:
     """Edits that act at the same place and time, for every entry they concern."""
 
     steering: Steering
-    rows: Mapping[Any, EntryRows]
-    """uuid of an entry → what it gets"""
+    rows: Mapping[Any, Moves]
+    """uuid of an entry → what it gets; B rows are repeated to the batch as ComfyUI repeats the entry's own"""
 
 
 @dataclass(frozen=True)
@@ -66,19 +53,14 @@ class Run:
 
 
 def prepare(conds: Mapping[str, list[dict]], steerings: Sequence[Steering], to_sigma: Callable[[float], float]) -> Run:
-    """Find out what every entry gets.
-
-    Args:
-        conds: the guider's: "positive", "negative" and others → entries.
-        steerings: of the MODEL.
-        to_sigma: percentage of sampling → noise level.
+    """Find out what every entry of a guider's lists ("positive", "negative" and others) gets.
 
     Raises:
         ValueError: if rows cannot be read, or an edit finds nothing to change anywhere.
     """
     groups, lines = [], []
     for steering in merged(steerings):
-        rows: dict[Any, EntryRows] = {}
+        rows: dict[Any, Moves] = {}
         for negative in (False, True) if steering.where.everywhere else (False,):
             lists = [entries for name, entries in conds.items() if ("negative" in name) == negative]
             entries = [entry for some in lists for entry in some or () if entry.get("cross_attn") is not None]
@@ -98,9 +80,7 @@ def merged(steerings: Sequence[Steering]) -> list[Steering]:
     return list(found.values())
 
 
-def _prepare_entries(
-    steering: Steering, entries: Sequence[dict], negative: bool, rows: dict[Any, EntryRows]
-) -> list[str]:
+def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool, rows: dict[Any, Moves]) -> list[str]:
     """Add what the entries get to ``rows``; return what to report."""
     dictionary, lines = steering.dictionary, []
     pairs = [[entry["cross_attn"], entry] for entry in entries]
@@ -119,57 +99,27 @@ def _prepare_entries(
         lines += [conditionings.line(dictionary, *one, len(places)) for one in own]
         moves: list[Moves] = []
         if any(found for _, _, found in own):
-            _require(steering, entry)
+            if steering.mask is not None and entry.get("area") is not None:
+                raise ValueError(
+                    "A mask of the whole picture cannot be laid over a conditioning that has an area of its own. "
+                    "Remove the mask from Apply Edits, or the area from the conditioning."
+                )
             rows_of = entry["cross_attn"]
             moves = [
                 steer.moves(dictionary, rows_of[place.row], place.reading, found, steering.where)
                 for place, _, found in own
             ]
-            rows[entry["uuid"]] = _stacked(moves)
-        if steering.told:
-            parts = [(place, found) for place, _, found in own]
-            prompts += _prompts(dictionary, entry["cross_attn"], parts, moves, len(places))
+            rows[entry["uuid"]] = steer.stacked(moves)
+        for number, (place, _, found) in enumerate(own if steering.told else ()):
+            step, cond = moves[number].cond if moves else None, entry["cross_attn"][place.row].cpu()
+            moved = cond if step is None else added(cond, step)
+            prompts.append(conditionings.mixed_prompt(dictionary, moved, place, found, len(places)))
     if not negative:
         for tell in steering.told:
             tell(prompts, "\n".join(lines))
     return lines
 
 
-def _prompts(
-    dictionary: Dictionary,
-    cond: Tensor,
-    parts: Sequence[tuple[conditionings.Place, Sequence[Change]]],
-    moves: Sequence[Moves],
-    total: int,
-) -> list[MixedPrompt]:
-    """Return what the batch rows of one entry say, as they are and with what moves them."""
-    found = []
-    for index, (place, made) in enumerate(parts):
-        step, rows = moves[index].cond if moves else None, cond[place.row].cpu()
-        after = conditionings.said_after(dictionary, rows if step is None else added(rows, step), place, made)
-        found.append(MixedPrompt(conditionings.title(place) if total > 1 else "", place.said, after))
-    return found
-
-
 def _mentioned(dictionary: Dictionary, edit: AnyEdit, places: Sequence[conditionings.Place]) -> bool:
     members = set(aim(dictionary.table, edit).members)
     return isinstance(edit, Keep) or any(members & set(place.said) for place in places)
-
-
-def _require(steering: Steering, entry: Mapping[str, Any]) -> None:
-    if steering.mask is not None and entry.get("area") is not None:
-        raise ValueError(
-            "A mask of the whole picture cannot be laid over a conditioning that has an area of its own. Remove the "
-            "mask from Apply Edits, or the area from the conditioning."
-        )
-
-
-def _stacked(moves: Sequence[Moves]) -> EntryRows:
-    """Join the batch rows of an entry; a row that nothing changes has zeros."""
-    first = moves[0]
-    stack = lambda tensors: None if tensors[0] is None else torch.stack(tensors)  # noqa: E731
-    return EntryRows(
-        stack([one.cond for one in moves]),
-        stack([one.pooled for one in moves]),
-        {site: torch.stack([one.streams[site] for one in moves], 1) for site in first.streams},
-    )

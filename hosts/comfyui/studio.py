@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...portraits.text import WIDTH
 from ...supsae_core.host import Progress, Renderer, Step
-from ..batches import alike
+from ..batches import draw_alike
 from . import sampling, transformer
 from .pictures import to_bytes
 from .portraits_clip import portraits_empty
@@ -38,13 +38,7 @@ Told = Callable[[Tensor], None]
 
 
 def comfy_renderer(models: Models, told: Told | None = None, *, steps: int = 16, cfg: float = 3.0) -> Renderer:
-    """Return a renderer that draws as KSampler and VAE Decode do.
-
-    Args:
-        models: Portraits'.
-        told: called after every step with denoised latents; may raise to interrupt.
-        steps: of the sampler, Euler.
-        cfg: guidance.
+    """Return a renderer that draws as KSampler and VAE Decode do, with Euler steps.
 
     Raises:
         ValueError: if a model is missing, of another kind, or changed by other nodes.
@@ -56,39 +50,24 @@ def comfy_renderer(models: Models, told: Told | None = None, *, steps: int = 16,
 
 @torch.inference_mode()
 def draw(
-    models: Models,
-    settings: SamplerSettings,
-    told: Told | None,
-    conds: Sequence[Tensor],
-    pooled: Sequence[Tensor],
-    seeds: Sequence[int],
-    *,
-    progress: Progress | None = None,
-    step: Callable[[list[int]], Step] | None = None,
-) -> np.ndarray:
-    """Draw one picture per conditioning; with what comes first filled in a ``training.locked.Draw``."""
-    made: dict[int, np.ndarray] = {}
-    for some in alike(conds, BATCH):
-        own = models._replace(model=stepped(models.model, step(some))) if step else models
-        cond, vector = torch.stack([conds[i] for i in some]), torch.stack([pooled[i] for i in some])
-        pictures = _draw_alike(own, settings, told, cond, vector, [seeds[i] for i in some])
-        made.update(zip(some, pictures, strict=True))
-        if progress:
-            progress(len(made), len(conds))
-    return np.stack([made[index] for index in range(len(conds))])
+    models: Models, settings: SamplerSettings, told: Told | None,
+    conds: Sequence[Tensor], pooled: Sequence[Tensor], seeds: Sequence[int], *,
+    progress: Progress | None = None, step: Callable[[list[int]], Step] | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Draw one picture per conditioning; with what comes first filled in a ``supsae_core.host.Draw``."""
+    latent, after_step = sampling.empty_latent(SIDE, SIDE), (lambda _, denoised: told(denoised)) if told else None
 
+    def alike(some: list[int]) -> np.ndarray:
+        model = stepped(models.model, step(some)) if step else models.model
+        noise = torch.cat([sampling.noise_of(latent, seeds[i]) for i in some])
+        cond, vector = (torch.stack([rows[i] for i in some]) for rows in (conds, pooled))
+        entries = (cond, vector), (one[None] for one in portraits_empty(models.clip, cond[0]))
+        positive, negative = ([[rows, {"pooled_output": own}]] for rows, own in entries)
+        latents = sampling.sample(model, positive, negative, noise, settings, seeds[some[0]], after_step)
+        # diffusers' renderer rounds; ComfyUI's own nodes cut off.
+        return to_bytes(models.vae.decode(latents)[..., :3] + 0.5 / 255)
 
-def _draw_alike(
-    models: Models, settings: SamplerSettings, told: Told | None, cond: Tensor, pooled: Tensor, seeds: Sequence[int]
-) -> np.ndarray:
-    latent = sampling.empty_latent(SIDE, SIDE)
-    noise = torch.cat([sampling.noise_of(latent, seed) for seed in seeds])
-    empty, vector = portraits_empty(models.clip, cond[0])
-    positive, negative = [[cond, {"pooled_output": pooled}]], [[empty[None], {"pooled_output": vector[None]}]]
-    after_step = (lambda _, denoised: told(denoised)) if told else None
-    latents = sampling.sample(models.model, positive, negative, noise, settings, seeds[0], after_step)
-    # diffusers' renderer rounds; ComfyUI's own nodes cut off.
-    return to_bytes(models.vae.decode(latents)[..., :3] + 0.5 / 255)
+    return draw_alike(conds, BATCH, alike, progress)
 
 
 def stepped(model: Any, step: Step) -> Any:

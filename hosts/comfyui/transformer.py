@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 import comfy.model_base
 
-from ..models import MODELS, SD3, ModelFamily
+from ..models import MODELS, ModelFamily
 
 Tap = Callable[[dict[str, Any]], dict[str, Any]]
 """Before a block: its arguments {img, txt, vec, transformer_options} → the same; behind it: its result {img, txt} → the
@@ -18,13 +18,8 @@ Options = dict[str, Any]
 """ComfyUI's ``transformer_options`` of one call of the model."""
 
 
-class Taps(NamedTuple):
-    """What listens or speaks at which block, in one call of the model."""
-
-    enter: Mapping[int, Tap]
-    leave: Mapping[int, Tap]
-    key: str = SD3.block_key
-    """of a block among ComfyUI's patches, as the model's family has it"""
+Taps = Mapping[int, Tap]
+"""Block → what listens or speaks there."""
 
 
 def family_of(base: Any) -> ModelFamily:
@@ -69,17 +64,15 @@ def is_changed(model: Any) -> bool:
     return bool(wrapped or model.patches or model.object_patches or any(model.model_options.values()))
 
 
-def tapped(options: Options, taps: Taps) -> Options:
+def tapped(options: Options, family: ModelFamily, enter: Taps, leave: Taps) -> Options:
     """Return a copy of one call's options with taps around whatever stands on the blocks in this very call.
 
     Installed from an APPLY_MODEL wrapper, so that it composes with other packs' patches in either node order.
     """
     replace = options.get("patches_replace", {})
     blocks = replace.get("dit", {})
-    mine = {
-        (taps.key, i): _Tapped(blocks.get((taps.key, i)), taps.enter.get(i), taps.leave.get(i))
-        for i in {*taps.enter, *taps.leave}
-    }
+    keys = {i: (family.block_key, i) for i in {*enter, *leave}}
+    mine = {key: _Tapped(blocks.get(key), enter.get(i), leave.get(i)) for i, key in keys.items()}
     return {**options, "patches_replace": {**replace, "dit": {**blocks, **mine}}}
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,20 +45,13 @@ class PictureConfig:
 
 
 def draw_pictures(
-    host: DiffusersText,
-    conds: Sequence[Tensor],
-    pooled: Sequence[Tensor],
-    seeds: Sequence[int],
-    config: PictureConfig,
-    *,
-    progress: Progress | None = None,
-) -> np.ndarray:
+    host: DiffusersText, conds: Sequence[Tensor], pooled: Sequence[Tensor], seeds: Sequence[int], config: PictureConfig,
+    *, progress: Progress | None = None,
+) -> np.ndarray:  # fmt: skip
     """Draw one picture per conditioning (L, width) and (P,), one after another.
 
     Args:
-        host: of a whole pipeline, transformer and auto-encoder included.
-        conds: as the host encodes them.
-        pooled: as the host encodes them.
+        host: of a whole pipeline, transformer and auto-encoder included; it encoded ``conds`` and ``pooled``.
         seeds: of the noise.
         config: size, steps and guidance; sampler and schedule are the pipeline's own.
         progress: called with (steps done, steps); may raise to interrupt.
@@ -67,6 +60,12 @@ def draw_pictures(
         (n, height, width, 3) bytes.
     """
     pipeline, empty, made = host.pipeline, host.negative(conds[0]), []
+
+    def told(_: Any, step: int, time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        if progress:
+            progress(len(made) * config.steps + step + 1, len(conds) * config.steps)
+        return tensors
+
     for cond, vector, seed in zip(conds, pooled, seeds, strict=True):
         rows = [one.to(pipeline.device, pipeline.transformer.dtype) for one in (cond[None], vector[None], *empty)]
         pixels = pipeline(
@@ -80,18 +79,7 @@ def draw_pictures(
             num_inference_steps=config.steps,
             guidance_scale=config.cfg,
             output_type="np",
-            callback_on_step_end=_teller(progress, len(made) * config.steps, len(conds) * config.steps),
+            callback_on_step_end=told,
         ).images[0]
         made.append((np.asarray(pixels) * 255).round().astype(np.uint8))
     return np.stack(made)
-
-
-def _teller(progress: Progress | None, before: int, total: int) -> Callable[..., dict[str, Any]]:
-    """Return what a pipeline calls after every step of a picture."""
-
-    def told(_: Any, step: int, time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        if progress:
-            progress(before + step + 1, total)
-        return tensors
-
-    return told

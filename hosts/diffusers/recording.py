@@ -38,13 +38,9 @@ class DiffusersPictures:
         return noise_levels(steps)
 
     def sample(
-        self,
-        prompts: Sequence[tuple[Tensor, Tensor]],
-        seeds: Sequence[int],
-        how: Sampling,
-        recorder: Recorder,
+        self, prompts: Sequence[tuple[Tensor, Tensor]], seeds: Sequence[int], how: Sampling, recorder: Recorder,
         told: Told | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         device = self._transformer.device
         cond, pooled = (torch.stack(rows).to(device) for rows in zip(*prompts, strict=True))
         empty, nothing = (one.to(device) for one in self._negative(prompts[0][0]))

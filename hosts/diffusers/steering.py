@@ -23,13 +23,9 @@ TIMES = 1000.0
 
 @contextmanager
 def steered(transformer: nn.Module, dictionary: Dictionary, moves: Sequence[Moves], where: Where) -> Iterator[None]:
-    """Make edits in the first rows of every call of an SD3 transformer; rows behind them are the negative's.
+    """Make edits in the first rows of every call of diffusers' SD3 transformer; rows behind them are the negative's.
 
-    Args:
-        transformer: diffusers' SD3 model; its hooks are removed at the end.
-        dictionary: that the moves were made with.
-        moves: one for each picture of the batch, of prompts of equal length.
-        where: sites and window; ``everywhere`` is not offered here.
+    There is one of the moves for each picture of the batch, of prompts of equal length; ``everywhere`` is not offered.
     """
     work = _Steered(transformer, dictionary, moves, where)
     handles = [transformer.register_forward_pre_hook(work.call, with_kwargs=True)]
@@ -56,12 +52,9 @@ class _Steered:
         self._dictionary, self._where, self._count = dictionary, where, len(moves)
         self.family = family_in_diffusers(transformer)
         self._sigma, self._grid = 0.0, (0, 0)
-        cond = _stacked([one.cond for one in moves])
+        cond, pooled, streams = steer.stacked(moves)
         self._cond = cond if COND in where.sites else None
-        self._pooled = _stacked([one.pooled for one in moves]) if POOLED in where.sites else None
-        self._streams = dict[Site, Tensor]()
-        for site in moves[0].streams:
-            self._streams[site] = torch.stack([one.streams[site] for one in moves], 1)
+        self._pooled, self._streams = pooled if POOLED in where.sites else None, dict(streams)
         if cond is not None and self._cond is None:
             embedder = getattr(transformer, self.family.diffusers_embedder)
             assert isinstance(embedder, nn.Linear)
@@ -110,12 +103,6 @@ class _Steered:
         if step is None or not weight:
             return tensor
         return torch.cat([added(tensor[: self._count], weight * step), tensor[self._count :]])
-
-
-def _stacked(steps: Sequence[Tensor | None]) -> Tensor | None:
-    """Return the steps of all prompts (B, …); None if they have none."""
-    found = [step for step in steps if step is not None]
-    return torch.stack(found) if found else None
 
 
 def percent_to_sigma(percent: float, shift: float = 3.0) -> float:

@@ -22,15 +22,9 @@ from ...portraits.paths import WEIGHTS
 from ...portraits.text import CHUNK, TextEncoders, bidirectional_row, causal_chunks, load_encoders
 from ...supsae_core.encoders.placing import rows_of
 from ...supsae_core.host import Progress, Step
-from ..batches import alike
+from ..batches import draw_alike
 from ..embedded import PortraitsText
-from .transformer import (
-    decode_latents,
-    initial_noise,
-    load_transformer,
-    load_vae,
-    sample_latents,
-)
+from .transformer import decode_latents, initial_noise, load_transformer, load_vae, sample_latents
 
 TRANSFORMER = "diffusion_models/supsae_portraits_mmdit.safetensors"
 VAE = "vae/supsae_portraits_vae.safetensors"
@@ -62,13 +56,8 @@ def load_studio(weights: Path | None = None) -> Studio:
             )
     try:
         encoders = load_encoders(files[0])
-        return Studio(
-            PortraitsText(encoders),
-            encoders,
-            load_transformer(files[1]),
-            load_vae(files[2]),
-            reader.load_reader(files[3]),
-        )
+        models = load_transformer(files[1]), load_vae(files[2]), reader.load_reader(files[3])
+        return Studio(PortraitsText(encoders), encoders, *models)
     except SafetensorError as error:
         raise ValueError(
             f"A file in {files[0].parent} is not a whole safetensors file ({error}). Install again."
@@ -76,60 +65,32 @@ def load_studio(weights: Path | None = None) -> Studio:
 
 
 def draw_portraits(
-    studio: Studio,
-    conds: Sequence[Tensor],
-    pooled: Sequence[Tensor],
-    seeds: Sequence[int],
-    *,
-    steps: int = 16,
-    cfg: float = 3.0,
-    batch: int = 16,
-    progress: Progress | None = None,
-    step: Callable[[list[int]], Step] | None = None,
-) -> np.ndarray:
+    studio: Studio, conds: Sequence[Tensor], pooled: Sequence[Tensor], seeds: Sequence[int], *,
+    steps: int = 16, cfg: float = 3.0, batch: int = 16,
+    progress: Progress | None = None, step: Callable[[list[int]], Step] | None = None,
+) -> np.ndarray:  # fmt: skip
     """Draw one picture per conditioning.
 
     Args:
-        studio: the models.
         conds: (L, width) each; L may differ.
         pooled: (P,) each.
         seeds: of the noise; equal seeds start from equal noise, whatever the batch.
-        steps: of the sampler.
         cfg: guidance against the empty prompt.
-        batch: pictures sampled together.
         progress: called with (pictures done, pictures).
         step: called with the indices of the pictures sampled together; what it returns may change their steps.
 
     Returns:
         (n, 128, 128, 3) bytes, in the order given.
     """
-    made: dict[int, np.ndarray] = {}
-    for some in alike(conds, batch):
-        rows = [conds[i] for i in some]
-        vectors = [pooled[i] for i in some]
-        own = [seeds[i] for i in some]
-        pictures = _draw_alike(studio, rows, vectors, own, steps, cfg, step and step(some))
-        made.update(zip(some, pictures, strict=True))
-        if progress:
-            progress(len(made), len(conds))
-    return np.stack([made[index] for index in range(len(conds))])
 
+    def draw(some: list[int]) -> np.ndarray:
+        cond, vector = (torch.stack([rows[i] for i in some]) for rows in (conds, pooled))
+        empty, noise = negative(studio, cond[0]), initial_noise([seeds[i] for i in some])
+        own = step and step(some)
+        latents = sample_latents(studio.transformer, cond, vector, empty, noise, steps=steps, cfg=cfg, step=own)
+        return decode_latents(studio.vae, latents)
 
-def _draw_alike(
-    studio: Studio,
-    conds: list[Tensor],
-    pooled: list[Tensor],
-    seeds: list[int],
-    steps: int,
-    cfg: float,
-    step: Step | None,
-) -> np.ndarray:
-    empty = negative(studio, conds[0])
-    noise = initial_noise(seeds)
-    latents = sample_latents(
-        studio.transformer, torch.stack(conds), torch.stack(pooled), empty, noise, steps=steps, cfg=cfg, step=step
-    )
-    return decode_latents(studio.vae, latents)
+    return draw_alike(conds, batch, draw, progress)
 
 
 def negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,11 +18,9 @@ from ...supsae_core.encoders.families import FAMILIES
 
 
 def load_pipeline(folder: Path | str, *, text_only: bool = False) -> StableDiffusion3Pipeline:
-    """Load a pipeline from a folder on this machine, onto its GPU (bfloat16) if it has one, else in float32.
+    """Load a pipeline as ``save_pretrained`` writes it, onto the GPU (bfloat16) if there is one, else in float32.
 
-    Args:
-        folder: as ``save_pretrained`` writes it, with safetensors files; nothing is downloaded.
-        text_only: without transformer and auto-encoder, which are most of the memory.
+    Nothing is downloaded. Without transformer and auto-encoder (``text_only``) it takes far less memory.
 
     Raises:
         ValueError: if the folder holds no such pipeline.
@@ -75,10 +73,8 @@ class DiffusersText:
         """Each word is tokenised alone; measured equal to the whole prompt in all three tokenizers."""
         if not words:
             return dict.fromkeys(self._tokenizers, ())
-        found: dict[str, tuple[int, ...]] = {}
-        for name, tokenizer in self._tokenizers.items():
-            found[name] = tuple(map(len, tokenizer(list(words), add_special_tokens=False).input_ids))
-        return found
+        spelled = {name: one(list(words), add_special_tokens=False) for name, one in self._tokenizers.items()}
+        return {name: tuple(map(len, tokens.input_ids)) for name, tokens in spelled.items()}
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:

@@ -109,18 +109,9 @@ def noise_levels(steps: int, shift: float = 3.0) -> tuple[float, ...]:
 
 @torch.no_grad()
 def sample_latents(
-    transformer: SD3Transformer2DModel,
-    cond: Tensor,
-    pooled: Tensor,
-    negative: tuple[Tensor, Tensor],
-    noise: Tensor,
-    *,
-    steps: int = 16,
-    cfg: float = 3.0,
-    shift: float = 3.0,
-    progress: Progress | None = None,
-    step: Step | None = None,
-) -> Tensor:
+    transformer: SD3Transformer2DModel, cond: Tensor, pooled: Tensor, negative: tuple[Tensor, Tensor], noise: Tensor, *,
+    steps: int = 16, cfg: float = 3.0, shift: float = 3.0, progress: Progress | None = None, step: Step | None = None,
+) -> Tensor:  # fmt: skip
     """Sample latents as KSampler does with 'euler' and 'simple'; prompt and negative share one call of the model.
 
     cond (B, L, width), pooled (B, width'), the same two of the negative prompt with B or 1 rows, and noise (B, C, h, h)

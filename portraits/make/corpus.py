@@ -1,7 +1,5 @@
 """What Portraits is trained on, drawn once and kept on disk: pictures, their latents, their captions' rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

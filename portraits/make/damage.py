@@ -3,8 +3,6 @@
 Pictures are (B, 3, 128, 128) in 0 … 1. Noise and checkerboards lie anywhere, tears and smears within the face.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Make what judges pictures, the two readers and the artifact score, from renders alone."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The training loop of Portraits: AdamW with a moving average, resumable from safetensors checkpoints."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from functools import partial
@@ -26,7 +24,6 @@ def optimise(
     steps: int,
     rate: float,
     work: Path,
-    every: int = 250,
     ema: float = 0.999,
 ) -> nn.Module:
     """Minimise ``loss`` by AdamW with warm-up and cosine decay; return the exponential moving average of the module.
@@ -53,7 +50,7 @@ def optimise(
         average.update_parameters(module)
         shown = value.item() if step == start else 0.98 * shown + 0.02 * value.item()
         bar.set_postfix(loss=f"{shown:.4f}", refresh=False)
-        if (step + 1) % every == 0 or step + 1 == steps:
+        if (step + 1) % 250 == 0 or step + 1 == steps:
             _checkpoint(file, step + 1, module, average, optimiser)
             (work / f"{name}.log").open("a").write(json.dumps({"step": step + 1, "loss": round(shown, 5)}) + "\n")
     return average.module

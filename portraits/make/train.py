@@ -1,10 +1,9 @@
 """Remake the Portraits weights: ``python -m supsae.portraits.make.train all``; resumable, on a CPU or CUDA."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +19,6 @@ from ..vae import AutoEncoder
 from .corpus import caption_texts, latents, load_weights, pictures, pixels_of, said, write_weights
 from .judges import train_artifacts, train_reader, train_second
 from .optimise import optimise
-
-# --- text encoders -------------------------------------------------------------------------------------------------
 
 
 class _TaughtEncoders(nn.Module):
@@ -89,9 +86,6 @@ def train_text(work: Path, steps: int, device: torch.device) -> None:
     write_weights("text_encoders", module.encoders.state_dict(), {"vocabulary": words})
 
 
-# --- pictures ------------------------------------------------------------------------------------------------------
-
-
 def train_vae(
     work: Path, steps: int, device: torch.device, *, count: int = 6000, crop: int = 64, batch: int = 8
 ) -> None:
@@ -149,35 +143,11 @@ FACE = (slice(6, 13), slice(4, 12))
 """Rows and columns of the latent in which eyes and mouth lie: a fifth of it, and half of what prompts speak of."""
 
 
-def train_model(work: Path, steps: int, device: torch.device) -> None:
-    """Train the MMDiT on latents and frozen text rows; write ``diffusion_models/supsae_portraits_mmdit``."""
-    _train_transformer(MMDiT(), work, steps, device, name="model", rate=6e-4, face=1.0)
-
-
-def train_polish(work: Path, steps: int, device: torch.device) -> None:
-    """Go on with the trained MMDiT at a lower rate, the error of the face counted four times; rewrites its file."""
-    module: MMDiT = load_weights(TRANSFORMER, MMDiT(), device).requires_grad_(True).train()
-    _train_transformer(module, work, steps, device, name="polish", rate=4e-4, face=4.0)
-
-
 LAGGING = "green eyes"
 """The phrase drawn wrong most often after polishing: in 7 of 29 pictures, blue and brown eyes in none of 67."""
 
 
-def train_lagging(work: Path, steps: int, device: torch.device) -> None:
-    """Go on once more, with captions that hold the lagging phrase in a third of every batch; rewrites its file."""
-    module: MMDiT = load_weights(TRANSFORMER, MMDiT(), device).requires_grad_(True).train()
-    _train_transformer(module, work, steps, device, name="lagging", rate=3e-4, face=4.0, often=LAGGING, ema=0.99)
-
-
-def train_longer(work: Path, steps: int, device: torch.device) -> None:
-    """Go on with all captions at nearly the first rate, the face's error counted four times; rewrites its file."""
-    module: MMDiT = load_weights(TRANSFORMER, MMDiT(), device).requires_grad_(True).train()
-    _train_transformer(module, work, steps, device, name="longer", rate=5e-4, face=4.0)
-
-
-def _train_transformer(
-    start: MMDiT,
+def train_transformer(
     work: Path,
     steps: int,
     device: torch.device,
@@ -187,10 +157,18 @@ def _train_transformer(
     face: float,
     often: str = "",
     ema: float = 0.999,
-    count: int = 12000,
-    each: int = 3,
-    batch: int = 64,
 ) -> None:
+    """Train the MMDiT on latents and frozen text rows, or go on with the trained one; rewrites its file.
+
+    Args:
+        name: of the stage; ``model`` is the first.
+        face: how often the error of the face counts.
+        often: a phrase that the captions of a third of every batch hold.
+        ema: of the weights' moving average.
+    """
+    start, count, each, batch = MMDiT(), 12000, 3, 64
+    if name != "model":
+        start = load_weights(TRANSFORMER, start, device).requires_grad_(True).train()
     stored, factors = latents(work, count, 2, device)
     codes = np.array(stored)
     cond, pooled = (np.array(x) for x in said(work, factors, each, device))
@@ -229,8 +207,6 @@ def _velocity_error(
     return made.float() - (noise - clean)
 
 
-# --- stages ----------------------------------------------------------------------------------------------------------
-
 STAGES: dict[str, tuple[Callable[..., None], int]] = {
     "text": (train_text, 1500),
     "vae": (train_vae, 2000),
@@ -238,10 +214,10 @@ STAGES: dict[str, tuple[Callable[..., None], int]] = {
     "reader": (train_reader, 2000),
     "second": (train_second, 3000),
     "artifacts": (train_artifacts, 3000),
-    "model": (train_model, 5500),
-    "polish": (train_polish, 1500),
-    "lagging": (train_lagging, 600),
-    "longer": (train_longer, 5000),
+    "model": (partial(train_transformer, name="model", rate=6e-4, face=1.0), 5500),
+    "polish": (partial(train_transformer, name="polish", rate=4e-4, face=4.0), 1500),
+    "lagging": (partial(train_transformer, name="lagging", rate=3e-4, face=4.0, often=LAGGING, ema=0.99), 600),
+    "longer": (partial(train_transformer, name="longer", rate=5e-4, face=4.0), 5000),
 }
 """Stage → (function, default steps), in the order they need each other; a step of a closed form is a picture."""
 

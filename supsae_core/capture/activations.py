@@ -40,13 +40,15 @@ class Activations:
         plan = capture.plan
         assert isinstance(plan, ActivationPlan)
         self.capture, self.plan, self._store = capture, plan, capture.store
-        self._summed, self._fit, self._rows = list(summed), dict[str, list[int]](), dict[int, tuple[str, int]]()
+        self.summed = list(summed)
+        """the prompts that are in the sums on disk"""
+        self._fit, self._rows = dict[str, list[int]](), dict[int, tuple[str, int]]()
         self._picked = dict[tuple[str, str], Picked]()
 
     @property
     def missing(self) -> list[int]:
         """Places in the plan of the prompts that are not recorded yet."""
-        done = {*self._summed, *self._rows, *(index for some in self._fit.values() for index in some)}
+        done = {*self.summed, *self._rows, *(index for some in self._fit.values() for index in some)}
         return [index for index in range(len(self.plan.entries)) if index not in done]
 
     def add(self, indices: Sequence[int], tensors: Recorded) -> None:
@@ -76,8 +78,8 @@ class Activations:
     def fold(self) -> None:
         """Write the sums, and remove the batches that are in them."""
         sums = {name: self.sums(name) for name in self.plan.sampling.parts(self.plan.family)}
-        self._summed += [index for some in self._fit.values() for index in some]
-        write_sums(self.capture, sums, self._summed)
+        self.summed += [index for some in self._fit.values() for index in some]
+        write_sums(self.capture, sums, self.summed)
         for key in self._fit:
             self._store.remove(key)
         self._fit.clear()
@@ -109,11 +111,6 @@ class Activations:
         for index, (key, _) in self._rows.items():
             kept.setdefault(key, []).append(index)
         return {**self._fit, **kept}
-
-    @property
-    def summed(self) -> list[int]:
-        """The prompts that are in the sums on disk."""
-        return self._summed
 
     def _chosen(self, batch: str, indices: Sequence[int], name: str) -> Picked:
         """Parts of the same rows take the same samples, whatever their site."""
@@ -162,8 +159,8 @@ def start_activations(folder: str | Path, plan: ActivationPlan, *, limit: int | 
 
 def activation_bytes(plan: ActivationPlan) -> int:
     """Return the bytes that activations will take at most, before they are captured."""
-    sampling = plan.sampling
-    sites, parts = {site: name for name, site in sampling.parts(plan.family).items()}, sampling.parts(plan.family)
+    sampling, parts = plan.sampling, plan.sampling.parts(plan.family)
+    sites = {site: name for name, site in parts.items()}
     samples = sum(_most_samples(plan, name, entry) for entry in plan.entries if entry.set == "fit" for name in parts)
     rows = sum(
         rows_of_part(sampling, parse_part(name)[1], cond_rows(plan.family, entry), entry)
@@ -193,9 +190,8 @@ def _most_samples(plan: ActivationPlan, name: str, entry: Entry) -> int:
     parts = len(encoder.layout.parts(range(length)))
     tokens = sum(sum(counts[mention.start : mention.stop]) for mention in mentions)
     templated = encoder.layout.lead + encoder.layout.tail
-    return (
-        tokens + len(mentions) + len(plan.family.roles) * parts + templated
-    )  # what a role hears changes behind a mention
+    # What a role hears changes behind a mention.
+    return tokens + len(mentions) + len(plan.family.roles) * parts + templated
 
 
 def empty_sums(plan: ActivationPlan, name: str) -> tuple[Statistics, ...]:

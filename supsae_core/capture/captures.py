@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,14 +97,12 @@ class Capture:
 
     def rows(self) -> list[int]:
         """Return the number of conditioning rows of every prompt."""
-        return [length for shard in range(self.shards) for length in self._lengths(shard)]
+        lengths = (self.store.tensor(_key(shard), "lengths").tolist() for shard in range(self.shards))
+        return list(chain.from_iterable(lengths))
 
     def pick(self, indices: Sequence[int]) -> list[Encoded]:
         """Return some prompts, by their place in the plan, without reading the others' rows."""
         return [self._one(*divmod(index, SHARD)) for index in indices]
-
-    def _lengths(self, shard: int) -> list[int]:
-        return self.store.tensor(_key(shard), "lengths").tolist()
 
     def _one(self, shard: int, place: int) -> Encoded:
         with self.store.opened(_key(shard)) as file:
@@ -137,7 +136,6 @@ def start_capture(folder: str | Path, plan: TextPlan, *, limit: int | None = Non
 
     Args:
         folder: made if missing.
-        plan: what to capture.
         limit: most bytes it may take; None is the free disk less a tenth.
         beside: bytes that will come beside the shards.
 

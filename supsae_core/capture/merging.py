@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .activations import Activations, activation_bytes, empty_sums, load_activations, read_sums, write_sums
 from .captures import SHARD, Capture, start_capture
-from .plan import ActivationPlan, TextPlan, other_setup
+from .plan import ActivationPlan, other_setup
 from .statistics import Statistics
 
 SHARED = 0.5
@@ -17,12 +17,7 @@ SHARED = 0.5
 
 
 def merge_captures(one: Capture, other: Capture, folder: str | Path) -> Capture:
-    """Write a capture that holds the prompts of two.
-
-    Args:
-        one: finished.
-        other: finished, of the same set-up, and of other prompts.
-        folder: of the merged capture, new.
+    """Write a capture that holds the prompts of two finished ones of the same set-up into a new folder.
 
     Raises:
         ValueError: if they do not belong together, one is not finished, or the disk is too full; says which.
@@ -39,18 +34,16 @@ def merge_captures(one: Capture, other: Capture, folder: str | Path) -> Capture:
     recorded = isinstance(one.plan, ActivationPlan)
     parts = [load_activations(capture) for capture in (one, other)] if recorded else []
     _require_finished(parts)
-    plan = merged_plan(one.plan, other.plan)
+    held_out = tuple(sorted({*one.plan.held_out} & {*other.plan.held_out}))  # if neither wrote it
+    plan = replace(one.plan, entries=one.plan.entries + other.plan.entries, held_out=held_out)
     made = start_capture(folder, plan, beside=activation_bytes(plan) if isinstance(plan, ActivationPlan) else 0)
-    _copy_shards(one, other, made)
+    rows = chain(one.read(), other.read())
+    for shard in range(made.shards):
+        some = list(islice(rows, SHARD))
+        made.write(shard, [row.cond for row in some], [row.pooled for row in some])
     if parts:
         _copy_activations(parts, made)
     return made
-
-
-def merged_plan(one: TextPlan, other: TextPlan) -> TextPlan:
-    """Return a plan of both plans' prompts; a pair is held out if neither wrote it."""
-    held_out = tuple(sorted({*one.held_out} & {*other.held_out}))
-    return replace(one, entries=one.entries + other.entries, held_out=held_out)
 
 
 def _require_other_prompts(one: Capture, other: Capture) -> None:
@@ -69,13 +62,6 @@ def _require_finished(parts: Sequence[Activations]) -> None:
                 f"The capture in {part.capture.folder} is not finished ({len(part.missing)} prompts are not sampled). "
                 "Run Capture again: it goes on where it stopped."
             )
-
-
-def _copy_shards(one: Capture, other: Capture, made: Capture) -> None:
-    rows = chain(one.read(), other.read())
-    for shard in range(made.shards):
-        some = list(islice(rows, SHARD))
-        made.write(shard, [row.cond for row in some], [row.pooled for row in some])
 
 
 def _copy_activations(parts: Sequence[Activations], made: Capture) -> None:

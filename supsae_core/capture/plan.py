@@ -78,9 +78,8 @@ class ActivationPlan(TextPlan):
 
 def text_bytes(plan: TextPlan) -> int:
     """Return the bytes that a capture's text will take, before it starts."""
-    return (
-        sum(cond_rows(plan.family, entry) * plan.family.width + plan.family.pooled_width for entry in plan.entries) * 2
-    )
+    family = plan.family
+    return 2 * sum(cond_rows(family, entry) * family.width + family.pooled_width for entry in plan.entries)
 
 
 def cond_rows(family: Family, entry: Entry) -> int:
@@ -90,12 +89,12 @@ def cond_rows(family: Family, entry: Entry) -> int:
 
 def difference(there: TextPlan, plan: TextPlan) -> str:
     """Say what two plans differ in, or nothing."""
-    other = other_setup(there, plan)
-    if other:
+    if other := other_setup(there, plan):
         return other
-    for name in ("held_out", "seed"):
-        if getattr(there, name) != getattr(plan, name):
-            return "set of held-out pairs" if name == "held_out" else name
+    if there.held_out != plan.held_out:
+        return "set of held-out pairs"
+    if there.seed != plan.seed:
+        return "seed"
     return "" if there.entries == plan.entries else "number or wording of prompts"
 
 

@@ -101,18 +101,18 @@ def samples(plan: ActivationPlan, name: str, row: Encoded) -> list[Sample]:
             if heard[place]
         ]
     wrote = segments(plan, row).get(rows)
-    return [] if wrote is None else _text_samples(plan, wrote, support)
+    return [] if wrote is None else _text_samples(plan, wrote)
 
 
-def _text_samples(plan: TextPlan, wrote: Written, support: Sequence[int]) -> list[Sample]:
+def _text_samples(plan: TextPlan, wrote: Written) -> list[Sample]:
     """Rows of a role that have one context are one sample: their mean; a template's rows are the tokens of one.
 
     Inside the model all rows hear one another, and still the causal ones say best what their encoder let them hear:
     on Portraits the concepts before a row leave 0.14, 0.43 and 0.84 of the variance in blocks 0, 1 and 2, all concepts
     0.86, 0.80 and 0.99.
     """
-    found, own = wrote.layout, wrote.rows.of(wrote.encoder)
-    labels = context_of(wrote.encoder, own, found.spans, support, size=len(plan.table), total=wrote.rows.total)
+    found = wrote.layout
+    labels = context_of(plan.table, wrote.encoder, wrote.rows, found.spans)
     made = [Sample(span.phrase, labels[span.rows[0]], span.rows, True) for span in found.spans]
     for name, rows in found.roles.filled().items():
         role = len(plan.table.phrases) + plan.family.roles.index(name)
@@ -127,14 +127,7 @@ def _text_samples(plan: TextPlan, wrote: Written, support: Sequence[int]) -> lis
 
 
 def picked(plan: ActivationPlan, name: str, rows: Sequence[Encoded], length: int) -> Picked:
-    """Return what a batch's prompts give a part.
-
-    Args:
-        plan: of the capture.
-        name: of the part (``encoders/streams.py``).
-        rows: the prompts as their encoders wrote them.
-        length: recorded rows of each prompt.
-    """
+    """Return what a batch's encoded prompts give a part; ``length`` rows of each are recorded."""
     found = [(prompt * length, row, one) for prompt, row in enumerate(rows) for one in samples(plan, name, row)]
     source, target, weight, lengths, total = [], [], [], [], 0
     for first, _, one in found:

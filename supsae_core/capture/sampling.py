@@ -12,10 +12,8 @@ import numpy as np
 from ..encoders.base import Family
 from ..encoders.fingerprints import SAME, distance
 from ..encoders.sites import Site, parse_sites
-from ..encoders.streams import IMAGE, name_of
+from ..encoders.streams import IMAGE, PIXELS, name_of
 
-PIXELS = 16
-"""Width of an image token's square in pixels: the latent is an eighth, and patches are two of its cells wide."""
 ROUNDING = 1e-4
 """Largest difference of noise levels that are the same, computed by two hosts."""
 

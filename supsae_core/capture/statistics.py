@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 FOLDS = 5
+FOLDED = ("count", "label", "gram", "token", "cross", "square")
+"""What is summed up fold by fold."""
 
 
 def fold_of(text: str) -> int:
@@ -46,14 +48,9 @@ class Statistics:
 
     @classmethod
     def zeros(cls, slots: int, concepts: int, tokens: int, width: int, *, moment: bool = True) -> Statistics:
-        """Return empty sums.
+        """Return empty sums; ``tokens`` is T, of the longest slot.
 
-        Args:
-            slots: S.
-            concepts: K.
-            tokens: T, of the longest slot.
-            width: d.
-            moment: whether to keep Σ x xᵀ, which only reading concepts out of rows needs; it is d² numbers.
+        Only reading concepts out of rows needs the ``moment`` Σ x xᵀ, which is d² numbers.
         """
         square = width if moment else 0
         new = lambda *shape: torch.zeros(shape, dtype=torch.float64)  # noqa: E731
@@ -71,14 +68,7 @@ class Statistics:
         return Statistics(**sums, lengths=torch.maximum(self.lengths, other.lengths))
 
     def add(self, fold: int, slot: int, labels: Tensor, rows: Tensor) -> None:
-        """Add n samples of one slot in place.
-
-        Args:
-            fold: of the prompts that they are from.
-            slot: its number.
-            labels: (n, K) zeros and ones
-            rows: (n, T of the slot, d)
-        """
+        """Add n samples of one slot in place: labels (n, K), zeros and ones, and rows (n, T of the slot, d)."""
         a, x = labels.double(), rows.double()
         tokens = x.shape[1]
         self.count[fold, slot] += len(a)
@@ -90,19 +80,11 @@ class Statistics:
         self.lengths[slot] = tokens
 
     def scatter(self, folds: Tensor, slots: Tensor, labels: Tensor, rows: Tensor, lengths: Tensor) -> None:
-        """Add one sample each of many slots in place.
-
-        Args:
-            folds: (n,)
-            slots: (n,)
-            labels: (n, K) zeros and ones
-            rows: (n, T, d), zero from a slot's length on
-            lengths: (n,)
-        """
+        """Add one sample each of n slots in place: labels (n, K), rows (n, T, d), zero from a slot's length on."""
         at, a, x = folds * self.count.shape[1] + slots, labels.double(), rows.double()
         count, label, gram, token, cross, square = (
             rearrange(getattr(self, name), "fold slot ... -> (fold slot) ...")  # views, which are added to in place
-            for name in ("count", "label", "gram", "token", "cross", "square")
+            for name in FOLDED
         )
         count.index_add_(0, at, torch.ones_like(at, dtype=torch.float64))
         label.index_add_(0, at, a)
@@ -127,16 +109,14 @@ class Statistics:
 
     def total(self, without: int | None = None) -> Sums:
         """Sum the folds, all or all but one."""
-        keep = [fold for fold in range(FOLDS) if fold != without]
-        return self._sums(keep)
+        return self._sums([fold for fold in range(FOLDS) if fold != without])
 
     def fold(self, index: int) -> Sums:
         """Return one fold's sums."""
         return self._sums([index])
 
     def _sums(self, keep: Sequence[int]) -> Sums:
-        names = ("count", "label", "gram", "token", "cross", "square")
-        return Sums(**{name: getattr(self, name)[list(keep)].sum(0) for name in names}, lengths=self.lengths)
+        return Sums(**{name: getattr(self, name)[list(keep)].sum(0) for name in FOLDED}, lengths=self.lengths)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from .report_shapes import readable
 FORMAT_VERSION = 1
 KIND = "supsae.dictionary"
 OPERATOR = "operator"
-"""Between an encoder's name and a tensor's of its operator."""
+"""Between the name of an encoder and that of a tensor of its operator."""
 _Held = TypeVar("_Held", bound=Codes)
 
 
@@ -52,8 +52,7 @@ def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
         held |= {f"{name}#{bucket}": codes for bucket, codes in enumerate(levels)}
     tensors: dict[str, Tensor] = {}
     for name, operator in dictionary.operators.items():
-        own = tensors_of(operator).items()
-        tensors |= {f"{name}.{OPERATOR}.{key}": _packed(tensor) for key, tensor in own}
+        tensors |= {f"{name}.{OPERATOR}.{key}": _packed(one) for key, one in tensors_of(operator).items()}
     for name, one in held.items():
         tensors |= {f"{name}.{f.name}": _packed(getattr(one, f.name)) for f in fields(one)}
     header = {
@@ -167,25 +166,17 @@ def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
     def held(kind: type[_Held], name: str) -> _Held:
         return kind(**{f.name: _unpacked(tensors[f"{name}.{f.name}"]) for f in fields(kind)})
 
+    def levels(name: str) -> tuple[Codes, ...]:
+        return tuple(held(Codes, f"{name}#{bucket}") for bucket in range(len(header.centres)))
+
     def operator(name: str) -> Operator:
         start = f"{name}.{OPERATOR}."
         return operator_from({key[len(start) :]: _unpacked(x) for key, x in tensors.items() if key.startswith(start)})
 
-    def levels(name: str) -> tuple[Codes, ...]:
-        return tuple(held(Codes, f"{name}#{bucket}") for bucket in range(len(header.centres)))
-
-    return Dictionary(
-        table=header.table,
-        family=header.family,
-        parts={name: held(Part, name) for name in header.parts},
-        identified=header.identified,
-        slider=header.slider,
-        provenance=header.provenance,
-        report=header.report,
-        operators={name: operator(name) for name in header.operators},
-        streams={name: levels(name) for name in header.streams},
-        centres=header.centres,
-    )
+    parts = {name: held(Part, name) for name in header.parts}
+    streams = {name: levels(name) for name in header.streams}
+    operators = {name: operator(name) for name in header.operators}
+    return Dictionary(**{**vars(header), "parts": parts, "operators": operators, "streams": streams})
 
 
 def _check_shapes(path: Path, dictionary: Dictionary) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any
 
 LARGEST = 1e18
@@ -36,12 +37,9 @@ def gains(value: object) -> bool:
 
 def levels(value: object) -> bool:
     """Tell whether this is, per stream, what was measured at each noise level."""
-    return isinstance(value, Mapping) and all(map(_levels_of_stream, value.values()))
-
-
-def _levels_of_stream(value: object) -> bool:
-    wanted = {"fvu_slot", "agreement"}
-    return isinstance(value, list | tuple) and all(measured(one) and wanted <= one.keys() for one in value)
+    if not isinstance(value, Mapping) or not all(isinstance(one, list | tuple) for one in value.values()):
+        return False
+    return all(measured(one) and {"fvu_slot", "agreement"} <= one.keys() for one in chain.from_iterable(value.values()))
 
 
 SHAPES: dict[str, Callable[[object], bool]] = {

@@ -7,21 +7,23 @@ the very same tensor.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..dictionary.model import POOLED, Codes, Dictionary
-from ..encoders.base import Encoder, Pooled
+from ..encoders.base import Pooled
 from ..encoders.layout import Layout
 from ..encoders.placing import heard_by_pooled
+from ..reading.coded import CodedRows
 from ..reading.readout import Reading, read_conditioning
 from . import protect
 from .change import Change
 from .edits import AnyEdit, resolve_edits
 from .operate import OperatorStep
-from .room import Inserted, Room, changed_spans, grown, room_for
+from .room import Inserted, changed_spans, grown, room_for
 from .step import RowStep, gained, off_of
 
 
@@ -41,16 +43,12 @@ class Edited(NamedTuple):
 
 
 def apply(
-    dictionary: Dictionary,
-    cond: Tensor,
-    pooled: Tensor | None,
-    edits: Sequence[AnyEdit],
+    dictionary: Dictionary, cond: Tensor, pooled: Tensor | None, edits: Sequence[AnyEdit],
     reading: Reading | None = None,
-) -> Edited:
+) -> Edited:  # fmt: skip
     """Edit one conditioning.
 
     Args:
-        dictionary: what was learnt.
         cond: (L, width); dtype and device are kept, and L where the encoders have pads.
         pooled: (P,) or None.
         edits: at most one a category; together they are one change of support.
@@ -67,14 +65,7 @@ def apply(
 def apply_changes(
     dictionary: Dictionary, cond: Tensor, pooled: Tensor | None, reading: Reading, found: list[Change]
 ) -> Edited:
-    """Edit one conditioning by changes that were resolved against what it says.
-
-    Args:
-        dictionary: what was learnt.
-        cond: (L, width); dtype and device are kept, and L where the encoders have pads.
-        pooled: (P,) or None.
-        reading: where the concepts stand.
-        found: the changes, as ``resolve_edits`` returns them.
+    """Edit one conditioning, as ``apply`` does, by what ``resolve_edits`` found against what it says.
 
     Raises:
         ValueError: if a prompt leaves too few pads.
@@ -95,15 +86,7 @@ def apply_changes(
 def edit_cond(
     dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change], inserted: Inserted | None = None
 ) -> Tensor:
-    """Return the rows (L, width) with the changes made in every encoder.
-
-    Args:
-        dictionary: what was learnt.
-        cond: (L, width)
-        reading: what it says, and where.
-        found: the changes.
-        inserted: rows that were inserted for them, if any.
-    """
+    """Return the rows (L, width) with the changes made in every encoder."""
     step = cond_step(dictionary, cond, reading, found, inserted)
     rows = step.any(1).to(cond.device)
     made = cond.clone()
@@ -114,73 +97,31 @@ def edit_cond(
 def cond_step(
     dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change], inserted: Inserted | None = None
 ) -> Tensor:
-    """Return what changes add to the rows (L, width) of the conditioning that was read, float32 on the CPU.
-
-    Args:
-        dictionary: what was learnt.
-        cond: (L, width) its rows.
-        reading: what the conditioning says, and where.
-        found: the changes.
-        inserted: rows that were inserted for them, if any.
-    """
+    """Return what changes add to the rows (L, width) of the conditioning that was read, float32 on the CPU."""
     step = torch.zeros(reading.rows.total, dictionary.family.width)
-    for encoder in dictionary.family.encoders:
-        layout, part = reading.layouts.get(encoder.name), dictionary.parts[encoder.name]
-        if layout is not None:
-            room = room_for(dictionary, part, encoder, layout, found, inserted or {})
-            own = rows_step(dictionary, part, encoder, reading, room, found)
-            operator = dictionary.operators.get(encoder.name)
-            if operator is not None:
-                made = OperatorStep(dictionary, operator, encoder, reading.rows.of(encoder), room, found)
-                own = made.step(cond[:, encoder.first : encoder.last].float().cpu(), own)
-            step[:, encoder.first : encoder.last] += own
+    for encoder in reading.encoders(dictionary.family):
+        here, layout = reading.coded(dictionary, encoder), reading.layouts[encoder.name]
+        own, columns = rows_step(here, layout, found, inserted), slice(encoder.first, encoder.last)
+        operator = dictionary.operators.get(encoder.name)
+        if operator is not None:
+            room = room_for(here, layout, found, inserted)
+            own = OperatorStep(here, operator, room, found).step(cond[:, columns].float().cpu(), own)
+        step[:, columns] += own
     return step
 
 
-def rows_step(
-    dictionary: Dictionary, part: Codes, encoder: Encoder, reading: Reading, room: Room, found: Sequence[Change]
-) -> Tensor:
-    """Return what changes add to the rows (total, d) of a conditioning's columns, or of a text stream in the model.
+def rows_step(here: CodedRows, layout: Layout, found: Sequence[Change], inserted: Inserted | None = None) -> Tensor:
+    """Return what changes add to the rows (total, d) of an encoder's columns, or of a text stream in the model.
 
-    Args:
-        dictionary: what was learnt.
-        part: codes of the rows; other rows get zeros.
-        encoder: that wrote the rows, and still decides what they hear.
-        reading: of the conditioning.
-        room: who stands where in these rows.
-        found: the changes.
+    Other rows get zeros. What the encoder let its rows hear still decides inside the model.
     """
-    own = reading.rows.of(encoder)
-    return RowStep(dictionary, part, encoder, own, room, found, total=reading.rows.total).steps() @ part.decoder
-
-
-def text_step(
-    dictionary: Dictionary, part: Codes, encoder: Encoder, layout: Layout, reading: Reading, found: Sequence[Change]
-) -> Tensor:
-    """Return what changes add to the rows (total, d) of a text stream inside the model.
-
-    Args:
-        dictionary: what was learnt.
-        part: of the stream, for the rows of one segment; other rows get zeros.
-        encoder: one of those that wrote these rows.
-        layout: its layout.
-        reading: of the conditioning.
-        found: the changes.
-    """
-    room = room_for(dictionary, part, encoder, layout, found, {})
-    return rows_step(dictionary, part, encoder, reading, room, found)
+    return RowStep(here, room_for(here, layout, found, inserted), found).steps() @ here.part.decoder
 
 
 def edit_pooled(dictionary: Dictionary, pooled: Tensor, reading: Reading, found: Sequence[Change]) -> Tensor:
     """Return the pooled vector (P,) moved by the additive effect of the concepts, the calibration of each applied.
 
     What is said or written in rows that it does not hear leaves it as it is.
-
-    Args:
-        dictionary: what was learnt.
-        pooled: (P,)
-        reading: what the conditioning says, and where.
-        found: the changes.
 
     Raises:
         ValueError: if the vector has another width than the dictionary's.
@@ -209,14 +150,7 @@ def pooled_step(dictionary: Dictionary, reading: Reading, found: Sequence[Change
 
 
 def additive_step(dictionary: Dictionary, part: Codes, reading: Reading, found: Sequence[Change]) -> Tensor:
-    """Return what changes add to features (S, d) that hear every concept of the prompt alike, slot by slot.
-
-    Args:
-        dictionary: what was learnt.
-        part: of the features, with S slots.
-        reading: what the prompt says.
-        found: the changes.
-    """
+    """Return what changes add to the features (S, d) of S slots that hear every concept of the prompt alike."""
     move = torch.zeros(len(dictionary.table))
     for change in found:
         alpha = gained(part, change)
@@ -235,19 +169,14 @@ def in_order(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequ
     """Return the rows (L, width) of an edited conditioning as they would be written, to read them again.
 
     A phrase that is longer than the one it replaces ends in pads far behind the text. The transformer does not mind the
-    order of rows, but a reader does. Of the leading encoder alone, which decides what is said.
-
-    Args:
-        dictionary: what was learnt.
-        cond: (L, width) after the edit.
-        reading: of the conditioning before it.
-        found: the changes that were made.
+    order of rows, but a reader does. Of the leading encoder alone, which decides what is said; ``reading`` is of the
+    conditioning before the edit.
     """
-    encoder = [one for one in dictionary.family.encoders if one.name in reading.layouts][-1]
+    encoder = reading.encoders(dictionary.family)[-1]
     if not encoder.layout.has_pads:
         return cond
     layout, own, part = reading.layouts[encoder.name], reading.rows.of(encoder), encoder.layout.part
-    room = room_for(dictionary, dictionary.parts[encoder.name], encoder, layout, found, {})
+    room = room_for(reading.coded(dictionary, encoder), layout, found)
     order = list(range(len(cond)))
     for change, rows in room.written:
         spans = changed_spans(dictionary, layout, change) if change.old is not None else []
@@ -261,14 +190,12 @@ def in_order(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequ
 
 def _shown(dictionary: Dictionary, reading: Reading, found: Sequence[Change]) -> tuple[int, ...]:
     """Return the masked pads that changes write words on."""
-    shown: dict[int, None] = {}
-    for encoder in dictionary.family.encoders:
-        layout = reading.layouts.get(encoder.name)
-        if layout is not None and encoder.layout.masked and encoder.layout.has_pads:
-            room = room_for(dictionary, dictionary.parts[encoder.name], encoder, layout, found, {})
-            for one in room.written:
-                shown |= dict.fromkeys(one.rows)
-    return tuple(shown)
+    shown: list[int] = []
+    for encoder in reading.encoders(dictionary.family):
+        if encoder.layout.masked and encoder.layout.has_pads:
+            room = room_for(reading.coded(dictionary, encoder), reading.layouts[encoder.name], found)
+            shown += chain.from_iterable(one.rows for one in room.written)
+    return tuple(dict.fromkeys(shown))
 
 
 def _said_elsewhere(dictionary: Dictionary, reading: Reading, change: Change) -> bool:

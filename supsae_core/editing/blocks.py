@@ -8,11 +8,7 @@ ALL = "all"
 
 
 def parse_blocks(text: str, depth: int) -> tuple[int, ...]:
-    """Return the blocks, each once, in rising order.
-
-    Args:
-        text: what was written.
-        depth: number of blocks there are.
+    """Return the blocks, of ``depth`` that there are, each once, in rising order.
 
     Raises:
         ValueError: naming what cannot be read and the blocks there are.

@@ -40,16 +40,10 @@ class Change(NamedTuple):
 
 
 def require_said(dictionary: Dictionary, index: int, said: Sequence[int], verb: str) -> None:
-    """Refuse an edit of a concept that the prompt does not say.
-
-    Args:
-        dictionary: of the concepts.
-        index: concept.
-        said: concepts of its category that the prompt says.
-        verb: what the edit does, for the message.
+    """Refuse an edit of a concept that is not among those of its category that the prompt says.
 
     Raises:
-        ValueError: naming what the prompt says instead.
+        ValueError: with the edit's verb, naming what the prompt says instead.
     """
     if index not in said:
         concept = dictionary.table.concepts[index]

@@ -209,6 +209,8 @@ class EditKind(NamedTuple):
     verb: str
     """how a person says it"""
     resolve: Resolve
+    help: str = ""
+    """what it does, for who chooses among the verbs that are offered"""
     offered: bool = True
     """whether widgets, flags and files offer it by its verb, for a concept and a strength"""
     replaces: bool = False
@@ -216,10 +218,10 @@ class EditKind(NamedTuple):
 
 
 EDITS: dict[type, EditKind] = {
-    Swap: EditKind("swap", _swap, replaces=True),
-    Add: EditKind("add", _add),
-    Remove: EditKind("remove", _remove),
-    Scale: EditKind("scale", _scale),
+    Swap: EditKind("swap", _swap, "say this instead of what the prompt says of its category.", replaces=True),
+    Add: EditKind("add", _add, "say it where the category is not mentioned."),
+    Remove: EditKind("remove", _remove, "stop saying it."),
+    Scale: EditKind("scale", _scale, "say it more or less; there 1 changes nothing and 0 is neither this nor that."),
     Turn: EditKind("swap", _turn, offered=False, replaces=True),
     Clear: EditKind("clear", _clear, offered=False),
 }
@@ -229,13 +231,7 @@ ACTIONS: dict[str, type[Edit]] = {kind.verb: edit for edit, kind in EDITS.items(
 
 
 def make_edit(action: str, concept: str, strength: float, occurrence: int = 0) -> Edit:
-    """Build an edit from its spelling.
-
-    Args:
-        action: a key of ``ACTIONS``.
-        concept: such as ``hair: red``.
-        strength: position of the slider; 1 is the effect of writing the word.
-        occurrence: which mention, from 1; 0 is every one.
+    """Build an edit from its spelling, a key of ``ACTIONS``; arguments as the fields of ``Swap``.
 
     Raises:
         ValueError: naming the action received and the legal ones, a strength out of range, or an occurrence of what is

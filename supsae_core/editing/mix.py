@@ -74,7 +74,10 @@ def dump_mix(mix: Mix) -> str:
     """Return a mix as text on one line; of nothing, ``{}``."""
     if not mix.rows:
         return "{}"
-    rows = {category: _plain(row) for category, row in mix.rows.items()}
+    rows = {
+        category: {"keep": True} if isinstance(row, KeepRow) else {"say": row.concept, "strength": row.strength}
+        for category, row in mix.rows.items()
+    }
     return json.dumps({"version": VERSION, "mix": rows}, ensure_ascii=False)
 
 
@@ -111,10 +114,6 @@ def _edit(category: str, row: MixRow) -> AnyEdit:
     if isinstance(row, KeepRow):
         return Keep(category)
     return Clear(category, row.strength) if row.concept is None else Turn(f"{category}: {row.concept}", row.strength)
-
-
-def _plain(row: MixRow) -> dict[str, Any]:
-    return {"keep": True} if isinstance(row, KeepRow) else {"say": row.concept, "strength": row.strength}
 
 
 def _row(category: str, row: object) -> MixRow:

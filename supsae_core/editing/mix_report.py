@@ -28,14 +28,7 @@ class MixedPrompt(NamedTuple):
 
 
 def mix_report(dictionary: Dictionary, mix: Mix, prompts: Sequence[MixedPrompt], report: str) -> dict[str, Any]:
-    """Describe a run: the concepts to choose from, the mix, what was said, and the report as text.
-
-    Args:
-        dictionary: whose concepts there are.
-        mix: what is wanted.
-        prompts: what each entry of the conditioning said.
-        report: as text.
-    """
+    """Describe a run: the concepts to choose from, the mix, what every prompt said, and the report as text."""
     shown = [_shown(dictionary.table, mix, prompt) for prompt in prompts]
     rows = json.loads(dump_mix(mix)).get("mix", {})
     return {"version": VERSION, **concept_list(dictionary), "mix": rows, "prompts": shown, "report": report}

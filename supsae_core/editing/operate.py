@@ -12,12 +12,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..dictionary.model import Dictionary
 from ..dictionary.operator import Operator
 from ..dictionary.operator_rows import Spot, spot_of, swap_code
-from ..encoders.base import Encoder
 from ..encoders.layout import Span
-from ..reading import weights
+from ..reading.coded import CodedRows
 from . import protect
 from .change import Change
 from .room import Room, changed_spans
@@ -36,27 +34,10 @@ class Place(NamedTuple):
 class OperatorStep:
     """The change of one encoder's rows. Built per call and dropped."""
 
-    def __init__(
-        self,
-        dictionary: Dictionary,
-        operator: Operator,
-        encoder: Encoder,
-        own: range,
-        room: Room,
-        found: Sequence[Change],
-    ) -> None:
-        """Put the changes into reading order.
-
-        Args:
-            dictionary: what was learnt.
-            operator: of the encoder.
-            encoder: that wrote the rows.
-            own: all its rows.
-            room: who stands where, and the rows that take new tokens.
-            found: the changes.
-        """
-        self.dictionary, self.operator, self.encoder, self.own = dictionary, operator, encoder, own
-        self.part, self.layout, self.off = dictionary.parts[encoder.name], room.layout, off_of(found)
+    def __init__(self, here: CodedRows, operator: Operator, room: Room, found: Sequence[Change]) -> None:
+        """Put the changes into reading order."""
+        self.here, self.operator, self.layout, self.off = here, operator, room.layout, off_of(found)
+        self.dictionary, self.part, self.own = here.dictionary, here.part, here.own
         self.written = {row: one.change for one in room.written for row in one.rows}
         self.places = list[Place]()
         for change in found:
@@ -65,7 +46,7 @@ class OperatorStep:
                 self.places.append(Place(change, None, rows))
             for number, span in enumerate(self._spans(change)):
                 self.places.append(Place(change, span, () if number else rows))
-        self.places.sort(key=lambda one: one.span.rows if one.span else (own.stop,))
+        self.places.sort(key=lambda one: one.span.rows if one.span else (self.own.stop,))
 
     def step(self, rows: Tensor, levels: Tensor) -> Tensor:
         """Return what the changes add to the rows (L, d), float32.
@@ -124,7 +105,7 @@ class OperatorStep:
             ends = (*roles.end[-1:], *roles.after[:1])
             words = (*roles.other, *(row for one in self.layout.spans for row in one.rows))
             span, first = (), ends[0] if ends else max(words, default=self.own.start - 1) + 1
-        return spot_of(self.dictionary.family, self.encoder, self.own, self.layout, span, first)
+        return spot_of(self.dictionary.family, self.here.encoder, self.own, self.layout, span, first)
 
     def _blank(self, z: Tensor) -> Tensor | None:
         """Return a row (d,) that says nothing in this prompt; None where there are no pads."""
@@ -176,7 +157,7 @@ class OperatorStep:
         return plain
 
     def _empty(self, rows: Sequence[int]) -> Tensor:
-        return self.part.decode(weights.empty_prompt(self.dictionary, self.part, self.encoder, self.own, rows))
+        return self.part.decode(self.here.empty(rows))
 
     def _kept(self, step: Tensor) -> Tensor:
         """Project the step of every row off what is kept (16)."""
@@ -184,7 +165,9 @@ class OperatorStep:
             return step
         slots = {row: self.dictionary.role(name) for name, rows in self.layout.roles.filled().items() for row in rows}
         slots |= {row: span.phrase for span in self.layout.spans for row in span.rows}
-        slots |= dict.fromkeys(self.written, self.dictionary.role("pad" if self.encoder.layout.has_pads else "other"))
+        slots |= dict.fromkeys(
+            self.written, self.dictionary.role("pad" if self.here.encoder.layout.has_pads else "other")
+        )
         for slot in set(slots.values()):
             rows = [row for row, own in slots.items() if own == slot]
             axes = protect.basis(self.part, slot, self.off) @ self.part.decoder

@@ -23,11 +23,6 @@ def basis(part: Codes, slot: int, off: Sequence[Sequence[int]]) -> Tensor:
     """Return (n, r), orthonormal rows: what the concepts of kept categories do to a slot's tokens, about their mean.
 
     Turned by decoder decoderᵀ, which is the identity up to half precision: what is decoded and encoded again is exact.
-
-    Args:
-        part: codes.
-        slot: of the tokens.
-        off: per kept category its concepts.
     """
     effect = part.effect(slot)
     # What tells the concepts of a category apart in these tokens; of several kept categories, all of it.

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..dictionary.model import Codes, Dictionary
-from ..encoders.base import Encoder, Rows
-from ..encoders.layout import Layout, Span
-from ..encoders.placing import context_of
+from ..dictionary.model import Dictionary
+from ..encoders.base import Rows
+from ..encoders.layout import Layout, Roles, Span
+from ..reading.coded import CodedRows
 from ..reading.readout import Reading
 from .change import Change
 
@@ -59,26 +60,16 @@ def changed_spans(dictionary: Dictionary, layout: Layout, change: Change) -> lis
     return spans[change.occurrence - 1 : change.occurrence] if change.occurrence else spans
 
 
-def lacking(dictionary: Dictionary, part: Codes, layout: Layout, change: Change) -> int:
+def lacking(here: CodedRows, layout: Layout, change: Change) -> int:
     """Return for how many tokens of its new phrase a change has no row, in one encoder."""
-    have = [len(span.rows) for span in changed_spans(dictionary, layout, change)]
+    have = [len(span.rows) for span in changed_spans(here.dictionary, layout, change)]
     if change.new is None or (change.old is not None and not have):
         return 0  # nothing to write, or said in the leading encoder only: here nothing can be replaced
-    return max(0, int(part.slot_tokens[dictionary.phrase(change.new)]) - min(have, default=0))
+    return max(0, int(here.part.slot_tokens[here.dictionary.phrase(change.new)]) - min(have, default=0))
 
 
-def room_for(
-    dictionary: Dictionary, part: Codes, encoder: Encoder, layout: Layout, found: Sequence[Change], inserted: Inserted
-) -> Room:
-    """Find the rows for tokens that have none yet.
-
-    Args:
-        dictionary: what was learnt.
-        part: codes of the rows.
-        encoder: that wrote them.
-        layout: who stands where.
-        found: the changes.
-        inserted: rows that were inserted for them, if the encoder has no pads.
+def room_for(here: CodedRows, layout: Layout, found: Sequence[Change], inserted: Inserted | None = None) -> Room:
+    """Find the rows for tokens that have none yet: pads, or rows that were inserted for them.
 
     Raises:
         ValueError: if there are too few pads, or none and no row was inserted.
@@ -86,17 +77,17 @@ def room_for(
     last = max((*layout.roles.end, *layout.roles.after), default=-1)
     pads = [row for row in layout.roles.pad if row > last]  # not those that a part before the last may end with
     free = len(pads) - min(RESERVE, len(pads) // 2)
-    own = {id(one.change): one.rows for one in inserted.get(encoder.segment, ())}
+    own = {id(one.change): one.rows for one in (inserted or {}).get(here.encoder.segment, ())}
     written: list[WrittenRows] = []
     for change in found:
-        need = lacking(dictionary, part, layout, change)
+        need = lacking(here, layout, change)
         if not need:
             continue
         if id(change) in own:
             written.append(WrittenRows(change, own[id(change)][:need]))
             continue
         if need > free:
-            raise ValueError(_too_few(dictionary, encoder, change, need, free))
+            raise ValueError(_too_few(here, change, need, free))
         written.append(WrittenRows(change, tuple(pads[-need:])))
         del pads[-need:]
         free -= need
@@ -105,16 +96,16 @@ def room_for(
     return Room(Layout(layout.spans, layout.roles._replace(pad=pad)), tuple(written))
 
 
-def _too_few(dictionary: Dictionary, encoder: Encoder, change: Change, need: int, free: int) -> str:
+def _too_few(here: CodedRows, change: Change, need: int, free: int) -> str:
     assert change.new is not None
-    phrase = dictionary.table.phrases[dictionary.phrase(change.new)].text
-    if not encoder.layout.has_pads:
+    name, phrase = here.encoder.name, here.dictionary.table.phrases[here.dictionary.phrase(change.new)].text
+    if not here.encoder.layout.has_pads:
         return (
-            f"{encoder.name!r} has no pads, so writing {phrase!r} needs {need} more rows, which cannot be inserted "
+            f"{name!r} has no pads, so writing {phrase!r} needs {need} more rows, which cannot be inserted "
             "while the model draws. Edit the conditioning instead."
         )
     return (
-        f"Too few pads in {encoder.name!r}: writing {phrase!r} needs {need} more rows and the prompt has {free} to "
+        f"Too few pads in {name!r}: writing {phrase!r} needs {need} more rows and the prompt has {free} to "
         "spare. Shorten the prompt by a few words."
     )
 
@@ -130,15 +121,13 @@ def grown(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequenc
             continue
         for change in found:
             here = [one for one in encoders if one.name in reading.layouts]
-            layouts = [reading.layouts[one.name] for one in here]
-            parts = [dictionary.parts[one.name] for one in here]
-            needs = [lacking(dictionary, part, layout, change) for part, layout in zip(parts, layouts, strict=True)]
+            needs = [lacking(reading.coded(dictionary, one), reading.layouts[one.name], change) for one in here]
             count = max(needs, default=0)
             if count:
-                first = _behind(dictionary, layouts[needs.index(count)], change)
+                first = _behind(dictionary, reading.layouts[here[needs.index(count)].name], change)
                 cond, reading, rows = _with_rows(dictionary, cond, reading, segment, first, count)
                 for name, some in inserted.items():
-                    inserted[name] = [_moved(one, first, count) for one in some]
+                    inserted[name] = [one._replace(rows=_shifted(one.rows, first, count)) for one in some]
                 inserted.setdefault(segment, []).append(WrittenRows(change, rows))
     return Grown(cond, reading, inserted)
 
@@ -147,9 +136,8 @@ def _behind(dictionary: Dictionary, layout: Layout, change: Change) -> int:
     """Return the row before which a change's new rows are inserted: behind the old phrase, or at the text's end."""
     if change.old is not None:
         return changed_spans(dictionary, layout, change)[0].rows[-1] + 1
-    closing = (*layout.roles.end[-1:], *layout.roles.after[:1])
     rows = chain(*layout.roles, *(span.rows for span in layout.spans))
-    return closing[0] if closing else max(rows) + 1
+    return layout.roles.closing[0] if layout.roles.closing else max(rows) + 1
 
 
 def _with_rows(
@@ -162,28 +150,21 @@ def _with_rows(
     for encoder in dictionary.family.segments[segment]:
         layout = moved.layouts.get(encoder.name)
         if layout is not None:
-            part, own = dictionary.parts[encoder.name], moved.rows.of(encoder)
-            concepts = [dictionary.table.phrases[span.phrase].concept for span in layout.spans]
-            around = context_of(
-                encoder, own, layout.spans, concepts, size=len(dictionary.table), total=moved.rows.total
-            )
-            codes = [part.code(dictionary.role("other"), 0, around[row]) for row in new]
-            rows[:, encoder.first : encoder.last] = part.decode(torch.stack(codes)).to(rows)
+            here = moved.coded(dictionary, encoder)
+            around = here.context(layout.spans)
+            codes = [here.part.code(dictionary.role("other"), 0, around[row]) for row in new]
+            rows[:, encoder.first : encoder.last] = here.part.decode(torch.stack(codes)).to(rows)
     return torch.cat([cond[:first], rows, cond[first:]]), moved, new
 
 
 def _shifted_reading(
     dictionary: Dictionary, reading: Reading, segment: str, first: int, new: tuple[int, ...]
 ) -> Reading:
-    names = {encoder.name for encoder in dictionary.family.segments[segment]}
-    count = len(new)
-
-    def shift(rows: Sequence[int]) -> tuple[int, ...]:
-        return tuple(row + count if row >= first else row for row in rows)
-
+    names, count = {encoder.name for encoder in dictionary.family.segments[segment]}, len(new)
+    shift = partial(_shifted, first=first, count=count)
     layouts = {}
     for name, layout in reading.layouts.items():
-        roles = type(layout.roles)(*map(shift, layout.roles))
+        roles = Roles(*map(shift, layout.roles))
         if name in names:
             roles = roles._replace(pad=tuple(sorted((*roles.pad, *new))))
         layouts[name] = Layout(tuple(span._replace(rows=shift(span.rows)) for span in layout.spans), roles)
@@ -196,5 +177,6 @@ def _shifted_reading(
     return Reading(layouts, found, Rows(own, reading.rows.total + count))
 
 
-def _moved(one: WrittenRows, first: int, count: int) -> WrittenRows:
-    return one._replace(rows=tuple(row + count if row >= first else row for row in one.rows))
+def _shifted(rows: Sequence[int], first: int, count: int) -> tuple[int, ...]:
+    """Return rows counted anew once so many were inserted before the first."""
+    return tuple(row + count if row >= first else row for row in rows)

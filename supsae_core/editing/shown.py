@@ -23,8 +23,7 @@ def region(original: Tensor, edited: Tensor) -> Tensor:
     """
     moved = (edited - original).abs().mean(-1)
     strongest = torch.quantile(rearrange(moved, "b h w -> b (h w)"), STRONGEST, dim=1)
-    strongest = rearrange(strongest, "b -> b 1 1")
-    found = moved > (SHARE * strongest).clamp(min=FLOOR)
+    found = moved > (SHARE * rearrange(strongest, "b -> b 1 1")).clamp(min=FLOOR)
     if not bool(found.any()):
         raise ValueError(
             "The edit changes nothing that can be seen in these pictures, so there is nothing to compare. Raise its "
@@ -34,13 +33,9 @@ def region(original: Tensor, edited: Tensor) -> Tensor:
 
 
 def share(picture: Tensor, original: Tensor, edited: Tensor, inside: Tensor) -> float:
-    """Return mean |p − o| over mean |e − o| in a region, 1 for as much as the whole edit.
+    """Return mean |p − o| over mean |e − o| of pictures p, o and e (B, H, W, 3) in a region (B, H, W).
 
-    Args:
-        picture: p (B, H, W, 3)
-        original: o (B, H, W, 3), without the edit.
-        edited: e (B, H, W, 3), with all of it.
-        inside: (B, H, W) the region.
+    It is 1 for as much as the whole edit.
     """
     moved, whole = ((one - original).abs().mean(-1)[inside].mean() for one in (picture, edited))
     return float(moved / whole)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -18,10 +19,10 @@ from torch.nn import functional as F
 
 from ..dictionary.model import Codes, Dictionary
 from ..encoders.sites import Site
-from ..encoders.streams import IMAGE, name_of, writer_of
+from ..encoders.streams import IMAGE, PIXELS, name_of, writer_of
 from ..reading.readout import Reading
 from . import protect
-from .apply import additive_step, cond_step, pooled_step, text_step
+from .apply import additive_step, cond_step, pooled_step, rows_step
 from .change import Change
 from .step import off_of
 from .windows import Window
@@ -59,14 +60,14 @@ class Stretch(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """What edits add for one prompt, in full; float32 on the CPU."""
+    """What edits add for one prompt, in full, or for a batch of B; float32 on the CPU."""
 
     cond: Tensor | None
-    """(L, width), for ``cond`` and ``txt@0``"""
+    """(L, width) or (B, L, width), for ``cond`` and ``txt@0``"""
     pooled: Tensor | None
-    """(P,)"""
+    """(P,) or (B, P)"""
     streams: Mapping[Site, Tensor]
-    """first block of a stretch → (noise levels, rows, d); one row is for every image token"""
+    """first block of a stretch → (noise levels, rows, d) or (levels, B, rows, d); one row is for every token"""
 
 
 def stretches(where: Where) -> list[Stretch]:
@@ -104,15 +105,7 @@ def check_sites(dictionary: Dictionary, where: Where, masked: bool) -> None:
 
 
 def moves(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change], where: Where) -> Moves:
-    """Return what the changes of one prompt add at the chosen sites.
-
-    Args:
-        dictionary: what was learnt.
-        cond: (L, width) rows of its conditioning.
-        reading: what the prompt says, and where.
-        found: the changes.
-        where: sites and blocks.
-    """
+    """Return what the changes of one prompt, with rows (L, width), add at the chosen sites."""
     firsts = [Site(stretch.kind, stretch.first) for stretch in stretches(where)]
     text = COND in where.sites or EMBEDDED in firsts
     return Moves(
@@ -120,6 +113,14 @@ def moves(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequenc
         pooled_step(dictionary, reading, found) if POOLED in where.sites else None,
         {site: _stream_step(dictionary, site, reading, found) for site in firsts if site != EMBEDDED},
     )
+
+
+def stacked(some: Sequence[Moves]) -> Moves:
+    """Return the moves of a batch; a prompt that nothing changes has zeros."""
+    cond = [one.cond for one in some if one.cond is not None]
+    pooled = [one.pooled for one in some if one.pooled is not None]
+    streams = {site: torch.stack([one.streams[site] for one in some], 1) for site in some[0].streams}
+    return Moves(torch.stack(cond) if cond else None, torch.stack(pooled) if pooled else None, streams)
 
 
 def at_level(steps: Tensor, centres: Sequence[float], sigma: float) -> Tensor:
@@ -132,9 +133,9 @@ def at_level(steps: Tensor, centres: Sequence[float], sigma: float) -> Tensor:
 
 
 def grid_of(dictionary: Dictionary) -> tuple[int, int]:
-    """Return rows and columns of the image tokens that a dictionary's streams were learnt on; a token is 16 pixels."""
+    """Return rows and columns of the image tokens that a dictionary's streams were learnt on."""
     sampling = dictionary.provenance.get("sampling") or {}
-    return int(sampling.get("height", 16)) // 16, int(sampling.get("width", 16)) // 16
+    return int(sampling.get("height", PIXELS)) // PIXELS, int(sampling.get("width", PIXELS)) // PIXELS
 
 
 def on_grid(step: Tensor, learnt: tuple[int, int], grid: tuple[int, int], mask: Tensor | None) -> Tensor:
@@ -171,27 +172,18 @@ def _stream_step(dictionary: Dictionary, site: Site, reading: Reading, found: Se
     steps: list[Tensor] = []
     for rows, levels in _parts(dictionary, site).items():
         step = step_of(rows)
-        steps.append(torch.stack([step(dictionary, codes, rows, reading, found) for codes in levels]))
+        steps.append(torch.stack([step(dictionary, codes, reading, found) for codes in levels]))
     return torch.stack(steps).sum(0)
 
 
-def _text_step(dictionary: Dictionary, codes: Codes, rows: str, reading: Reading, found: Sequence[Change]) -> Tensor:
-    """The rows of one segment."""
-    encoder = writer_of(rows, dictionary.family, reading.layouts)
+def _text_step(segment: str, dictionary: Dictionary, codes: Codes, reading: Reading, found: Sequence[Change]) -> Tensor:
+    encoder = writer_of(segment, dictionary.family, reading.layouts)
     if encoder is None:
         return torch.zeros(reading.rows.total, codes.decoder.shape[1])
-    return text_step(dictionary, codes, encoder, reading.layouts[encoder.name], reading, found)
+    return rows_step(reading.coded(dictionary, encoder, codes), reading.layouts[encoder.name], found)
 
 
-def _additive_step(
-    dictionary: Dictionary, codes: Codes, rows: str, reading: Reading, found: Sequence[Change]
-) -> Tensor:
-    return additive_step(dictionary, codes, reading, found)
-
-
-def _attended_step(
-    dictionary: Dictionary, codes: Codes, rows: str, reading: Reading, found: Sequence[Change]
-) -> Tensor:
+def _attended_step(dictionary: Dictionary, codes: Codes, reading: Reading, found: Sequence[Change]) -> Tensor:
     """Return (1, d): what the places that attend to an old phrase become when they attend to the new one.
 
     Both are decoded in the old phrase's context.
@@ -214,16 +206,12 @@ def _attended_step(
     return (step @ codes.decoder)[None]
 
 
-Step = Callable[[Dictionary, Codes, str, Reading, Sequence[Change]], Tensor]
-"""(dictionary, codes, rows, reading, changes) → (rows, d)."""
-STEPS: dict[str, Step] = {
-    "mean": _additive_step,
-    "positions": _additive_step,
-    "attention": _attended_step,
-}
+Step = Callable[[Dictionary, Codes, Reading, Sequence[Change]], Tensor]
+"""(dictionary, codes, reading, changes) → (rows, d)."""
+STEPS: dict[str, Step] = {"mean": additive_step, "positions": additive_step, "attention": _attended_step}
 """Rows of a part of the image stream (``streams.py``) → the step it makes."""
 
 
 def step_of(rows: str) -> Step:
     """Return what makes the step of a part's rows: of the text stream's, all segments alike."""
-    return STEPS.get(rows, _text_step)
+    return STEPS.get(rows, partial(_text_step, rows))

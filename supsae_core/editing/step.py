@@ -13,11 +13,9 @@ import torch
 from einops import reduce
 from torch import Tensor
 
-from ..dictionary.model import Codes, Dictionary
-from ..encoders.base import Encoder
+from ..dictionary.model import Codes
 from ..encoders.layout import Span
-from ..encoders.placing import context_of
-from ..reading import weights
+from ..reading.coded import CodedRows
 from . import protect
 from .change import Change
 from .room import Room, changed_spans
@@ -41,42 +39,22 @@ def gained(part: Codes, change: Change) -> float:
 class RowStep:
     """The change of one encoder's rows. Built per call and dropped."""
 
-    def __init__(
-        self,
-        dictionary: Dictionary,
-        part: Codes,
-        encoder: Encoder,
-        own: range,
-        room: Room,
-        found: Sequence[Change],
-        *,
-        total: int,
-    ) -> None:
-        """Work out the context of every row before and after.
-
-        Args:
-            dictionary: what was learnt.
-            part: codes of the rows; the encoder's, or a stream's inside the model.
-            encoder: that wrote the rows.
-            own: all its rows.
-            room: who stands where, and the rows that take new tokens.
-            found: the changes.
-            total: rows of the conditioning.
-        """
-        self.dictionary, self.part, self.encoder, self.own = dictionary, part, encoder, own
-        self.layout, self.written, self.found, self.total = room.layout, room.written, found, total
-        self.blank = dictionary.role("pad" if encoder.layout.has_pads else "other")
+    def __init__(self, here: CodedRows, room: Room, found: Sequence[Change]) -> None:
+        """Work out the context of every row before and after."""
+        self.here, self.dictionary, self.part, self.found = here, here.dictionary, here.part, found
+        self.layout, self.written = room.layout, room.written
+        self.blank = here.dictionary.role("pad" if here.encoder.layout.has_pads else "other")
         self.off, self._bases = off_of(found), dict[int, Tensor]()
         # Every change moves a row's context by its own gained α towards what it would be with that change alone.
         self.old = self._context(self.layout.spans)
-        moves = torch.stack([gained(part, change) * (self._after(change) - self.old) for change in found])
+        moves = torch.stack([gained(here.part, change) * (self._after(change) - self.old) for change in found])
         # Of several the largest moves either way count, not their sum (15): two values of one category may both be
         # swapped for a third, which is then said once, not twice.
         self.new = self.old + moves.clamp(min=0).amax(0) + moves.clamp(max=0).amin(0)
 
     def steps(self) -> Tensor:
         """Return (total rows, r)."""
-        step = torch.zeros(self.total, self.part.decoder.shape[0])
+        step = torch.zeros(self.here.rows.total, self.part.decoder.shape[0])
         moved = self.new - self.old
         if REST:  # rows of no concept move by what their context's change does to them
             for role, rows in self.layout.roles.filled().items():
@@ -101,19 +79,21 @@ class RowStep:
     def _span_step(self, span: Span) -> Tensor:
         """Return (rows, r) of a phrase's rows: its own in a new context, and by α from there to what replaces it."""
         change = next((c for c in self.found if span in self._spans(c)), None)
-        old = self._weighted(span, span.rows, self._phrase(span.phrase, span.rows, self.old))
-        stay = self._weighted(span, span.rows, self._phrase(span.phrase, span.rows, self.new))
+        old, stay = (
+            self.here.weighted(span.weight, span.rows, self._phrase(span.phrase, span.rows, labels))
+            for labels in (self.old, self.new)
+        )
         if change is None:
             return stay - old
         if change.scale:  # along what tells the concept from its category, in the old context
-            mean = self._weighted(span, span.rows, self._category_mean(span))
+            mean = self.here.weighted(span.weight, span.rows, self._category_mean(span))
             return stay - old + gained(self.part, change) * (old - mean)
         # Held against blanks: all rows of what is removed, and those that a shorter phrase leaves over.
         become = self._blanks(span.rows, self.new)
         if change.new is not None:
             phrase = self.dictionary.phrase(change.new)
             held = span.rows[: int(self.part.slot_tokens[phrase])]
-            become[: len(held)] = self._weighted(span, held, self._phrase(phrase, held, self.new))
+            become[: len(held)] = self.here.weighted(span.weight, held, self._phrase(phrase, held, self.new))
         return stay - old + gained(self.part, change) * (become - stay)
 
     def _written_step(self, change: Change, rows: Sequence[int]) -> Tensor:
@@ -124,16 +104,9 @@ class RowStep:
         first, around = int(self.part.slot_tokens[phrase]) - len(rows), self._written_context(change, rows[0])
         become = torch.stack([self.part.code(phrase, first + i, around) for i in range(len(rows))])
         if change.old is not None:
-            become = self._weighted(self._spans(change)[0], rows, become)
+            become = self.here.weighted(self._spans(change)[0].weight, rows, become)
         old, stay = (self._blanks(rows, labels) for labels in (self.old, self.new))
         return stay - old + gained(self.part, change) * (become - stay)
-
-    def _weighted(self, span: Span, rows: Sequence[int], codes: Tensor) -> Tensor:
-        """Give the codes (rows, r) of tokens the weight of a span, about the empty prompt's (11)."""
-        if span.weight == 1:
-            return codes
-        nothing = weights.empty_prompt(self.dictionary, self.part, self.encoder, self.own, rows)
-        return nothing + span.weight * (codes - nothing)
 
     def _written_context(self, change: Change, row: int) -> Tensor:
         """Return the context (K,) of tokens on blanks: of the span they continue, or of what stands behind all."""
@@ -155,33 +128,28 @@ class RowStep:
             return torch.zeros(0)
         # Pads hear all that their part says, and so does its end; a row amid the words would hear less.
         ends = self.layout.roles.end
-        part = self.encoder.layout.part(self.own, torch.tensor(rows))
+        part = self.here.encoder.layout.part(self.here.own, torch.tensor(rows))
         heard = [ends[number] for number in part.tolist()] if ends else rows
         return torch.stack([self.part.code(self.blank, 0, labels[row]) for row in heard])
 
     def _category_mean(self, span: Span) -> Tensor:
         """Return (rows, r): the mean of what the concepts of a span's category would be in its rows, as it is now."""
         table = self.dictionary.table
-        members = table.categories[table.concepts[self._concept(span)].category]
+        members = table.categories[table.concepts[table.phrases[span.phrase].concept].category]
         slots = [self.dictionary.writes[one] for one in members]
         codes = [self._phrase(slot, span.rows, self.old) for slot in slots if slot is not None]
         return reduce(torch.stack(codes), "concept row code -> row code", "mean")
-
-    def _concept(self, span: Span) -> int:
-        return self.dictionary.table.phrases[span.phrase].concept
 
     def _spans(self, change: Change) -> list[Span]:
         return changed_spans(self.dictionary, self.layout, change)
 
     def _context(self, spans: Sequence[Span]) -> Tensor:
         """Return the context (total rows, K) of every row when these spans are said."""
-        concepts = [self._concept(span) for span in spans]
-        made = context_of(self.encoder, self.own, spans, concepts, size=len(self.dictionary.table), total=self.total)
-        ends = (*self.layout.roles.end[-1:], *self.layout.roles.after[:1])
-        reach = self.encoder.layout.reach(self.own, ends[0], self.total) if ends else self.total
-        for span, concept in zip(spans, concepts, strict=True):
+        here, total, ends = self.here, self.here.rows.total, self.layout.roles.closing
+        made, reach = here.context(spans), here.encoder.layout.reach(here.own, ends[0], total) if ends else total
+        for span in spans:
             # On pads behind the text: heard from its end on, as if the prompt had gone on with it.
-            made[reach : span.rows[0], concept] = 1
+            made[reach : span.rows[0], self.dictionary.table.phrases[span.phrase].concept] = 1
         return made
 
     def _after(self, change: Change) -> Tensor:

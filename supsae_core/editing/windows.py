@@ -30,12 +30,7 @@ class Window:
             )
 
     def weight(self, sigma: float, to_sigma: Callable[[Percent], float]) -> float:
-        """Return how much of the edit acts at a noise level, 0 … 1.
-
-        Args:
-            sigma: the noise level.
-            to_sigma: percentage → noise level, falling; the host's.
-        """
+        """Return how much of the edit acts at a noise level, 0 … 1; ``to_sigma`` is the host's and falls."""
         late = self.end == 1 or sigma > to_sigma(self.end)
         if not late or sigma > to_sigma(self.start):
             return 0.0

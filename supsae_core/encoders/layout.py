@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
+from torch import Tensor
+
 
 class Roles(NamedTuple):
     """The rows of tokens of no concept; each role is one slot per encoder, and any may be empty."""
@@ -23,11 +26,48 @@ class Roles(NamedTuple):
         """Return role → rows, of those that have any."""
         return {name: rows for name, rows in self._asdict().items() if rows}
 
+    @property
+    def closing(self) -> tuple[int, ...]:
+        """The last end and the first row of a template behind the prompt, as far as there are such: there it ends."""
+        return (*self.end[-1:], *self.after[:1])
+
 
 ROLES = Roles._fields
 """Names of the roles, in the order of the slots of those that a family has."""
 TEMPLATE = ("before", "after")
 """Roles whose rows are the tokens of one slot, in order; of the others every row is a token of its own."""
+
+
+class OnePart:
+    """What the layouts of ``base.RowLayout`` have in common in which a whole text is heard together."""
+
+    least: int
+
+    @property
+    def lead(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def has_pads(self) -> bool:
+        return self.least > 0
+
+    def place(self, own: range, token: int) -> int:
+        return own.start + self.lead + token
+
+    def ends(self, own: range, tokens: int) -> tuple[int, ...]:
+        return (self.place(own, tokens),)
+
+    def parts(self, own: range) -> list[range]:
+        return [own]
+
+    def part(self, own: range, rows: Tensor) -> Tensor:
+        return torch.zeros_like(rows)
+
+    def number(self, own: range, rows: Tensor) -> Tensor:
+        return rows
+
+    def fits(self, rows: int) -> bool:
+        return True
 
 
 class Span(NamedTuple):

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .layout import Roles
+from .layout import OnePart, Roles
 
 
 @dataclass(frozen=True)
-class Padded:
+class Padded(OnePart):
     """A ``RowLayout``: start rows if there are any, words, an end row, pads."""
 
     least: int = 0
@@ -35,10 +35,6 @@ class Padded:
         return self.start
 
     @property
-    def has_pads(self) -> bool:
-        return self.least > 0
-
-    @property
     def room(self) -> int | None:
         return self.least - self.start - 1 if self.cut else None
 
@@ -51,23 +47,11 @@ class Padded:
     def length(self, tokens: int) -> int:
         return self.least if self.cut else max(self.least, self.start + tokens + 1)
 
-    def place(self, own: range, token: int) -> int:
-        return own.start + self.start + token
-
-    def ends(self, own: range, tokens: int) -> tuple[int, ...]:
-        return (self.place(own, tokens),)
-
     def roles(self, own: range, ends: Sequence[int], taken: set[int]) -> Roles:
         start, end = tuple(own[: self.start]), tuple(row for row in ends if row in own)
         other = tuple(row for row in range(own.start + self.start, ends[-1]) if row not in taken)
         pad = tuple(row for row in own if row not in {*taken, *start, *end, *other})
         return Roles(start=start, end=end, pad=pad, other=other)
-
-    def parts(self, own: range) -> list[range]:
-        return [own]
-
-    def part(self, own: range, rows: Tensor) -> Tensor:
-        return torch.zeros_like(rows)
 
     def hears(self, own: range, rows: Tensor, row: int) -> Tensor:
         return torch.ones_like(rows, dtype=torch.bool)
@@ -75,14 +59,8 @@ class Padded:
     def reach(self, own: range, end: int, total: int) -> int:
         return total  # written anywhere it is heard by all, itself aside
 
-    def number(self, own: range, rows: Tensor) -> Tensor:
-        return rows
-
     def in_empty(self, own: range, row: int) -> str:
         return "pad" if row - own.start > self.start else "end"
-
-    def fits(self, rows: int) -> bool:
-        return True
 
     def is_empty(self, rows: int) -> bool:
         return rows <= self.start + 1

@@ -68,17 +68,9 @@ def _counts(cond: Tensor, family: Family) -> dict[str, int] | None:
 def layout_of(
     family: Family, table: ConceptTable, prompt: Prompt, counts: Mapping[str, Sequence[int]], rows: Rows
 ) -> dict[str, Layout]:
-    """Lay a known prompt out.
+    """Return encoder name → layout of a known prompt; phrases cut by a chunk border keep the rows on both sides.
 
-    Args:
-        family: the layout rules.
-        table: whose phrases the mentions number.
-        prompt: words and mentions.
-        counts: encoder name → tokens of each whitespace word (punctuation included).
-        rows: the row types of the prompt's conditioning.
-
-    Returns:
-        encoder name → layout; phrases cut by a chunk border keep the rows on both sides.
+    ``counts`` are, by encoder, the tokens of each whitespace word, punctuation included.
     """
     return {
         encoder.name: _encoder_layout(encoder, table, prompt, counts[encoder.name], rows.of(encoder))
@@ -109,10 +101,9 @@ def _encoder_layout(encoder: Encoder, table: ConceptTable, prompt: Prompt, count
 
 def pooled_spans(family: Family, layouts: Mapping[str, Layout], rows: Rows) -> tuple[Span, ...]:
     """Return the spans that the pooled vector can know of, as far as the rows of an encoder that made it show them."""
-    encoders = {encoder.name: encoder for encoder in family.encoders}
     for one in family.pooled:
         if one.encoder is not None and one.encoder in layouts:
-            return heard_by_pooled(encoders[one.encoder], layouts[one.encoder], rows)
+            return heard_by_pooled(family.encoder(one.encoder), layouts[one.encoder], rows)
     return next(iter(layouts.values())).spans
 
 
@@ -123,24 +114,14 @@ def heard_by_pooled(encoder: Encoder, layout: Layout, rows: Rows) -> tuple[Span,
     return tuple(span for span in layout.spans if room is None or span.rows[0] < first + room)
 
 
-def context_of(
-    encoder: Encoder, own: range, spans: Sequence[Span], concepts: Sequence[int], *, size: int, total: int
-) -> Tensor:
-    """Return the context of every row as labels (total rows, K): the concepts that it can attend to.
+def context_of(table: ConceptTable, encoder: Encoder, rows: Rows, spans: Sequence[Span]) -> Tensor:
+    """Return the context of every row as labels (total rows, K): the concepts of an encoder's spans it can attend to.
 
     A span is no context of itself.
-
-    Args:
-        encoder: that wrote the rows.
-        own: its rows.
-        spans: the phrases' rows.
-        concepts: concept of every span.
-        size: K.
-        total: number of conditioning rows.
     """
-    every, labels = torch.arange(total), torch.zeros(total, size)
-    for span, concept in zip(spans, concepts, strict=True):
-        labels[encoder.layout.hears(own, every, span.rows[-1]), concept] = 1
-    for span, concept in zip(spans, concepts, strict=True):
-        labels[list(span.rows), concept] = 0
+    every, labels = torch.arange(rows.total), torch.zeros(rows.total, len(table))
+    for span in spans:
+        labels[encoder.layout.hears(rows.of(encoder), every, span.rows[-1]), table.phrases[span.phrase].concept] = 1
+    for span in spans:
+        labels[list(span.rows), table.phrases[span.phrase].concept] = 0
     return labels

@@ -18,6 +18,8 @@ from .base import Encoder, Family
 from .layout import Layout
 from .sites import Site
 
+PIXELS = 16
+"""Width of an image token's square in pixels: the latent is an eighth, and patches are two of its cells wide."""
 IMAGE = ("mean", "attention", "positions")
 """Reductions of the image stream: one slot; one a phrase, tokens weighted by its attention; one a token."""
 
@@ -62,11 +64,5 @@ def groups_of(name: str, table: ConceptTable, slots: int) -> Tensor:
 
 
 def writer_of(segment: str, family: Family, layouts: Mapping[str, Layout]) -> Encoder | None:
-    """Return one of the encoders that wrote the rows of a segment, if any did; those that share rows spell alike.
-
-    Args:
-        segment: of the family.
-        family: whose encoders wrote the rows.
-        layouts: encoder name → layout.
-    """
+    """Return one of the encoders that wrote the rows of a segment, if any did; those that share rows spell alike."""
     return next((one for one in family.segments.get(segment, ()) if one.name in layouts), None)

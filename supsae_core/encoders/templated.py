@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from .layout import Roles
+from .layout import OnePart, Roles
 
 
 @dataclass(frozen=True)
-class Templated:
+class Templated(OnePart):
     """A ``RowLayout``: the template's first rows, words, the template's last rows, pads if there are any.
 
     Every row hears what stands before it, so the first rows are the same in every prompt.
@@ -43,10 +42,6 @@ class Templated:
         return self.after
 
     @property
-    def has_pads(self) -> bool:
-        return self.least > 0
-
-    @property
     def constant(self) -> str | None:
         return "before" if self.before else None
 
@@ -58,12 +53,6 @@ class Templated:
     def length(self, tokens: int) -> int:
         return max(self.least, self.before + tokens + self.after)
 
-    def place(self, own: range, token: int) -> int:
-        return own.start + self.before + token
-
-    def ends(self, own: range, tokens: int) -> tuple[int, ...]:
-        return (self.place(own, tokens),)
-
     def roles(self, own: range, ends: Sequence[int], taken: set[int]) -> Roles:
         before = tuple(own[: self.before])
         after = tuple(row for row in range(ends[-1], ends[-1] + self.after) if row in own)
@@ -71,26 +60,14 @@ class Templated:
         pad = tuple(row for row in own if row not in {*taken, *before, *after, *other})
         return Roles(pad=pad, other=other, before=before, after=after)
 
-    def parts(self, own: range) -> list[range]:
-        return [own]
-
-    def part(self, own: range, rows: Tensor) -> Tensor:
-        return torch.zeros_like(rows)
-
     def hears(self, own: range, rows: Tensor, row: int) -> Tensor:
         return rows > row
 
     def reach(self, own: range, end: int, total: int) -> int:
         return end
 
-    def number(self, own: range, rows: Tensor) -> Tensor:
-        return rows
-
     def in_empty(self, own: range, row: int) -> str:
         return "after" if row - own.start - self.before < self.after else "pad"
-
-    def fits(self, rows: int) -> bool:
-        return True
 
     def is_empty(self, rows: int) -> bool:
         return rows <= self.before + self.after

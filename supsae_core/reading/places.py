@@ -17,8 +17,9 @@ from torch.nn import functional as F
 
 from ..dictionary.model import Dictionary, Part
 from ..encoders.base import Encoder, Rows
+from .coded import CodedRows
 from .text_end import Text, codes_of, text_of
-from .weights import empty_prompt, profile
+from .weights import profile
 
 
 class Found(NamedTuple):
@@ -51,14 +52,9 @@ class _Seen(NamedTuple):
 def score_places(
     dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, known: Sequence[Found] | None = None
 ) -> Places:
-    """Score every phrase at every place.
+    """Score every phrase at every place in an encoder's rows of a conditioning (L, width).
 
-    Args:
-        dictionary: what was learnt.
-        encoder: in whose rows.
-        cond: (L, width)
-        rows: whose rows are whose.
-        known: phrases found before, in whose context the second look decodes; None at the first look.
+    The second look decodes in the context of the phrases ``known`` from the first, which knows of none.
     """
     part, own = dictionary.parts[encoder.name], rows.of(encoder)
     text = text_of(dictionary, encoder, cond, rows)
@@ -69,7 +65,7 @@ def score_places(
     if known is not None:
         move = _moved_by_context(part, _contexts(dictionary, encoder, own, text.words, known), whitener)
     # Rows are held about the empty prompt's, from which prompt weights move them away (docs/method.md, 11).
-    nothing = empty_prompt(dictionary, part, encoder, own, text.words) @ whitener
+    nothing = CodedRows(dictionary, encoder, rows, part).empty(text.words) @ whitener
     seen = _Seen(codes @ whitener, nothing, _as_any_text(part, codes, whitener))
     products, text_score = _summed(part, whitener, lengths, move, seen)
     numbers = rearrange(lengths * codes.shape[1], "phrase -> phrase 1")
@@ -99,11 +95,9 @@ def _summed(part: Part, whitener: Tensor, lengths: Tensor, move: Tensor, seen: _
     """Sum what a score is made of over the tokens of every phrase, laid at every place.
 
     Args:
-        part: with the slots' mean tokens.
         whitener: (r, r) of the look.
         lengths: (phrases,) tokens.
         move: (phrases, words or 1, r) what context adds to the phrases' tokens, whitened.
-        seen: the words.
 
     Returns:
         ‖u‖², u · t and ‖t‖² (3, phrases, words) of rows u and tokens t about the empty prompt, and ``anything`` summed
@@ -157,14 +151,9 @@ def _fits(encoder: Encoder, own: range, text: Text, lengths: Tensor) -> Tensor:
 def pick_phrases(
     dictionary: Dictionary, encoder: Encoder, places: Places, wanted: list[int] | None, threshold: float
 ) -> list[Found]:
-    """Take the best place again and again, never two on one row.
+    """Take the best place of at least a score again and again, never two on one row.
 
-    Args:
-        dictionary: what was learnt.
-        encoder: whose places these are.
-        places: scores of all phrases.
-        wanted: phrases to find, one entry for each time; None for any.
-        threshold: least score.
+    ``wanted`` are the phrases to find, one entry for each time; None is for any.
     """
     words, lengths = places.words, dictionary.parts[encoder.name].slot_tokens[: len(places.table)]
     left, legal = None if wanted is None else Counter(wanted), places.table >= threshold

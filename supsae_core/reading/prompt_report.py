@@ -12,9 +12,9 @@ from torch import Tensor
 from ..dictionary.model import Dictionary
 from ..encoders.base import Encoder, Rows
 from ..encoders.layout import TEMPLATE, Layout, Span
-from ..encoders.placing import context_of
-from . import weights
+from .coded import CodedRows
 from .readout import Reading, read_conditioning
+from .weights import numbered
 
 
 class Said(NamedTuple):
@@ -64,7 +64,7 @@ def report_prompt(dictionary: Dictionary, cond: Tensor, reading: Reading | None 
     said = tuple(_mentions(dictionary, reading))
     mentioned = {dictionary.table.concepts[concept].category for concept in reading.concepts(dictionary)}
     unmentioned = tuple(name for name in dictionary.table.categories if name not in mentioned)
-    here = [encoder for encoder in dictionary.family.encoders if encoder.name in reading.layouts]
+    here = reading.encoders(dictionary.family)
     unexplained = {
         encoder.name: _unexplained(dictionary, encoder, cond, reading.rows, reading.layouts[encoder.name])
         for encoder in here
@@ -78,7 +78,10 @@ def to_json(found: PromptReport) -> dict[str, Any]:
     return {
         "concepts": [_mention_to_json(one) for one in found.said],
         "unmentioned": list(found.unmentioned),
-        "unexplained": {encoder: _shares_to_json(shares) for encoder, shares in found.unexplained.items()},
+        "unexplained": {
+            encoder: {"phrases": phrases if phrases is None else round(phrases, 4), "rows": round(rows, 4)}
+            for encoder, (phrases, rows) in found.unexplained.items()
+        },
         "least_score": round(found.least, 3),
     }
 
@@ -93,19 +96,19 @@ def _mention_to_json(one: Said) -> dict[str, Any]:
     }
 
 
-def _shares_to_json(shares: Unexplained) -> dict[str, float | None]:
-    return {name: share if share is None else round(share, 4) for name, share in shares._asdict().items()}
-
-
 def lines(found: PromptReport) -> list[str]:
     """Return the report as lines of text."""
-    table = [_cells(one) for one in found.said]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    told = []
+    told = aligned([_cells(one) for one in found.said])
+    return [*(told or ["none of the dictionary's concepts"]), *left(found)]
+
+
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows of a table as lines of text, its columns aligned and the empty ones left out."""
+    widths, lines = [max(map(len, column)) for column in zip(*table, strict=True)], []
     for cells in table:
         padded = [text.ljust(width) for text, width in zip(cells, widths, strict=True) if width]
-        told.append("  ".join(padded).rstrip())
-    return [*(told or ["none of the dictionary's concepts"]), *left(found)]
+        lines.append("  ".join(padded).rstrip())
+    return lines
 
 
 def _cells(one: Said) -> tuple[str, ...]:
@@ -145,14 +148,13 @@ def _spelled(rows: Sequence[int]) -> str:
 
 def _mentions(dictionary: Dictionary, reading: Reading) -> list[Said]:
     """Bring together what the encoders have of one mention: all write the mentions of a phrase in the same order."""
-    seen: dict[int, int] = {}
     found = []
-    for one in reading.found:
-        phrase, number = dictionary.table.phrases[one.phrase], seen.get(one.phrase, 0)
-        seen[one.phrase] = number + 1
+    numbers = numbered(one.phrase for one in reading.found)
+    for one, (slot, number) in zip(reading.found, numbers, strict=True):
+        phrase = dictionary.table.phrases[slot]
         spans: dict[str, Span] = {}
         for encoder, layout in reading.layouts.items():
-            alike = [span for span in layout.spans if span.phrase == one.phrase]
+            alike = [span for span in layout.spans if span.phrase == slot]
             if number < len(alike):
                 spans[encoder] = alike[number]
         rows = {name: span.rows for name, span in spans.items()}
@@ -177,16 +179,15 @@ def _unexplained(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: R
 
 def _codes(dictionary: Dictionary, encoder: Encoder, rows: Rows, layout: Layout) -> Tensor:
     """Return the codes (L, r) of what stands in an encoder's rows, each token in its context and with its weight."""
-    table, part, spans = dictionary.table, dictionary.parts[encoder.name], layout.spans
-    own, concepts = rows.of(encoder), [table.phrases[one.phrase].concept for one in spans]
-    around = context_of(encoder, own, spans, concepts, size=len(table), total=rows.total)
+    part = dictionary.parts[encoder.name]
+    here = CodedRows(dictionary, encoder, rows, part)
+    around = here.context(layout.spans)
     made = torch.zeros(rows.total, part.decoder.shape[0])
     for role, some in layout.roles.filled().items():
         slot = dictionary.role(role)
         for token, row in enumerate(some):
             made[row] = part.code(slot, token if role in TEMPLATE else 0, around[row])
-    for span in spans:
-        plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
-        empty = weights.empty_prompt(dictionary, part, encoder, own, span.rows)
-        made[list(span.rows)] = plain if span.weight == 1 else empty + span.weight * (plain - empty)
+    for span in layout.spans:
+        plain = here.codes(span.phrase, span.rows, around)
+        made[list(span.rows)] = here.weighted(span.weight, span.rows, plain)
     return made

@@ -14,11 +14,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..dictionary.model import Dictionary
-from ..encoders.base import Encoder, Rows
+from ..dictionary.model import Codes, Dictionary
+from ..encoders.base import Encoder, Family, Rows
 from ..encoders.layout import Layout, Span
 from ..encoders.placing import layout_of, rows_of
 from ..table.prompts import Prompt
+from .coded import CodedRows
 from .places import Found, pick_phrases, score_places
 from .text_end import codes_of, text_of
 from .weights import weighted
@@ -40,6 +41,14 @@ class Reading(NamedTuple):
         """Return the concepts, in order of writing."""
         return tuple(dictionary.table.phrases[one.phrase].concept for one in self.found)
 
+    def encoders(self, family: Family) -> list[Encoder]:
+        """Return the encoders that say something; the last one leads."""
+        return [one for one in family.encoders if one.name in self.layouts]
+
+    def coded(self, dictionary: Dictionary, encoder: Encoder, part: Codes | None = None) -> CodedRows:
+        """Return an encoder's rows in its own codes, or in those of a block inside the model that they went into."""
+        return CodedRows(dictionary, encoder, self.rows, part or dictionary.parts[encoder.name])
+
 
 def read_conditioning(dictionary: Dictionary, cond: Tensor) -> Reading:
     """Read one conditioning (L, width).
@@ -52,11 +61,10 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor) -> Reading:
     rows = rows_of(cond, dictionary.family)
     check_encoder(dictionary, cond, rows)
     check_length(dictionary, cond, rows)
-    here = [encoder for encoder in dictionary.family.encoders if len(rows.of(encoder))]
-    # The leading encoder says what there is, as often as it finds it.
+    here = [encoder for encoder in dictionary.family.encoders if rows.of(encoder)]
+    # The leading encoder says what there is, as often as it finds it; the others are only asked where they have it.
     lead = here[-1]
     found = _search(dictionary, lead, cond, rows, None)
-    # The others are only asked where they have it.
     wanted = [one.phrase for one in found]
     layouts = {}
     for encoder in here:
@@ -83,12 +91,7 @@ def reading_of_prompt(
 
 
 def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
-    """Refuse a conditioning of other text encoders: a causal encoder's first row is the same for every prompt.
-
-    Args:
-        dictionary: made with the encoders that are wanted.
-        cond: (L, width)
-        rows: whose rows are whose.
+    """Refuse a conditioning (L, width) of other encoders: a causal one's first row is the same in every prompt.
 
     Raises:
         ValueError: naming the encoder and how far its first row is from the dictionary's. Weaker than a fingerprint:
@@ -110,11 +113,6 @@ def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
 
 def check_length(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
     """Refuse rows that were padded to another length: pads take part in what a bidirectional encoder says.
-
-    Args:
-        dictionary: made with the length that is wanted.
-        cond: (L, width)
-        rows: whose rows are whose.
 
     Raises:
         ValueError: naming the length found and the one the dictionary was made with, or that the text has no end.
@@ -159,4 +157,4 @@ def _layout(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, 
 def describe_reading(dictionary: Dictionary, reading: Reading) -> str:
     """Return what was read as a sentence."""
     names = [str(dictionary.table.concepts[index]) for index in reading.concepts(dictionary)]
-    return ", ".join(names) if names else "none of the dictionary's concepts"
+    return ", ".join(names) or "none of the dictionary's concepts"

@@ -34,14 +34,7 @@ class Text(NamedTuple):
 
 
 def text_of(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows) -> Text:
-    """Tell words from starts, ends, pads and the rows of a template.
-
-    Args:
-        dictionary: what was learnt.
-        encoder: in whose rows.
-        cond: (L, width)
-        rows: whose rows are whose.
-    """
+    """Tell words from starts, ends, pads and a template's in an encoder's rows of a conditioning (L, width)."""
     part, own, layout = dictionary.parts[encoder.name], rows.of(encoder), encoder.layout
     if not layout.has_pads:  # the rows say by their number where the text ends
         end = own.stop - layout.tail

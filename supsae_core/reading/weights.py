@@ -8,15 +8,16 @@ of x̂ − e nearest to x − e, in units of what context leaves unexplained.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from ..dictionary.model import Codes, Dictionary
+from ..dictionary.model import Dictionary
 from ..encoders.base import Encoder, Rows
 from ..encoders.layout import Layout, Span
-from ..encoders.placing import context_of
+from .coded import CodedRows
+from .text_end import codes_of
 
 WEIGHTS = (0.4, 2.0)
 """Weights at which phrases are looked for; beyond, too little or too much is left of the text."""
@@ -24,36 +25,8 @@ PLAIN = 0.06
 """A weight that is read nearer to 1 than this is 1: unweighted phrases scatter by 0.02 (Portraits, all encoders)."""
 
 
-def empty_prompt(dictionary: Dictionary, part: Codes, encoder: Encoder, own: range, places: Sequence[int]) -> Tensor:
-    """Return the codes (places, r) of the empty prompt in rows of an encoder: an end behind the start, and pads.
-
-    Args:
-        dictionary: what was learnt.
-        part: whose codes: those of the encoder's rows, or of a block that these rows went into.
-        encoder: whose rows they are.
-        own: all its rows.
-        places: rows of the conditioning.
-    """
-    nothing = torch.zeros(len(dictionary.table))
-    codes: dict[str, Tensor] = {}
-    made = part.decoder.new_zeros(len(places), len(part.decoder))
-    for number, row in enumerate(places):
-        role = encoder.layout.in_empty(own, row)
-        if role not in codes and role in dictionary.family.roles:
-            codes[role] = part.code(dictionary.role(role), 0, nothing)
-        made[number] = codes.get(role, made[number])
-    return made
-
-
 def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[str, Layout]) -> dict[str, Layout]:
-    """Return the layouts of a conditioning with every span's weight, one for all encoders of a mention.
-
-    Args:
-        dictionary: what was learnt.
-        cond: (L, width)
-        rows: whose rows are whose.
-        layouts: encoder name → what was read, without weights.
-    """
+    """Return the layouts of a conditioning (L, width) with every span's weight, one for all encoders of a mention."""
     if not dictionary.family.weighted:
         return dict(layouts)
     # All encoders were given the same weight, so their products add up before one is divided by the other.
@@ -62,13 +35,12 @@ def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[
         if encoder.name in layouts:
             for key, fit in _fits(dictionary, encoder, cond, rows, layouts[encoder.name].spans).items():
                 sums[key] = sums.get(key, 0) + fit
-    read = {key: _rounded(float(along / whole)) if float(whole) else 1.0 for key, (along, whole) in sums.items()}
-    return {name: _with_weights(layout, read) for name, layout in layouts.items()}
-
-
-def _with_weights(layout: Layout, read: Mapping[tuple[int, int], float]) -> Layout:
-    keyed = zip(layout.spans, _keys(layout.spans), strict=True)
-    return layout._replace(spans=tuple(span._replace(weight=read[key]) for span, key in keyed))
+    read = {key: _weight(along, whole) for key, (along, whole) in sums.items()}
+    found = {}
+    for name, layout in layouts.items():
+        keyed = zip(layout.spans, numbered(span.phrase for span in layout.spans), strict=True)
+        found[name] = layout._replace(spans=tuple(span._replace(weight=read[key]) for span, key in keyed))
+    return found
 
 
 def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor, *, weighted: bool = True) -> Tensor:
@@ -76,10 +48,8 @@ def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor, *, weighted: bo
 
     Twice the negative log-likelihood of u = w (t + noise), up to a constant, minimal over w; noise of variance 1.
 
-    Of tensors of any one shape, and returned in it.
-
     Args:
-        uu: ‖u‖², of the rows about the empty prompt's.
+        uu: ‖u‖², of the rows about the empty prompt's; of any shape, which all have and is returned.
         ut: u · t, with what is looked for.
         tt: ‖t‖².
         numbers: how many numbers u holds.
@@ -99,29 +69,27 @@ def _fits(
 ) -> dict[tuple[int, int], Tensor]:
     """Return, per mention, ⟨x − e, x̂ − e⟩ and ‖x̂ − e‖² in one encoder."""
     part = dictionary.parts[encoder.name]
-    own, size = rows.of(encoder), len(dictionary.table)
-    concepts = [dictionary.table.phrases[span.phrase].concept for span in spans]
-    around = context_of(encoder, own, spans, concepts, size=size, total=len(cond))
-    found = {}
-    for span, key in zip(spans, _keys(spans), strict=True):
+    here = CodedRows(dictionary, encoder, rows, part)
+    around, found = here.context(spans), {}
+    for span, key in zip(spans, numbered(span.phrase for span in spans), strict=True):
         # x, e and x̂ of the span's rows, in codes;
-        codes = part.encode(cond[list(span.rows), encoder.first : encoder.last].float().cpu())
-        base = empty_prompt(dictionary, part, encoder, own, span.rows)
-        plain = torch.stack([part.code(span.phrase, token, around[row]) for token, row in enumerate(span.rows)])
+        codes, empty = codes_of(part, encoder, cond[list(span.rows)]), here.empty(span.rows)
+        plain = here.codes(span.phrase, span.rows, around)
         # about e, and whitened by what context leaves unexplained: rows that scatter much count little.
-        x, decoded = ((one - base) @ part.whiten_residual for one in (codes, plain))
+        x, decoded = ((one - empty) @ part.whiten_residual for one in (codes, plain))
         found[key] = torch.stack([(x * decoded).sum(), decoded.square().sum()])
     return found
 
 
-def _keys(spans: Sequence[Span]) -> list[tuple[int, int]]:
-    """Number the mentions of every phrase: all encoders write them in the same order."""
-    seen, keys = Counter[int](), list[tuple[int, int]]()
-    for span in spans:
-        keys.append((span.phrase, seen[span.phrase]))
-        seen[span.phrase] += 1
-    return keys
+def numbered(phrases: Iterable[int]) -> list[tuple[int, int]]:
+    """Return (phrase, which mention of it), from 0: all encoders write the mentions of a phrase in the same order."""
+    seen, found = Counter[int](), list[tuple[int, int]]()
+    for phrase in phrases:
+        found.append((phrase, seen[phrase]))
+        seen[phrase] += 1
+    return found
 
 
-def _rounded(weight: float) -> float:
+def _weight(along: Tensor, whole: Tensor) -> float:
+    weight = float(along / whole) if float(whole) else 1.0
     return weight if abs(weight - 1) >= PLAIN else 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from math import prod
 from typing import Any
 
@@ -32,7 +32,11 @@ def describe_table(text: str, speller: Speller = lambda phrase: ()) -> dict[str,
         line, column = error.place or (None, None)
         wrong = {"message": str(error), "line": line, "column": column}
         return {"ok": False, "error": wrong, **empty, "unspellable": []}
-    return {"ok": True, "error": None, **counted(table), "unspellable": list(_unspellable(table, speller))}
+    unspellable: list[dict[str, str]] = []
+    for phrase in table.phrases:
+        told = speller(phrase.text)
+        unspellable += [{"phrase": phrase.text, "encoder": encoder, "why": why} for encoder, why in told]
+    return {"ok": True, "error": None, **counted(table), "unspellable": unspellable}
 
 
 def require_short(text: str) -> None:
@@ -47,9 +51,7 @@ def require_short(text: str) -> None:
 
 def counted(table: ConceptTable) -> dict[str, Any]:
     """Count what a table has, and say it in a line."""
-    numbers = {
-        "categories": len(table.categories), "concepts": len(table), "phrases": len(table.phrases),
-    }  # fmt: skip
+    numbers = {"categories": len(table.categories), "concepts": len(table), "phrases": len(table.phrases)}
     count = prompts(table)
     sizes = ", ".join(f"{number} {name}" for name, number in numbers.items())
     said = f"{sizes} · {spelled(count)} different prompts"
@@ -73,9 +75,3 @@ def spelled(count: int) -> str:
         if value >= 0.995:  # what two digits round up to one
             return f"about {float(f'{value:.2g}'):g} {name}"
     return "more than a quadrillion"
-
-
-def _unspellable(table: ConceptTable, speller: Speller) -> Iterator[dict[str, str]]:
-    for phrase in table.phrases:
-        for encoder, why in speller(phrase.text):
-            yield {"phrase": phrase.text, "encoder": encoder, "why": why}

@@ -160,7 +160,10 @@ def _check(concepts: tuple[Concept, ...]) -> None:
         if not concept.phrases:
             raise TableError(f"Concept {str(concept)!r} has no phrase. Write at least one.", about)
         for phrase in concept.phrases:
-            _check_phrase(concept, phrase, phrases)
+            key = " ".join(phrase.casefold().split())
+            if wrong := _wrong_phrase(str(concept), phrase, key, phrases):
+                raise TableError(wrong, (*about, phrase))
+            phrases[key] = str(concept)
     categories: set[str] = set()
     for name, members in itertools.groupby(concepts, key=lambda concept: concept.category):
         if normal(name) in categories:
@@ -174,14 +177,6 @@ def _check(concepts: tuple[Concept, ...]) -> None:
                 "Add another value (it may be a 'none', such as 'no hat').",
                 (name,),
             )
-
-
-def _check_phrase(concept: Concept, phrase: str, seen: dict[str, str]) -> None:
-    key = " ".join(phrase.casefold().split())
-    wrong = _wrong_phrase(str(concept), phrase, key, seen)
-    if wrong:
-        raise TableError(wrong, (concept.category, concept.name, phrase))
-    seen[key] = str(concept)
 
 
 def _wrong_phrase(concept: str, phrase: str, key: str, seen: Mapping[str, str]) -> str:

@@ -63,15 +63,9 @@ SMALL = frozenset(
 
 
 def draw_prompt(
-    table: ConceptTable,
-    rng: np.random.Generator,
-    *,
-    wording: Wording = PLAIN,
-    mention: float = 0.75,
-    held_out: Collection[Pair] = (),
-    require: Sequence[int] = (),
-    used: list[int] | None = None,
-) -> Prompt:
+    table: ConceptTable, rng: np.random.Generator, *, wording: Wording = PLAIN, mention: float = 0.75,
+    held_out: Collection[Pair] = (), require: Sequence[int] = (), used: list[int] | None = None,
+) -> Prompt:  # fmt: skip
     """Draw one prompt.
 
     Args:
@@ -94,12 +88,6 @@ def draw_prompt(
 
 def rewrite(table: ConceptTable, prompt: Prompt, old: int, new: int) -> Prompt:
     """Replace one concept by another's first phrase, every other word as it was; punctuation stays.
-
-    Args:
-        table: of concepts.
-        prompt: that says ``old``.
-        old: concept to replace.
-        new: concept to say.
 
     Raises:
         ValueError: if the prompt does not say ``old``.
@@ -186,20 +174,16 @@ def _rarest(choices: Sequence[int], rng: np.random.Generator, used: Mapping[int,
 
 
 def _draw_support(
-    table: ConceptTable,
-    rng: np.random.Generator,
-    mention: float,
-    held_out: Collection[Pair],
-    require: Sequence[int],
+    table: ConceptTable, rng: np.random.Generator, mention: float, held_out: Collection[Pair], require: Sequence[int],
     used: Sequence[int] | None,
-) -> list[int]:
+) -> list[int]:  # fmt: skip
     taken = {table.category_of[concept] for concept in require}
     groups = [members for index, members in enumerate(table.categories.values()) if index not in taken]
     support = list(require)
     for number in rng.permutation(len(groups)):
         if rng.random() < mention:
-            legal = [concept for concept in groups[number] if _may_join(concept, support, held_out)]
-            weights = None if used is None else {concept: _least_used(table, concept, used) for concept in legal}
+            legal = [one for one in groups[number] if not any({one, other} in held_out for other in support)]
+            weights = None if used is None else {one: min(used[i] for i in _phrases_of(table, one)) for one in legal}
             support += [_rarest(legal, rng, weights)] if legal else []
     return [support[i] for i in rng.permutation(len(support))]
 

@@ -12,6 +12,8 @@ from supsae.hosts.diffusers import studio
 from supsae.portraits import captions
 from supsae.supsae_core.editing.edits import Add, Remove, Scale, Swap
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "a portrait of a person with black hair, no hat, sandy beach"
 SPELLED = {
     "swap hair: red": Swap("hair: red", 1),

@@ -38,12 +38,6 @@ def test_without_pictures_the_text_side_is_judged(tiny, capsys, tmp_path):
     assert code == 0 and made["sections"].keys() == {"text"} and not list(tmp_path.rglob("pictures/*"))
 
 
-def foreign(path, **changes):
-    """Write the shipped dictionary under another table or with other provenance."""
-    save_dictionary(replace(load_dictionary(DICTIONARY), **changes), path)
-    return path
-
-
 def renamed():
     first, *rest = captions.table().concepts
     return type(captions.table())((replace(first, name="swamp"), *rest))
@@ -65,14 +59,20 @@ def test_bad_input_gets_a_sentence(name, capsys, tmp_path):
     assert code == 2 and sentence in err and not (tmp_path / "new").exists()
 
 
-def test_concepts_that_are_not_drawn_are_refused(capsys, tmp_path):
-    file = foreign(tmp_path / "d.safetensors", table=renamed())
-    code, _, err = typed(capsys, file, "--quick", "--out", tmp_path / "new")
-    assert code == 2 and "'background: swamp'" in err and "--no-pictures" in err
+def strange():
+    return {**load_dictionary(DICTIONARY).provenance, "fingerprint": {"cond": [1.0] * 64, "pooled": [1.0] * 64}}
 
 
-def test_a_dictionary_of_another_encoder_is_refused(capsys, tmp_path):
-    provenance = {**load_dictionary(DICTIONARY).provenance, "fingerprint": {"cond": [1.0] * 64, "pooled": [1.0] * 64}}
-    file = foreign(tmp_path / "d.safetensors", provenance=provenance)
+FOREIGN = {
+    "another encoder": ("provenance", strange, ["another text encoder"]),
+    "concepts that are not drawn": ("table", renamed, ["'background: swamp'", "--no-pictures"]),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_dictionary_of_another_world_is_refused(name, capsys, tmp_path):
+    field, make, said = FOREIGN[name]
+    file = tmp_path / "d.safetensors"
+    save_dictionary(replace(load_dictionary(DICTIONARY), **{field: make()}), file)
     code, _, err = typed(capsys, file, "--quick", "--out", tmp_path / "new")
-    assert code == 2 and "another text encoder" in err
+    assert code == 2 and all(one in err for one in said)

@@ -34,20 +34,24 @@ def test_wilson_in_the_middle_is_symmetric():
 
 
 def answers(both, first, second, neither):
-    pairs = [(True, True)] * both + [(True, False)] * first + [(False, True)] * second + [(False, False)] * neither
-    return [one for one, _ in pairs], [other for _, other in pairs]
+    return [True] * (both + first) + [False] * (second + neither), [
+        *[True] * both, *[False] * first, *[True] * second, *[False] * neither,
+    ]  # fmt: skip
 
 
-def test_paired_interval_of_full_agreement():
+FULL, HALF = Z2 / (10 + Z2), Z2**0.5 / 2 / (10 + Z2) ** 0.5
+REACHES = {
     # All succeed twice: φ is 0 (a margin is empty), so both reaches are those of Wilson's 10 of 10, z² / (10 + z²).
-    reach = Z2 / (10 + Z2)
-    assert paired_interval(*answers(10, 0, 0, 0))[:3] == pytest.approx((0, -reach, reach))
-
-
-def test_paired_interval_narrows_with_correlation():
+    (10, 0, 0, 0): FULL,
     # 5 both, 5 neither: φ = (25 − 10/2) / √5⁴ = 0.8, both Wilson reaches w, so each side is w √(2 − 1.6).
-    w = Z2**0.5 / 2 / (10 + Z2) ** 0.5
-    assert paired_interval(*answers(5, 0, 0, 5))[:3] == pytest.approx((0, -w * 0.4**0.5, w * 0.4**0.5))
+    (5, 0, 0, 5): HALF * 0.4**0.5,
+}
+
+
+@pytest.mark.parametrize("counts", REACHES)
+def test_paired_interval_narrows_with_correlation(counts):
+    reach = REACHES[counts]
+    assert paired_interval(*answers(*counts))[:3] == pytest.approx((0, -reach, reach))
 
 
 def test_paired_interval_is_antisymmetric_and_holds_the_difference():
@@ -62,8 +66,7 @@ def test_paired_interval_is_antisymmetric_and_holds_the_difference():
 
 def test_difference_without_pairs_is_wider():
     # Wilson of 10 of 10 reaches z² / (10 + z²) down and 0 up, so both sides are that reach: √(a² + 0²).
-    reach = 1.959964**2 / (10 + 1.959964**2)
-    assert difference(wilson(10, 10), wilson(10, 10))[:3] == pytest.approx((0, -reach, reach))
+    assert difference(wilson(10, 10), wilson(10, 10))[:3] == pytest.approx((0, -FULL, FULL))
 
 
 def test_variation_interval_takes_chance_off():

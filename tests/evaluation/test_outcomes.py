@@ -35,23 +35,20 @@ def test_unreadable_twice_is_neither_success_nor_kept():
 def test_a_removal_wants_what_the_words_deleted_show():
     # The category is free after a removal: whatever the picture of the shortened prompt shows is what is wanted.
     case = make_case(TABLE, PROMPT, [(0, None)], 0)
-    looks = [
-        Look(BEFORE | {"hair": value}, BEFORE | {"hair": value}, False, 1.0) for value in ("black", "red", "blond")
-    ]
-    found = judge_all([case] * 2, [looks[0]] * 2, looks[1:], [looks[1]] * 2)
-    assert [one.outcome.success for one in found] == [one.second.success for one in found] == [True, False]
-    assert found[0].case is case and found[0].look is looks[1]
+    black, *others = (Look(*[BEFORE | {"hair": value}] * 2, False, 1.0) for value in ("black", "red", "blond"))
+    found = judge_all([case] * 2, [black] * 2, others, [others[0]] * 2)
+    assert [(one.outcome.success, one.second.success) for one in found] == [(True, True), (False, False)]
+    assert found[0].case is case and found[0].look is others[0]
 
 
 def test_shares_by_hand():
-    found = shares(
-        [
-            judge(BEFORE, BEFORE | {"hair": "red"}, {"hair": "red"}),
-            judge(BEFORE, BEFORE | {"hair": "red", "eyes": "green"}, {"hair": "red"}),
-            judge(BEFORE, BEFORE | {"hat": "none"}, {"hat": "crown"}),
-        ]
-    )
     # 2 of 3 succeed, 2 of 3 keep all, only the first does both.
+    after = (
+        ({"hair": "red"}, {"hair": "red"}),
+        ({"hair": "red", "eyes": "green"}, {"hair": "red"}),
+        ({}, {"hat": "crown"}),
+    )
+    found = shares([judge(BEFORE, BEFORE | changed, wanted) for changed, wanted in after])
     assert [one.estimate for one in found.values()] == pytest.approx([2 / 3, 2 / 3, 1 / 3])
 
 

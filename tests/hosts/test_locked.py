@@ -12,6 +12,8 @@ from supsae.hosts.diffusers import studio, transformer
 from supsae.supsae_core import lock
 from supsae.supsae_core.lock import LockConfig
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = ["a portrait of a person with blond hair, smiling", "black hair, a hat"]
 REWRITES = ["a portrait of a person with red hair, smiling", "blue hair, a hat"]
 SEEDS = [3, 4]

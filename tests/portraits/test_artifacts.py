@@ -11,6 +11,8 @@ from supsae.portraits.make import corpus
 from supsae.portraits.make.damage import PLANTED
 from supsae.portraits.vae import AutoEncoder
 
+pytestmark = pytest.mark.slow
+
 COUNT = 16
 FACES = 64 * 27
 """Features of a face: squares by colours."""
@@ -29,9 +31,6 @@ def shown():
 @pytest.fixture(scope="module")
 def judge():
     return artifacts.load_artifacts()
-
-
-# --- the parts -------------------------------------------------------------------------------------------------------
 
 
 def test_the_face_is_what_it_says():
@@ -72,9 +71,6 @@ def test_the_worse_part_counts_in_units_of_its_limit():
     assert known.is_artifact(torch.zeros(3, 3, 128, 128)).tolist() == [False, True, True]
 
 
-# --- renders and planted damage --------------------------------------------------------------------------------------
-
-
 def test_renders_are_no_artifacts(shown, judge):
     # One in a hundred is; two or more of 16 would have odds of about 1 in 90.
     assert (judge.score(shown) > LIMIT).sum() <= 1
@@ -85,15 +81,9 @@ def test_a_picture_is_scored_alone(shown, judge):
 
 
 @pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
-def test_planted_damage_is_caught(shown, judge, plant):
+def test_planted_damage_stays_in_range_and_is_caught(shown, judge, plant):
+    made = plant(shown, np.random.default_rng(0))
+    assert made.shape == shown.shape and made.min() >= 0 and made.max() <= 1
     # benchmarks/judges.py counts all of most kinds and three quarters of the checkerboards, where half of 16 or fewer
     # would have odds of about 1 in 50; unspoilt renders are caught once in a hundred.
-    assert judge.is_artifact(plant(shown, np.random.default_rng(0))).float().mean() > 0.5
-
-
-@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
-def test_damage_changes_pictures_and_stays_in_range(shown, plant):
-    made = plant(shown, np.random.default_rng(0))
-    assert (made != shown).flatten(1).any(1).all()
-    assert made.shape == shown.shape and made.min() >= 0 and made.max() <= 1
-    assert torch.equal(made, plant(shown, np.random.default_rng(0)))
+    assert judge.is_artifact(made).float().mean() > 0.5

@@ -15,10 +15,8 @@ TABLE, FULL = captions.table(), captions.full_table()
 
 
 def test_the_table_names_the_factors_of_the_pictures():
-    assert {name: {TABLE.concepts[i].name for i in members} for name, members in TABLE.categories.items()} == {
-        category: set(values) for category, values in FACTORS.items()
-    }
-    assert len(TABLE.categories) >= 8 and len(TABLE) >= 25
+    wanted = {f"{category}: {value}" for category, values in FACTORS.items() for value in values}
+    assert set(map(str, TABLE.concepts)) == wanted and list(TABLE.categories) == list(FACTORS)
 
 
 @pytest.mark.parametrize("concept", captions.PARAPHRASES)
@@ -28,7 +26,7 @@ def test_paraphrases_are_known_to_the_model_only(concept):
     assert not set(captions.PARAPHRASES[concept]) & {phrase.text for phrase in TABLE.phrases}
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_caption_says_factors_of_its_picture(seed):
     rng = np.random.default_rng(seed)
     factors = sample_factors(rng)
@@ -49,9 +47,7 @@ def test_captions_leave_categories_out():
 
 
 def test_phrases_have_one_to_five_words():
-    assert {len(phrase.words) for phrase in FULL.phrases} <= set(range(1, 7)) and max(
-        len(c.phrases) for c in FULL.concepts
-    ) > 1
+    assert all(1 <= len(phrase.words) <= 6 for phrase in FULL.phrases) and len(FULL.phrases) > len(FULL)
 
 
 def test_the_encoders_know_every_word():

@@ -28,9 +28,6 @@ def second():
     return second_reader.load_second_reader()
 
 
-# --- counts ----------------------------------------------------------------------------------------------------------
-
-
 def test_a_colour_on_a_level_is_counted_once():
     # red at ½, green at 0, blue at 1: levels 1, 0 and 2 of three, so colour 1 · 9 + 0 · 3 + 2 = 11 of 27
     picture = torch.tensor([0.5, 0.0, 1.0])[None, :, None, None].expand(1, 3, 16, 8)
@@ -52,9 +49,6 @@ def test_every_square_is_counted_apart():
     assert found.argmax(1).tolist() == [0, 26, 0, 0]
 
 
-# --- the solve -------------------------------------------------------------------------------------------------------
-
-
 def test_fit_is_the_ridge_regression():
     generator = torch.Generator().manual_seed(0)
     features, targets = (torch.randn(50, n, generator=generator, dtype=torch.float64) for n in (7, 3))
@@ -66,9 +60,6 @@ def test_fit_is_the_ridge_regression():
     found = fit_second_reader(features, targets)
     torch.testing.assert_close(found.weight, weight, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(found.offset, targets.mean(0) - features.mean(0) @ weight, rtol=1e-10, atol=1e-12)
-
-
-# --- readings --------------------------------------------------------------------------------------------------------
 
 
 def softened(pictures):

@@ -18,71 +18,62 @@ def after(config, *changes, allowed=None):
     return state
 
 
-def test_values_are_parted_where_the_groups_differ_most():
-    # 4 3 2 0, sizes × (difference of means)²: 4 | 3 2 0 gives 3 · (7/3)² = 16.3, 4 3 | 2 0 gives 4 · 2.5² = 25, and
-    # 4 3 2 | 0 gives 3 · 3² = 27: between 2 and 0. 9 1 1 0 part behind the 9: 3 · 8.3² = 208 against 4 · 4.5² = 81
-    assert lock.parting(torch.tensor([[4.0, 2.0, 3.0, 0.0], [1.0, 9.0, 0.0, 1.0]])).tolist() == [1.0, 5.0]
-
-
-def test_changes_are_averaged_with_their_neighbours():
+def test_changes_are_averaged_with_their_neighbours_and_parted_where_the_groups_differ_most():
     # 1 2 1 across and along; the border's own value stands for what is behind it
     middle = torch.zeros(1, 3, 3)
     middle[0, 1, 1] = 16
     assert lock.smoothed(middle).tolist() == [[[1, 2, 1], [2, 4, 2], [1, 2, 1]]]
     assert lock.smoothed(torch.tensor([[[8.0, 0.0]]])).tolist() == [[[6, 2]]]
+    # 4 3 2 0, sizes × (difference of means)²: 4 | 3 2 0 gives 3 · (7/3)² = 16.3, 4 3 | 2 0 gives 4 · 2.5² = 25, and
+    # 4 3 2 | 0 gives 3 · 3² = 27: between 2 and 0. 9 1 1 0 part behind the 9: 3 · 8.3² = 208 against 4 · 4.5² = 81
+    assert lock.parting(torch.tensor([[4.0, 2.0, 3.0, 0.0], [1.0, 9.0, 0.0, 1.0]])).tolist() == [1.0, 5.0]
 
 
-def test_mask_is_what_changes_by_more_than_the_parting():
-    # smoothed 8 6 2 0 0 0, which part behind the 6: 8 · 6.5² = 338 against 5 · 6.4² = 205 and 9 · 5.3² = 256; at 4
-    row = [[8, -8, 0, 0, 0, 0]]
-    for threshold, cells in ((1.0, 2), (1.75, 1), (0.4, 3)):  # above 4, above 7, above 1.6
-        expected = [True] * cells + [False] * (6 - cells)
-        assert after(LockConfig(threshold, floor=0.0), row).mask.tolist() == [[expected]]
+ROW = [[8, -8, 0, 0, 0, 0]]
+"""Smoothed 8 6 2 0 0 0, which part behind the 6, at 4: 8 · 6.5² = 338 against 5 · 6.4² = 205 and 9 · 5.3² = 256."""
+MASKS = {
+    "above the parting": (PLAIN, [ROW], [1, 1, 0, 0, 0, 0]),  # above 4
+    "above 1.75 times": (LockConfig(1.75, floor=0.0), [ROW], [1, 0, 0, 0, 0, 0]),  # above 7
+    "above 0.4 times": (LockConfig(0.4, floor=0.0), [ROW], [1, 1, 1, 0, 0, 0]),  # above 1.6
+    # of two cells the larger is above the parting: 4 of (4, 0), 7 of (4, 7)/2, 12 of (4, 12)/3; the first one stays
+    "one call": (PLAIN, [[[4, 0]]], [1, 0]),
+    "averaged over two": (PLAIN, [[[4, 0]], [[0, 7]]], [1, 1]),
+    "over three": (PLAIN, [[[4, 0]], [[0, 7]], [[0, 5]]], [1, 1]),
+    "the same without the first": (PLAIN, [[[0, 7]], [[0, 5]]], [0, 1]),
+    "below the floor": (LockConfig(floor=0.3), [[[0.1, 0.3]]], [0, 0]),  # smoothed 0.15 and 0.25
+    "above the floor": (LockConfig(floor=0.3), [[[0.1, 0.4]]], [0, 1]),  # smoothed 0.175 and 0.325
+    "nothing changes": (LockConfig(0.0, floor=0.0), [[[0, 0]], [[0, 0]]], [0, 0]),
+}
 
 
-def test_changes_are_averaged_over_calls_and_the_mask_never_shrinks():
-    # of two cells the larger is above the parting: 4 of (4, 0), 7 of (4, 7)/2, 12 of (4, 12)/3. The first one stays.
-    for calls, expected in ((1, [True, False]), (2, [True, True]), (3, [True, True])):
-        assert after(PLAIN, *[[[4, 0]], [[0, 7]], [[0, 5]]][:calls]).mask.tolist() == [[expected]]
-    assert after(PLAIN, [[0, 7]], [[0, 5]]).mask.tolist() == [[[False, True]]]
+@pytest.mark.parametrize(("config", "calls", "mask"), MASKS.values(), ids=MASKS)
+def test_the_mask_is_what_changes_enough_and_never_shrinks(config, calls, mask):
+    assert after(config, *calls).mask.int().tolist() == [[mask]]
 
 
-def test_a_change_is_the_mean_over_channels():
+BATCHES = {  # denoised latents (B, C, 1, 2), and the masks
     # channels 3 and 1 in the first cell, mean 2; 0 and 8 in the second, mean 4
-    edited = torch.tensor([[[[3.0, 0.0]], [[1.0, 8.0]]]])
-    state = lock.step(PLAIN, lock.start(edited), edited, torch.zeros_like(edited))
-    assert state.mask.tolist() == [[[False, True]]]
-
-
-def test_floor_holds_weak_changes():
-    # smoothed 0.15 and 0.25; 0.175 and 0.325
-    config = LockConfig(floor=0.3)
-    assert not after(config, [[0.1, 0.3]]).mask.any()
-    assert after(config, [[0.1, 0.4]]).mask.tolist() == [[[False, True]]]
-
-
-def test_where_nothing_changes_nothing_may():
-    assert not after(LockConfig(0.0, floor=0.0), [[0, 0]], [[0, 0]]).mask.any()
-
-
-def test_pictures_of_a_batch_are_judged_each_by_itself():
+    "a change is the mean over channels": ([[[[3.0, 0.0]], [[1.0, 8.0]]]], [[[False, True]]]),
     # the first picture's changes part at 4.5, above all of the second's, which part at 0.5
-    edited = torch.tensor([[[[8.0, 1.0]]], [[[1.0, 0.0]]]])
-    state = lock.step(PLAIN, lock.start(edited), edited, torch.zeros_like(edited))
-    assert state.mask.tolist() == [[[True, False]], [[True, False]]]
+    "each picture is judged by itself": ([[[[8.0, 1.0]]], [[[1.0, 0.0]]]], [[[True, False]], [[True, False]]]),
+}
+
+
+@pytest.mark.parametrize(("edited", "mask"), BATCHES.values(), ids=BATCHES)
+def test_channels_and_pictures(edited, mask):
+    edited = torch.tensor(edited)
+    assert lock.step(PLAIN, lock.start(edited), edited, torch.zeros_like(edited)).mask.tolist() == mask
 
 
 def test_growth_adds_neighbours_on_every_side():
     # a change in the middle of 5 × 5, smoothed to 4 in it, 2 beside and 1 at its corners (sixteenths), parts below 2:
     # 100 · 2.2² = 484 against 24 · 3.5² = 294 and 144 · 1.8² = 455. The cross grows to all but the picture's corners.
-    grid = torch.zeros(5, 5)
-    grid[2, 2] = 1
+    grid, expected = torch.zeros(5, 5), torch.ones(5, 5, dtype=torch.bool)
+    grid[2, 2], expected[::4, ::4] = 1, False
     cross = after(PLAIN, grid.tolist()).mask[0]
     assert cross.sum() == 5 and cross[2].sum() == 3 and cross[:, 2].sum() == 3
-    mask = after(LockConfig(floor=0.0, grow=1), grid.tolist()).mask[0]
-    expected = torch.ones(5, 5, dtype=torch.bool)
-    expected[::4, ::4] = False
-    assert torch.equal(mask, expected)
+    assert torch.equal(after(LockConfig(floor=0.0, grow=1), grid.tolist()).mask[0], expected)
+    assert lock.grown(cross, 0) is cross
 
 
 def test_allowed_region_narrows_the_mask_and_its_growth():
@@ -125,19 +116,19 @@ def test_outside_the_mask_a_whole_run_is_the_reference_to_the_bit():
     assert all((late | early).equal(late) for early, late in zip(masks, masks[1:], strict=False))
 
 
-def composited(reach, soft, mask=((0, 0, 0, 0), (0, 1, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0))):
-    """Return how much of a white picture shows on a black reference, for cells of 4 pixels."""
-    mask = torch.tensor(mask)[None].bool()
+def composited(reach, soft):
+    """How much of a white picture shows on a black reference: cells of 4 pixels, of which (1, 1) is pixels 4 … 7."""
+    mask = torch.zeros(1, 4, 4, dtype=torch.bool)
+    mask[0, 1, 1] = True
     white, black = torch.ones(1, 16, 16, 3), torch.zeros(1, 16, 16, 3)
     return lock.composite(white, black, mask, reach=reach, soft=soft)[0, :, :, 0]
 
 
-def test_composite_takes_the_picture_in_the_grown_mask_alone():
-    # the cell (1, 1) is pixels 4 … 7; grown by one cell, 0 … 11
-    for reach, last in ((0, slice(4, 8)), (1, slice(0, 12))):
-        expected = torch.zeros(16, 16)
-        expected[last, last] = 1
-        assert torch.equal(composited(reach, soft=False), expected)
+@pytest.mark.parametrize(("reach", "pixels"), [(0, slice(4, 8)), (1, slice(0, 12))])  # grown by one cell, 0 … 11
+def test_composite_takes_the_picture_in_the_grown_mask_alone(reach, pixels):
+    expected = torch.zeros(16, 16)
+    expected[pixels, pixels] = 1
+    assert torch.equal(composited(reach, soft=False), expected)
 
 
 def test_soft_composite_shows_all_of_the_mask_and_fades_within_its_growth():
@@ -145,16 +136,9 @@ def test_soft_composite_shows_all_of_the_mask_and_fades_within_its_growth():
     # Row 5, column 8: 8 … 11 and 4 … 7 of the columns 4 … 12 lie in it, 8 of 9 → 2 · 8/9 − 1 = 7/9
     made = composited(1, soft=True)
     assert (made[4:8, 4:8] == 1).all() and not made[12:].any() and not made[:, 12:].any()
-    assert made[5, 8] == pytest.approx(7 / 9)
-    falling = made[5, 7:13]
-    assert (falling.diff() < 0).all()
+    assert made[5, 8] == pytest.approx(7 / 9) and (made[5, 7:13].diff() < 0).all()
 
 
 def test_composite_of_an_empty_mask_is_the_reference():
     reference = torch.rand(2, 16, 16, 3)
     assert torch.equal(lock.composite(torch.rand(2, 16, 16, 3), reference, torch.zeros(2, 2, 2).bool()), reference)
-
-
-def test_growth_by_nothing_is_the_same_mask():
-    mask = torch.zeros(1, 2, 2, dtype=torch.bool)
-    assert lock.grown(mask, 0) is mask

@@ -6,10 +6,8 @@ The paper's σ, a leaky ReLU, is left out: it acts on each number of a code by i
 so σ(M ⊙ Y) = M ⊙ σ(Y) and it only renames the codes.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from einops import einsum, rearrange, reduce
@@ -36,7 +34,7 @@ class AdamConfig:
             if not getattr(self, name) > 0:
                 raise ValueError(f"The option {name} is {getattr(self, name):g}. It must be above 0.")
 
-    def for_streams(self) -> AdamConfig:
+    def for_streams(self) -> Self:
         """Return these options for the streams inside a model."""
         return self
 
@@ -77,11 +75,6 @@ class Targets(NamedTuple):
 
 def adam(statistics: Statistics, groups: Groups, config: AdamConfig = ADAM) -> Solution:
     """Fit one part: codes, decoder and bias by Adam from random codes, to every fold's rest and then to all.
-
-    Args:
-        statistics: the part's sums, of S slots.
-        groups: of the slots.
-        config: width and optimiser.
 
     Raises:
         ValueError: if nothing occurs twice.

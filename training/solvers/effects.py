@@ -3,8 +3,6 @@
 Letters: K concepts, S slots, T tokens, d columns; G groups of slots.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch
@@ -50,9 +48,7 @@ def effects(sums: Sums, group: Tensor, ridges: Ridges) -> Effects:
     never had the common one: that is what few prompts can still determine (docs/method.md, 5).
 
     Args:
-        sums: of S slots.
         group: (S,) group of every slot.
-        ridges: strengths per group.
     """
     gram, cross = sums.centred()
     count = len(ridges.shared)

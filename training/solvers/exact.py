@@ -1,11 +1,10 @@
 """The exact solver: effects of context by linear solves on sums, codes by a truncated SVD (docs/method.md, 5 to 7)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -52,7 +51,7 @@ class ExactConfig:
             if one < 1:
                 raise ValueError(f"A code width is {one} (options rank and widths). It must be at least 1.")
 
-    def for_streams(self) -> ExactConfig:
+    def for_streams(self) -> Self:
         """Return these options for the streams inside a model, where a width that is not chosen is limited."""
         return self if self.rank or self.widths else replace(self, widths=STREAM_WIDTHS)
 
@@ -91,11 +90,6 @@ def _least(folds: Sequence[Fold], groups: Groups, candidates: Sequence[Ridges]) 
 def exact(statistics: Statistics, groups: Groups, config: ExactConfig = EXACT) -> Solution:
     """Fit one part: choose the ridges and the code width by held-out error, then factor all effects.
 
-    Args:
-        statistics: the part's sums, of S slots.
-        groups: of the slots.
-        config: candidates.
-
     Raises:
         ValueError: if nothing occurs twice.
     """
@@ -129,11 +123,8 @@ def _error_at(
     """Return the held-out error with codes of a width.
 
     Args:
-        folds: of the sums.
         fits: to all folds but one, in full width.
-        groups: of the slots.
         decoder: (·, d) directions, most needed first.
         origin: (d,)
-        width: how many of them.
     """
     return error_over(folds, [narrowed(fit, decoder[:width], origin) for fit in fits], groups).left

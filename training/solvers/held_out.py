@@ -3,8 +3,6 @@
 Letters: K concepts, S slots, T tokens, d columns.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -44,9 +42,7 @@ def held_out_error(fitted: Effects, train: Sums, test: Sums, group: Tensor) -> t
     Slots that the training folds never saw count nothing.
 
     Args:
-        fitted: to ``train``.
         train: sums whose mean context the means of ``fitted`` refer to.
-        test: sums of the prompts to judge on.
         group: (S,) group of every slot.
     """
     slope, mean, centre = fitted.of(group), fitted.mean, train.mean_label
@@ -81,8 +77,8 @@ def held_out_error(fitted: Effects, train: Sums, test: Sums, group: Tensor) -> t
 def error_over(folds: Sequence[Fold], fits: Sequence[Effects], groups: Groups) -> Error:
     """Sum the errors of every fold under the fit of the others, over the slots that are judged."""
     found = [held_out_error(fit, fold.train, fold.test, groups.of) for fit, fold in zip(fits, folds, strict=True)]
-    left, base = (sum(float(one[side][groups.judged].sum()) for one in found) for side in (0, 1))
-    return Error(left, base)
+    left = sum(float(one[groups.judged].sum()) for one, _ in found)
+    return Error(left, sum(float(one[groups.judged].sum()) for _, one in found))
 
 
 def base_over(folds: Sequence[Fold], groups: Groups) -> float:
@@ -95,11 +91,7 @@ def base_over(folds: Sequence[Fold], groups: Groups) -> float:
 
 
 def require_enough(base: float) -> None:
-    """Refuse a part of which nothing was held out that had been seen in training.
-
-    Raises:
-        ValueError: with the remedy.
-    """
+    """Refuse a part of which nothing was held out that had been seen in training."""
     if not base:
         raise ValueError(
             "Too few prompts to fit: no phrase occurs in two of the five parts that the prompts are divided into. "
@@ -114,12 +106,6 @@ def origin_of(total: Sums, judged: slice) -> Tensor:
 
 def measured(found: Error, total: Sums, judged: slice, width: int) -> dict[str, float]:
     """Return what every solver reports of a part.
-
-    Args:
-        found: held-out error of the codes at their width, over the judged slots.
-        total: all sums.
-        judged: slots.
-        width: of the codes.
 
     Returns:
         ``fvu_slot``: share of the variance about the slots' means that is left, which judges the effects of context;

@@ -1,7 +1,5 @@
 """Options of solvers as text, such as ``rank=64``: a solver's frozen config dataclass says which there are."""
 
-from __future__ import annotations
-
 import difflib
 import math
 from collections.abc import Iterator, Sequence
@@ -33,7 +31,6 @@ def parse_options(defaults: Config, given: Sequence[str]) -> Config:
     Args:
         defaults: a frozen dataclass of numbers, numbers or None, and sequences of numbers, which are written with
             commas.
-        given: as typed.
 
     Raises:
         ValueError: naming the option, what was given, and what is legal.

@@ -3,8 +3,6 @@
 Letters (docs/method.md, 1): K concepts, S slots, T tokens, d columns, r code width.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -60,10 +58,8 @@ def encoded(fitted: Effects, total: Sums, decoder: Tensor, bias: Tensor, measure
 
     Args:
         fitted: means (S, T, d) and effects in full width.
-        total: the sums that it was fitted to.
         decoder: (r, d) orthonormal rows.
         bias: (d,) what a code of 0 is to decode to.
-        measured: what is known of its errors.
     """
 
     def code(x: Tensor) -> Tensor:

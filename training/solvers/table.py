@@ -1,9 +1,7 @@
 """The solvers, one line each. Another one is a file beside these and a line in ``SOLVERS``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from ...supsae_core.capture.statistics import Statistics
 from .adam import ADAM, adam
@@ -24,7 +22,7 @@ class Solver(NamedTuple):
         """Solve one part."""
         return self.solve(statistics, groups, self.options)
 
-    def for_streams(self) -> Solver:
+    def for_streams(self) -> Self:
         """Return the solver with its options for the streams inside a model."""
         return self._replace(options=self.options.for_streams())
 

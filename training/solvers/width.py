@@ -1,7 +1,5 @@
 """Code width: the directions that means and effects need most, and how few of them do (docs/method.md, 7)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch
@@ -22,7 +20,6 @@ def directions(fitted: Effects, total: Sums, origin: Tensor) -> Tensor:
 
     Args:
         fitted: means (S, T, d) and effects in full width.
-        total: the sums that it was fitted to.
         origin: (d,) mean of all tokens.
     """
     return torch.linalg.svd(weighted(fitted, total, origin), full_matrices=False).Vh
@@ -52,9 +49,7 @@ def smallest_width(most: int, at_width: Callable[[int], float], error: float) ->
     """Bisect for the smallest width whose held-out error is within the slack of the full one.
 
     Args:
-        most: width of the full fit.
         at_width: width → held-out error, falling.
-        error: of the full fit.
     """
     low, high = 1, most
     while low < high:

@@ -38,7 +38,7 @@ def family_from_json(data: Any) -> Family:
             raise ValueError(f"text of the family {data!r}; this SupSAE knows {', '.join(FAMILIES)}. Update SupSAE.")
         return FAMILIES[data]
     try:
-        encoders = tuple(_encoder_from_json(one) for one in data["encoders"])
+        encoders = tuple(Encoder(**{**one, "layout": _layout_from_json(one["layout"])}) for one in data["encoders"])
         pooled = tuple(Pooled(**one) for one in data["pooled"])
         family = Family(**{**data, "encoders": encoders, "pooled": pooled})
     except (KeyError, TypeError, AttributeError) as error:
@@ -51,10 +51,6 @@ def family_from_json(data: Any) -> Family:
 def _encoder_to_json(encoder: Encoder) -> dict[str, Any]:
     kind = next(name for name, one in LAYOUTS.items() if type(encoder.layout) is one)
     return {**asdict(encoder), "layout": {"kind": kind, **asdict(encoder.layout)}}  # type: ignore[call-overload]
-
-
-def _encoder_from_json(data: Mapping[str, Any]) -> Encoder:
-    return Encoder(**{**data, "layout": _layout_from_json(data["layout"])})
 
 
 def _layout_from_json(data: Mapping[str, Any]) -> RowLayout:

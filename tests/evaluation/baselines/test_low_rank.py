@@ -48,34 +48,16 @@ def test_adapted_by_hand(strength, wanted):
     assert model(X)[0].tolist() == [2, 4]
 
 
-@torch.no_grad()
-def test_adapters_add():
-    model = Toy()
-    with adapted(model, TOY, 1.0), adapted(model, TOY, 0.5):
-        assert model(X)[0].tolist() == [2 + 9 + 4.5, 4]
-
-
 def test_an_adapter_lets_go_after_an_exception():
     model = Toy()
-    with pytest.raises(KeyError), adapted(model, TOY, 1.0):
+    with pytest.raises(KeyError), adapted(model, TOY, 1.0), adapted(model, TOY, 0.5):
+        assert len(model.block["attn"]["to_q"]._forward_hooks) == 2
         raise KeyError
-    assert not model.block["attn"]["to_q"]._forward_hooks
-
-
-def test_half_attached_lets_go_too():
-    model, two = Toy(), {NAME: torch.zeros(1, 2), "block.attn.gone": torch.zeros(1, 2)}
-    with (
-        pytest.raises(AttributeError),
-        adapted(model, Adapter("hair: red", two, {n: x.T for n, x in two.items()}), 1.0),
-    ):
+    down, up = ({**half, "block.attn.gone": torch.zeros(1, 1)} for half in (TOY.down, TOY.up))
+    half = replace(TOY, down=down, up=up)  # goes onto the first module alone
+    with pytest.raises(AttributeError), adapted(model, half, 1.0):
         pass
     assert not model.block["attn"]["to_q"]._forward_hooks
-
-
-def test_a_blank_adapter_takes_attention_alone():
-    made = low_rank.blank(Toy(), "hair: red", 1, torch.Generator().manual_seed(0))
-    assert list(made.down) == list(made.up) == [NAME] and made.down[NAME].shape == (1, 2)
-    assert made.down[NAME].any() and not made.up[NAME].any()
 
 
 def said(*spellings):
@@ -89,23 +71,14 @@ def said(*spellings):
 
 def test_what_is_learnt_from():
     red, crown = TABLE.index("hair: red"), TABLE.index("hat: crown")
-    prompts = [
-        said("hair: blue", "hat: crown"),
-        said("hair: red"),
-        said("hat: crown"),
-        said("eyes: blue", "hair: black"),
-    ]
+    spellings = ("hair: blue", "hat: crown"), ("hair: red",), ("hat: crown",), ("eyes: blue", "hair: black")
+    prompts = [said(*some) for some in spellings]
     found = swapped(TABLE, red, prompts, ())
-    assert [(one.support(TABLE), other.support(TABLE)) for one, other in found] == [
-        ((TABLE.index("hair: blue"), crown), (red, crown)),
-        ((TABLE.index("eyes: blue"), TABLE.index("hair: black")), (TABLE.index("eyes: blue"), red)),
-    ]
+    assert [one for one, _ in found] == [prompts[0], prompts[3]]
+    assert [other.support(TABLE) for _, other in found] == [(red, crown), (TABLE.index("eyes: blue"), red)]
     assert swapped(TABLE, red, prompts, {frozenset((red, crown))}) == found[1:]
     with pytest.raises(ValueError, match="No prompt says another value in place of 'hair: red'"):
         swapped(TABLE, red, prompts[1:3], ())
-
-
-# --- on Portraits --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +141,8 @@ def test_training_leaves_the_model_as_it_was(models, trained):
 
 def test_training_again_gives_the_same(models, prompts, trained):
     short = replace(CONFIG, runs=1, steps=1, batch=1)
+    blank = low_rank.blank(models.transformer, CONCEPT, 1, torch.Generator().manual_seed(0))
+    assert not any(x.any() for x in blank.up.values())
     one = low_rank.train(models, TABLE, CONCEPT, prompts, short)
     with torch.inference_mode():  # as ComfyUI runs nodes
         other = low_rank.train(models, TABLE, CONCEPT, prompts, short)
@@ -193,13 +168,10 @@ def test_save_and_load(trained, tmp_path):
         assert all(torch.equal(getattr(loaded, half)[n], x) for n, x in getattr(trained[0], half).items())
 
 
-@pytest.mark.parametrize("kind", ["foreign", "truncated", "missing"])
-def test_other_files_are_refused(tmp_path, kind):
+def test_other_files_are_refused(tmp_path):
     file = tmp_path / "red.safetensors"
-    if kind == "foreign":
-        save_file({"kept": torch.zeros(1)}, file)
-    elif kind == "truncated":
-        TOY.save(file)
-        file.write_bytes(file.read_bytes()[:-9])
-    with pytest.raises(ValueError, match="'red.safetensors' is not a (low-rank adapter|whole safetensors file)"):
+    with pytest.raises(ValueError, match="'red.safetensors' is not a whole safetensors file"):
+        low_rank.load(file)
+    save_file({"kept": torch.zeros(1)}, file)
+    with pytest.raises(ValueError, match="'red.safetensors' is not a low-rank adapter"):
         low_rank.load(file)

@@ -19,6 +19,8 @@ from supsae.supsae_core.encoders.families import FAMILIES
 from supsae.supsae_core.table.parsing import table_from_mapping
 from supsae.supsae_core.table.prompts import Mention, Prompt
 
+pytestmark = pytest.mark.slow
+
 SMALL = {
     "paper": {"config": PaperConfig(epochs=20)},
     "paper, all dimensions": {"config": PaperConfig(keep=2**31, epochs=4)},
@@ -26,9 +28,6 @@ SMALL = {
     "TopK auto-encoder": {"config": TopKConfig(latents=64, active=8, steps=60, batch=256)},
 }
 """Settings that keep these tests quick."""
-
-
-# --- the table -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +38,8 @@ def fitted(learnt):
 @pytest.fixture(scope="module")
 def pairs(learnt):
     """Calibration prompts and their rewrites."""
-    rows = list(learnt.capture.read())
-    return list(
-        zip(*([row for row in rows if row.entry.set == name] for name in ("calibration", "rewrite")), strict=True)
-    )
-
-
-def test_the_table_is_not_empty():
-    assert BASELINES
+    rows = [row for row in learnt.capture.read() if row.entry.set != "fit"][:16]
+    return list(zip(rows[::2], rows[1::2], strict=True))
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -70,9 +63,8 @@ def test_an_edit_comes_closer_to_the_rewrite(fitted, pairs, learnt, name):
         supports = [one.entry.prompt.support(learnt.table) for one in (before, after)]
         cond, pooled = fitted[name].edit(before.cond, before.pooled, *supports)
         assert torch.equal(before.cond, kept), "edited in place"
-        for made, start, wanted in ((cond, before.cond, after.cond), (pooled, before.pooled, after.pooled)):
-            left += float((made - wanted).square().sum())
-            whole += float((start - wanted).square().sum())
+        left += float((cond - after.cond).square().sum() + (pooled - after.pooled).square().sum())
+        whole += float((before.cond - after.cond).square().sum() + (before.pooled - after.pooled).square().sum())
     assert left < 0.97 * whole
 
 
@@ -93,21 +85,13 @@ def test_fitting_again_gives_the_same(fitted, learnt, pairs, name):
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-# --- constant effects ----------------------------------------------------------------------------------------------
-
-
 def test_additive_by_hand():
     # K = 3 concepts on 1 row of 2 columns, pooled 1 wide. From {0, 2} to {1, 2}: + e₁ − e₀; 2 stays and counts nothing.
-    model = Additive(
-        torch.tensor([[[1.0, 2.0]], [[10.0, 20.0]], [[100.0, 200.0]]]), torch.tensor([[3.0], [5.0], [7.0]])
-    )
+    rows = torch.tensor([[[1.0, 2.0]], [[10.0, 20.0]], [[100.0, 200.0]]])
+    model = Additive(rows, torch.tensor([[3.0], [5.0], [7.0]]))
     cond, pooled = model.edit(torch.zeros(1, 2), torch.zeros(1), [0, 2], [1, 2], 2.0)
     assert cond.tolist() == [[18.0, 36.0]] and pooled.tolist() == [4.0]
     assert model.edit(torch.zeros(1, 2), torch.zeros(1), [0, 2], [2])[0].tolist() == [[-1.0, -2.0]]
-    with pytest.raises(
-        ValueError, match=r"fitted to conditionings of \(1, 2\) rows and columns and cannot edit \(2, 2\)"
-    ):
-        model.edit(torch.zeros(2, 2), torch.zeros(1), [0], [1])
 
 
 def test_ridge_against_least_squares():
@@ -136,11 +120,8 @@ def test_ridge_strength_follows_the_folds():
 def toy(tmp_path):
     """20 prompts of ten 'red's and ten 'blue's, always 1 in all columns; 'red' adds 2 to causal row 5."""
     table = table_from_mapping({"colour": {"red": ["red"], "blue": ["blue"]}})
-    entries = [
-        Entry(Prompt((word,), (Mention(index, 0, 1),)), "fit", {"clip": (1,), "t5": (1,)})
-        for _ in range(10)
-        for index, word in enumerate(("red", "blue"))
-    ]
+    two = [Prompt((word,), (Mention(index, 0, 1),)) for index, word in enumerate(("red", "blue"))]
+    entries = [Entry(prompt, "fit", {"clip": (1,), "t5": (1,)}) for prompt in 10 * two]
     plan = TextPlan(table, FAMILIES["portraits"], tuple(entries), (), {"cond": (1.0,) * 64}, 0)
     made: Capture = start_capture(tmp_path / "toy", plan)
     conds = []
@@ -179,14 +160,8 @@ def test_a_bare_delta_turns_one_bare_text_into_the_other(fitted, learnt):
     torch.testing.assert_close(made[1], pooled[1], rtol=1e-5, atol=1e-5)
 
 
-# --- latents -------------------------------------------------------------------------------------------------------
-
 IDENTITY = Coder(torch.eye(3), torch.zeros(3), torch.eye(3), torch.zeros(3), 2)
 """Latents are columns; the two largest speak."""
-
-
-def test_the_strongest_speak():
-    assert topk.strongest(torch.tensor([[3.0, 1.0, 2.0], [-1.0, -2.0, 5.0]]), 2).tolist() == [[3, 0, 2], [0, 0, 5]]
 
 
 def test_a_dead_latent_is_taught_what_is_left():

@@ -8,15 +8,16 @@ import torch
 
 from supsae.evaluation.cases import World
 from supsae.evaluation.pictures import methods
-from supsae.evaluation.pictures.bench import ADAPTER, Bench, Way
+from supsae.evaluation.pictures.bench import ADAPTER, Bench
 from supsae.evaluation.pictures.gallery import Gallery
 from supsae.evaluation.pictures.methods import NO_EDIT, OURS, REWRITE, Method
-from supsae.evaluation.pictures.parts import CONCEPTS, PARTS, SIZES, Size
+from supsae.evaluation.pictures.parts import PARTS, SIZES, Size
 from supsae.evaluation.pictures.renderer import diffusers_renderer
 from supsae.evaluation.pictures.run import EvalConfig
 from supsae.hosts.diffusers import studio
-from supsae.portraits import captions, reader
 from supsae.supsae_core.lock import LockConfig
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -62,20 +63,12 @@ def test_a_concept_left_in_shows_in_the_removals(learnt, tmp_path):
     asked = methods.prepare(learnt.dictionary, models.host)
     left_in = Method("left in", lambda case, cond, pooled, strength: (cond, pooled))
     none = lambda pictures: torch.zeros(len(pictures), dtype=torch.bool)  # noqa: E731
-    gallery = Gallery(diffusers_renderer(models, steps=8), tmp_path, LockConfig())
+    gallery = Gallery(diffusers_renderer(models, steps=6), tmp_path, LockConfig())
 
     def removed(edit):
         edits = {**asked.edits, OURS: edit}
-        bench = Bench(
-            learnt.dictionary,
-            world,
-            methods.Methods(models.host, edits),
-            gallery,
-            models.reader,
-            models.reader,
-            none,
-            3,
-        )
+        made = methods.Methods(models.host, edits)
+        bench = Bench(learnt.dictionary, world, made, gallery, models.reader, models.reader, none, 3)
         return PARTS["removal"].run(bench, Size(removal=4)).json
 
     good, planted = removed(asked.edits[OURS]), removed(left_in)
@@ -96,20 +89,8 @@ def test_sizes_ask_no_more_of_baselines_than_there_are_cases(name):
     assert {one.name for one in fields(Size)} == set(vars(size))
 
 
-def test_the_concepts_of_adapters_are_of_three_categories():
-    table = captions.table()
-    assert len({table.category_of[table.index(one)] for one in CONCEPTS}) == 3
-
-
 def test_what_cannot_be_asked_is_refused():
     with pytest.raises(ValueError, match="There is no size 'huge' of a run. Sizes are: quick, medium, full."):
         EvalConfig("huge")
     with pytest.raises(ValueError, match="The scoreboard has no part 'beauty'. Parts are: text, headline"):
         EvalConfig("quick", parts=("beauty",))
-
-
-def test_ways_are_spelled():
-    assert [str(way) for way in (Way(OURS), Way(OURS, True), Way(OURS, False, 0.5))] == [
-        "SupSAE", "SupSAE + lock", "SupSAE at 0.5",
-    ]  # fmt: skip
-    assert reader.load_reader().read(torch.zeros(1, 3, 128, 128))[0].keys() == captions.table().categories.keys()

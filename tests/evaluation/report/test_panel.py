@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from supsae.evaluation.report.panel import (
-    LEVELS,
     LOCATE,
     POORLY,
     SAID,
@@ -73,15 +72,10 @@ def test_a_dictionary_that_says_nothing_of_itself(learnt):
 
 
 def test_limits():
-    assert [at_least(value, LOCATE) for value in (1, 0.98, 0.979, 0.9, 0.899)] == [
-        "good",
-        "good",
-        "fair",
-        "fair",
-        "poor",
-    ]
-    assert [at_most(value, POORLY) for value in (0, 0.01, 0.15, 0.16)] == ["good", "fair", "fair", "poor"]
-    assert LEVELS == ("good", "fair", "poor")
+    said = {1: "good", 0.98: "good", 0.979: "fair", 0.9: "fair", 0.899: "poor"}
+    assert {value: at_least(value, LOCATE) for value in said} == said
+    said = {0: "good", 0.01: "fair", 0.15: "fair", 0.16: "poor"}
+    assert {value: at_most(value, POORLY) for value in said} == said
     assert names(list("abcdefgh")) == "a, b, c, d, e, f and 2 more"
 
 
@@ -93,8 +87,7 @@ def test_an_evaluation_without_pictures(board):
         one["poor"] = ""
     found = evaluation_panel({"sections": {"text": text}}, "text")
     assert found["level"] == "good" and found["verdict"].startswith("Good: in 8 fresh prompts")
-    assert [row[0] for row in found["sections"][0]["rows"]] == [SAID[name] for name in text["splits"]]
-    assert set(SAID) == set(SPLITS)
+    assert [row[0] for row in found["sections"][0]["rows"]] == list(SAID.values()) and set(SAID) == set(SPLITS)
     first = next(iter(text["concepts"]))
     text["concepts"][first]["poor"] = "It is too weak."
     found = evaluation_panel({"sections": {"text": text}}, "text")

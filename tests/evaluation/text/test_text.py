@@ -1,25 +1,24 @@
 """A dictionary judged without pictures: figures that a plant moves, bad input that gets a sentence, files that last."""
 
-import json
 import re
 from dataclasses import replace
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 
 from supsae.evaluation.report import files
 from supsae.evaluation.results import Hooks
-from supsae.evaluation.text import sums
+from supsae.evaluation.text import cases, sums
 from supsae.evaluation.text.cases import TextConfig, encoded_cases, text_cases
 from supsae.evaluation.text.metrics import plain, text_metrics
 from supsae.evaluation.text.run import run_text
-from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
+from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.dictionary.model import POOLED
 from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.parsing import parse_table
 from supsae.training.calibration import located
+
+pytestmark = pytest.mark.slow
 
 CONFIG = TextConfig(prompts=40, seed=1)
 """One swap or two a concept of Portraits' 28."""
@@ -33,14 +32,10 @@ def metrics(learnt):
 
 def with_parts(made, **changes):
     """Return a dictionary with fields of every encoder's part changed by functions."""
-    parts = {
-        name: part if name == POOLED else replace(part, **{key: f(getattr(part, key)) for key, f in changes.items()})
-        for name, part in made.parts.items()
-    }
+    parts = dict(made.parts)
+    for name in parts.keys() - {POOLED}:
+        parts[name] = replace(parts[name], **{key: f(getattr(parts[name], key)) for key, f in changes.items()})
     return replace(made, parts=parts)
-
-
-# --- figures ---------------------------------------------------------------------------------------------------------
 
 
 def test_fresh_prompts_agree_with_the_fits_own_held_out_error(learnt, metrics):
@@ -104,9 +99,6 @@ def test_unseen_words_are_those_that_hear_their_held_out_half(learnt):
     assert not any(prompts.has_pair(case.rewrite.support(learnt.table), learnt.held_out) for case in drawn["seen"])
 
 
-# --- plants ----------------------------------------------------------------------------------------------------------
-
-
 def test_a_shifted_span_is_not_located(learnt, metrics):
     # Decode rows moved by one: a phrase's second token is looked for where its first stands.
     shifted = with_parts(learnt.dictionary, slot_codes=lambda codes: codes.roll(1, 1))
@@ -166,17 +158,13 @@ def test_a_change_of_the_wrong_size_is_poorly_learnt(learnt):
     parts = {name: replace(part, gains=2 * part.gains) for name, part in learnt.dictionary.parts.items()}
     doubled = replace(learnt.dictionary, parts=parts)
     found = text_metrics(doubled, learnt.host, FEW)
-    poor = [one for one in found.concepts.values() if one.swaps]
-    assert poor and all(
-        re.match(r"Its change is too large: writing the word is 0\.[3-6]\d times", one.poor) for one in poor
-    )
-
-
-# --- bad input -------------------------------------------------------------------------------------------------------
+    poor = [one.poor for one in found.concepts.values() if one.swaps]
+    said = r"Its change is too large: writing the word is 0\.[3-6]\d times"
+    assert poor and all(re.match(said, one) for one in poor)
 
 
 def test_a_dictionary_of_another_model_is_refused(learnt, sd3_learnt):
-    fingerprint = {site: [2 * v for v in some] for site, some in learnt.dictionary.provenance["fingerprint"].items()}
+    fingerprint = dict.fromkeys(learnt.dictionary.provenance["fingerprint"], [1.0] * 64)
     other = replace(learnt.dictionary, provenance={**learnt.dictionary.provenance, "fingerprint": fingerprint})
     with pytest.raises(ValueError, match="made for another text encoder.*Capture and fit anew"):
         text_metrics(other, learnt.host, FEW)
@@ -193,21 +181,8 @@ def test_an_empty_split_is_said(learnt):
     assert found.notes[1].count(": ") >= 24 and "nothing is said of them. Draw more prompts." in found.notes[1]
 
 
-def test_a_table_with_one_concept_a_category_is_refused_with_its_file(learnt, tmp_path):
-    save_dictionary(learnt.dictionary, tmp_path / "d.safetensors")
-    with safe_open(tmp_path / "d.safetensors", "pt") as file:
-        metadata = file.metadata()
-    header = json.loads(metadata["header"])
-    header["table"] = {name: dict([next(iter(some.items()))]) for name, some in header["table"].items()}
-    metadata["header"] = json.dumps(header)
-    save_file(load_file(tmp_path / "d.safetensors"), tmp_path / "one.safetensors", metadata)
-    with pytest.raises(
-        ValueError, match="has one concept only, so there is nothing to tell it from. Add another value"
-    ):
-        load_dictionary(tmp_path / "one.safetensors")
-
-
-def test_prompts_without_room_are_refused(learnt):
+def test_prompts_without_room_are_refused(learnt, monkeypatch):
+    monkeypatch.setattr(cases, "TRIES", 20)
     many = parse_table("\n".join(f"place {i}: [a {i} dark old house, a {i} bright new house]" for i in range(40)))
     crowded = replace(learnt.dictionary, table=many, provenance={})
     with pytest.raises(ValueError, match="mention rate of 1 none has room in the text encoders. Choose a lower rate"):
@@ -225,9 +200,6 @@ def test_a_concept_that_was_never_captured_is_said(learnt):
     found = text_metrics(without, learnt.host, FEW)
     assert found.concepts["hat: crown"] == (0, {}, "No captured prompt wrote it. Capture more prompts.")
     assert plain(found.json())["never_captured"] == ["hat: crown"]
-
-
-# --- a run -----------------------------------------------------------------------------------------------------------
 
 
 def test_one_seed_gives_one_result_of_the_scoreboards_shape(learnt, tmp_path):

@@ -10,34 +10,19 @@ marked `every_frontend` run with each of $COMFYUI_FRONTENDS too (folders of the 
 separated as in $PATH).
 """
 
-import json
 import os
-import shutil
-import socket
-import subprocess
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import page
 import pytest
 from interpreter import Interpreter, ScriptError
+from mixer_page import Mixer
+from server import ROOT, RUN_TIMEOUT, Comfy, environment, last_lines, serving
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[2]
-START_TIMEOUT = 180  # seconds; 6 to 14 on an idle machine
-RUN_TIMEOUT = 300  # seconds, for one prompt or one script
 REMEDY = "set COMFYUI_PATH to a checkout, and COMFYUI_PYTHON to its interpreter if that is not its .venv"
-
-
-class Comfy(NamedTuple):
-    path: Path  # the checkout
-    python: Path
 
 
 def find_comfy() -> Comfy | str:
@@ -54,94 +39,6 @@ def find_comfy() -> Comfy | str:
 COMFY = find_comfy()
 
 
-def environment() -> dict[str, str]:
-    """Return this process's environment without what would change the other interpreter."""
-    ours = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "VIRTUAL_ENV")
-    return {name: value for name, value in os.environ.items() if name not in ours} | {"HF_HUB_OFFLINE": "1"}
-
-
-def last_lines(path: Path, count: int = 60) -> str:
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
-
-
-class Server:
-    """A running ComfyUI. `base` holds its input/, output/, models/, user/; `log` is the file it writes."""
-
-    def __init__(self, process: subprocess.Popen, url: str, base: Path, log: Path):
-        self.process, self.url, self.base, self.log = process, url, base, log
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through a proxy
-
-    def request(self, path: str, payload: Any = None) -> bytes:
-        """GET `path`, or POST `payload` to it as JSON; raise RuntimeError with the server's own words if it refuses."""
-        data = None if payload is None else json.dumps(payload).encode()
-        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
-        try:
-            with self._opener.open(request, timeout=60) as response:
-                return response.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                raise RuntimeError(f"{path}: HTTP {error.code}: {refusal(error.read())}") from None
-
-    def get(self, path: str) -> Any:
-        return json.loads(self.request(path))
-
-    def object_info(self, node: str | None = None) -> dict:
-        """Return the schema of one node, or of all by id."""
-        return self.get(f"/object_info/{node}")[node] if node else self.get("/object_info")
-
-    def queue(self, prompt: dict) -> str:
-        """Queue a workflow in API format and return its id."""
-        return json.loads(self.request("/prompt", {"prompt": prompt}))["prompt_id"]
-
-    def wait(self, prompt_id: str, timeout: float = RUN_TIMEOUT) -> dict:
-        """Wait for a queued prompt and return its outputs by node id; raise RuntimeError with its error's text."""
-        deadline = time.monotonic() + timeout
-        while not (history := self.get(f"/history/{prompt_id}")):
-            if self.process.poll() is not None:
-                raise RuntimeError(f"ComfyUI ended with {self.process.returncode}:\n{last_lines(self.log)}")
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"prompt {prompt_id} is not done after {timeout} s")
-            time.sleep(0.1)
-        entry = history[prompt_id]
-        if entry["status"]["status_str"] != "success":
-            raise RuntimeError(failure(entry["status"]["messages"]))
-        return entry["outputs"]
-
-    def run(self, prompt: dict, timeout: float = RUN_TIMEOUT) -> dict:
-        """Queue a workflow in API format and wait for it."""
-        return self.wait(self.queue(prompt), timeout)
-
-    def interrupt(self) -> None:
-        self.request("/interrupt", {})
-
-    def view(self, file: dict) -> bytes:
-        """Return the content of a file as the outputs name it: filename, subfolder, type."""
-        return self.request("/view?" + urllib.parse.urlencode(file))
-
-
-def refusal(body: bytes) -> str:
-    """Spell the 400 of a prompt as text, one line an error."""
-    try:
-        answer = json.loads(body)
-        lines = [f"{answer['error']['message']}: {answer['error']['details']}"]
-        for node, report in answer["node_errors"].items():
-            lines += [f"{report['class_type']} {node}: {e['message']}: {e['details']}" for e in report["errors"]]
-        return "\n".join(lines)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return body.decode(errors="replace")
-
-
-def failure(messages: list) -> str:
-    """Spell the events of a failed prompt as text."""
-    for event, data in messages:
-        if event == "execution_error":
-            where = f"{data['node_type']} {data['node_id']}"
-            return f"{where}: {data['exception_type']}: {data['exception_message']}\n{''.join(data['traceback'])}"
-        if event == "execution_interrupted":
-            return f"interrupted at {data['node_type']} {data['node_id']}"
-    return json.dumps(messages)
-
-
 @pytest.fixture(scope="session")
 def comfy() -> Comfy:
     if isinstance(COMFY, str):
@@ -149,49 +46,8 @@ def comfy() -> Comfy:
     return COMFY
 
 
-def copy_checkout(to: Path) -> None:
-    """Copy what a clone would hold: tracked files, and new ones that git does not ignore."""
-    if not (ROOT / ".git").exists():
-        shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "venv", "build"))
-        return
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
-    for name in listed.split("\0"):
-        if name and (ROOT / name).is_file():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, to / name)
-
-
-@contextmanager
-def serving(comfy: Comfy, base: Path, *options: str | Path) -> Iterator[Server]:
-    """Start a server with a copy of this checkout as its only custom node; end it."""
-    for name in ("custom_nodes", "input", "output", "models"):
-        (base / name).mkdir()
-    copy_checkout(base / "custom_nodes" / "ComfyUI-SupSAE")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [comfy.python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(port), "--base-directory", base]
-    command += ["--disable-api-nodes", "--disable-auto-launch", "--database-url", "sqlite:///:memory:", *options]
-    streams = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
-    with (base / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=comfy.path, env=environment(), stdout=log, **streams)
-    try:
-        server = Server(process, f"http://127.0.0.1:{port}", base, base / "server.log")
-        wait_until_ready(server)
-        yield server
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
 @pytest.fixture(scope="session")
 def comfy_server(comfy, tmp_path_factory):
-    """A running Server."""
     with serving(comfy, tmp_path_factory.mktemp("comfyui")) as server:
         yield server
 
@@ -205,7 +61,6 @@ FRONTENDS = {"required": None} | {
 
 @pytest.fixture(scope="session")
 def browser(comfy):
-    """A headless Chromium."""
     pytest.importorskip("playwright", reason="no Playwright: pip install playwright")
     executable = page.find_chromium()
     if executable is None:
@@ -253,24 +108,28 @@ def comfy_page(browser, frontend, opened_pages):
         if key not in opened_pages:
             opened_pages[key] = page.ComfyPage(browser.new_context(viewport=page.VIEWPORT).new_page(), frontend.url)
             opened_pages[key].open()
+        opened_pages[key].rest(False)
         used.append(opened_pages[key])
         used[-1].said.clear()
         used[-1].expected.clear()
         return used[-1]
 
     yield open_page
+    for own in used:
+        own.rest()
     assert [one for own in used for one in own.complaints()] == []
 
 
-def wait_until_ready(server: Server) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    while server.process.poll() is None and time.monotonic() < deadline:
-        try:
-            server.get("/system_stats")
-            return
-        except OSError:  # nobody listens yet
-            time.sleep(0.2)
-    pytest.fail(f"ComfyUI did not start within {START_TIMEOUT} s:\n{last_lines(server.log)}", pytrace=False)
+@pytest.fixture
+def open_mixer(comfy_page):
+    """Return `open(rows, …)`: a Mixer."""
+
+    def open_page(rows=None, vue=False, **options):
+        found = Mixer(comfy_page(**{"Comfy.VueNodes.Enabled": vue}))
+        found.load(rows, **options)
+        return found
+
+    return open_page
 
 
 @pytest.fixture(scope="session")
@@ -278,9 +137,9 @@ def comfy_python(comfy, tmp_path_factory) -> Iterator[Callable[..., Any]]:
     """Return `run(name, *arguments)`: run scripts/NAME.py in ComfyUI's interpreter, return what it told."""
     with Interpreter(comfy.python, comfy.path, tmp_path_factory.mktemp("scripts"), environment()) as interpreter:
 
-        def run(script: str, *arguments: object, timeout: float = RUN_TIMEOUT, own_process: bool = False) -> Any:
+        def run(script: str, *arguments: object) -> Any:
             try:
-                return interpreter.run(script, *arguments, timeout=timeout, own_process=own_process)
+                return interpreter.run(script, *arguments, timeout=RUN_TIMEOUT)
             except ScriptError as error:
                 pytest.fail(str(error), pytrace=False)
 

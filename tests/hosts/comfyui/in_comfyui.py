@@ -3,8 +3,9 @@
 Started by ComfyUI's interpreter in its checkout. `comfy` is on the CPU; the pack is importable as `supsae` and not on
 sys.path, so that its nodes/ cannot hide ComfyUI's own module of that name; the modules in scripts/ are importable.
 
-Without SCRIPT it reads requests from stdin, one JSON object {"script": path, "arguments": [text, …]} a line, and
-answers each with a line {"printed": text, "failed": traceback or ""}. What a script leaves behind is put back.
+Without SCRIPT, which benchmarks give, it reads requests from stdin, one JSON object {"script": path, "arguments":
+[text, …]} a line, and answers each with a line {"printed": text, "failed": traceback or ""}. What a script
+leaves behind is put back.
 """
 
 import copy
@@ -46,12 +47,20 @@ def load_pack() -> None:
 
 
 def run(script: str, arguments: list[str]) -> None:
-    """Run a script with nodes' grad mode and as a process of its own would: with its arguments and its name."""
+    """Run a script with nodes' grad mode and as a process of its own would: with its arguments and its name.
+
+    Raises:
+        AssertionError: with all that it expected and did not find.
+    """
     import torch
 
     sys.argv = [script, *arguments]
     with torch.inference_mode():
         runpy.run_path(script, run_name="__main__")
+    import script_parts
+
+    if script_parts.WRONG:
+        raise AssertionError("\n".join(script_parts.WRONG))
 
 
 class World:

@@ -19,34 +19,20 @@ class Interpreter:
     """Runs the files in scripts/. The process starts with the first script, and again after one that ended it."""
 
     def __init__(self, python: Path, checkout: Path, folder: Path, environment: dict[str, str]) -> None:
-        """Keep what a process needs.
-
-        Args:
-            python: ComfyUI's interpreter.
-            checkout: of ComfyUI.
-            folder: an empty one; each process has a base directory and a log in it.
-            environment: of the processes.
-        """
+        """Keep what a process needs; it has a base directory and a log in the folder, an empty one."""
         self._python, self._folder = python, folder
         self._where: dict[str, Any] = {"cwd": checkout, "env": environment, "text": True, "encoding": "utf-8"}
         self._process: subprocess.Popen | None = None
         self._started = 0
 
-    def run(self, script: str, *arguments: object, timeout: float, own_process: bool = False) -> Any:
-        """Run scripts/`script`.py and return what it told, None if nothing.
-
-        Args:
-            script: name of the file.
-            arguments: its sys.argv[1:].
-            timeout: seconds; then the process is ended.
-            own_process: for what cannot be put back, as the state of torch.compile.
+    def run(self, script: str, *arguments: object, timeout: float) -> Any:
+        """Run scripts/`script`.py and return what it told, None if nothing; end the process after `timeout` s.
 
         Raises:
             ScriptError: if the script fails, takes too long or ends the process.
         """
         path, texts = str(SCRIPTS / f"{script}.py"), list(map(str, arguments))
-        run = self._run_alone if own_process else self._ask
-        printed = run(path, texts, timeout)
+        printed = self._ask(path, texts, timeout)
         lines = [line for line in printed.splitlines() if line.startswith(TOLD)]
         return json.loads(lines[-1].removeprefix(TOLD)) if lines else None
 
@@ -61,22 +47,6 @@ class Interpreter:
             self._process.kill()
             self._process.communicate()
             self._process = None
-
-    def _command(self) -> list[str | Path]:
-        self._started += 1
-        base = self._folder / str(self._started)
-        base.mkdir()
-        return [self._python, HERE / "in_comfyui.py", base]
-
-    def _run_alone(self, path: str, texts: list[str], timeout: float) -> str:
-        command, streams = [*self._command(), path, *texts], {"stdin": subprocess.DEVNULL, "capture_output": True}
-        try:
-            done = subprocess.run(command, timeout=timeout, **streams, **self._where)
-        except subprocess.TimeoutExpired as late:
-            raise ScriptError(f"{path} took {timeout} s:\n{late.stderr}") from None
-        if done.returncode:
-            raise ScriptError(f"{path} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
-        return done.stdout
 
     def _ask(self, path: str, texts: list[str], timeout: float) -> str:
         process = self._process = self._process or self._start()
@@ -98,13 +68,13 @@ class Interpreter:
         return answer["printed"]
 
     def _start(self) -> subprocess.Popen:
-        command = self._command()
-        with self._log().open("wb") as log:
+        self._started += 1
+        base = self._folder / str(self._started)
+        base.mkdir()
+        self._log = self._folder / f"{self._started}.log"
+        with self._log.open("wb") as log:
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
-            return subprocess.Popen(command, **pipes, **self._where)
-
-    def _log(self) -> Path:
-        return self._folder / f"{self._started}.log"
+            return subprocess.Popen([self._python, HERE / "in_comfyui.py", base], **pipes, **self._where)
 
     def _last_lines(self) -> str:
-        return "\n".join(self._log().read_text(encoding="utf-8", errors="replace").splitlines()[-60:])
+        return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-60:])

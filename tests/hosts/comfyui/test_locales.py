@@ -27,10 +27,7 @@ def translated(language):
 
 @pytest.fixture(scope="session")
 def nodes(comfy_server):
-    """What the server says of our nodes."""
-    found = {name: node for name, node in comfy_server.get("/object_info").items() if name.startswith("SupSAE_")}
-    assert found
-    return found
+    return {name: node for name, node in comfy_server.object_info().items() if name.startswith("SupSAE_")}
 
 
 def inputs(node: dict) -> dict[str, dict]:
@@ -95,75 +92,32 @@ def test_the_server_hands_them_out(comfy_server, language):
 
 # --- in the page ---------------------------------------------------------------------------------------------------
 
+DRAWN = """(kind) => {
+    const graph = window.app.graph, node = graph.add(window.LiteGraph.createNode(kind));
+    const where = node.widgets.find((one) => one.name === "where"); // which brings all the inputs that there are
+    where.value = "chosen sites";
+    where.callback?.(where.value);
+    graph.add(window.LiteGraph.createNode("SupSAE_ConceptMixer")).pos = [0, 600];
+    const named = (slots) => Object.fromEntries(slots.map((s) => [s.name, s.label ?? s.localized_name]));
+    const widgets = Object.fromEntries(node.widgets.map((widget) => [widget.name, widget.label]));
+    return { title: node.title, inputs: named(node.inputs), outputs: named(node.outputs), widgets };
+}"""
 
-@pytest.fixture
-def page_in(comfy_page, frontend, language):
-    """The page in a language; the pages after it are English again."""
+
+@pytest.mark.parametrize("language", ["ja"], indirect=True)
+def test_a_node_and_a_panel_are_drawn_translated(comfy_page, frontend, translated, language):
     try:
-        yield comfy_page(**{"Comfy.Locale": language})
+        found = comfy_page(**{"Comfy.Locale": language})
     finally:
         frontend.request("/api/settings/Comfy.Locale", "en")
-
-
-def place(found, kind: str) -> int:
-    """Put one node on an empty canvas; return its number."""
     found.load({"version": 0.4, "last_node_id": 0, "last_link_id": 0, "nodes": [], "links": []})
-    number = found.page.evaluate(
-        """(kind) => {
-            const node = window.app.graph.add(window.LiteGraph.createNode(kind));
-            const where = node.widgets.find((one) => one.name === "where");
-            if (where) { // which brings all the inputs that there are
-                where.value = "chosen sites";
-                where.callback?.(where.value);
-            }
-            return node.id;
-        }""",
-        kind,
-    )
-    found.show(number)
-    return number
-
-
-def test_a_node_is_drawn_translated(page_in, translated):
-    drawn = page_in.page.evaluate(
-        """(id) => {
-            const node = window.app.graph.getNodeById(id);
-            const named = (slots) => Object.fromEntries(slots.map((s) => [s.name, s.label ?? s.localized_name]));
-            const widgets = Object.fromEntries(node.widgets.map((widget) => [widget.name, widget.label]));
-            return { title: node.title, inputs: named(node.inputs), outputs: named(node.outputs), widgets };
-        }""",
-        place(page_in, "SupSAE_ApplyEdits"),
-    )
-    wanted = translated["SupSAE_ApplyEdits"]
+    drawn, wanted = found.page.evaluate(DRAWN, "SupSAE_ApplyEdits"), translated["SupSAE_ApplyEdits"]
     names = {name.replace("where_", "where."): slot["name"] for name, slot in wanted["inputs"].items()}
-    assert drawn["title"] == wanted["display_name"]
-    assert drawn["inputs"] == names
+    assert drawn["title"] == wanted["display_name"] and drawn["inputs"] == names
     assert drawn["widgets"] and drawn["widgets"] == {name: names[name] for name in drawn["widgets"]}
     outputs = ("conditioning", "model", "report")
     assert drawn["outputs"] == {name: wanted["outputs"][str(i)]["name"] for i, name in enumerate(outputs)}
-
-
-def test_a_tooltip_with_message_syntax_is_shown_as_it_is(page_in, translated):
-    """txt@0-5 holds an @, which vue-i18n's compiler would take for a link to another message."""
-    x, y = page_in.page.evaluate(
-        """(id) => {
-            const app = window.app, node = app.graph.getNodeById(id), box = app.canvas.canvas.getBoundingClientRect();
-            const widget = node.widgets.find((one) => one.name === "where.sites");
-            const [left, top] = app.canvas.ds.offset, scale = app.canvas.ds.scale;
-            return [box.x + (node.pos[0] + node.size[0] / 2 + left) * scale,
-                    box.y + (node.pos[1] + widget.last_y + 10 + top) * scale];
-        }""",
-        place(page_in, "SupSAE_ApplyEdits"),
-    )
-    page_in.page.mouse.move(x - 30, y)
-    page_in.page.mouse.move(x, y, steps=3)
-    tooltip = page_in.page.locator(".node-tooltip")
-    tooltip.wait_for()
-    assert tooltip.inner_text() == translated["SupSAE_ApplyEdits"]["inputs"]["where_sites"]["tooltip"]
-
-
-def test_a_panel_speaks_the_language(page_in, language):
     messages = json.loads((LOCALES / language / "main.json").read_text(encoding="utf-8"))["supsae"]
-    place(page_in, "SupSAE_ConceptMixer")
-    page_in.page.locator(".supsae").first.get_by_text(messages["connectDictionary"]).wait_for()
-    assert page_in.page.locator(".supsae").first.get_by_role("button", name=messages["resetAll"]).count() == 1
+    panel = found.page.locator(".supsae").filter(has_text=messages["connectDictionary"])
+    panel.wait_for()
+    assert panel.get_by_role("button", name=messages["resetAll"]).count() == 1

@@ -31,28 +31,21 @@ def drawn(models, learnt):
     edited = [apply(learnt.dictionary, *row, [RED]) for row in zip(conds, pooled, strict=True)]
 
     def sample(rows, vectors):
-        noise = transformer.initial_noise([1, 2])
+        rows, vectors, noise = torch.stack(rows), torch.stack(vectors), transformer.initial_noise([1, 2])
         negative = studio.negative(models, conds[0])
-        return transformer.sample_latents(
-            models.transformer, torch.stack(rows), torch.stack(vectors), negative, noise, steps=2
-        )
+        return transformer.sample_latents(models.transformer, rows, vectors, negative, noise, steps=2)
 
     def with_where(where):
-        readings = [readout.read_conditioning(learnt.dictionary, cond) for cond in conds]
-        moves = [
-            steer.moves(
-                learnt.dictionary,
-                one,
-                edits.resolve_edits(learnt.dictionary, [RED], one.concepts(learnt.dictionary)),
-                where,
-            )
-            for one in readings
-        ]
-        with steered(models.transformer, learnt.dictionary, moves, where):
+        made, moves = learnt.dictionary, []
+        for cond in conds:
+            reading = readout.read_conditioning(made, cond)
+            changes = edits.resolve_edits(made, [RED], reading.concepts(made))
+            moves.append(steer.moves(made, reading, changes, where))
+        with steered(models.transformer, made, moves, where):
             return sample(conds, pooled)
 
     plain = sample(conds, pooled)
-    changed = sample([one.cond for one in edited], [one.pooled for one in edited])
+    changed = sample(*zip(*((one.cond, one.pooled) for one in edited), strict=True))
     assert float((plain - changed).abs().max()) > 0.1
     return plain, changed, with_where, lambda: sample(conds, pooled)
 

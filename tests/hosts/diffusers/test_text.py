@@ -20,26 +20,23 @@ from supsae.supsae_core.reading import readout
 
 
 @pytest.fixture(scope="module")
-def pipeline(sd3):
-    return sd3.pipeline
+def host(sd3):
+    return DiffusersText(load_pipeline(sd3.folder, text_only=True))
 
 
 @pytest.fixture(scope="module")
-def folder(sd3):
-    return sd3.folder
+def made(sd3_learnt):
+    return load_dictionary(sd3_learnt / "d.safetensors")
 
 
 @pytest.fixture(scope="module")
-def host(folder):
-    return DiffusersText(load_pipeline(folder, text_only=True))
+def encoded(host):
+    (cond,), (pooled,) = host.encode(["a photo with red hair, green eyes"])
+    return cond, pooled
 
 
-@pytest.fixture(scope="module")
-def learnt(sd3_learnt):
-    return sd3_learnt
-
-
-def test_rows_are_the_pipelines_own(pipeline, host):
+def test_rows_are_the_pipelines_own(sd3, host):
+    pipeline = sd3.pipeline
     texts = ["red hair", "a photo with blond hair, green eyes."]
     conds, pooled = host.encode(texts)
     with torch.inference_mode():
@@ -54,8 +51,8 @@ def test_rows_are_the_pipelines_own(pipeline, host):
 
 
 @pytest.mark.parametrize("text", ["red hair", "a photo, with blond hair.", "Red-blond hair's, eyes", ""])
-def test_words_count_as_in_the_whole_prompt(pipeline, host, text):
-    counts = host.counts(text.split())
+def test_words_count_as_in_the_whole_prompt(sd3, host, text):
+    counts, pipeline = host.counts(text.split()), sd3.pipeline
     for name, tokenizer in (("clip_l", pipeline.tokenizer), ("t5xxl", pipeline.tokenizer_3)):
         assert sum(counts[name]) == len(tokenizer(text, add_special_tokens=False).input_ids)
     assert counts["clip_l"] == counts["clip_g"]
@@ -75,57 +72,52 @@ def test_a_prompt_fills_its_rows_and_no_more(host):
         host.family.require_room({"clip_l": 75, "clip_g": 75, "t5xxl": 256}, "blue")
 
 
-def test_folders_that_hold_no_such_pipeline(tmp_path, folder):
+def test_folders_that_hold_no_such_pipeline(tmp_path, sd3):
     with pytest.raises(ValueError, match="no diffusers pipeline; expected a StableDiffusion3Pipeline"):
         load_pipeline(tmp_path / "nowhere")
     (tmp_path / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
     with pytest.raises(ValueError, match="holds FluxPipeline; expected a StableDiffusion3Pipeline"):
         load_pipeline(tmp_path)
-    (tmp_path / "model_index.json").write_text((folder / "model_index.json").read_text())
+    (tmp_path / "model_index.json").write_text((sd3.folder / "model_index.json").read_text())
     with pytest.raises(ValueError, match="cannot be loaded"):
         load_pipeline(tmp_path)
 
 
-def test_a_pipeline_without_t5(pipeline):
-    parts = {**pipeline.components, "text_encoder_3": None}
+def test_a_pipeline_without_t5(sd3):
+    parts = {**sd3.pipeline.components, "text_encoder_3": None}
     with pytest.raises(ValueError, match="lacks the text encoder t5xxl"):
         DiffusersText(StableDiffusion3Pipeline(**parts))
 
 
-def test_capture_and_fit_from_the_shell(learnt):
-    plan, made = load_capture(learnt / "capture").plan, load_dictionary(learnt / "d.safetensors")
+def test_capture_and_fit_from_the_shell(sd3_learnt, made):
+    plan = load_capture(sd3_learnt / "capture").plan
     assert plan.family == made.family == FAMILIES["sd3-diffusers"]
     assert text_bytes(plan) == len(plan.entries) * (333 * 4096 + 2048) * 2  # half precision
     assert made.provenance["length_policy"] == "one chunk of 77 causal rows, exactly 256 rows"
 
 
-def test_an_edit_in_this_layout(learnt, host):
-    made = load_dictionary(learnt / "d.safetensors")
-    (cond,), (pooled,) = host.encode(["a photo with red hair, green eyes"])
+def test_an_edit_in_this_layout(made, encoded):
+    cond, pooled = encoded
     edited = apply(made, cond, pooled, [Swap("hair: blond hair")])
     said = [str(made.table.concepts[one]) for one in readout.read_conditioning(made, edited.cond).concepts(made)]
     assert sorted(said) == ["eyes: green eyes", "hair: blond hair"]
     assert edited.cond.shape == cond.shape and not edited.cond[:77, 2048:].any()
 
 
-def test_dictionaries_of_one_layout_are_refused_on_the_other(learnt, host):
-    made = load_dictionary(learnt / "d.safetensors")
-    comfy = replace(made, family=FAMILIES["sd3"])
-    (cond,), _ = host.encode(["a photo with red hair, green eyes"])
-    with pytest.raises(ValueError, match="256 rows of 't5xxl', the last .* padded to 77 rows and not beyond"):
-        readout.read_conditioning(comfy, cond)
-    with pytest.raises(
-        ValueError, match="77 rows of 't5xxl', the last .* padded to 256 rows, where longer ones are cut"
+def test_dictionaries_of_one_layout_are_refused_on_the_other(made, encoded):
+    (cond, _), comfy = encoded, replace(made, family=FAMILIES["sd3"])
+    for dictionary, rows, said in (
+        (comfy, cond, "256 rows of 't5xxl', the last .* padded to 77 rows and not beyond"),
+        (made, cond[:154], "77 rows of 't5xxl', the last .* padded to 256 rows, where longer ones are cut"),
+        (made, torch.cat([cond[:77], cond]), "are not one chunk of 77 causal rows"),
     ):
-        readout.read_conditioning(made, cond[:154])
-    with pytest.raises(ValueError, match="are not one chunk of 77 causal rows"):
-        readout.read_conditioning(made, torch.cat([cond[:77], cond]))
+        with pytest.raises(ValueError, match=said):
+            readout.read_conditioning(dictionary, rows)
 
 
-def test_a_conditioning_without_t5_is_read_by_the_other_encoders(learnt, host):
+def test_a_conditioning_without_t5_is_read_by_the_other_encoders(made, encoded):
     # diffusers puts 256 rows of zeros where T5 is not loaded
-    made = load_dictionary(learnt / "d.safetensors")
-    (cond,), (pooled,) = host.encode(["a photo with red hair, green eyes"])
+    cond, pooled = encoded
     silent = torch.cat([cond[:77], torch.zeros(256, 4096)])
     assert not rows_of(silent, made.family).own["t5xxl"]
     edited = apply(made, silent, pooled, [Swap("hair: blond hair")])
@@ -133,8 +125,9 @@ def test_a_conditioning_without_t5_is_read_by_the_other_encoders(learnt, host):
     assert list(edited.reading.layouts) == ["clip_l", "clip_g"]
 
 
-def test_blocks_are_recorded_from_the_shell(folder, learnt, capsys):
-    command = ["capture", "--out", learnt / "blocks", "--table", learnt / "table.yaml", "--model", folder]
+def test_blocks_are_recorded_from_the_shell(sd3, sd3_learnt, capsys):
+    learnt = sd3_learnt
+    command = ["capture", "--out", learnt / "blocks", "--table", learnt / "table.yaml", "--model", sd3.folder]
     command += ["--sites", "txt@1,img@2", "--steps", "4", "--size", "32x32", "--prompts", "10", "--calibration", "4"]
     assert parser.main([str(word) for word in command]) == 0
     assert parser.main([str(word) for word in [*command, "--sites", "txt@7"]]) == 2

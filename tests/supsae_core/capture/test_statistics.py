@@ -5,10 +5,11 @@ from dataclasses import fields
 import pytest
 import torch
 
-from supsae.supsae_core.capture.statistics import FOLDS, Statistics, fold_of
+from supsae.supsae_core.capture.statistics import FOLDS, Statistics, Sums, fold_of
 
-SLOTS, CONCEPTS, TOKENS, WIDTH = 3, 4, 2, 5
+SLOTS, CONCEPTS, TOKENS, WIDTH = SIZES = (3, 4, 2, 5)
 LENGTHS = (2, 1, 2)
+NAMES = [field.name for field in fields(Sums)]
 
 
 def samples(seed, count=30):
@@ -22,7 +23,7 @@ def samples(seed, count=30):
 
 
 def summed(*parts):
-    statistics = Statistics.zeros(SLOTS, CONCEPTS, TOKENS, WIDTH)
+    statistics = Statistics.zeros(*SIZES)
     for part in parts:
         for (fold, slot), (labels, rows) in part.items():
             statistics.add(fold, slot, labels, rows)
@@ -32,7 +33,7 @@ def summed(*parts):
 
 def close(one, other):
     """Identities hold to 1e-10 of the largest number."""
-    torch.testing.assert_close(one, other, rtol=0, atol=1e-10 * float(other.abs().max().clamp(min=1)))
+    torch.testing.assert_close(one.double(), other.double(), rtol=0, atol=1e-10 * float(other.abs().max().clamp(min=1)))
 
 
 @pytest.fixture(scope="module")
@@ -46,26 +47,17 @@ def statistics(drawn):
 
 
 @pytest.mark.parametrize("slot", range(SLOTS))
-def test_sums_are_the_sums(drawn, statistics, slot):
+def test_sums_are_those_of_the_samples_and_centred_sums_of_centred_samples(drawn, statistics, slot):
     labels, rows = (torch.cat([drawn[fold, slot][i] for fold in (0, 3)]) for i in (0, 1))
     total, length = statistics.total(), LENGTHS[slot]
-    assert int(total.count[slot]) == len(labels) and int(total.lengths[slot]) == length
-    close(total.label[slot], labels.sum(0))
-    close(total.gram[slot], labels.T @ labels)
-    close(total.token[slot, :length], rows.sum(0))
-    close(total.cross[slot], labels.T @ rows.mean(1))
-    close(total.square[slot], rows.square().sum())
-    assert not total.token[slot, length:].any()
-
-
-@pytest.mark.parametrize("slot", range(SLOTS))
-def test_centred_sums_are_those_of_centred_samples(drawn, statistics, slot):
-    labels, rows = (torch.cat([drawn[fold, slot][i] for fold in (0, 3)]) for i in (0, 1))
+    wanted = [torch.tensor(60), labels.sum(0), labels.T @ labels, rows.sum(0), labels.T @ rows.mean(1)]
+    found = [total.count[slot], total.label[slot], total.gram[slot], total.token[slot, :length], total.cross[slot]]
     about, means = labels - labels.mean(0), rows.mean(1) - rows.mean((0, 1))
-    gram, cross = statistics.total().centred()
-    close(gram[slot], about.T @ about)
-    close(cross[slot], about.T @ means)
-    close(statistics.total().mean_label[slot], labels.mean(0))
+    wanted += [rows.square().sum(), torch.tensor(length), about.T @ about, about.T @ means, labels.mean(0)]
+    found += [total.square[slot], total.lengths[slot], *(one[slot] for one in total.centred()), total.mean_label[slot]]
+    for one, other in zip(found, wanted, strict=True):
+        close(one, other)
+    assert not total.token[slot, length:].any()
 
 
 def test_moments_are_of_concepts_and_of_roles(drawn, statistics):
@@ -77,22 +69,21 @@ def test_moments_are_of_concepts_and_of_roles(drawn, statistics):
 @pytest.mark.parametrize("field", [field.name for field in fields(Statistics)])
 def test_sums_of_parts_are_one_pass(drawn, field):
     other = samples(1)
-    one_pass = getattr(summed(drawn, other), field)
-    close(getattr(summed(drawn) + summed(other), field).double(), one_pass.double())
-    close(getattr(summed(other) + summed(drawn), field).double(), one_pass.double())
+    for one, two in ((drawn, other), (other, drawn)):
+        close(getattr(summed(one) + summed(two), field), getattr(summed(drawn, other), field))
 
 
-@pytest.mark.parametrize("left_out", range(FOLDS))
-def test_a_fold_and_the_others_are_everything(statistics, left_out):
-    rest, one, total = statistics.total(without=left_out), statistics.fold(left_out), statistics.total()
-    for name in ("count", "label", "gram", "token", "cross", "square"):
-        close(getattr(rest, name) + getattr(one, name), getattr(total, name))
+@pytest.mark.parametrize("fold", range(FOLDS))
+def test_a_fold_is_its_own_samples_and_the_others_are_the_rest(drawn, statistics, fold):
+    own, rest = (summed({key: some for key, some in drawn.items() if (key[0] == fold) == inside}) for inside in (1, 0))
+    for name in set(NAMES) - {"lengths"}:
+        close(getattr(statistics.fold(fold), name), getattr(own.total(), name))
+        close(getattr(statistics.total(without=fold), name), getattr(rest.total(), name))
 
 
 def test_a_slot_that_never_occurred_is_nothing_and_divides_by_nothing():
-    total = Statistics.zeros(SLOTS, CONCEPTS, TOKENS, WIDTH).total()
-    assert not total.mean_label.any() and not total.mean_token.any()
-    assert all(not part.any() for part in total.centred())
+    total = Statistics.zeros(*SIZES).total()
+    assert not any(part.any() for part in (total.mean_label, total.mean_token, *total.centred()))
 
 
 @pytest.mark.parametrize("sizes", [(2, 4, 2, 5), (3, 5, 2, 5), (3, 4, 1, 5), (3, 4, 2, 6)])
@@ -111,7 +102,7 @@ def test_folds_are_fixed_and_even():
 
 def test_single_samples_of_many_slots_add_up_alike(drawn, statistics):
     """All samples in one call and any order, padded to the longest slot; the moment is not kept."""
-    found = Statistics.zeros(SLOTS, CONCEPTS, TOKENS, WIDTH, moment=False)
+    found = Statistics.zeros(*SIZES, moment=False)
     each = [(fold, slot, a, x) for (fold, slot), some in drawn.items() for a, x in zip(*some, strict=True)]
     order = torch.randperm(len(each), generator=torch.Generator().manual_seed(1)).tolist()
     folds, slots, labels, rows = zip(*(each[i] for i in order), strict=True)
@@ -119,12 +110,12 @@ def test_single_samples_of_many_slots_add_up_alike(drawn, statistics):
     lengths = torch.tensor([len(x) for x in rows])
     found.scatter(torch.tensor(folds), torch.tensor(slots), torch.stack(labels), padded, lengths)
     assert found.moment.numel() == 0 and statistics.moment.numel() == 2 * WIDTH**2
-    for name in (field.name for field in fields(Statistics) if field.name != "moment"):
+    for name in NAMES:
         close(getattr(found, name), getattr(statistics, name))
 
 
 def test_room_for_longer_slots_changes_no_sum(statistics):
     assert statistics.lengthened(TOKENS) is statistics
-    wider = statistics.lengthened(TOKENS + 2)
-    assert wider.token.shape[2] == TOKENS + 2 and not bool(wider.token[:, :, TOKENS:].any())
-    assert torch.equal(wider.token[:, :, :TOKENS], statistics.token) and wider.cross is statistics.cross
+    wider = statistics.lengthened(TOKENS + 2).token
+    assert wider.shape[2] == TOKENS + 2 and not wider[:, :, TOKENS:].any()
+    assert torch.equal(wider[:, :, :TOKENS], statistics.token)

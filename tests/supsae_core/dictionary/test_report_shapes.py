@@ -38,8 +38,7 @@ def test_what_fitting_reports_is_kept(learnt):
 
 @pytest.mark.parametrize(("key", "value"), CASES, ids=[f"{key} {str(value)[:20]}" for key, value in CASES])
 def test_a_strange_report_stops_nobody(learnt, tmp_path, key, value):
-    file = tmp_path / "strange.safetensors"
-    fine = learnt.dictionary.report
+    file, fine = tmp_path / "strange.safetensors", learnt.dictionary.report
     save_dictionary(replace(learnt.dictionary, report=fine | {key: value}), file)
     found = load_dictionary(file)
     assert found.report == {name: one for name, one in fine.items() if name != key}

@@ -26,17 +26,13 @@ def test_others_are_refused(text, message):
         parse_factors(text)
 
 
-def test_every_strength_is_multiplied():
-    made = multiplied([Swap("hair: red", 0.8), Scale("eyes: blue", 2.0)], 0.5)
-    assert made == (Swap("hair: red", 0.4), Scale("eyes: blue", 1.0))
+def test_every_strength_is_multiplied_and_what_is_kept_has_none():
+    edits = [Swap("hair: red", 0.8), Scale("eyes: blue", 2.0), Clear("hat", 0.8), Keep("clothing")]
+    wanted = (Swap("hair: red", 0.4), Scale("eyes: blue", 1.0), Clear("hat", 0.4), Keep("clothing"))
+    assert multiplied(edits, 0.5) == wanted
 
 
-def test_a_strength_stays_in_its_range():
-    with pytest.raises(ValueError, match=r"2 times the strength of 'hair: red' is 4, outside -2 … 3"):
-        multiplied([Swap("hair: red", 2.0)], 2.0)
-
-
-def test_what_is_kept_has_no_strength_to_multiply():
-    assert multiplied([Keep("eyes"), Clear("hat", 0.8)], 0.5) == (Keep("eyes"), Clear("hat", 0.4))
-    with pytest.raises(ValueError, match=r"2 times the strength of 'hat' is 4"):
-        multiplied([Keep("eyes"), Clear("hat", 2.0)], 2.0)
+@pytest.mark.parametrize(("edit", "name"), [(Swap("hair: red", 2.0), "hair: red"), (Clear("hat", 2.0), "hat")])
+def test_a_strength_stays_in_its_range(edit, name):
+    with pytest.raises(ValueError, match=f"2 times the strength of '{name}' is 4, outside -2 … 3"):
+        multiplied([Keep("eyes"), edit], 2.0)

@@ -4,13 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
-import torch
 
-from supsae.supsae_core.editing.apply import apply
-from supsae.supsae_core.editing.edits import Clear, Keep, Remove, Swap, Turn
+from supsae.supsae_core.editing.edits import Clear, Keep, Turn
 from supsae.supsae_core.editing.mix import KeepRow, Mix, SayRow, check_mix, dump_mix, edits_of_mix, parse_mix
 from supsae.supsae_core.editing.mix_report import MixedPrompt, lost, mix_report
-from supsae.supsae_core.table.prompts import Prompt as Words
 
 TEXT = (
     '{"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null, "strength": 1.0}, '
@@ -19,16 +16,11 @@ TEXT = (
 MIX = Mix({"hair": SayRow("red", 0.8), "hat": SayRow(None), "eyes": KeepRow()})
 
 
-def test_a_mix_reads_as_its_names_say():
-    assert parse_mix(TEXT) == MIX
-    assert list(parse_mix(TEXT).rows) == ["hair", "hat", "eyes"]
-
-
-def test_what_is_read_is_written_back():
-    assert dump_mix(MIX) == TEXT
-    assert dump_mix(parse_mix(dump_mix(parse_mix(TEXT)))) == TEXT
+def test_a_mix_reads_as_its_names_say_and_is_written_back():
     odd = Mix({"z: 的": SayRow('a "quoted" name', -2.0), "a": KeepRow()})  # names that no table needs to have
-    assert parse_mix(dump_mix(odd)) == odd and list(parse_mix(dump_mix(odd)).rows) == ["z: 的", "a"]
+    assert dump_mix(MIX) == TEXT
+    for text, mix in ((TEXT, MIX), (dump_mix(odd), odd)):
+        assert parse_mix(text) == mix and list(parse_mix(text).rows) == list(mix.rows)
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "{}", '{"version": 1}', '{"version": 1, "mix": {}}'])
@@ -58,29 +50,22 @@ REFUSED = {
     "mix a list": ('{"version": 1, "mix": []}', r"with a row per category, not \[\]"),
     "twice": ('{"version": 1, "mix": {"hair": {"keep": true}, "hair": {"say": "red"}}}', "'hair' stands twice"),
     "row a text": (row('"red"'), "The row 'hair' of the mix must be .*, not \"red\". Leave the category out"),
-    "row empty": (row("{}"), "The row 'hair' of the mix must be"),
     "row's key": (row('{"says": "red"}'), "'hair' of the mix has an unknown key 'says'. Keys are: keep, say, strength"),
     "both": (row('{"keep": true, "say": "red"}'), "says both to keep the category and to change it"),
-    "keep and strength": (row('{"keep": true, "strength": 1}'), "says both to keep"),
     "keep false": (row('{"keep": false}'), "'keep' of 'hair' must be true, not false"),
     "nothing to say": (row('{"strength": 1}'), "has a strength and nothing to say"),
     "say a number": (row('{"say": 3}'), "'say' of 'hair' must be the name of one of its concepts.*not 3"),
     "say blank": (row('{"say": " "}'), "'say' of 'hair' must be the name"),
     "strength as text": (row('{"say": "red", "strength": "1"}'), 'must be a number from -2 to 3, not "1"'),
     "strength true": (row('{"say": "red", "strength": true}'), "must be a number from -2 to 3, not true"),
-    "strength null": (row('{"say": "red", "strength": null}'), "must be a number from -2 to 3, not null"),
     "strength high": (row('{"say": "red", "strength": 3.1}'), "must be a number from -2 to 3, not 3.1. 1 is writing"),
-    "strength huge": (row('{"say": "red", "strength": 1e999}'), "must be a number from -2 to 3, not inf"),
     "NaN": (row('{"say": "red", "strength": NaN}'), "NaN is no number that a mix can hold"),
-    "5000 digits": (row('{"say": "red", "strength": ' + "1" * 5000 + "}"), "1{20}… is no number that a mix can hold"),
     "version of 5000 digits": ('{"version": ' + "1" * 5000 + "}", "1{20}… is no number that a mix can hold"),
-    "infinity": (row('{"say": "red", "strength": -Infinity}'), "-Infinity is no number"),
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refusal_is_a_sentence(name):
-    text, sentence = REFUSED[name]
+@pytest.mark.parametrize(("text", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_refusal_is_a_sentence(text, sentence):
     with pytest.raises(ValueError, match=sentence):
         parse_mix(text)
 
@@ -94,20 +79,17 @@ MEANT = {
 }
 
 
-@pytest.mark.parametrize("name", MEANT)
-def test_edits(name):
-    mix, wanted = MEANT[name]
+@pytest.mark.parametrize(("mix", "wanted"), MEANT.values(), ids=MEANT)
+def test_edits(mix, wanted):
     assert edits_of_mix(mix) == wanted
 
 
 @pytest.mark.parametrize(
     ("category", "one", "sentence"),
     [
-        ("hair", SayRow("rde"), "'hair: rde' in this table. Did you mean 'hair: red'"),
-        ("hair", SayRow("rde", 0.0), "Did you mean 'hair: red'"),
+        ("hair", SayRow("rde", 0.0), "'hair: rde' in this table. Did you mean 'hair: red'"),
         ("horns", SayRow(None), "no category 'horns' in this table. It has: background, hair"),
         ("horns", KeepRow(), "no category 'horns'"),
-        ("horns", SayRow("red"), "no concept 'horns: red'.*Did you mean 'hair: red'"),
     ],
 )
 def test_unknown_names_are_refused_in_every_row(learnt, category, one, sentence):
@@ -115,13 +97,13 @@ def test_unknown_names_are_refused_in_every_row(learnt, category, one, sentence)
         check_mix(learnt.dictionary, Mix({category: one}))
 
 
-@pytest.mark.parametrize("other", [SayRow("blond"), SayRow(None, 0.0), KeepRow()])
-def test_one_category_has_one_row(learnt, other):
+def test_one_category_has_one_row(learnt):
     with pytest.raises(ValueError, match="two rows for the category 'hair': 'Hair' and 'hair'. Keep one"):
-        check_mix(learnt.dictionary, Mix({"Hair": SayRow("red"), "hair": other}))
+        check_mix(learnt.dictionary, Mix({"Hair": SayRow("red"), "hair": KeepRow()}))
 
 
-def test_what_was_never_captured_is_refused_where_it_is_to_be_said(learnt):
+def test_known_names_pass_and_what_was_never_captured_is_refused_where_it_is_to_be_said(learnt):
+    check_mix(learnt.dictionary, MIX)
     lengths = learnt.dictionary.parts["t5"].slot_tokens.clone()
     lengths[:2] = 0  # both phrases of the beach
     part = replace(learnt.dictionary.parts["t5"], slot_tokens=lengths)
@@ -131,29 +113,11 @@ def test_what_was_never_captured_is_refused_where_it_is_to_be_said(learnt):
         check_mix(blind, Mix({"background": SayRow("beach")}))
 
 
-def test_known_names_pass(learnt):
-    check_mix(learnt.dictionary, MIX)
-    check_mix(learnt.dictionary, parse_mix("{}"))
-
-
-def test_a_mix_is_the_edits_that_it_spells(learnt):
-    row = learnt.encoded(Words(("blond", "hair", ",", "a", "crown", "and", "green", "eyes"), ()))
-    mix = Mix({"hair": SayRow("red", 0.8), "expression": SayRow("smile"), "clothing": SayRow(None)})
-    made = apply(learnt.dictionary, row.cond, row.pooled, edits_of_mix(mix))
-    wanted = apply(learnt.dictionary, row.cond, row.pooled, [Swap("hair: red", 0.8), Swap("expression: smile")])
-    assert torch.equal(made.cond, wanted.cond) and torch.equal(made.pooled, wanted.pooled)
-    none = apply(learnt.dictionary, row.cond, row.pooled, edits_of_mix(Mix({"hair": SayRow(None)})))
-    gone = apply(learnt.dictionary, row.cond, row.pooled, [Remove("hair: blond")])
-    assert torch.equal(none.cond, gone.cond) and not torch.equal(none.cond, row.cond)
-
-
 def test_report_tells_what_was_said_and_what_held(learnt):
     index = learnt.table.index
     before = (index("hair: blond"), index("eyes: green"), index("eyes: blue"))
     held = MixedPrompt("part 1, row 1", before, (index("hair: red"), index("eyes: green"), index("eyes: blue")))
-    moved = MixedPrompt(
-        "part 2, row 1", before, (index("eyes: blue"), index("eyes: green"))
-    )  # another order of mentions
+    moved = MixedPrompt("part 2, row 1", before, (index("eyes: blue"), index("eyes: green")))  # in another order
     unread = MixedPrompt("part 3, row 1", before, None)
     made = mix_report(learnt.dictionary, Mix({"EYES": KeepRow(), "hair": SayRow("red")}), [held, moved, unread], "text")
     assert made["version"] == 1 and made["report"] == "text"

@@ -40,8 +40,7 @@ def test_a_host_can_tell_the_encoders(name):
 @pytest.mark.parametrize("tokens", TOKENS)
 def test_every_row_has_one_place(name, encoder, tokens):
     layout = encoder.layout
-    if layout.room is not None and tokens > layout.room:
-        return
+    tokens = tokens if layout.room is None else min(tokens, layout.room)
     own = range(5, 5 + layout.length(tokens))
     words = [layout.place(own, token) for token in range(tokens)]
     roles = layout.roles(own, layout.ends(own, tokens), set(words)).filled()

@@ -22,23 +22,23 @@ def test_lists_and_ranges_keep_their_order_and_name_each_site_once():
     assert " ".join(map(str, found)) == "img@3 txt@0 txt@1 txt@2 pooled"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "cond@1",
-        "cond@0-1",
-        "txt",
-        "img@",
-        "txt@-1",
-        "txt@1.5",
-        "audio@1",
-        "TXT@1",
-        "txt@1 img@2",
-        "txt@1,",
-        "txt@99999",
-    ],
-)
+OTHERS = [
+    "",
+    "cond@1",
+    "cond@0-1",
+    "txt",
+    "img@",
+    "txt@-1",
+    "txt@1.5",
+    "audio@1",
+    "TXT@1",
+    "txt@1 img@2",
+    "txt@1,",
+    "txt@99999",
+]
+
+
+@pytest.mark.parametrize("text", OTHERS)
 def test_other_spellings_are_refused(text):
     with pytest.raises(ValueError, match="There is no site .*cond, pooled, txt@i and img@i"):
         parse_sites(text)
@@ -55,8 +55,8 @@ def test_sites_that_cannot_be(kind, block):
         Site(kind, block)
 
 
-def test_the_blocks_of_a_model():
+@pytest.mark.parametrize(("text", "legal"), [("txt@24", "txt@0 … txt@23"), ("img@25", "img@0 … img@24")])
+def test_the_blocks_of_a_model(text, legal):
     check(parse_sites("cond, pooled, txt@0-23, img@0-24"), 24)  # img@24 leaves the last block
-    for text, legal in (("txt@24", "txt@0 … txt@23"), ("img@25", "img@0 … img@24")):
-        with pytest.raises(ValueError, match=f"no {text}: this model has 24 blocks, so {legal}"):
-            check(parse_sites(text), 24)
+    with pytest.raises(ValueError, match=f"no {text}: this model has 24 blocks, so {legal}"):
+        check(parse_sites(text), 24)

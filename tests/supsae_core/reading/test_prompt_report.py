@@ -5,7 +5,6 @@ import json
 import pytest
 import torch
 
-from supsae.portraits.text import bidirectional_row, causal_chunks
 from supsae.supsae_core.reading import prompt_report, readout
 from supsae.supsae_core.reading.prompt_report import (
     PromptReport,
@@ -30,43 +29,21 @@ def found(learnt, cond):
     return report_prompt(learnt.dictionary, cond)
 
 
-def test_every_mention_has_its_own_rows_in_every_encoder(found):
+def test_every_mention_has_its_own_rows_in_every_encoder(learnt, found):
     # "a portrait of a person with" are 6 words, then red hair , green eyes and red hair; the causal encoder's first row
     # is its start, the other's rows begin behind 48
-    assert [(one.concept, one.phrase) for one in found.said] == [
-        ("hair: red", "red hair"),
-        ("eyes: green", "green eyes"),
-        ("hair: red", "red hair"),
-    ]
+    red, green = ("hair: red", "red hair"), ("eyes: green", "green eyes")
+    assert [(one.concept, one.phrase) for one in found.said] == [red, green, red]
     assert [one.rows["clip"] for one in found.said] == [(7, 8), (10, 11), (13, 14)]
     assert [one.rows["t5"] for one in found.said] == [(54, 55), (57, 58), (60, 61)]
-    assert found.unmentioned == tuple(name for name in TABLE if name not in ("hair", "eyes"))
+    assert found.unmentioned == tuple(name for name in learnt.table.categories if name not in ("hair", "eyes"))
 
 
-TABLE = ("background", "hair", "haircut", "eyes", "eyewear", "hat", "clothing", "expression")
-
-
-def weighted(learnt, text, words, weight):
-    """Weight words as ComfyUI does: z = e + w (z − e) in their rows, e the empty prompt's."""
-    encoders = learnt.host._encoders
-    ids = [encoders.tokenizer.ids(word) for word in text.split()]
-    flat = [one for some in ids for one in some]
-    cond = encoders.encode_ids([causal_chunks(flat)], [bidirectional_row(flat)]).cond[0]
-    empty = encoders.encode_ids([causal_chunks([])], [bidirectional_row([])]).cond[0]
-    first = sum(map(len, ids[: words[0]]))
-    own = range(first, first + sum(map(len, ids[words[0] : words[1]])))
-    rows = [1 + token for token in own] + [48 + token for token in own]
-    cond[rows] = empty[rows] + weight * (cond[rows] - empty[rows])
-    return cond
-
-
-@pytest.mark.parametrize("weight", [0.8, 1.0, 1.3])
-def test_a_weight_is_told_where_it_stands(learnt, weight):
-    some = report_prompt(learnt.dictionary, weighted(learnt, "a drawing of red hair and green eyes", (3, 5), weight))
-    assert [one.concept for one in some.said] == ["hair: red", "eyes: green"]
-    assert some.said[0].weight == (1 if weight == 1 else pytest.approx(weight, abs=0.06))
-    assert some.said[1].weight == 1
-    assert ("weight" in "\n".join(lines(some))) == (weight != 1)
+def test_a_weight_is_told_where_it_stands(learnt, weighted):
+    heavy, plain = (report_prompt(learnt.dictionary, weighted("hair: red", weight).cond) for weight in (1.3, 1.0))
+    assert [one.weight for one in heavy.said] == [pytest.approx(1.3, abs=0.06), 1, 1]
+    assert ["weight" in line for line in lines(heavy)[:3]] == [True, False, False]
+    assert "weight" not in "".join(lines(plain))
 
 
 def test_what_is_decoded_is_explained(learnt, cond):
@@ -84,14 +61,6 @@ def test_what_is_decoded_is_explained(learnt, cond):
             assert some == pytest.approx((share, share), abs=1e-6)
 
 
-def test_words_of_the_table_are_explained_and_other_words_are_not(learnt):
-    known, strange = (
-        report_prompt(learnt.dictionary, learnt.host.encode([text])[0][0]).unexplained["t5"].rows
-        for text in ("a portrait of a person with red hair, green eyes", "quick brown foxes jump over seven lazy dogs")
-    )
-    assert known < strange
-
-
 def test_json_holds_names_and_rows_alone(learnt, found):
     data = json.loads(json.dumps(to_json(found)))
     assert list(data) == ["concepts", "unmentioned", "unexplained", "least_score"]
@@ -103,11 +72,10 @@ def test_json_holds_names_and_rows_alone(learnt, found):
 
 def test_nothing_said(learnt):
     some = report_prompt(learnt.dictionary, learnt.host.encode([""])[0][0])
-    assert some.said == () and some.unmentioned == TABLE
+    assert some.said == () and some.unmentioned == tuple(learnt.table.categories)
     assert all(one.phrases is None for one in some.unexplained.values())
-    assert (
-        lines(some)[0] == "none of the dictionary's concepts" and to_json(some)["unexplained"]["t5"]["phrases"] is None
-    )
+    assert lines(some)[0] == "none of the dictionary's concepts"
+    assert to_json(some)["unexplained"]["t5"]["phrases"] is None
 
 
 def test_lines():

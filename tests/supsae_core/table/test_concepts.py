@@ -34,12 +34,8 @@ def test_all_forms_say_the_same(form):
 
 
 def test_words_that_yaml_would_convert_stay_words():
-    assert [concept.name for concept in parse_table("a: [no, 1.0, null, 2020-01-01]").concepts] == [
-        "no",
-        "1.0",
-        "null",
-        "2020-01-01",
-    ]
+    names = ["no", "1.0", "null", "2020-01-01"]
+    assert [concept.name for concept in parse_table(f"a: [{', '.join(names)}]").concepts] == names
 
 
 @pytest.mark.parametrize(
@@ -60,10 +56,8 @@ def test_spellings_are_read_as_a_person_reads_them(spelling):
     ("spelling", "message"),
     [
         ("hair: rde", "no concept 'hair: rde'.*Did you mean 'hair: red'"),
-        ("top hat", "no concept 'top hat'.*Did you mean 'hat: top hat'"),
         ("coat: red", "'coat: red'.*Did you mean 'hair: red'"),
         ("", "no concept ''.*Write 'category: name'; the categories are: hair, hat"),
-        ("xyzzy", "no concept 'xyzzy'.*the categories are: hair, hat"),
     ],
 )
 def test_unknown_concepts_name_the_nearest(spelling, message):
@@ -71,61 +65,40 @@ def test_unknown_concepts_name_the_nearest(spelling, message):
         parse_table(TEXT).index(spelling)
 
 
-def test_categories_are_found_by_name():
-    table = parse_table(TEXT)
-    assert table.category(" HAT ") == (2, 3)
+def test_categories_are_found_by_name_and_stand_in_one_place():
+    assert parse_table(TEXT).category(" HAT ") == (2, 3)
     with pytest.raises(ValueError, match="no category 'shoes'.*It has: hair, hat"):
-        table.category("shoes")
+        parse_table(TEXT).category("shoes")
+    with pytest.raises(ValueError, match="Category 'a' is listed twice"):
+        ConceptTable(tuple(Concept(category, name, (name,)) for category, name in zip("aabba", "12345", strict=True)))
 
 
 REFUSED = {
     "": "empty or not a mapping",
-    "[a, b]": "empty or not a mapping",
-    "just words": "empty or not a mapping",
     "a: [x, y": "not readable YAML: line 1, column 9",
-    "a: [x, y]\na: [z, w]": "line 2: 'a' is written twice .first in line 1",
-    "a: {x: one, x: two}": "'x' is written twice",
     "a: [x, y]\nA: [z, w]": "Category 'A' is listed twice",
-    "a: [x, X]": "Concept 'a: X' is listed twice",
     "a: {x: p, y: P}": "'P' belongs to 'a: x' and to 'a: y'",
-    "a: {x: [p, p], y: q}": "'p' belongs to 'a: x' and to 'a: x'",
     "a: {x: '', y: q}": "'a: x' has an empty phrase",
-    "a: {x: , y: q}": "'a: x' has an empty phrase",
-    "a: {x: [], y: q}": "'a: x' has no phrase",
-    "a: {x: {z: 1}, y: q}": "phrases of 'a: x' must be a text or a list of texts",
     "a: [x]": "'a' has one concept only",
     "a: []": "concepts of category 'a' must be a list of texts or a mapping",
-    "a: [x, y]\nb: {}": "concepts of category 'b' must be a list of texts or a mapping",
-    "a:": "needs a category and a name",
-    "a: x,": "needs a category and a name",
-    "a: [{x: p}, y]": "concepts of category 'a' must be a list of texts or a mapping",
     "a: [[x, y], z]": "concepts of category 'a' must be a list of texts or a mapping",
+    "a: {x: '-', y: q}": "must have letters",
+    "a: {x: [p, p], y: q}": "'p' belongs to 'a: x' and to 'a: x'",
+    "a:": "needs a category and a name",
     "'a:b': [x, y]": "no ':' in the category",
     "a: {x: 1 2 3 4 5 6 7 8 9, y: q}": "more than 8 words",
-    "a: {x: 'red hair,', y: q}": "must have letters and end without",
-    "a: {x: '-', y: q}": "must have letters",
     "!!python/object:os.system {}": "not readable YAML",
     "hair: [!!timestamp foo, x]": "line 1, column 8: the tag .*timestamp' is not read, remove it",
-    "hair: !!map [x, y]": "the tag .*map' is not read",
-    "hair: [!!bool maybe, x]": "the tag .*bool' is not read",
-    "hair: [!!int '', x]": "the tag .*int' is not read",
     "a: &a {x: y, z: w}\nb: {!!merge x: *a, p: q}": "line 2, column 5: a name must be a text without tags",
     "? [x, y]\n: [z, w]": "line 1, column 3: a name must be a text without tags",
 }
 
 
-@pytest.mark.parametrize("text", REFUSED)
-def test_bad_tables_are_refused_with_a_sentence(text):
-    with pytest.raises(ValueError, match=REFUSED[text]) as caught:
+@pytest.mark.parametrize(("text", "message"), REFUSED.items())
+def test_bad_tables_are_refused_with_a_sentence(text, message):
+    with pytest.raises(ValueError, match=message) as caught:
         parse_table(text)
     assert str(caught.value)[0].isupper() and len(str(caught.value)) > 30
-
-
-def test_categories_stand_in_one_place():
-    with pytest.raises(ValueError, match="Category 'a' is listed twice"):
-        ConceptTable(
-            tuple(Concept(c, n, (n,)) for c, n in [("a", "1"), ("a", "2"), ("b", "3"), ("b", "4"), ("a", "5")])
-        )
 
 
 def test_files(tmp_path):

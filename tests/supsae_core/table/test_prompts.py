@@ -18,16 +18,13 @@ def prompt_of(text, *mentions):
     return Prompt(tuple(text.split()), tuple(Mention(*one) for one in mentions))
 
 
-def spelled(prompt, mention):
-    words = list(prompt.words[mention.start : mention.stop])
-    return (*words[:-1], prompts.trim(words[-1]))
-
-
 @pytest.mark.parametrize("seed", range(40))
 def test_mentions_spell_their_phrases_in_order(seed):
     prompt = draw_prompt(TABLE, np.random.default_rng(seed), wording=captions.WORDING)
-    assert all(spelled(prompt, m) == TABLE.phrases[m.phrase].words for m in prompt.mentions)
-    edges = [edge for m in prompt.mentions for edge in (m.start, m.stop)]
+    for mention in prompt.mentions:
+        *words, last = prompt.words[mention.start : mention.stop]
+        assert (*words, prompts.trim(last)) == TABLE.phrases[mention.phrase].words
+    edges = [edge for mention in prompt.mentions for edge in (mention.start, mention.stop)]
     assert edges == sorted(edges) and prompt.text.split() == list(prompt.words)
     categories = [TABLE.category_of[concept] for concept in prompt.support(TABLE)]
     assert len(set(categories)) == len(categories)
@@ -46,11 +43,10 @@ def test_required_concepts_are_written_and_nothing_else_of_their_categories():
         assert BLACK in support and RED not in support
 
 
-def test_held_out_pairs_never_meet():
+def test_pairs_that_are_held_out_never_meet():
     held_out = prompts.hold_out_pairs(TABLE, 0.5, 0)
-    supports = [
-        draw_prompt(TABLE, np.random.default_rng(seed), held_out=held_out).support(TABLE) for seed in range(100)
-    ]
+    drawn = [draw_prompt(TABLE, np.random.default_rng(seed), held_out=held_out) for seed in range(100)]
+    supports = [prompt.support(TABLE) for prompt in drawn]
     assert not any(prompts.has_pair(support, held_out) for support in supports)
     assert any(prompts.has_pair(support, prompts.hold_out_pairs(TABLE, 0.5, 1)) for support in supports)
 
@@ -65,18 +61,14 @@ def test_counts_of_use_even_out():
         assert max(counts) - min(counts) <= 1
 
 
-def test_number_of_held_out_pairs():
+def test_held_out_pairs():
     # SMALL has 2 × 2 pairs of concepts of different categories; half of them are two
     pairs = prompts.hold_out_pairs(SMALL, 0.5, 3)
     assert len(pairs) == 2 and pairs == prompts.hold_out_pairs(SMALL, 0.5, 3)
     assert all(len({SMALL.category_of[concept] for concept in pair}) == 2 for pair in pairs)
     assert prompts.hold_out_pairs(SMALL, 0.0, 3) == frozenset()
-
-
-def test_has_pair():
     held_out = frozenset({frozenset({RED, TOP_HAT})})
-    assert prompts.has_pair([TOP_HAT, RED], held_out)
-    assert not prompts.has_pair([RED, NO_HAT], held_out) and not prompts.has_pair([RED], held_out)
+    assert [prompts.has_pair(some, held_out) for some in ([TOP_HAT, RED], [RED, NO_HAT], [RED])] == [True, False, False]
 
 
 def test_a_wording_without_choices_is_written_as_told():
@@ -93,40 +85,42 @@ def test_a_wording_without_choices_is_written_as_told():
 PLAIN = prompt_of("a cat with red hair, and top hat.", (0, 3, 5), (4, 6, 8))
 
 
-def test_rewrite_keeps_every_other_word():
-    # red hair (2 words) → no hat is another category; black hair has as many words, so nothing moves
-    made = prompts.rewrite(SMALL, PLAIN, RED, BLACK)
-    assert made == prompt_of("a cat with black hair, and top hat.", (2, 3, 5), (4, 6, 8))
-    assert prompts.rewrite(SMALL, PLAIN, TOP_HAT, NO_HAT).text == "a cat with red hair, and no hat."
+CHANGED = {
+    # as many words: nothing moves
+    "rewrite": (prompts.rewrite, (RED, BLACK), "a cat with black hair, and top hat.", [(2, 3, 5), (4, 6, 8)]),
+    "before a stop": (prompts.rewrite, (TOP_HAT, NO_HAT), "a cat with red hair, and no hat.", [(0, 3, 5), (3, 6, 8)]),
+    # words go with their punctuation, and what stands behind them moves
+    "delete": (prompts.delete, (RED,), "a cat with and top hat.", [(4, 4, 6)]),
+    "delete the last": (prompts.delete, (TOP_HAT,), "a cat with red hair, and", [(0, 3, 5)]),
+}
+
+
+@pytest.mark.parametrize(("change", "concepts", "text", "mentions"), CHANGED.values(), ids=CHANGED)
+def test_a_change_keeps_every_other_word(change, concepts, text, mentions):
+    assert change(SMALL, PLAIN, *concepts) == prompt_of(text, *mentions)
 
 
 def test_rewrite_shifts_what_follows():
     # seaside (1 word) → green forest (2 words): everything behind moves by one
-    beach, forest = TABLE.index("background: beach"), TABLE.index("background: forest")
-    seaside = TABLE.first_phrase[beach] + 1
-    red = TABLE.first_phrase[TABLE.index("hair: red")]
-    made = prompts.rewrite(TABLE, prompt_of("seaside, red hair", (seaside, 0, 1), (red, 1, 3)), beach, forest)
-    assert made == prompt_of("green forest, red hair", (TABLE.first_phrase[forest], 0, 2), (red, 2, 4))
-
-
-def test_delete_takes_the_words_and_their_punctuation():
-    assert prompts.delete(SMALL, PLAIN, RED) == prompt_of("a cat with and top hat.", (4, 4, 6))
-    assert prompts.delete(SMALL, PLAIN, TOP_HAT) == prompt_of("a cat with red hair, and", (0, 3, 5))
-
-
-@pytest.mark.parametrize("end", ["", ".", ",", ".,"])
-def test_append_writes_behind_a_comma(end):
-    made = prompts.append(SMALL, prompt_of(f"a cat{end}"), BLACK)
-    assert made == prompt_of("a cat, black hair", (2, 2, 4))
-    assert prompts.append(SMALL, Prompt((), ()), BLACK) == prompt_of("black hair", (2, 0, 2))
+    beach, forest, red = map(TABLE.index, ("background: beach", "background: forest", "hair: red"))
+    seaside, (green, hair) = TABLE.first_phrase[beach] + 1, (TABLE.first_phrase[one] for one in (forest, red))
+    made = prompts.rewrite(TABLE, prompt_of("seaside, red hair", (seaside, 0, 1), (hair, 1, 3)), beach, forest)
+    assert made == prompt_of("green forest, red hair", (green, 0, 2), (hair, 2, 4))
 
 
 @pytest.mark.parametrize(
-    "change", [lambda p: prompts.delete(SMALL, p, BLACK), lambda p: prompts.rewrite(SMALL, p, BLACK, RED)]
+    ("before", "after"), [("a cat", "a cat, "), ("a cat.", "a cat, "), ("a cat.,", "a cat, "), ("", "")]
 )
-def test_what_is_not_said_cannot_be_rewritten(change):
+def test_append_writes_behind_a_comma(before, after):
+    count = len(before.split())
+    made = prompts.append(SMALL, prompt_of(before), BLACK)
+    assert made == prompt_of(f"{after}black hair", (2, count, count + 2))
+
+
+@pytest.mark.parametrize(("change", "new"), [(prompts.delete, ()), (prompts.rewrite, (RED,))])
+def test_what_is_not_said_cannot_be_rewritten(change, new):
     with pytest.raises(ValueError, match="'a cat with red hair, and top hat.' does not say 'hair: black'"):
-        change(PLAIN)
+        change(SMALL, PLAIN, BLACK, *new)
 
 
 @pytest.mark.parametrize(
@@ -142,20 +136,14 @@ def test_others_share_no_word_with_the_table_but_small_ones():
     assert others_of(table, wording) == ("an old man", "in a garden")  # "a" is shared with "a lake"
 
 
-def test_others_stand_between_the_phrases_as_often_as_they_are_asked_for():
-    table = parse_table("hair: [red hair, blond hair]\neyes: [green eyes, blue eyes]")
-    rng = np.random.default_rng(0)
-    for rate, wanted in ((0.0, 0), (1.0, 2)):  # after each of two phrases
-        wording = Wording(others=("an old man",), other_rate=rate)
-        prompt = draw_prompt(table, rng, wording=wording, mention=1.0)
-        assert prompt.text.count("an old man") == wanted
-    assert len(prompt.mentions) == 2
+@pytest.mark.parametrize(("rate", "count"), [(0.0, 0), (1.0, 2)])  # after each of two phrases
+def test_others_stand_between_the_phrases_as_often_as_they_are_asked_for(rate, count):
+    wording = Wording(others=("an old man",), other_rate=rate)
+    prompt = draw_prompt(SMALL, np.random.default_rng(0), wording=wording, mention=1.0)
+    assert prompt.text.count("an old man") == count and len(prompt.mentions) == 2
 
 
 def test_a_table_that_knows_all_others_draws_as_if_there_were_none():
-    table = parse_table("hair: [red hair, blond hair]")
-    drawn = [
-        draw_prompt(table, np.random.default_rng(3), wording=Wording(others=some), mention=1.0)
-        for some in ((), ("red shoes", "a blond dog"))
-    ]
-    assert drawn[0] == drawn[1]
+    wordings = [Wording(others=some) for some in ((), ("red shoes", "a black dog"))]
+    one, other = (draw_prompt(SMALL, np.random.default_rng(3), wording=some, mention=1.0) for some in wordings)
+    assert one == other

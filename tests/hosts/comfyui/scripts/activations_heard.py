@@ -8,26 +8,20 @@ import comfy.model_management
 import torch
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
-from script_parts import error, portraits_model, tell
+from portraits_parts import RED, clip, model, steered
+from script_parts import below, between, expect, refused
 
-from supsae.hosts.comfyui import capture_progress, steering
-from supsae.hosts.comfyui.portraits_clip import portraits_clip
+from supsae.hosts.comfyui import capture_progress
 from supsae.hosts.comfyui.recording import ComfyPictures
-from supsae.hosts.comfyui.steering_run import Steering
 from supsae.hosts.comfyui.text import ComfyText
 from supsae.portraits import captions
 from supsae.supsae_core.capture.sampling import Sampling
-from supsae.supsae_core.editing.edits import Swap
-from supsae.supsae_core.editing.steer import Where
 from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.training import recording
 from supsae.training.capture import CaptureConfig
 from supsae.training.recording import SamplingConfig
 
-seen = {}
-host = ComfyText(portraits_clip())
-model = portraits_model()
-
+host = ComfyText(clip)
 SITES = parse_sites("txt@0-2, img@0-3")
 
 
@@ -50,7 +44,7 @@ class Listener:
 def heard(model, text="a person with blond hair, no hat", steps=2, cfg=3.0, sampler="euler", seeds=(1, 2)):
     (cond,), (pooled,) = host.encode([text])
     pictures = ComfyPictures(model, host, sampler)
-    how = Sampling(SITES, steps, cfg, 128, 128, "mean", 1, pictures.sigmas(steps), 192, {})
+    how = Sampling(SITES, steps, cfg, 64, 64, "mean", 1, pictures.sigmas(steps), 192, {})
     listener = Listener()
     pictures.sample([(cond, pooled)] * len(seeds), seeds, how, listener)
     return listener
@@ -66,26 +60,32 @@ def far(one, other, step=0):
 
 
 plain = heard(model)
-seen["shapes"] = [list(plain.steps[0][site].shape) for site in (SITES[0], SITES[-1])]
-seen["plain"] = [len(plain.steps), plain.count]
+# 7 sites; two pictures, 96 text rows, 16 image tokens, width 192
+shapes = [list(plain.steps[0][site].shape) for site in (SITES[0], SITES[-1])]
+expect("a step is heard at every site", shapes, [[2, 96, 192], [2, 16, 192]])
+expect("a step is heard once", [len(plain.steps), plain.count], [2, 2 * 7])
+between("another picture is heard otherwise", 0.1, far(plain, heard(model, seeds=(1, 3))), 10)
+
+# both run another positive pass in every step; before the first step's end nothing can have changed
 slg = heard(SkipLayerGuidanceDiT.execute(model, 3.0, 0.0, 1.0, "1")[0])
 pag = heard(PerturbedAttentionGuidance.execute(model, 3.0)[0])
 for name, one in (("slg", slg), ("pag", pag)):
-    seen[name] = [len(one.steps), one.count, first(one, plain)]
-seen["slg guides"] = far(slg, plain, 1)
-seen["pictures"] = far(plain, heard(model, seeds=(1, 3)))
+    expect(f"{name} is not heard", [len(one.steps), one.count, first(one, plain)], [2, 2 * 7, True])
+between("slg guides", 0.01, far(slg, plain, 1), 10)
+
+# heun calls once more at the next noise level in all but the last step: 3 calls, 2 steps. That call is just what
+# euler's second step is; heun's own second step is not
 heun = heard(model, sampler="heun")
-seen["heun"] = [len(heun.steps), heun.count, first(heun, plain)]
-seen["heun's second call is euler's second step"] = far(heun, plain, 1)
-seen["without negative"] = far(heard(model, cfg=1.0), plain)
+expect("heun's second calls are not recorded", [len(heun.steps), heun.count, first(heun, plain)], [2, 3 * 7, True])
+between("heun's second step is its own", 1e-3, far(heun, plain, 1), 10)
+
+# 46 tokens fit a chunk; more make two of them, and more rows behind; ComfyUI repeats both to a common length
+below("the negative prompt is not heard", far(heard(model, cfg=1.0), plain), 1e-5)
 long = "a portrait of a person with blond hair, " + ", ".join(["in soft light"] * 20)
 tiled, alone = heard(model, long), heard(model, long, cfg=1.0)
-seen["longer than the negative"] = [tiled.steps[0][SITES[0]].shape[1], far(tiled, alone)]
-
-# --- refusals ---
-
-edited = steering.apply_to_model(model, Steering(None, (Swap("hair: red"),), Where()))
-seen["edited model"] = error(ComfyPictures, edited, host)
+between("rows of a prompt longer than it", 96, tiled.steps[0][SITES[0]].shape[1], 1000)
+below("it is not heard either", far(tiled, alone), 1e-4)
+refused("comes from Apply Edits, Concept Mixer or Lock", ComfyPictures, steered(RED), host)
 
 
 # --- the interrupt, and both hosts ---
@@ -111,7 +111,6 @@ for image, options in json.loads(sys.argv[2]).items():
     try:
         recording.capture_activations(host, pictures, f"{sys.argv[1]}/{image}", plan, sampled=interrupting(show, told))
     except comfy.model_management.InterruptProcessingException:
-        seen[f"interrupt {image}"] = told
+        # the first batch holds the ten prompts to fit on; it is told of one step, and there is no second
+        expect(f"the stop button of {image}", told, [10])
     recording.capture_activations(host, pictures, f"{sys.argv[1]}/{image}", plan, sampled=show)
-
-tell(seen)

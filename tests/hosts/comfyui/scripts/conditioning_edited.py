@@ -1,63 +1,89 @@
-"""Edits of a CONDITIONING."""
+"""Edits of a CONDITIONING: what is changed, passed on, left alone and refused."""
 
 import torch
-from conditioning_parts import PROMPT, encode, learnt, said
-from script_parts import error, tell
+from portraits_parts import RED, clip, edited, encode, learnt, plain, said
+from script_parts import equal, expect, refused
 
 from supsae.hosts.comfyui.conditionings import edit
+from supsae.hosts.comfyui.text import ComfyText
 from supsae.supsae_core.editing.edits import Add, Remove, Scale, Swap
 
-seen = {}
-entry = [encode(PROMPT)[0][0], {**encode(PROMPT)[0][1], "control": object(), "start_percent": 0.2}]
+SAID = "hair: red, eyes: green, expression: smile, background: beach"
+entry = [plain[0][0], {**plain[0][1], "control": object(), "start_percent": 0.2}]
 cond, extra = entry
-copies = cond.clone(), extra["pooled_output"].clone()
-nothing = {"swap": Swap("hair: red", 0.0), "same": Swap("hair: blond"), "scale": Scale("hair: blond", 1.0)}
-for name, one in nothing.items():
-    (made,), _ = edit([entry], learnt, [one])
-    seen[f"nothing {name}"] = made[0] is cond and made[1]["pooled_output"] is extra["pooled_output"]
+pooled = extra["pooled_output"]
+copies = cond.clone(), pooled.clone()
+for nothing in (Swap("hair: red", 0.0), Swap("hair: blond"), Scale("hair: blond", 1.0)):
+    (made,) = edited(nothing, of=[entry])
+    expect(f"{nothing} passes the very same tensors", made[0] is cond and made[1]["pooled_output"] is pooled)
 
-(made,), report = edit([entry], learnt, [Swap("hair: red")])
-seen["report"] = report
-seen["said"] = said(made)
-seen["new"] = [made is not entry, made[0] is not cond, made[1] is not extra]
-seen["passed on"] = made[1]["control"] is extra["control"] and made[1]["start_percent"] == 0.2
-seen["kind"] = [made[0].shape == cond.shape, str(made[0].dtype), str(made[0].device)]
-seen["keys"] = sorted(set(made[1]) ^ set(extra))
-seen["untouched"] = torch.equal(cond, copies[0]) and torch.equal(extra["pooled_output"], copies[1])
-seen["pooled moved"] = not torch.equal(made[1]["pooled_output"], copies[1])
+(made,), report = edit([entry], learnt, [RED])
+expect("said", said(made), SAID)
+told = [f"found {SAID.replace('red', 'blond')}", "changed hair: blond to hair: red (strength 1)"]
+expect("report", report.splitlines(), told)
+expect("a new entry", made is not entry and made[0] is not cond and made[1] is not extra)
+expect("passed on", made[1]["control"] is extra["control"] and made[1]["start_percent"] == 0.2)
+expect("kind", [made[0].shape, made[0].dtype, made[0].device], [cond.shape, torch.float32, torch.device("cpu")])
+expect("new keys, for the Lock", sorted(set(made[1]) ^ set(extra)), ["supsae_edited", "supsae_reference"])
+equal("the old rows", cond, copies[0])
+equal("the old vector", pooled, copies[1])
+expect("the vector moves", not torch.equal(made[1]["pooled_output"], pooled))
 
-half = [cond.half(), {"pooled_output": extra["pooled_output"].half()}]
-(made,), _ = edit([half], learnt, [Swap("hair: red")])
-seen["half"] = [str(made[0].dtype), str(made[1]["pooled_output"].dtype), said(made)]
+(made,) = edited(RED, of=[[cond.half(), {"pooled_output": pooled.half()}]])
+expect("half", [made[0].dtype, made[1]["pooled_output"].dtype, said(made)], [torch.float16, torch.float16, SAID])
 
+# --- lists: the second part does not mention hair, and where another one does, nothing is said anew ---
 other, beside = encode("a portrait, blue eyes")[0], encode("black hair, a cat")[0]
-area = [beside[0], {**beside[1], "area": (8, 8, 0, 0)}]
 masked = [other[0], {**other[1], "mask": torch.ones(1, 8, 8)}]
-parts = [entry, other, area, masked]
-made, seen["list report"] = edit(parts, learnt, [Swap("hair: red")])
-seen["list"] = [said(one) for one in made]
-seen["list same"] = [one[0] is old[0] for one, old in zip(made, parts, strict=True)]
-made, seen["add report"] = edit(parts, learnt, [Add("eyewear: glasses")])
-seen["add same"] = [one[0] is old[0] for one, old in zip(made, parts, strict=True)]
-seen["add nowhere"] = error(edit, [masked], learnt, [Add("eyewear: glasses")])
+parts = [entry, other, [beside[0], {**beside[1], "area": (8, 8, 0, 0)}], masked]
 
-pooled = torch.cat([extra["pooled_output"], other[1]["pooled_output"]])
-batch = [torch.cat([cond, other[0]]), {"pooled_output": pooled}]
-(made,), _ = edit([batch], learnt, [Swap("hair: red")])
-seen["batch"] = [said(made, 0), said(made, 1), torch.equal(made[0][1], batch[0][1]), list(made[0].shape)]
-alone, _ = edit([entry], learnt, [Swap("hair: red")])
-seen["batch row is the row alone"] = torch.allclose(made[0][0], alone[0][0][0], atol=1e-6)
-uneven = [batch[0], extra]
-(made,), _ = edit([uneven], learnt, [Swap("expression: sad")])
-seen["uneven"] = [list(made[0].shape), list(made[1]["pooled_output"].shape)]
 
-rows, vector = beside[0], beside[1]["pooled_output"]
-control = [cond, {**extra, "cross_attn_controlnet": rows, "pooled_output_controlnet": vector}]
-(made,), _ = edit([control], learnt, [Swap("hair: red")])
-seen["control"] = [said([made[1]["cross_attn_controlnet"]]), said(made)]
-seen["control untouched"] = torch.equal(control[1]["cross_attn_controlnet"], beside[0])
+def unchanged(made):
+    return [one[0] is old[0] for one, old in zip(made, parts, strict=True)]
 
-both = [Swap("hair: red"), Remove("expression: smile"), Add("hat: crown")]
-(made,), report = edit([entry], learnt, both)
-seen["several"] = [said(made), report.splitlines()[-1]]
-tell(seen)
+
+made, report = edit(parts, learnt, [RED])
+expect("list", [said(made[0]), said(made[2]), unchanged(made)], [SAID, "hair: red", [False, True, False, True]])
+expect("the part is named", "part 3, row 1: changed hair: black to hair: red (strength 1)" in report)
+made, report = edit(parts, learnt, [Add("eyewear: glasses")])
+expect("an addition stays out of areas and masks", unchanged(made), [False, False, True, True])
+expect("it is told", report.count("added eyewear: glasses (strength 1)"), 2)
+refused("areas or masks only", edit, [masked], learnt, [Add("eyewear: glasses")])
+
+# --- batches, rows for ControlNets, several edits ---
+batch = [torch.cat([cond, other[0]]), {"pooled_output": torch.cat([pooled, other[1]["pooled_output"]])}]
+(made,), ((alone, _),) = edited(RED, of=[batch]), edited(RED, of=[entry])
+expect("batch", [said(made, 0), said(made, 1), list(made[0].shape)], [SAID, "eyes: blue", [2, 96, 192]])
+equal("row of nothing", made[0][1], batch[0][1])
+expect("a batch's row is the row alone", torch.allclose(made[0][0], alone[0], atol=1e-6))
+(made,) = edited(Swap("expression: sad"), of=[[batch[0], extra]])
+expect("one vector for two rows", [list(made[0].shape), list(made[1]["pooled_output"].shape)], [[2, 96, 192], [2, 128]])
+rows = {"cross_attn_controlnet": beside[0], "pooled_output_controlnet": beside[1]["pooled_output"]}
+kept = beside[0].clone()
+(made,) = edited(RED, of=[[cond, {**extra, **rows}]])
+expect("rows for ControlNets", [said([made[1]["cross_attn_controlnet"]]), said(made)], ["hair: red", SAID])
+equal("the old ones", beside[0], kept)
+(made,), report = edit([entry], learnt, [RED, Remove("expression: smile"), Add("hat: crown")])
+expect("several edits", said(made), "hair: red, eyes: green, background: beach, hat: crown")
+several = [told[1], "removed expression: smile (strength 1)", "added hat: crown (strength 1)"]
+expect("several are told", report.splitlines()[-1], ", ".join(several))
+
+
+# --- refused ---
+class Stranger:
+    def tokenize(self, text):
+        return {"l": [], "qwen": []}
+
+
+for sentence, given in {
+    "has no pooled_output": [[cond, {}]],
+    "conditioning is empty": [],
+    "all zeros": [[cond * 0, extra]],
+    "(154, 4096) is not of the family 'portraits'": [[torch.randn(1, 154, 4096), extra]],
+    "not of the text encoder 'clip'": [[cond + (cond != 0) * torch.randn_like(cond), extra]],
+    "concatenated or averaged is not supported": [[torch.cat([cond, cond], 1), extra]],
+}.items():
+    refused(sentence, edit, given, learnt, [RED])
+refused("change 'hair'. Keep one", edit, [entry], learnt, [RED, Swap("hair: blue")])
+refused("has the text encoders l, qwen, which SupSAE does not know", ComfyText, Stranger())
+refused("have no layers to skip", clip.cond_stage_model.set_clip_options, {"layer": -2})

@@ -1,26 +1,35 @@
 """An evaluation that is stopped and goes on."""
 
 import json
+import re
 import threading
 import time
 from pathlib import Path
 
 import comfy.model_management
 import folder_paths
-from evaluate_parts import clip, learnt, model, tiny, vae
-from script_parts import tell
+from portraits_parts import clip, learnt, model, vae
+from script_parts import between, expect
 
-from supsae.evaluation.pictures import parts
+from supsae.evaluation.pictures import parts, run
+from supsae.evaluation.pictures.run import EvalConfig
+from supsae.hosts.comfyui.messages import PartsBar
 from supsae.nodes import evaluate
 
-seen = {}
+parts.SIZES["tiny"] = parts.Size(
+    headline=2, baselines=0, calibration=0, split=0, several=0, curve=1, removal=2, adapter=0, text=4
+)
+run.PROBE = 1
 done = []
-bar = evaluate.EvaluationBar(lambda count, _: done.append(count))
+bar = PartsBar(lambda count, _: done.append(count))
 one = bar.part("one", 4)
 one(3), one(3)
 two = bar.part("two", 2)
 two(1), bar.step(None)
-seen["bar"], seen["most"] = done, evaluate.most(parts.SIZES["tiny"])
+expect("a part takes no more than it said", done, [3, 4, 5, 5])
+# 5 pictures for each of 2 swaps, 3 for each of 2 removals, and one at each of 7 places of the slider and 2 beside
+most = evaluate.most(parts.SIZES["tiny"])
+expect("most", most, 5 * 2 + 3 * 2 + 9)
 
 
 def stop_at_the_first_picture():
@@ -37,17 +46,23 @@ folder = Path(folder_paths.get_output_directory()) / "supsae"
 thread = threading.Thread(target=stop_at_the_first_picture)
 thread.start()
 try:
-    evaluate.evaluate(learnt, clip, model, vae, tiny)
+    evaluate.evaluate(learnt, clip, model, vae, EvalConfig("tiny", 7))
+    expect("the interrupt", "not raised", "raised")
 except comfy.model_management.InterruptProcessingException:
-    seen["interrupted"] = True
+    pass
 thread.join()
 kept = pictures()
 made = evaluate.EvaluateDictionaryNode.execute(clip, learnt, "tiny", 7, model, vae)
 after = pictures()
-seen["kept"] = [len(kept), len(after), kept.items() <= after.items()]
-seen["folder"] = [one.name for one in folder.iterdir()]
-results = json.loads((next(folder.iterdir()) / "results.json").read_text())
-seen["sections"], seen["counted"] = list(results["sections"]), results["pictures"]
-seen["report"], seen["plot"] = made.args[0], [*made.args[1].shape, float(made.args[1].std())]
-seen["shown"] = len(made.ui["images"])
-tell(seen)
+expect("kept pictures stay", kept.items() <= after.items())
+between("kept pictures", 0, len(kept), len(after))
+(own,) = folder.iterdir()
+expect("folder", bool(re.fullmatch("evaluation-[0-9a-f]{16}-tiny-7", own.name)), True)
+results = json.loads((own / "results.json").read_text())
+expect("sections", list(results["sections"]), ["text", "headline", "removal", "strength"])
+expect("counted", results["pictures"], len(after))
+between("pictures", 0, len(after), most + 1)
+report, plot = made.args
+expect("files are named", all(f"{own.name}/{file}" in report for file in ("results.json", "report.html")))
+expect("plot", [plot.shape[0], plot.shape[3], min(plot.shape[1:3]) > 200, float(plot.std()) > 0.05], [1, 3, True, True])
+expect("shown", len(made.ui["images"]), 1)

@@ -1,12 +1,14 @@
 """The Lock under every sampler that is not adaptive."""
 
 import comfy.samplers
-from lock_parts import holds
-from script_parts import tell
+from lock_parts import drawn, holds
+from script_parts import between, expect
 
 from supsae.hosts.comfyui.sampling import SamplerSettings
 
-seen = {}
 names = [name for name in comfy.samplers.SAMPLER_NAMES if "adaptive" not in name]
-seen["samplers"] = {name: holds(how=SamplerSettings(4, 3.0, name)) for name in names}
-tell(seen)
+expect("ancestral, stochastic, multistep and cfg++ among them", {"euler_ancestral_cfg_pp", "dpmpp_2m_sde"} <= {*names})
+between("samplers", 40, len(names), 200)
+for name in names:
+    how = SamplerSettings(3, 3.0, name)
+    holds(name, lambda on, positive, how=how: drawn(on, positive, how=how))

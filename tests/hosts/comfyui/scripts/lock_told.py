@@ -3,61 +3,38 @@
 import comfy.model_management
 import comfy.samplers
 import torch
-from lock_parts import (
-    calls,
-    drawn,
-    edited,
-    empty,
-    encode,
-    guider_of,
-    learnt,
-    levels_of,
-    locked,
-    model,
-    noise,
-    plain,
-    vae,
-)
-from script_parts import error, tell
+from lock_parts import calls, drawn, guider_of, levels_of, locked
+from portraits_parts import HOW, WOOD, edited, empty, encode, model, noise, plain, red, vae
+from script_parts import equal, expect, refused
 
 import nodes
 from supsae.hosts.comfyui import sampling
-from supsae.hosts.comfyui.conditionings import edit
 from supsae.hosts.comfyui.sampling import SamplerSettings
 from supsae.nodes import lock
-from supsae.supsae_core.editing.edits import Swap
 
-seen = {}
 bar, steps = [], []
+held, made = locked(progress=lambda: lambda done, total: bar.append((done, total)))
 
 
-def progress():
-    return lambda done, total: bar.append((done, total))
+def sampled():
+    calls.clear(), steps.clear()
+    how = SamplerSettings(4, 3.0)
+    sampling.sample(made, red, empty, noise, how, 3, lambda step, x0: steps.append((step, len(calls))))
+    return [step for step, _ in steps]
 
 
-held, made = locked(progress=progress)
-
-
-def told(step, x0):
-    return steps.append((step, len(calls)))
-
-
-calls.clear()
-sampling.sample(made, edited, empty, noise, SamplerSettings(4, 3.0), 3, told)
-seen["reference's half"], seen["second half"] = bar, [step for step, _ in steps]
-seen["previews from"] = steps[0][1]  # calls of the model before the first one
-steps.clear()
-sampling.sample(made, edited, empty, noise, SamplerSettings(4, 3.0), 3, told)
-seen["cached"] = [step for step, _ in steps]
+# 4 steps: the reference's move the bar to 2 of 4, ours from there on; a known reference leaves it as ever
+expect("steps that are previewed", sampled(), [3, 3, 4, 4])
+expect("calls before the first preview", steps[0][1], 5)
+expect("bar of the reference", bar, [(0, 4), (1, 4), (1, 4), (2, 4)])
+expect("steps of a cached run", sampled(), [1, 2, 3, 4])
 
 # --- interrupted in either run: nothing is left, and the next run is right ---
 wanted = drawn(locked()[1])
-
-
-def interrupted(at):
+for at in (2, 5):
     held, made = locked()
 
-    def stop(executor, *args, **kwargs):
+    def stop(executor, *args, at=at, **kwargs):
         if len(calls) == at:
             raise comfy.model_management.InterruptProcessingException()
         return executor(*args, **kwargs)
@@ -67,11 +44,9 @@ def interrupted(at):
     calls.clear()
     try:
         drawn(stopped)
+        expect("the interrupt", "not raised", "raised")
     except comfy.model_management.InterruptProcessingException:
-        return torch.equal(drawn(made), wanted)
-
-
-seen["interrupted"] = [interrupted(2), interrupted(5)]
+        equal(f"interrupted at {at}", drawn(made), wanted)
 
 # --- the pictures ---
 held, made = locked()
@@ -79,12 +54,14 @@ latent = drawn(made)
 image, reference, mask = lock.LockedPictureNode.execute({"samples": latent}, vae, held, 1, True).args
 grown = torch.nn.functional.max_pool2d(held.result(latent).mask.float()[:, None], 3, 1, 1)
 far = torch.nn.functional.interpolate(grown, (64, 64))[0, 0] == 0
-seen["pictures"] = [list(one.shape) for one in (image, reference, mask)]
-seen["reference"] = torch.equal(reference, vae.decode(drawn(model, plain)))
-seen["composite"] = bool(far.any()) and torch.equal(image[0][far], reference[0][far])
-seen["inside"] = torch.equal(image[mask == 1], vae.decode(latent)[mask == 1]) and not torch.equal(image, reference)
-empty_mask = lock.LockedPictureNode.execute({"samples": drawn(made, plain)}, vae, held, 1, True).args
-seen["no edit, no mask"] = torch.equal(empty_mask[0], empty_mask[1]) and not empty_mask[2].any()
+expect("sizes", [list(one.shape) for one in (image, reference, mask)], [[1, 64, 64, 3], [1, 64, 64, 3], [1, 64, 64]])
+equal("reference", reference, vae.decode(drawn(model, plain)))
+expect("something is far from the edit", bool(far.any()) and not torch.equal(image, reference))
+equal("composite", image[0][far], reference[0][far])
+equal("inside", image[mask == 1], vae.decode(latent)[mask == 1])
+same, unedited, nothing = lock.LockedPictureNode.execute({"samples": drawn(made, plain)}, vae, held, 1, True).args
+equal("no edit", same, unedited)
+expect("no mask", not nothing.any())
 
 
 # --- refused ---
@@ -97,18 +74,15 @@ def stepping(model, x, sigmas, extra_args=None, callback=None, disable=None):
     return x
 
 
-several = sampling.noise_of(torch.zeros(3, 16, 8, 8), 5)
-guider = guider_of(locked()[1], edited)
-averaged = nodes.ConditioningAverage().addWeighted(edited, encode("a hat"), 0.5)[0]
-seen["refused"] = {
-    "adaptive": error(drawn, locked()[1], how=SamplerSettings(4, 3.0, "dpm_adaptive")),
-    "another adaptive": error(
-        guider.sample, noise, torch.zeros_like(noise), comfy.samplers.KSAMPLER(stepping), levels_of(4), seed=3
-    ),
-    "averaged": error(drawn, locked()[1], averaged),
-    "averaged and edited again": error(drawn, locked()[1], edit(averaged, learnt, [Swap("background: forest")])[0]),
-    "masks": error(drawn, locked(allowed=torch.ones(2, 8, 8))[1], noise=several),
-    "foreign latent": error(held.result, latent + 1),
-}
-seen["usable after an error"] = torch.equal(drawn(made), wanted)
-tell(seen)
+own, behind = comfy.samplers.KSAMPLER(stepping), "changed behind Apply Edits"
+averaged = nodes.ConditioningAverage().addWeighted(red, encode("a hat"), 0.5)[0]
+adaptive = "chooses its steps by the picture"
+refused(f"The sampler dpm_adaptive {adaptive}", drawn, locked()[1], how=HOW._replace(sampler="dpm_adaptive"))
+sample = guider_of(locked()[1], red).sample
+refused(f"The sampler stepping {adaptive}", sample, noise, torch.zeros_like(noise), own, levels_of(4), seed=3)
+refused(behind, drawn, locked()[1], averaged)
+refused(behind, drawn, locked()[1], edited(WOOD, of=averaged))
+masks = locked(allowed=torch.ones(2, 8, 8))[1]
+refused("2 masks do not fit 3 pictures", drawn, masks, noise=noise.repeat(3, 1, 1, 1))
+refused("did not come out of a sampler with this Lock", held.result, latent + 1)
+equal("usable after an error", drawn(made), wanted)

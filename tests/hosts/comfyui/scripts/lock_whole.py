@@ -1,4 +1,4 @@
-"""A locked picture of Portraits' own size, saved for the other host: `python … PROMPT FILE`."""
+"""A locked picture of Portraits' own size, saved for the other host: `python … FILE`."""
 
 import sys
 
@@ -11,4 +11,4 @@ from supsae.hosts.comfyui.sampling import SamplerSettings
 whole = sampling.noise_of(sampling.empty_latent(128, 128), 3)
 held, made = locked()
 result = held.result(drawn(made, noise=whole, how=SamplerSettings(8, 3.0)))
-save_file({name: tensor.contiguous() for name, tensor in result._asdict().items()}, sys.argv[2])
+save_file({name: tensor.contiguous() for name, tensor in result._asdict().items()}, sys.argv[1])

@@ -1,30 +1,38 @@
-"""What scripts share: Portraits' models, a prompt, the sentence of an error, and telling the test what was seen."""
+"""What scripts share: holding what is found against what is wanted, and telling a test what was seen."""
 
 import json
 
-import comfy.sd
-import comfy.utils
+import torch
 
-from supsae.hosts.comfyui import folders
-
-WEIGHTS = folders.WEIGHTS
+WRONG = []
+"""What was not as it should be; in_comfyui.py fails a script for it, at its end."""
 
 
-def portraits_model():
-    return comfy.sd.load_diffusion_model(str(WEIGHTS / "diffusion_models" / "supsae_portraits_mmdit.safetensors"))
+def expect(name, found, wanted=True):
+    if found != wanted:
+        WRONG.append(f"{name}: {found!r}, not {wanted!r}")
 
 
-def portraits_vae_tensors():
-    return comfy.utils.load_torch_file(str(WEIGHTS / "vae" / "supsae_portraits_vae.safetensors"))
+def equal(name, one, other):
+    """Expect two tensors to be equal to the bit."""
+    expect(f"{name}, shape", list(one.shape), list(other.shape))
+    expect(name, torch.equal(one, other))
 
 
-def portraits_vae():
-    return comfy.sd.VAE(sd=portraits_vae_tensors())
+def between(name, low, found, high):
+    if not low < found < high:
+        WRONG.append(f"{name}: {found!r}, not above {low} and below {high}")
 
 
-def encode_with(clip, prompt):
-    """Return the conditioning that ComfyUI's own node makes of a prompt."""
-    return clip.encode_from_tokens_scheduled(clip.tokenize(prompt))
+def below(name, found, limit):
+    between(name, -1, found, limit)
+
+
+def refused(sentence, function, *arguments, **named):
+    """Expect a ValueError that says this."""
+    said = error(function, *arguments, **named)
+    if sentence not in (said or ""):
+        WRONG.append(f"not refused with {sentence!r}: {said}")
 
 
 def error(function, *arguments, **named):
@@ -33,6 +41,11 @@ def error(function, *arguments, **named):
         function(*arguments, **named)
     except ValueError as sentence:
         return str(sentence)
+
+
+def encode_with(clip, prompt):
+    """Return the conditioning that ComfyUI's own node makes of a prompt."""
+    return clip.encode_from_tokens_scheduled(clip.tokenize(prompt))
 
 
 def tell(seen):

@@ -12,21 +12,13 @@ import torch
 CONTEXT, POOLED = 4096, 2048  # SD3 and SD3.5: width of the text rows and of the pooled vector
 DUAL_BLOCKS = 13  # SD3.5-Medium: blocks 0 … 12 have a second attention among the image tokens
 MEDIUM = {"depth": 24, "hidden": 1536, "dual": True}  # 2.2 billion parameters
-LARGE = {"depth": 38, "hidden": 2432, "dual": False}  # 8 billion
 
 
 def build(depth=2, hidden=1536, dual=True, *, pooled=POOLED, context=CONTEXT, dtype=torch.float32, device=None, seed=0):
     """Return a MODEL with random weights, gates included, so that every block and every token counts.
 
-    Args:
-        depth: number of joint blocks.
-        hidden: width, a multiple of 64; heads are 64 wide as in all of SD3.
-        dual: whether blocks 0 … 12 attend twice, as SD3.5-Medium's do.
-        pooled: width of the pooled vector.
-        context: width of the text rows.
-        dtype: of the weights; ComfyUI chooses what to compute in.
-        device: where the weights are made and rest between samplings; ComfyUI's offload device if None.
-        seed: of the weights.
+    `hidden` is a multiple of 64, as heads are 64 wide in all of SD3; `dual` is whether blocks 0 … 12 attend twice, as
+    SD3.5-Medium's do; `device` is where the weights rest between samplings, ComfyUI's offload device if None.
     """
     if hidden % 64:
         raise ValueError(f"The hidden width is {hidden}; it must be a multiple of 64.")

@@ -5,7 +5,7 @@ import itertools
 import sd3_text
 from comfy_extras.nodes_cond import T5TokenizerOptions
 from comfy_extras.nodes_sd3 import CLIPTextEncodeSD3
-from script_parts import error, tell
+from script_parts import error, expect
 from sd3_parts import PROMPT, RED, clip, encode, host, learnt, said
 
 import nodes as stock
@@ -13,7 +13,47 @@ from supsae.hosts.comfyui.conditionings import edit
 from supsae.supsae_core.editing.edits import Add
 from supsae.supsae_core.reading import readout
 
-seen = {}
+HAIR, EYES, SMILE, BEACH = "hair: blond hair", "eyes: green eyes", "expression: smile", "place: sandy beach"
+FOUR, TWO = [HAIR, EYES, SMILE, BEACH], [HAIR, EYES]
+ALL, NONE = [True, True, True], "Too few pads in 't5xxl': writing 'silk kimono'"
+# layout → rows by type and encoders that say nothing, what is said, which parts of the rows (CLIP-L, CLIP-G, T5) and of
+# the pooled vector (L, G) change, and what an addition meets. T5 has as many rows as tokens and an end, 77 at least.
+WORKS = {
+    "plain": ([77, 154], FOUR, ALL, ALL[:2], None),
+    "t5 of 76": ([77, 154], TWO, ALL, ALL[:2], NONE),
+    "t5 of 77": ([77, 155], TWO, ALL, ALL[:2], NONE),
+    "t5 of 200": ([231, 432], TWO, ALL, ALL[:2], NONE),
+    "chunk 1": ([154, 246], TWO, ALL, [False, False], NONE),
+    "chunk 2": ([231, 401], TWO, ALL, [False, False], NONE),
+    "cut by the border": ([154, 240], TWO, ALL, ALL[:2], NONE),
+    "chunk with pads": ([154, 241], [HAIR, EYES, SMILE], ALL, [False, False], NONE),
+    "no t5": ([77, 77, "t5xxl"], FOUR, [True, True, False], ALL[:2], None),
+    "clip l alone": ([77, 77, "clip_g", "t5xxl"], FOUR, [True, False, False], [True, False], None),
+    "clip g alone": ([77, 77, "clip_l", "t5xxl"], FOUR, [False, True, False], [False, True], None),
+    "t5 alone": ([0, 77, "clip_l", "clip_g"], FOUR, [False, False, True], [False, False], None),
+    "sd3 node, no t5 text": ([77, 78, "t5xxl"], FOUR, [True, True, False], ALL[:2], None),
+    "sd3 node, no clip text": ([0, 77, "clip_l", "clip_g"], FOUR, [False, False, True], [False, False], None),
+    "sd3 node, no clip g text": ([77, 154], FOUR, [True, False, True], [True, False], None),
+    "sd3 node, other clip text": ([77, 154], FOUR, [False, False, True], [False, False], None),
+    "sd3 node, empty prompts": ([77, 154], FOUR, [False, False, True], [False, False], None),
+    "empty": ([77, 154], [], ALL, ALL[:2], None),
+    "average of one": ([77, 154], FOUR, ALL, ALL[:2], None),
+    "average of two that say it": ([77, 154], FOUR, ALL, ALL[:2], None),
+    "concatenated without t5": ([154, 154, "t5xxl"], FOUR * 2, [True, True, False], ALL[:2], None),
+}
+REFUSED = {
+    "sd3 node, no text": (1, "made of no text at all"),
+    "multiplied": (154, "not of the text encoder 'clip_l'"),
+    "clip skip": (154, "not of the text encoder 'clip_l'"),
+    "average of unequal lengths": (
+        156,
+        "79 rows of 't5xxl' in this conditioning have no end of a text",
+    ),
+    "concatenated": (308, "The 308 rows of this conditioning are not chunks of 77 causal rows"),
+    "zeroed": (154, "all zeros"),
+    "longer pads": (333, "has 256 rows of 't5xxl', the last 235 of them pads"),
+}
+ENDS = {"chunk with pads": 73, "chunk 1": 76}
 FILLERS = """
     highly detailed, soft light, masterpiece, sharp focus, film grain, golden hour, looking at the viewer,
     in the middle of the frame, award winning photography, muted colours, high contrast, on a quiet morning,
@@ -22,13 +62,14 @@ FILLERS = """
 
 
 def filled(words, count, kind):
-    # as many words more as give at least so many tokens; "," is a token of its own, and "with" is one everywhere
-    words, fillers = words.split(), itertools.cycle(FILLERS.split())
-    for filler in fillers:
-        if sum(host.counts([*words, filler])[kind]) >= count:
+    # as many words more as stay below so many tokens, and "with", which is one everywhere
+    made, left = words.split(), count - sum(host.counts(words.split())[kind])
+    for filler, tokens in itertools.cycle(zip(FILLERS.split(), host.counts(FILLERS.split())[kind], strict=True)):
+        if tokens >= left:
             break
-        words.append(filler)
-    return " ".join([*words, *["with"] * (count - sum(host.counts(words)[kind]))])
+        made.append(filler)
+        left -= tokens
+    return " ".join([*made, *["with"] * left])
 
 
 def t5_of(count):
@@ -61,19 +102,15 @@ plain, shorter = encode(PROMPT), encode("a photo of a person with blond hair")
 blue = encode(PROMPT.replace("green", "blue"))
 made = {
     "plain": plain,
-    "half": [[plain[0][0].half(), {"pooled_output": plain[0][1]["pooled_output"].half()}]],
-    **{f"t5 of {count}": t5_of(count) for count in (75, 76, 77, 78, 200)},
+    **{f"t5 of {count}": t5_of(count) for count in (76, 77, 200)},
     "chunk 1": behind(80, "blond hair, green eyes"),
     "chunk 2": behind(155, "blond hair, green eyes"),
     "cut by the border": behind(74, "blond hair, green eyes"),
     "chunk with pads": behind(72, "(blond hair, green eyes:1.2), smiling"),
-    "no clip l": only(clip_g=True, t5=True),
-    "no clip g": only(clip_l=True, t5=True),
     "no t5": only(clip_l=True, clip_g=True),
     "clip l alone": only(clip_l=True),
     "clip g alone": only(clip_g=True),
     "t5 alone": only(t5=True),
-    "sd3 node": sd3(PROMPT, PROMPT, PROMPT),
     "sd3 node, no t5 text": sd3(PROMPT, PROMPT, ""),
     "sd3 node, no clip text": sd3("", "", PROMPT),
     "sd3 node, no clip g text": sd3(PROMPT, "", PROMPT),
@@ -81,7 +118,6 @@ made = {
     "sd3 node, empty prompts": sd3("", "", PROMPT, "empty_prompt"),
     "sd3 node, no text": sd3("", "", ""),
     "empty": encode(""),
-    "multiplied by 1": stock.ConditioningMultiply().multiply(plain, 1.0)[0],
     "multiplied": stock.ConditioningMultiply().multiply(plain, 1.2)[0],
     "average of one": average(plain, encode("a cat"), 1.0),
     "average of two that say it": average(plain, blue, 0.5),
@@ -92,26 +128,33 @@ made = {
     "clip skip": skipped(-1),
     "longer pads": encode(PROMPT, T5TokenizerOptions.execute(clip, 0, 256).result[0]),
 }
+expect("layouts", made.keys(), WORKS.keys() | REFUSED.keys())
 for kind, conditioning in made.items():
     ((cond, extra),) = conditioning
-    refused = error(edit, conditioning, learnt, RED)
-    seen[kind] = {"rows": cond.shape[1], "refused": refused}
-    if refused:
+    reason = error(edit, conditioning, learnt, RED)
+    if kind in REFUSED:
+        rows, sentence = REFUSED[kind]
+        expect(f"{kind} is refused", cond.shape[1] == rows and sentence in reason)
         continue
+    expect(f"{kind} is not refused", reason, None)
+    typed, says, moves, vector, add = WORKS[kind]
     ((rows, new),), _ = edit(conditioning, learnt, RED)
     pooled = (new["pooled_output"] != extra["pooled_output"])[0]
     moved = (rows != cond)[0]
     reading = readout.read_conditioning(learnt, cond[0].float())
     own = reading.rows.own
     chunks = max(len(own["clip_l"]), len(own["clip_g"]))
-    seen[kind] |= {
-        "typed": [chunks, reading.rows.total, *(name for name, rows in own.items() if not rows)],
-        "before": said(cond[0]),
-        "after": said(rows[0]),
-        "pooled": [bool(pooled[:768].any()), bool(pooled[768:].any())],
-        "moved": [bool(x.any()) for x in (moved[:chunks, :768], moved[:chunks, 768:2048], moved[chunks:])],
-        "zeros stay": not bool(rows[0, :chunks, 2048:].any()),
-        "ends": [row % 77 for row in reading.layouts["clip_g"].roles.end] if "clip_g" in reading.layouts else [],
-        "add": error(edit, conditioning, learnt, [Add("clothing: silk kimono")]),
-    }
-tell(seen)
+    silent = [name for name, rows in own.items() if not rows]
+    expect(f"{kind}: rows", [chunks, reading.rows.total, *silent], typed)
+    expect(f"{kind}: all rows", cond.shape[1], typed[1])
+    expect(f"{kind}: said", said(cond[0]), says)
+    expect(f"{kind}: after", said(rows[0]), [one.replace("blond", "red") for one in says] or ["hair: red hair"])
+    parts = (moved[:chunks, :768], moved[:chunks, 768:2048], moved[chunks:])
+    expect(f"{kind}: moved", [bool(part.any()) for part in parts], moves)
+    expect(f"{kind}: vector", [bool(pooled[:768].any()), bool(pooled[768:].any())], vector)
+    expect(f"{kind}: zeros stay", not rows[0, :chunks, 2048:].any())
+    met = error(edit, conditioning, learnt, [Add("clothing: silk kimono")])
+    expect(f"{kind}: addition", met and met[: len(add or "")], add)
+    # 72 tokens and 6 that stay together: the first chunk ends in row 73, the second after "…" and ", smiling"
+    if kind in ENDS:
+        expect(f"{kind}: first end", reading.layouts["clip_g"].roles.end[0] % 77, ENDS[kind])

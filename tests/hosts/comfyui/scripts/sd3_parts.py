@@ -1,12 +1,12 @@
 """Random text encoders of SD3's kind and a dictionary of them: what the scripts about SD3's text begin with.
 
-`python … DICTIONARY`: fitted and saved there by the first script, loaded by the others.
+The first script fits it and saves it in the process's base directory.
 """
 
-import sys
 import tempfile
 from pathlib import Path
 
+import comfy.cli_args
 import numpy as np
 import sd3_text
 from script_parts import encode_with
@@ -34,7 +34,7 @@ RED = [Swap("hair: red hair")]
 table = parse_table(TABLE)
 clip = sd3_text.clip()
 host = ComfyText(clip)
-file = Path(sys.argv[1])
+file = Path(comfy.cli_args.args.base_directory) / "sd3.safetensors"
 if not file.exists():
     plan = capture.plan_text(table, host, capture.CaptureConfig(prompts=64, calibration=26), host.wording)
     save_dictionary(fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan)), file)

@@ -1,7 +1,7 @@
-"""Edits against the encoded rewrites of the same prompts."""
+"""Where fresh prompts say what in every encoder, and edits against the encoded rewrites of the same prompts."""
 
 import torch
-from script_parts import tell
+from script_parts import below, between, expect
 from sd3_parts import drawn, encoded, encoders, known, learnt, name, table
 
 from supsae.supsae_core.editing.apply import apply
@@ -11,7 +11,14 @@ from supsae.supsae_core.reading import readout
 from supsae.supsae_core.table import prompts
 from supsae.training import calibration
 
-seen = {}
+# Share of the rewrite's squared change that an edit leaves undone, over rows that stand for one another. Measured: swap
+# 0.36 0.36 0.10 0.79, add 0.29 0.28 0.11 0.88, remove 0.54 0.55 0.25 0.86. A random encoder hears more of commas and
+# order than a trained one, its pooled row most.
+LEFT = {
+    "swap": {"clip_l": 0.45, "clip_g": 0.45, "t5xxl": 0.2, "pooled": 0.9},
+    "add": {"clip_l": 0.4, "clip_g": 0.4, "t5xxl": 0.2, "pooled": 0.95},
+    "remove": {"clip_l": 0.65, "clip_g": 0.65, "t5xxl": 0.35, "pooled": 0.95},
+}
 
 
 def leave(left, made, before, after, here, there):
@@ -64,6 +71,16 @@ for row in rows:
             layouts = {key: written(layout, now.layouts[key]) for key, layout in reading.layouts.items()}
             leave(added, made, row, after, layouts, known(after).layouts)
 for kind, left in (("swap", swapped), ("add", added), ("remove", removed)):
-    seen[kind] = {key: float(one / whole) for key, (one, whole) in left.items()}
-seen["added and found"] = [sum(found_added), len(found_added)]
-tell(seen)
+    for part, limit in LEFT[kind].items():
+        one, whole = left[part]
+        below(f"{kind} in {part}", float(one / whole), limit)
+between("additions", 15, len(found_added), 31)
+expect("what was added is found", all(found_added))
+
+# right concept and exact span, or unmentioned where it is; whole layouts: spans, fillers, starts, ends and pads
+_, rows = drawn(50, 99)
+readings = [(readout.read_conditioning(learnt, row.cond).layouts, known(row).layouts) for row in rows]
+between("located categories", 0.99, calibration.locate_accuracy(learnt, rows) + 1e-6, 1.1)
+for encoder in encoders:
+    right = sum(one[encoder.name] == truth[encoder.name] for one, truth in readings)
+    between(f"located in {encoder.name}", 0.99, right / len(rows) + 1e-6, 1.1)

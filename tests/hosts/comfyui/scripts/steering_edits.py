@@ -1,71 +1,72 @@
 """Edits on a model: equal to an edited conditioning, beside other nodes, in windows, without effect, refused."""
 
-import itertools
+from types import SimpleNamespace
 
-import comfy.cldm.mmdit
-import comfy.controlnet
-import comfy.latent_formats
-import comfy.ops
 import comfy.sd
 import torch
 from comfy_extras.nodes_pag import PerturbedAttentionGuidance
 from comfy_extras.nodes_slg import SkipLayerGuidanceDiT
-from script_parts import error, portraits_vae, tell
-from steering_parts import (
+from portraits_parts import (
     PROMPT,
     RED,
     WOOD,
-    before,
     clip,
+    controlled,
     drawn,
-    drawn_red,
     edited,
-    empty,
     encode,
-    far,
+    halves,
     learnt,
     model,
     noise,
     plain,
+    red,
     steered,
+    two,
 )
+from script_parts import below, between, equal, expect, refused
 
-import nodes
 from supsae.hosts.comfyui.sampling import SamplerSettings
 from supsae.nodes.edit import ApplyEditsNode
 from supsae.supsae_core.editing.edits import Remove, Swap
 from supsae.supsae_core.editing.windows import Window
 
-seen = {}
-seen["the edit is seen"] = float((before - drawn_red).abs().max()) > 0.5
+before, drawn_red = drawn(model), drawn(model, red)
+expect("the edit is seen", float((before - drawn_red).abs().max()) > 0.5)
+
+
+def far(one, other):
+    """Return how far apart two latents are, as a share of what the edit changes."""
+    return float((one - other).norm() / (before - drawn_red).norm())
+
 
 # --- equal to an edited conditioning ---
-seen["cond, pooled"] = torch.equal(drawn(steered(RED)), drawn_red)
-seen["two nodes are one"] = torch.equal(drawn(steered(WOOD, on=steered(RED))), drawn(model, edited(RED, WOOD)))
-seen["other order"] = torch.equal(drawn(steered(RED, on=steered(WOOD))), drawn(model, edited(RED, WOOD)))
-seen["txt@0, pooled"] = far(drawn(steered(RED, sites="txt@0, pooled")), drawn_red)
-for name, how in (("cfg 1", SamplerSettings(4, 1.0)), ("heun", SamplerSettings(3, 3.0, "heun"))):
-    seen[name] = torch.equal(drawn(steered(RED), how=how), drawn(model, edited(RED), how=how))
-several = noise.repeat(3, 1, 1, 1)
-seen["batch"] = torch.equal(drawn(steered(RED), noise=several), drawn(model, edited(RED), noise=several))
-two = [[torch.cat([plain[0][0], encode(PROMPT.replace("blond", "black"))[0][0]]), plain[0][1]]]
-pair = noise.repeat(2, 1, 1, 1)
-seen["batch of prompts"] = torch.equal(
-    drawn(steered(RED), two, noise=pair), drawn(model, edited(RED, conditionings=two), noise=pair)
-)
-long = encode("a badly drawn picture, " * 12)
-assert long[0][0].shape[1] != plain[0][0].shape[1]
-seen["unequal lengths"] = torch.equal(drawn(steered(RED), negative=long), drawn(model, edited(RED), long))
-upper, lower = plain[0], encode("black hair")[0]
-halves = [[c, {**d, "area": (8, 16, y, 0), "strength": 1.0}] for y, (c, d) in ((0, upper), (8, lower))]
-seen["regions"] = torch.equal(drawn(steered(RED), halves), drawn(model, edited(RED, conditionings=halves)))
-bold = encode(PROMPT.replace("green eyes", "(green eyes:1.2)"))
-seen["prompt weights"] = torch.equal(drawn(steered(RED), bold), drawn(model, edited(RED, conditionings=bold)))
-seen["negative too"] = torch.equal(
-    drawn(steered(RED, everywhere=True), negative=encode("blond hair")),
-    drawn(model, edited(RED), edited(RED, conditionings=encode("blond hair"))),
-)
-seen["negative says nothing"] = torch.equal(drawn(steered(RED, everywhere=True)), drawn_red)
+long, bold = encode("a badly drawn picture, " * 12), encode(PROMPT.replace("green eyes", "(green eyes:1.2)"))
+tuned = clip.clone()  # as a LoRA on the text encoders changes them
+name = next(key for key in tuned.get_key_patches() if key.endswith("weight") and "causal" in key)
+weight = tuned.get_key_patches()[name][0]
+weight = weight[0] if isinstance(weight, tuple) else weight
+expect("patches of the text encoders", bool(tuned.add_patches({name: ("diff", (0.01 * torch.ones_like(weight),))}, 1)))
+other = tuned.encode_from_tokens_scheduled(tuned.tokenize(PROMPT))
+expect("they act", not torch.equal(other[0][0], plain[0][0]))
+for name, positive, options in (
+    ("plain", plain, {}),
+    ("cfg 1", plain, {"how": SamplerSettings(3, 1.0)}),
+    ("heun", plain, {"how": SamplerSettings(3, 3.0, "heun")}),
+    ("batch", plain, {"noise": noise.repeat(3, 1, 1, 1)}),
+    ("batch of prompts", two, {"noise": noise.repeat(2, 1, 1, 1)}),
+    ("unequal lengths", plain, {"negative": long}),
+    ("regions", halves, {}),
+    ("prompt weights", bold, {}),
+    ("LoRA on the text encoders", other, {}),
+):
+    equal(name, drawn(steered(RED), positive, **options), drawn(model, edited(RED, of=positive), **options))
+equal("two nodes are one", drawn(steered(WOOD, on=steered(RED))), drawn(model, edited(RED, WOOD)))
+equal("other order", drawn(steered(RED, on=steered(WOOD))), drawn(model, edited(RED, WOOD)))
+blond = encode("blond hair")
+equal("negative too", drawn(steered(RED, everywhere=True), plain, blond), drawn(model, red, edited(RED, of=blond)))
+equal("negative says nothing", drawn(steered(RED, everywhere=True)), drawn_red)
+below("the text entering block 0 is the prompt", far(drawn(steered(RED, sites="txt@0, pooled")), drawn_red), 1e-3)
 
 # --- with other nodes, in either order ---
 
@@ -100,46 +101,20 @@ def lora(on):
 
 
 for other in (patched, slg, pag, lora):
-    wanted = drawn(other(model), edited(RED))
+    wanted = drawn(other(model), red)
+    expect(f"{other.__name__} acts", not torch.equal(wanted, drawn_red) or other is pag)
     for sites in ("cond, pooled", "txt@0, pooled"):
         ours_last = drawn(steered(RED, sites=sites, on=other(model)))
-        ours_first = drawn(other(steered(RED, sites=sites)))
-        seen[f"{other.__name__} {sites}"] = [
-            float((wanted - drawn_red).abs().max()) > 0 or other is pag,
-            torch.equal(ours_last, ours_first),
-            far(ours_last, wanted),
-        ]
+        equal(f"{other.__name__} {sites}", ours_last, drawn(other(steered(RED, sites=sites))))
+        below(f"{other.__name__} {sites} is the edit", far(ours_last, wanted), 1e-3)
 
-# a ControlNet reads the prompt before the edit is made: as if its rows were given apart
-
-torch.manual_seed(0)
-shape = {**model.model.model_config.unet_config, "dtype": torch.float32}
-network = comfy.cldm.mmdit.ControlNet(
-    num_blocks=1, control_latent_channels=16, operations=comfy.ops.disable_weight_init, device="cpu", **shape
-)
-for tensor in network.parameters():
-    torch.nn.init.normal_(tensor, std=0.05)
-control = comfy.controlnet.ControlNet(
-    network, compression_ratio=1, latent_format=comfy.latent_formats.SD3(), load_device=torch.device("cpu")
-)
-vae, hint = portraits_vae(), torch.rand(1, 128, 128, 3)
-apply = nodes.ControlNetApplyAdvanced().apply_controlnet
-with_control, without = apply(plain, empty, control, hint, 1.0, 0.0, 1.0, vae)
-rows = [[edited(RED)[0][0], {**with_control[0][1], "cross_attn_controlnet": plain[0][0]}]]
+# a ControlNet reads the prompt before the edit is made: as if its rows were given apart, so they are not batched with
+# the negative's
+with_control, without = controlled(plain)
+rows = [[red[0][0], {**with_control[0][1], "cross_attn_controlnet": plain[0][0]}]]
 wanted = drawn(model, rows, without)
-seen["a ControlNet acts"] = not torch.equal(wanted, drawn(model, [[rows[0][0], plain[0][1]]]))
-seen["ControlNet"] = far(drawn(steered(RED, sites="cond"), with_control, without), wanted)
-
-tuned = clip.clone()  # as a LoRA on the text encoders changes them
-name = next(key for key in tuned.get_key_patches() if key.endswith("weight") and "causal" in key)
-weight = tuned.get_key_patches()[name][0]
-weight = weight[0] if isinstance(weight, tuple) else weight
-assert tuned.add_patches({name: ("diff", (0.01 * torch.randn_like(weight),))}, 1.0)
-other = tuned.encode_from_tokens_scheduled(tuned.tokenize(PROMPT))
-seen["a LoRA on the text encoders acts"] = not torch.equal(other[0][0], plain[0][0])
-seen["LoRA on the text encoders"] = torch.equal(
-    drawn(steered(RED), other), drawn(model, edited(RED, conditionings=other))
-)
+expect("a ControlNet acts", not torch.equal(wanted, drawn(model, [[rows[0][0], plain[0][1]]])))
+below("a ControlNet sees the unedited", far(drawn(steered(RED, sites="cond"), with_control, without), wanted), 1e-3)
 
 
 # --- when and how far ---
@@ -147,86 +122,59 @@ def windowed(start, end, sites="cond, pooled", **more):
     return drawn(steered(RED, sites=sites, window=Window(start, end), **more))
 
 
-late = windowed(0.5, 1.0)
-seen["late is in between"] = 0 < far(late, before) < 1
-seen["two halves are a whole"] = torch.equal(
-    drawn(steered(RED, window=Window(0.5, 1.0), on=steered(RED, window=Window(0.0, 0.5)))), drawn_red
-)
-seen["between two steps nothing happens"] = torch.equal(windowed(0.001, 0.002), before)
-seen["inside one block is less"] = far(windowed(0, 1, "txt@0", inside=True), windowed(0, 1, "txt@0"))
-seen["inside all blocks is all"] = torch.equal(windowed(0, 1, "txt@0-2", inside=True), windowed(0, 1, "txt@0-2"))
+between("late is in between", 0, far(windowed(0.5, 1.0), before), 1)
+first_half = steered(RED, window=Window(0.0, 0.5))
+equal("two halves are a whole", drawn(steered(RED, window=Window(0.5, 1.0), on=first_half)), drawn_red)
+equal("between two steps nothing happens", windowed(0.001, 0.002), before)
+whole = windowed(0, 1, "txt@0-2")
+between("inside one block is less", 0.01, far(windowed(0, 1, "txt@0", inside=True), windowed(0, 1, "txt@0")), 1.5)
+equal("inside all blocks is all", windowed(0, 1, "txt@0-2", inside=True), whole)
 
 # --- nothing changes nothing ---
-mask = torch.ones(1, 64, 64)
-zero, same = Swap("hair: red", 0.0), Swap("hair: blond")
-options = itertools.product(
-    ("cond, pooled", "cond", "pooled", "txt@0-2"),
-    (Window(), Window(0.2, 0.8, 0.1)),
-    (False, True),
-    (False, True),
-    (None, mask[0]),
-)
-short = SamplerSettings(2, 3.0)
-nothing = drawn(model, how=short)
-names = ("sites", "window", "everywhere", "inside", "mask")
-chosen = [dict(zip(names, one, strict=True)) for one in options]
-left = [str(one) for one in chosen if not torch.equal(drawn(steered(zero, **one), how=short), nothing)]
-seen["no-ops that are none"] = left
-seen["a swap for itself"] = torch.equal(drawn(steered(same), how=short), nothing)
+mask, short = torch.ones(1, 64, 64), SamplerSettings(2, 3.0)
+nothing, part = drawn(model, how=short), Window(0.2, 0.8, 0.1)
+for sites in ("cond, pooled", "cond", "pooled", "txt@0-2"):
+    for options in ({}, {"window": part, "everywhere": True}, {"inside": True}, {"mask": mask[0], "window": part}):
+        made = drawn(steered(Swap("hair: red", 0.0), sites=sites, **options), how=short)
+        equal(f"strength 0 at {sites}, {list(options)}", made, nothing)
+equal("a swap for itself", drawn(steered(Swap("hair: blond")), how=short), nothing)
 
 
 # --- refused ---
-def run(*edits, **named):
-    return drawn(steered(*edits, **named), how=short)
-
-
-apply_edits = ApplyEditsNode.execute
+def run(*edits, of=plain, **named):
+    return drawn(steered(*edits, **named), of, how=short)
 
 
 def node(sites, model=model, mask=None, reach="to the last block"):
     how = {"start": 0.0, "end": 1.0, "ramp": 0.0, "prompts": "positive"}
     where = {"where": "chosen sites", "sites": sites, "reach": reach, "mask": mask, **how}
-    return apply_edits(learnt, (RED,), where, model=model)
+    return ApplyEditsNode.execute(learnt, (RED,), where, model=model)
 
 
-seen["refused"] = {
-    "block": error(node, "txt@3"),
-    "img block": error(node, "img@4"),
-    "spelling": error(node, "txt@x"),
-    "no part": error(node, "txt@1"),
-    "twice": error(node, "cond, txt@0"),
-    "masks": error(node, "img@1", mask=torch.ones(2, 8, 8)),
-    "a mask for words": error(node, "img@1, pooled", mask=mask),
-    "a reach without blocks": error(node, "cond, pooled", reach="in the chosen blocks"),
-    "a time for a conditioning": error(apply_edits, learnt, (RED,), {"where": "part of sampling"}, plain),
-    "no such choice": error(apply_edits, learnt, (RED,), None, plain),
-    "both": error(apply_edits, learnt, (RED,), {"where": "everywhere"}, plain, model),
-    "neither": error(apply_edits, learnt, (RED,), {"where": "everywhere"}),
-    "not said": error(run, Remove("hat: crown")),
-    "unknown": error(run, Swap("hair: rde")),
-    "two": error(run, RED, Swap("hair: black")),
-}
+def apply_edits(where, *others):
+    return ApplyEditsNode.execute(learnt, (RED,), where and {"where": where}, *others)
 
 
-class Flux:
-    pass
-
-
-class Other:
-    model = Flux()
-
-
-seen["refused"]["family"] = error(node, "cond", model=Other())
-
-
-def mask_and_area():
-    return drawn(steered(RED, mask=mask[0]), halves, how=short)
-
-
-seen["refused"]["mask and area"] = error(mask_and_area)
-seen["usable after an error"] = torch.equal(drawn(steered(RED)), drawn_red)
+refused("no txt@3: this model has 3 blocks, so txt@0 … txt@2", node, "txt@3")
+refused("no img@4: this model has 3 blocks, so img@0 … img@3", node, "img@4")
+refused("no site 'txt@x'", node, "txt@x")
+refused("nothing for txt@1; it has cond, pooled, txt@0", node, "txt@1")
+refused("cond reaches every block already, so txt@0 would make the edit twice", node, "cond, txt@0")
+refused("mask has the shape (2, 8, 8)", node, "img@1", mask=torch.ones(2, 8, 8))
+refused("The mask says where in the picture, and pooled has no place in it", node, "img@1, pooled", mask=mask)
+refused("cond, pooled: these sites have no blocks", node, "cond, pooled", reach="in the chosen blocks")
+refused("so 'part of sampling' would do nothing", apply_edits, "part of sampling", plain)
+refused("where is missing, or none of its choices: 'everywhere', 'part of", apply_edits, None, plain)
+refused("is connected to a conditioning and to a model", apply_edits, "everywhere", plain, model)
+refused("Apply Edits has nothing to change", apply_edits, "everywhere")
+refused("This model is Flux", node, "cond", model=SimpleNamespace(model=type("Flux", (), {})()))
+refused("Cannot remove 'hat: crown'", run, Remove("hat: crown"))
+refused("Did you mean 'hair: red'", run, Swap("hair: rde"))
+refused("change 'hair'", run, RED, Swap("hair: black"))
+refused("mask of the whole picture cannot be laid over", run, RED, of=halves, mask=mask[0])
 
 # --- nothing left behind ---
-seen["model unchanged"] = torch.equal(drawn(model), before) and not model.attachments and not model.wrappers
-seen["no state on the clone"] = "supsae" not in steered(RED).model_options.get("transformer_options", {})
-tell(seen)
+equal("usable after an error", drawn(steered(RED)), drawn_red)
+equal("model unchanged", drawn(model), before)
+expect("nothing on the model", not model.attachments and not model.wrappers)
+expect("no state on the clone", "supsae" not in steered(RED).model_options.get("transformer_options", {}))

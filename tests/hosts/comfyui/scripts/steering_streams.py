@@ -3,53 +3,40 @@
 from dataclasses import replace
 
 import torch
-from script_parts import tell
-from steering_parts import (
-    RED,
-    drawn,
-    learnt,
-    model,
-    plain,
-)
+from portraits_parts import RED, drawn, learnt, model, plain
+from script_parts import below, between, expect
 
 from supsae.hosts.comfyui import steering, transformer
 from supsae.hosts.comfyui.sampling import SamplerSettings
 from supsae.hosts.comfyui.steering_run import Steering
+from supsae.hosts.models import SD3
 from supsae.supsae_core.dictionary.model import Codes
 from supsae.supsae_core.editing.edits import resolve_edits
 from supsae.supsae_core.editing.steer import Where, at_level, moves
 from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.supsae_core.reading import readout
 
-seen = {}
-
-
-def codes(slots, groups, seed):
-    torch.manual_seed(seed)
-    K, r, d = len(learnt.table), 4, 192
-    part = learnt.parts["t5"]
-    return Codes(
-        torch.zeros(d),
-        torch.randn(r, d),
-        torch.randn(slots, part.slot_codes.shape[1], r),
-        torch.randn(groups, K, r),
-        torch.zeros(slots, K, r),
-        torch.zeros(slots, K),
-        part.slot_tokens[:slots] if slots > 1 else torch.ones(1).long(),
-        part.slot_groups[:slots] if slots > 1 else torch.zeros(1).long(),
-        torch.ones(K),
-    )
-
-
 part = learnt.parts["t5"]
-slots, groups = len(part.slot_tokens), len(part.group_effects)
+TEXT = len(part.slot_tokens), len(part.group_effects), part.slot_tokens, part.slot_groups
+IMAGE = 1, 1, torch.ones(1).long(), torch.zeros(1).long()
+
+
+def codes(seed, slots, groups, tokens, own):
+    """Return random codes of a stream 192 wide: 4 numbers a code."""
+    torch.manual_seed(seed)
+    K, r, d, lengths = len(learnt.table), 4, 192, part.slot_codes.shape[1]
+    drawn = (torch.randn(size) for size in ((r, d), (slots, lengths, r), (groups, K, r)))
+    nothing = torch.zeros(slots, K, r), torch.zeros(slots, K)
+    return Codes(torch.zeros(d), *drawn, *nothing, tokens, own, torch.ones(K))
+
+
 deep = replace(
     learnt,
     streams={
-        "txt@1/clip": (codes(slots, groups, 0), codes(slots, groups, 1)),
-        "txt@1/t5": (codes(slots, groups, 2), codes(slots, groups, 3)),
-        "img@2/mean": (codes(1, 1, 4), codes(1, 1, 5)),
-        "img@3/mean": (codes(1, 1, 6), codes(1, 1, 7)),
+        "txt@1/clip": (codes(0, *TEXT), codes(1, *TEXT)),
+        "txt@1/t5": (codes(2, *TEXT), codes(3, *TEXT)),
+        "img@2/mean": (codes(4, *IMAGE), codes(5, *IMAGE)),
+        "img@3/mean": (codes(6, *IMAGE), codes(7, *IMAGE)),
     },
     centres=(0.9, 0.3),
 )
@@ -66,8 +53,8 @@ def watched(block, when, edit=lambda on: on):
             found.append((float(t.max()), options["cond_or_uncond"], values))
             return values
 
-        taps = transformer.Taps(*({block: tap} if when == side else {} for side in ("enter", "leave")))
-        return executor(x, t, c_concat, c_crossattn, control, transformer.tapped(options, taps), **more)
+        taps = [{block: tap} if when == side else {} for side in ("enter", "leave")]
+        return executor(x, t, c_concat, c_crossattn, control, transformer.tapped(options, SD3, *taps), **more)
 
     made = model.clone() if when == "enter" else edit(model).clone()
     made.add_wrapper_with_key("apply_model", "watch", watch)  # what is installed last stands outside
@@ -95,17 +82,13 @@ for sites, block, when, kind in (
     (levels,) = moved_by.streams.values()
     wanted = at_level(levels, deep.centres, sigma).expand_as(without[kind][row])
     moved = with_edit[kind] - without[kind]
-    seen[sites] = [
-        float((moved[row] - wanted).abs().max() / wanted.abs().max()),
-        float(moved[1 - row].abs().max()),
-        float(wanted.abs().max()) > 0.1,
-    ]
+    below(f"{sites} moves as the core says", float((moved[row] - wanted).abs().max() / wanted.abs().max()), 1e-5)
+    expect(f"{sites} leaves the negative rows", float(moved[1 - row].abs().max()), 0)
+    between(f"{sites} is asked for something", 0.1, float(wanted.abs().max()), 1e3)
 left_half = torch.zeros(40, 40)
 left_half[:, :20] = 1
 _, row, masked = watched(2, "enter", deeply("img@2", left_half))
 _, _, without = watched(2, "enter")
-moved = (masked["img"] - without["img"])[row].abs().amax(-1).view(8, 8)
-seen["mask"] = [float(moved[:, :4].min()) > 0, float(moved[:, 4:].max())]
-
-
-tell(seen)
+moved = (masked["img"] - without["img"])[row].abs().amax(-1).view(4, 4)  # 64 pixels
+expect("a mask lets through", bool((moved[:, :2] > 0).all()))
+expect("a mask holds", float(moved[:, 2:].max()), 0)

@@ -1,0 +1,56 @@
+"""One encoder's rows in a dictionary's codes: what they hear, what the empty prompt says there, and prompt weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..dictionary.model import Codes, Dictionary
+from ..encoders.base import Encoder, Rows
+from ..encoders.layout import Span
+from ..encoders.placing import context_of
+
+
+@dataclass(frozen=True)
+class CodedRows:
+    """Rows that one encoder wrote, and codes for them."""
+
+    dictionary: Dictionary
+    encoder: Encoder
+    rows: Rows
+    part: Codes
+    """the encoder's, or those of a block inside the model that these rows went into"""
+
+    @property
+    def own(self) -> range:
+        return self.rows.of(self.encoder)
+
+    def context(self, spans: Sequence[Span]) -> Tensor:
+        """Return the context (total rows, K) of every row when these spans are said."""
+        return context_of(self.dictionary.table, self.encoder, self.rows, spans)
+
+    def codes(self, slot: int, rows: Sequence[int], around: Tensor) -> Tensor:
+        """Return the codes (rows, r) of a slot's tokens over rows, each in its row's context of (total rows, K)."""
+        return torch.stack([self.part.code(slot, token, around[row]) for token, row in enumerate(rows)])
+
+    def empty(self, places: Sequence[int]) -> Tensor:
+        """Return the codes (places, r) of the empty prompt in rows: an end behind the start, and pads."""
+        nothing = torch.zeros(len(self.dictionary.table))
+        codes: dict[str, Tensor] = {}
+        made = self.part.decoder.new_zeros(len(places), len(self.part.decoder))
+        for number, row in enumerate(places):
+            role = self.encoder.layout.in_empty(self.own, row)
+            if role not in codes and role in self.dictionary.family.roles:
+                codes[role] = self.part.code(self.dictionary.role(role), 0, nothing)
+            made[number] = codes.get(role, made[number])
+        return made
+
+    def weighted(self, weight: float, rows: Sequence[int], codes: Tensor) -> Tensor:
+        """Give the codes (rows, r) of tokens a prompt weight, about the empty prompt's (docs/method.md, 11)."""
+        if weight == 1:
+            return codes
+        nothing = self.empty(rows)
+        return nothing + weight * (codes - nothing)

@@ -1,0 +1,60 @@
+"""Workflows in API format: what tests of nodes in a server queue."""
+
+import json
+
+PROMPT = "a portrait of a person with blond hair, green eyes, smiling, sandy beach"
+TABLE = "hair: {red: red hair, blond: blond hair}\neyes: {blue: blue eyes, green: green eyes}"
+CLIP = {"class_type": "SupSAE_LoadPortraitsCLIP", "inputs": {}}
+UNET = {"unet_name": "supsae_portraits_mmdit.safetensors", "weight_dtype": "default"}
+MODEL = {"class_type": "UNETLoader", "inputs": UNET}
+DICTIONARY = {"class_type": "SupSAE_LoadDictionary", "inputs": {"name": "portraits.safetensors"}}
+BLOCKS = {
+    "record": "prompts and blocks", "record.model": ["model", 0], "record.sites": "txt@1, img@2", "record.steps": 4,
+    "record.cfg": 3.0, "record.width": 128, "record.height": 128, "record.image": "mean",
+}  # fmt: skip
+
+
+def shown(node: str, output: int) -> dict:
+    return {"class_type": "PreviewAny", "inputs": {"source": [node, output]}}
+
+
+def capturing(name: str, table: str = TABLE, file: str = "", **changes) -> dict:
+    """Return a workflow from a table to a capture; `changes` go to Capture."""
+    capture = {"name": name, "prompts": 64, "calibration": 12, "mention": 0.75, "held_out": 0.0, "seed": 0}
+    inputs = {"clip": ["clip", 0], "table": ["table", 0], "record": "prompts", **capture, **changes}
+    return {
+        "clip": CLIP,
+        "model": MODEL,
+        "table": {"class_type": "SupSAE_ConceptTable", "inputs": {"text": table, "file": file}},
+        "capture": {"class_type": "SupSAE_Capture", "inputs": inputs},
+    }
+
+
+def fitting(name: str, save: str | None = None, overwrite: bool = False, **changes) -> dict:
+    """Return a workflow from a table to a fit, saved under a name if there is one."""
+    file = {"save": "no"} if save is None else {"save": "in models/supsae", "save.name": save}
+    inputs = {"capture": ["capture", 0], **file, **({} if save is None else {"save.overwrite": overwrite})}
+    return capturing(name, **changes) | {"fit": {"class_type": "SupSAE_FitDictionary", "inputs": inputs}}
+
+
+def editing(**changes) -> dict:
+    """Return a workflow that edits PROMPT; `changes` go to Concept Edit."""
+    edit = {"action": "swap", "concept": "hair: red", "strength": 1.0, **changes}
+    inputs = {"edits": ["edit", 0], "conditioning": ["text", 0], "dictionary": ["dictionary", 0], "where": "everywhere"}
+    return {
+        "clip": CLIP,
+        "dictionary": DICTIONARY,
+        "text": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["clip", 0], "text": PROMPT}},
+        "edit": {"class_type": "SupSAE_ConceptEdit", "inputs": edit},
+        "apply": {"class_type": "SupSAE_ApplyEdits", "inputs": inputs},
+        "report": shown("apply", 2),
+    }
+
+
+def mixing(rows: dict | str, *connected: str) -> dict:
+    """Return a workflow with the mixer on what is connected, and its report shown."""
+    mix = rows if isinstance(rows, str) else json.dumps({"version": 1, "mix": rows} if rows else {})
+    links = {name: [{"conditioning": "text"}.get(name, name), 0] for name in ("dictionary", *connected)}
+    mixer = {"class_type": "SupSAE_ConceptMixer", "inputs": {"mix": mix, **links}}
+    found = {name: editing()[name] for name in ("clip", "dictionary", "text")}
+    return {**found, "model": MODEL, "mixer": mixer, "shown": shown("mixer", 2)}

@@ -1,0 +1,77 @@
+"""Where else a Concept Mixer's panel stands, in a real browser: the app mode, subgraphs, the blueprint, on a model."""
+
+import json
+from pathlib import Path
+
+import pytest
+from mixer_page import MIXER, RED, Mixer
+from page import RENDERERS
+
+ROOT = Path(__file__).resolve().parents[3]
+OUTER = 3  # the subgraph's node in the blueprint
+
+
+@pytest.mark.parametrize("vue", RENDERERS.values(), ids=RENDERERS)
+def test_the_app_mode_has_the_panel_too(open_mixer, vue):
+    found = open_mixer(RED, vue, linearData={"inputs": [[str(MIXER), "mix"]], "outputs": ["5"]})
+    found.on.command("Comfy.ToggleLinear")
+    tour = found.page.get_by_role("button", name="Skip")  # a newer frontend offers one the first time
+    found.page.add_locator_handler(tour, lambda: tour.click())
+    found.page.locator(".supsae-mixer:visible").wait_for()
+    found.pick("hair", "say:blue")
+    assert found.mix()["hair"] == {"say": "blue", "strength": 0.8}
+    found.on.command("Comfy.ToggleLinear")
+    found.show()
+    assert found.picker("hair").input_value() == "say:blue"
+
+
+def test_a_subgraph_keeps_the_mix_and_finds_the_dictionary_outside(open_mixer):
+    found = open_mixer(RED)
+    value = found.does(
+        """const { subgraph } = graph.convertToSubgraph(new Set([graph.getNodeById(4)])); app.canvas.setGraph(subgraph);
+        const inner = subgraph.nodes.find((one) => one.type === "SupSAE_ConceptMixer");
+        return inner.widgets.find((w) => w.name === 'mix').value;"""
+    )
+    assert json.loads(value)["mix"] == RED
+    found.on.frames(5)
+    found.on.changed()
+    found.row("background").wait_for()  # only the dictionary, which stands outside, knows of it
+    found.does("app.canvas.setGraph(graph.rootGraph ?? graph)")
+    found.run()
+
+
+@pytest.mark.parametrize("vue", RENDERERS.values(), ids=RENDERERS)
+def test_the_blueprint_s_panel_stands_outside_and_its_value_survives(comfy_page, vue):
+    found = Mixer(comfy_page(**{"Comfy.VueNodes.Enabled": vue}))
+    found.on.load(json.loads((ROOT / "subgraphs/Edit by concepts.json").read_text(encoding="utf-8")))
+    found.on.show(OUTER)
+    found.pick("hair", "say:red")
+    assert found.mix(OUTER) == {"hair": {"say": "red", "strength": 1}}
+    found.on.load(json.loads(json.dumps(found.on.workflow())))
+    found.on.show(OUTER)
+    assert found.mix(OUTER) == {"hair": {"say": "red", "strength": 1}}
+    assert found.picker("hair").input_value() == "say:red"
+    found.does("graph.remove(graph.getNodeById(given[0]))", OUTER)
+    found.on.frames()
+    assert found.row("hair").count() == 0
+
+
+def test_on_a_model_the_panel_hears_what_the_prompt_says_while_it_draws(comfy_page):
+    found = Mixer(comfy_page())
+    found.on.load(json.loads((ROOT / "example_workflows" / "Edit a portrait.json").read_text(encoding="utf-8")))
+    mixer = found.does(
+        """const of = (type) => graph.nodes.filter((one) => one.type === type);
+        const [mixer] = of("SupSAE_ConceptMixer"), [model] = of("UNETLoader");
+        const prompt = of("CLIPTextEncode").find((one) => one.title === "Prompt");
+        const edited = of("KSampler").find((one) => one.title === "Sample the edit");
+        const slot = (node, name) => node.inputs.findIndex((one) => one.name === name);
+        for (const one of of("KSampler")) one.widgets[2].value = 2; // steps
+        mixer.disconnectInput(slot(mixer, "conditioning"));
+        model.connect(0, mixer, slot(mixer, "model"));
+        mixer.connect(1, edited, slot(edited, "model"));
+        prompt.connect(0, edited, slot(edited, "positive"));
+        return mixer.id;"""
+    )
+    found.run()
+    found.on.show(mixer)
+    assert found.now() == "blond → red"

@@ -1,0 +1,30 @@
+"""What is asked of the pack inside ComfyUI's interpreter: each script says itself what it expects."""
+
+import pytest
+
+PORTRAITS = [
+    "conditioning_edited", "conditioning_encoded", "conditioning_folders", "evaluate_refused", "evaluate_run",
+    "lock_cached", "lock_samplers", "lock_settings", "lock_steered", "lock_told", "mixer_mixed", "see_mapped",
+    "see_masses", "see_patched", "see_read", "steering_compiled", "steering_edits", "steering_streams", "text_hosts",
+]  # fmt: skip
+SD3 = ["activations_sd35", "sd3_layouts", "sd3_models", "sd3_rewritten", "sd3_rules"]
+"""SD3.5's text behind the real tokenizers, which ship inside ComfyUI; with random weights."""
+
+
+@pytest.mark.parametrize("script", [*PORTRAITS, *SD3])
+def test_script_finds_what_it_expects(comfy_python, script):
+    comfy_python(script)
+
+
+# --- the interpreter itself ----------------------------------------------------------------------------------------
+
+
+def test_what_a_script_does_not_find_fails_and_leaves_no_traces(comfy_python):
+    seen = comfy_python("both_worlds", "hello")
+    assert seen["device"] == "cpu" and seen["arguments"] == ["hello"]
+    assert seen["files"][0].endswith("nodes.py") and seen["files"][1].endswith("__init__.py")
+    assert seen["threads"] == 1 and seen["inference"]  # ComfyUI runs nodes in inference mode
+    assert seen["traces"] == [False, False] and not seen["folder"] and not seen["interrupted"]
+    with pytest.raises(pytest.fail.Exception, match="letters: 'a', not 'b'(?s:.*)numbers: 1, not above 0 and below 1"):
+        comfy_python("leave_traces")
+    assert comfy_python("both_worlds", "hello") == seen

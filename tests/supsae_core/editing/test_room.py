@@ -1,0 +1,131 @@
+"""Rows for tokens that have none: which pads take them, what these become, and how many stay."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from supsae.portraits import captions
+from supsae.supsae_core.editing.apply import apply, in_order
+from supsae.supsae_core.editing.change import Change
+from supsae.supsae_core.editing.edits import Add, Remove, Swap
+from supsae.supsae_core.editing.room import room_for
+from supsae.supsae_core.encoders.base import Rows
+from supsae.supsae_core.encoders.layout import Layout, Roles
+from supsae.supsae_core.reading.coded import CodedRows
+from supsae.supsae_core.reading.readout import read_conditioning
+from supsae.training.calibration import known_reading
+
+RED, BLACK, EYES, CROWN = "hair: red", "hair: black", "eyes: blue", "hat: crown"
+SUIT, CITY, SMILE, SAD = "clothing: suit", "background: city", "expression: smile", "expression: sad"
+
+
+def read(learnt, cond):
+    found = read_conditioning(learnt.dictionary, cond).concepts(learnt.dictionary)
+    return [str(learnt.table.concepts[one]) for one in found]
+
+
+@pytest.fixture
+def full(learnt, said):
+    """Return `full(spare)`: red hair, and so many pads left in the causal chunk; every other word is one token."""
+
+    def make(spare):
+        words = ("a drawing of someone with " + " and ".join(captions.WORDING.fillers * 2)).split()
+        row = learnt.encoded(said(" ".join(words[: 46 - spare - 3]), "and", RED))
+        assert len(known_reading(learnt.dictionary, row).layouts["clip"].roles.pad) == spare
+        return row
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("spare", "edits", "wanted"),
+    [
+        (0, [Swap(BLACK)], [BLACK]),  # as many words for as many need no pads
+        (0, [Remove(RED)], []),
+        (0, [Add(SUIT)], "'clip': writing 'dark suit' needs 2 more rows and the prompt has 0 to spare"),
+        (4, [Add(SUIT)], [RED, SUIT]),  # half of the pads can be spared, and nothing is left for a city
+        (4, [Add(SUIT), Add(CITY)], "has 0 to spare"),
+    ],
+)
+def test_words_are_written_as_long_as_there_are_pads(learnt, full, spare, edits, wanted):
+    row = full(spare)
+    if isinstance(wanted, list):
+        assert read(learnt, apply(learnt.dictionary, row.cond, row.pooled, edits).cond) == wanted
+    else:
+        with pytest.raises(ValueError, match=f"Too few pads in .*{wanted}"):
+            apply(learnt.dictionary, row.cond, row.pooled, edits)
+
+
+@pytest.mark.parametrize(("pads", "spare"), [(60, 44), (32, 16), (31, 16), (3, 2), (1, 1)])
+def test_sixteen_pads_stay_or_half_of_few(learnt, pads, spare):
+    # 60 − 16, 32 − 16, 31 − 15, 3 − 1, 1 − 0; "smiling" takes one row
+    encoder, part = learnt.dictionary.family.encoder("t5"), learnt.dictionary.parts["t5"]
+    layout = Layout((), Roles(end=(50,), pad=tuple(range(51, 51 + pads))))
+    smile, here = Change(None, learnt.table.index(SMILE), 1.0), CodedRows(learnt.dictionary, encoder, Rows({}, 0), part)
+    left, written = room_for(here, layout, [smile] * spare)
+    assert [rows for _, rows in written] == [(50 + pads - i,) for i in range(spare)]  # farthest from the text first
+    assert left.roles.pad == tuple(range(51, 51 + pads - spare))
+    with pytest.raises(ValueError, match="Too few pads"):
+        room_for(here, layout, [smile] * (spare + 1))
+
+
+# --- what the rows become --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def plain(learnt):
+    """The dictionary with all gains 1, so that a step is the difference of two decodes."""
+    parts = {name: replace(part, gains=torch.ones_like(part.gains)) for name, part in learnt.dictionary.parts.items()}
+    return replace(learnt.dictionary, parts=parts)
+
+
+@pytest.fixture(scope="module")
+def sad_face(person, plain):
+    """Before and after "smiling" becomes "sad face", which has a token more."""
+    row = person(SMILE, RED)
+    return row, apply(plain, row.cond, row.pooled, [Swap(SAD)])
+
+
+def decoded(dictionary, encoder, slot, token, *context):
+    """What a token of a slot adds to the bias in a context; slots are concepts in their first phrase, or roles."""
+    table, labels = dictionary.table, torch.zeros(len(dictionary.table))
+    labels[[table.index(one) for one in context]] = 1
+    number = dictionary.role(slot) if slot in dictionary.family.roles else table.first_phrase[table.index(slot)]
+    part = dictionary.parts[encoder]
+    return part.code(number, token, labels) @ part.decoder
+
+
+def test_a_removed_phrase_becomes_pads_as_they_stand_behind_the_text(row, plain):
+    # Said: red hair, blue eyes, golden crown. In the causal encoder "blue" heard of red hair, a pad of the crown too.
+    made = apply(plain, row.cond, row.pooled, [Remove(EYES)])
+    for token, where in enumerate(made.reading.layouts["clip"].spans[1].rows):
+        step = decoded(plain, "clip", "pad", 0, RED, CROWN) - decoded(plain, "clip", EYES, token, RED)
+        torch.testing.assert_close(made.cond[where, :128] - row.cond[where, :128], step, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "last", "columns", "heard"), [("clip", 47, 128, ()), ("t5", 95, 192, (RED,))], ids=["clip", "t5"]
+)
+def test_tokens_without_room_stand_on_the_last_pads_in_the_context_of_their_slot(
+    plain, sad_face, encoder, last, columns, heard
+):
+    # "face" takes the last row, where a pad heard of smile and red hair; in the causal encoder it hears of nothing
+    row, made = sad_face
+    step = decoded(plain, encoder, SAD, 1, *heard) - decoded(plain, encoder, "pad", 0, SMILE, RED)
+    torch.testing.assert_close((made.cond - row.cond)[last, :columns], step, rtol=0, atol=1e-4)
+
+
+def test_edited_rows_are_read_in_the_order_of_writing(learnt, plain, sad_face):
+    # "face" stands on the last pad, where a reader does not find it as part of the phrase
+    made = sad_face[1]
+    assert SAD not in read(learnt, made.cond)
+    rows = in_order(plain, made.cond, made.reading, made.changes)
+    assert read(learnt, rows) == [SAD, RED]
+    # the leading encoder's 48 rows alone: "smiling" stands on row 5 of them, the last pad comes behind it
+    assert torch.equal(rows, made.cond[[*range(48 + 6), 95, *range(48 + 6, 95)]])
+
+
+def test_what_fits_is_in_order_already(learnt, row):
+    made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK), Add(SUIT)])
+    assert torch.equal(in_order(learnt.dictionary, made.cond, made.reading, made.changes), made.cond)
