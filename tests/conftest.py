@@ -55,6 +55,21 @@ def pytest_xdist_make_scheduler(config, log):
     return ByFixture(config, log)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say how many tests ran in ComfyUI, and why none did; with several processes only this conftest is asked."""
+
+    def of(*outcomes):
+        found = [one for outcome in outcomes for one in terminalreporter.stats.get(outcome, [])]
+        folder = HOST.relative_to(terminalreporter.config.rootpath).as_posix()
+        return [one for one in found if getattr(one, "nodeid", "").startswith(folder)]
+
+    ran = {one.nodeid for one in of("passed", "failed", "error", "xfailed", "xpassed")}
+    skipped = of("skipped")
+    why = f" ({skipped[0].longrepr[2]})" if skipped else ""
+    line = f"host tests: {len(ran)} ran, {len({one.nodeid for one in skipped})} skipped{why}"
+    terminalreporter.write_line(line, yellow=bool(skipped), bold=True)
+
+
 @cache
 def group_of(file):
     """Name the tests that share a process with a file's: the first slow fixture that it speaks of, else its own."""

@@ -6,7 +6,7 @@ Nothing that came in is written to: ComfyUI caches and shares it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -17,23 +17,20 @@ from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.apply import apply_changes, in_order
 from ...supsae_core.editing.edits import (
     EDITS,
-    Add,
-    Aim,
     AnyEdit,
     Change,
     Clear,
     Keep,
     Remove,
     Scale,
-    Swap,
     Turn,
     aim,
     edit_name,
     resolve_edits,
-)  # fmt: skip
+)
 from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.reading import readout
-from ...supsae_core.reading.readout import Reading
+from .choosing import Place, choose, places_of
 
 Conditioning = list[list[Any]]
 PARTIAL = ("area", "mask", "default")
@@ -44,16 +41,6 @@ EDITED = "supsae_edited"
 """In an edited entry's dict: its edited rows, to see whether another node changed them since."""
 COMPANIONS = {"cross_attn_controlnet": "pooled_output_controlnet"}
 """Rows that an entry keeps for ControlNets → their pooled vector."""
-
-
-class Place(NamedTuple):
-    """One batch row of one entry, and what it says."""
-
-    entry: int
-    row: int
-    partial: bool
-    reading: Reading
-    said: tuple[int, ...]
 
 
 class EditedConditioning(NamedTuple):
@@ -117,61 +104,6 @@ def mixed_prompt(
         except ValueError:
             after = None
     return MixedPrompt(title(place, total), place.said, after)
-
-
-def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Place]) -> list[list[AnyEdit]]:
-    """Return the edits of every place.
-
-    Raises:
-        ValueError: if an edit has no place at all, in the words of the core for the first place.
-    """
-    chosen: list[list[AnyEdit]] = [[] for _ in places]
-    for one in edits:
-        where = _where(dictionary, one, places)
-        if not where and resolve_edits(dictionary, [one], places[0].said):
-            raise ValueError(
-                f"Nowhere to say {edit_name(one)!r}: the conditioning has parts for areas or masks only, and none of "
-                "them mentions its category. Edit the part before it is given its area or mask."
-            )
-        for place in where:
-            chosen[place].append(one)
-    return chosen
-
-
-def _where(dictionary: Dictionary, edit: AnyEdit, places: Sequence[Place]) -> list[int]:
-    kind = EDITS.get(type(edit))
-    where = WHERE.get(type(edit), _mentioned if kind and kind.replaces else _said)
-    return where(aim(dictionary.table, edit), places)
-
-
-def _everywhere(meant: Aim, places: Sequence[Place]) -> list[int]:
-    return list(range(len(places)))
-
-
-def _said(meant: Aim, places: Sequence[Place]) -> list[int]:
-    return [i for i, place in enumerate(places) if meant.concept in place.said]
-
-
-def _mentioned(meant: Aim, places: Sequence[Place]) -> list[int]:
-    return [i for i, place in enumerate(places) if {*meant.members} & {*place.said}]
-
-
-def _unmentioned(meant: Aim, places: Sequence[Place]) -> list[int]:
-    return [i for i, place in enumerate(places) if not place.partial and not {*meant.members} & {*place.said}]
-
-
-def _anew(meant: Aim, places: Sequence[Place]) -> list[int]:
-    return _mentioned(meant, places) or _unmentioned(meant, places)
-
-
-WHERE: dict[type, Callable[[Aim, Sequence[Place]], list[int]]] = {
-    Swap: _anew,
-    Turn: _anew,
-    Add: _unmentioned,
-    Clear: _mentioned,
-    Keep: _everywhere,
-}
-"""Edit → the places it applies to; one without a line goes where what it changes is said."""
 
 
 def edit_entry(
@@ -261,7 +193,7 @@ def _edit_companion(
         return {}
     own: list[list[AnyEdit]] = [[] for _ in places]
     for one in edits:
-        for place in _where(dictionary, one, places):
+        for place in places_of(dictionary, one, places):
             own[place].append(one)
     planned = [resolve_edits(dictionary, some, place.said) for place, some in zip(places, own, strict=True)]
     vector = pooled if isinstance(pooled, Tensor) else None

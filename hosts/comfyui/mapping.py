@@ -22,6 +22,7 @@ from ...supsae_core.editing.windows import Window
 from ...supsae_core.reading.concept_map import enlarged, normalised
 from . import conditionings, transformer
 from .attention import Joint, listening, masses
+from .choosing import Place
 from .conditionings import Conditioning, repeated
 from .following import Call, followed, tagged
 from .pictures import Drawing, Told, draw
@@ -135,7 +136,7 @@ def tags(conditioning: Conditioning, dictionary: Dictionary, concept: str) -> li
     ]
 
 
-def _tag(entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[conditionings.Place]) -> ConceptTag:
+def _tag(entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[Place]) -> ConceptTag:
     phrases, rows = dictionary.table.phrases, []
     for place in places:
         spans = chain.from_iterable(layout.spans for layout in place.reading.layouts.values())
@@ -144,9 +145,7 @@ def _tag(entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[
     return ConceptTag(tuple(rows), entry[0].shape[1], _others(entry, dictionary, index, places))
 
 
-def _others(
-    entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[conditionings.Place]
-) -> tuple[OtherStep, ...]:
+def _others(entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[Place]) -> tuple[OtherStep, ...]:
     """Return what puts something else in a concept's place, and leaves all else said as it is.
 
     Swapped for each other value of its category, which finds the place best (Portraits: AUC 0.99, turned down to the

@@ -15,6 +15,7 @@ from ...supsae_core.editing.edits import AnyEdit, Keep, aim, resolve_edits
 from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.editing.steer import Moves, Where
 from . import conditionings
+from .choosing import Place, choose
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,7 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
     if not places and not negative and steering.edits:
         raise ValueError("The positive conditioning holds no text (Conditioning Zero Out?): there is nothing to edit.")
     edits = [one for one in steering.edits if not negative or _mentioned(dictionary, one, places)]
-    chosen = conditionings.choose(dictionary, edits, places) if places else []
+    chosen = choose(dictionary, edits, places) if places else []
     prompts: list[MixedPrompt] = []
     for index, entry in enumerate(entries):
         own = [
@@ -120,6 +121,6 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
     return lines
 
 
-def _mentioned(dictionary: Dictionary, edit: AnyEdit, places: Sequence[conditionings.Place]) -> bool:
+def _mentioned(dictionary: Dictionary, edit: AnyEdit, places: Sequence[Place]) -> bool:
     members = set(aim(dictionary.table, edit).members)
     return isinstance(edit, Keep) or any(members & set(place.said) for place in places)

@@ -72,30 +72,20 @@ class OperatorStep:
 
     def _make(self, z: Tensor, place: Place) -> None:
         """Make one change at one place in rows (L, d), in place."""
-        change, alpha = place.change, gained(self.part, place.change)
+        change, alpha, spot = place.change, gained(self.part, place.change), self._spot(place)
         old = place.span.phrase if place.span else None
         new = None if change.new is None else self.dictionary.phrase(change.new)
-        spot = self._spot(place)
-        moved = None
+        writes = self.operator.phrase is not None and not change.scale
+        target = self.operator.phrase_rows(z, spot, old, new) if writes and new is not None else z[:0]
         if self.operator.rest is not None:
-            code, presence = self._category_code(change) if change.scale else swap_code(self.operator.frame, old, new)
-            moved = self.operator.rest_step(z, spot, old, code, presence)
-        if self.operator.phrase is not None and not change.scale:
-            self._write(z, place, spot, alpha)
-        if moved is not None:
-            z[spot.rows] += alpha * moved
-
-    def _write(self, z: Tensor, place: Place, spot: Spot, alpha: float) -> None:
-        """Write the new phrase on the old one's rows and on blanks; rows that it leaves over become blanks."""
-        held, blank = spot.span, self._blank(z)
-        if place.change.new is not None:
-            old, new = place.span.phrase if place.span else None, self.dictionary.phrase(place.change.new)
-            target = self.operator.phrase_rows(z, spot, old, new)
-            rows = list((*spot.span, *place.written)[: len(target)])
-            held = spot.span[len(target) :]
-            z[rows] += alpha * (target[: len(rows)] - z[rows])
-        if held and blank is not None:
-            z[list(held)] += alpha * (blank - z[list(held)])
+            code = self._category_code(change) if change.scale else swap_code(self.operator.frame, old, new)
+            z[spot.rows] += alpha * self.operator.rest_step(z, spot, old, *code)
+        if writes:
+            rows = [*spot.span, *place.written]
+            z[rows[: len(target)]] += alpha * (target[: len(rows)] - z[rows[: len(target)]])
+            over, pads = rows[len(target) :], [row for row in self.layout.roles.pad if row in self.own]
+            if over and pads:  # what nothing is written on says nothing, as this prompt's pads do by now
+                z[over] += alpha * (z[pads].mean(0) - z[over])
 
     def _spot(self, place: Place) -> Spot:
         if place.span is not None:
@@ -106,11 +96,6 @@ class OperatorStep:
             words = (*roles.other, *(row for one in self.layout.spans for row in one.rows))
             span, first = (), ends[0] if ends else max(words, default=self.own.start - 1) + 1
         return spot_of(self.dictionary.family, self.here.encoder, self.own, self.layout, span, first)
-
-    def _blank(self, z: Tensor) -> Tensor | None:
-        """Return a row (d,) that says nothing in this prompt; None where there are no pads."""
-        pads = [row for row in self.layout.roles.pad if row in self.own]
-        return z[pads].mean(0) if pads else None
 
     def _category_code(self, change: Change) -> tuple[Tensor, float]:
         """Return what tells a concept from its category (P,), as a change."""

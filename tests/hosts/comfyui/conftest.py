@@ -19,24 +19,9 @@ import page
 import pytest
 from interpreter import Interpreter, ScriptError
 from mixer_page import Mixer
-from server import ROOT, RUN_TIMEOUT, Comfy, environment, last_lines, serving
+from server import COMFY, RUN_TIMEOUT, Comfy, environment, last_lines, serving
 
 HERE = Path(__file__).resolve().parent
-REMEDY = "set COMFYUI_PATH to a checkout, and COMFYUI_PYTHON to its interpreter if that is not its .venv"
-
-
-def find_comfy() -> Comfy | str:
-    """Find ComfyUI and its interpreter, or say in a sentence why not."""
-    path = Path(os.environ.get("COMFYUI_PATH") or Path.home() / "comfy" / "ComfyUI").expanduser().absolute()
-    if not (path / "main.py").is_file():
-        return f"no ComfyUI at {path}: {REMEDY}"
-    own = [path / venv / python for venv in (".venv", "venv") for python in ("bin/python", "Scripts/python.exe")]
-    candidates = [Path(os.environ["COMFYUI_PYTHON"])] if os.environ.get("COMFYUI_PYTHON") else own
-    found = [python for python in candidates if python.is_file()]
-    return Comfy(path, found[0]) if found else f"no interpreter at {candidates[0]}: {REMEDY}"
-
-
-COMFY = find_comfy()
 
 
 @pytest.fixture(scope="session")
@@ -164,14 +149,3 @@ def pytest_runtest_makereport(item):
     if report.failed and server:
         report.sections.append(("ComfyUI's log, last lines", last_lines(server.log)))
     return report
-
-
-def pytest_terminal_summary(terminalreporter):
-    def count(*outcomes: str) -> int:
-        reports = [report for outcome in outcomes for report in terminalreporter.stats.get(outcome, [])]
-        ids = {report.nodeid for report in reports if hasattr(report, "nodeid")}
-        return sum(is_here(ROOT / nodeid.split("::")[0]) for nodeid in ids)
-
-    ran, skipped = count("passed", "failed", "error", "xfailed", "xpassed"), count("skipped")
-    why = COMFY if isinstance(COMFY, str) else COMFY.path
-    terminalreporter.write_line(f"host tests: {ran} ran, {skipped} skipped ({why})", yellow=bool(skipped), bold=True)

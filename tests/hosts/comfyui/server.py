@@ -36,6 +36,23 @@ def last_lines(path: Path, count: int = 60) -> str:
     return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
 
 
+REMEDY = "set COMFYUI_PATH to a checkout, and COMFYUI_PYTHON to its interpreter if that is not its .venv"
+
+
+def find_comfy() -> Comfy | str:
+    """Find ComfyUI and its interpreter, or say in a sentence why not."""
+    path = Path(os.environ.get("COMFYUI_PATH") or Path.home() / "comfy" / "ComfyUI").expanduser().absolute()
+    if not (path / "main.py").is_file():
+        return f"no ComfyUI at {path}: {REMEDY}"
+    own = [path / venv / python for venv in (".venv", "venv") for python in ("bin/python", "Scripts/python.exe")]
+    candidates = [Path(os.environ["COMFYUI_PYTHON"])] if os.environ.get("COMFYUI_PYTHON") else own
+    found = [python for python in candidates if python.is_file()]
+    return Comfy(path, found[0]) if found else f"no interpreter at {candidates[0]}: {REMEDY}"
+
+
+COMFY = find_comfy()
+
+
 class Server:
     """A running ComfyUI. `base` holds its input/, output/, models/, user/; `log` is the file it writes."""
 

@@ -40,7 +40,7 @@ def drawn(models, learnt):
         for cond in conds:
             reading = readout.read_conditioning(made, cond)
             changes = edits.resolve_edits(made, [RED], reading.concepts(made))
-            moves.append(steer.moves(made, reading, changes, where))
+            moves.append(steer.moves(made, cond, reading, changes, where))
         with steered(models.transformer, made, moves, where):
             return sample(conds, pooled)
 

@@ -96,7 +96,7 @@ def summed_directly(plan, everything, name, bucket):
         x, said = heard[site][bucket], list(row.entry.prompt.support(TABLE))
         whole = torch.zeros(len(TABLE)).index_fill(0, torch.tensor(said), 1)
         for slot, labels, own in text_samples(plan, row, rows, x) if text else [(0, whole, x.mean(0)[None])]:
-            found.add(fold_of(row.entry.prompt.text), slot, labels[None], own[None])
+            found.add(fold_of(row.entry.root), slot, labels[None], own[None])
     return found
 
 

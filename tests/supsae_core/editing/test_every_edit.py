@@ -115,9 +115,9 @@ def test_it_is_spelled_with_its_strength_and_scaled_by_it(kind):
 # --- at every place: the conditioning, the pooled vector, the streams inside the model ------------------------------
 
 
-def moves_of(dictionary, reading, sites, *edits):
+def moves_of(dictionary, cond, reading, sites, *edits):
     found = resolve_edits(dictionary, edits, reading.concepts(dictionary))
-    return found, steer.moves(dictionary, reading, found, Where(parse_sites(sites)))
+    return found, steer.moves(dictionary, cond, reading, found, Where(parse_sites(sites)))
 
 
 def slots_of(dictionary, reading, found, moved):
@@ -156,16 +156,16 @@ def kept_share(dictionary, places, members):
 @each
 @pytest.mark.parametrize("sites", ALL_SITES)
 @pytest.mark.parametrize("category", ["eyes", "haircut"], ids=["said", "not said"])
-def test_what_is_kept_is_not_touched_by_it_anywhere(deep, reading, working, sites, category):
+def test_what_is_kept_is_not_touched_by_it_anywhere(deep, row, reading, working, sites, category):
     # of three values two directions are kept, and every part has at least three
     members = deep.table.categories[category]
     for edit in working:
-        (change, *_), _ = moves_of(deep, reading, "cond", edit)
+        (change, *_), _ = moves_of(deep, row.cond, reading, "cond", edit)
         if sites == "img@3" and (change.old is None or change.new is None):
             with pytest.raises(ValueError, match="can only swap one word for another"):
-                moves_of(deep, reading, sites, edit)
+                moves_of(deep, row.cond, reading, sites, edit)
             continue
-        free, held = (moves_of(deep, reading, sites, edit, *some) for some in ((), (Keep(category),)))
+        free, held = (moves_of(deep, row.cond, reading, sites, edit, *some) for some in ((), (Keep(category),)))
         assert [one.off for one in held[0]] == [(tuple(members),)] * len(held[0])
         shares = [kept_share(deep, slots_of(deep, reading, *some), members) for some in (free, held)]
         assert shares[1] < 1e-4 < 1e-2 < shares[0], (edit, shares)  # rounding, where little of a step is left
@@ -183,12 +183,12 @@ def weighted(reading, weight):
 
 @each
 @pytest.mark.parametrize("site", ["cond", "txt@1"])
-def test_a_weighted_phrase_moves_by_its_weight(deep, reading, working, site):
+def test_a_weighted_phrase_moves_by_its_weight(deep, row, reading, working, site):
     own = [layout.spans[0].rows[0] for layout in reading.layouts.values()]
     for edit in working:
         steps = []
         for weight in (0.0, 1.0, 1.5):
-            (change, *_), moved = moves_of(deep, weighted(reading, weight), site, edit)
+            (change, *_), moved = moves_of(deep, row.cond, weighted(reading, weight), site, edit)
             steps.append(moved.cond if site == "cond" else moved.streams[parse_sites(site)[0]][0])
         zero, plain, heavy = steps
         # Words are e + w (code − e) before and after, so a step is linear in the weight, and nothing at 0 unless pads,

@@ -63,9 +63,10 @@ BLOND, RED, CROWN, BEACH = "hair: blond", "hair: red", "hat: crown", "background
 @pytest.fixture(scope="module")
 def moved(deep, person):
     """Return `moved(sites)`: what making blond hair red adds there, next to a crown and a beach."""
-    reading = read_conditioning(deep, person(BLOND, CROWN, BEACH).cond)
+    cond = person(BLOND, CROWN, BEACH).cond
+    reading = read_conditioning(deep, cond)
     found = resolve_edits(deep, [Swap(RED)], reading.concepts(deep))
-    return lambda sites: steer.moves(deep, reading, found, Where(parse_sites(sites)))
+    return lambda sites: steer.moves(deep, cond, reading, found, Where(parse_sites(sites)))
 
 
 def test_only_what_is_asked_for_is_computed(moved):

@@ -78,7 +78,7 @@ for sites, block, when, kind in (
 ):
     sigma, row, without = watched(block, when)
     _, _, with_edit = watched(block, when, deeply(sites))
-    moved_by = moves(deep, reading, found, Where(parse_sites(sites)))
+    moved_by = moves(deep, plain[0][0][0], reading, found, Where(parse_sites(sites)))
     (levels,) = moved_by.streams.values()
     wanted = at_level(levels, deep.centres, sigma).expand_as(without[kind][row])
     moved = with_edit[kind] - without[kind]
