@@ -21,7 +21,7 @@ GROUPS = {
     "board": "board",
 }
 """Fixture that takes long to make → the process in which all files run that ask for it; other files go anywhere."""
-SLOW = {*GROUPS, "captured", "trained", "lessons", "clip_folder"}
+SLOW = {*GROUPS, "captured", "paired", "trained", "lessons", "clip_folder"}
 """Fixtures whose tests are not quick."""
 HOST = Path(__file__).parent / "hosts" / "comfyui"
 
@@ -107,6 +107,24 @@ def learnt(tmp_path_factory):
     plan = capture.plan_text(table, host, config, captions.WORDING)
     made = capture.capture_text(host, tmp_path_factory.mktemp("learnt") / "capture", plan)
     return Learnt(table, host, made, fit.fit_dictionary(made), frozenset(frozenset(pair) for pair in plan.held_out))
+
+
+@pytest.fixture(scope="session")
+def paired(tmp_path_factory):
+    """Three of Portraits' categories, 120 prompts of which three quarters rewrite the others: with operators."""
+    from supsae.hosts.embedded import PortraitsText
+    from supsae.portraits import captions
+    from supsae.supsae_core.table.parsing import table_from_mapping
+    from supsae.training import capture, fit
+    from supsae.training.solvers.exact import ExactConfig
+
+    known, host = captions.table().to_json(), PortraitsText()
+    table = table_from_mapping({name: known[name] for name in ("hair", "eyes", "hat")})
+    config = capture.CaptureConfig(prompts=120, calibration=16, rewrites=3)
+    plan = capture.plan_text(table, host, config, captions.WORDING)
+    made = capture.capture_text(host, tmp_path_factory.mktemp("paired") / "capture", plan)
+    quick = ExactConfig(common_ridges=(10.0,), shared_ridges=(30.0,), own_ridges=(30.0,))
+    return Learnt(table, host, made, fit.fit_dictionary(made, config=quick), frozenset())
 
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz,.'-"

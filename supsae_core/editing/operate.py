@@ -77,15 +77,17 @@ class OperatorStep:
         new = None if change.new is None else self.dictionary.phrase(change.new)
         writes = self.operator.phrase is not None and not change.scale
         target = self.operator.phrase_rows(z, spot, old, new) if writes and new is not None else z[:0]
+        moved = torch.zeros_like(z)
         if self.operator.rest is not None:
             code = self._category_code(change) if change.scale else swap_code(self.operator.frame, old, new)
-            z[spot.rows] += alpha * self.operator.rest_step(z, spot, old, *code)
+            moved[spot.rows] = self.operator.rest_step(z, spot, old, *code)
         if writes:
-            rows = [*spot.span, *place.written]
-            z[rows[: len(target)]] += alpha * (target[: len(rows)] - z[rows[: len(target)]])
-            over, pads = rows[len(target) :], [row for row in self.layout.roles.pad if row in self.own]
-            if over and pads:  # what nothing is written on says nothing, as this prompt's pads do by now
-                z[over] += alpha * (z[pads].mean(0) - z[over])
+            rows, pads = [*spot.span, *place.written], [row for row in self.layout.roles.pad if row in self.own]
+            taken, over = rows[: len(target)], rows[len(target) :]
+            moved[taken] = target[: len(taken)] - z[taken]
+            if over and pads:  # what nothing is written on says nothing, as this prompt's pads will
+                moved[over] = (z + moved)[pads].mean(0) - z[over]
+        z += alpha * moved
 
     def _spot(self, place: Place) -> Spot:
         if place.span is not None:

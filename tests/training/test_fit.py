@@ -34,8 +34,8 @@ def few(learnt):
 def captured(few, learnt, tmp_path_factory):
     """Make captures: config → capture."""
 
-    def make(*, table=few, wording=captions.WORDING, prompts=20, calibration=4, **options):
-        config = CaptureConfig(prompts=prompts, calibration=calibration, **options)
+    def make(*, table=few, wording=captions.WORDING, prompts=20, calibration=4, rewrites=0, **options):
+        config = CaptureConfig(prompts=prompts, calibration=calibration, rewrites=rewrites, **options)
         plan = capture.plan_text(table, learnt.host, config, wording)
         return capture.capture_text(learnt.host, tmp_path_factory.mktemp("captured"), plan)
 

@@ -130,7 +130,7 @@ class Host:
 def learnt(request, tmp_path_factory):
     """Host and dictionary: captured, fitted, saved and loaded."""
     host, folder = Host(FAMILIES[request.param]), tmp_path_factory.mktemp("made-up")
-    plan = capture.plan_text(TABLE, host, capture.CaptureConfig(prompts=150, calibration=24, mention=0.7))
+    plan = capture.plan_text(TABLE, host, capture.CaptureConfig(prompts=150, calibration=24, mention=0.7, rewrites=0))
     made = fit.fit_dictionary(capture.capture_text(host, folder / "capture", plan))
     save_dictionary(made, folder / "d.safetensors")
     return host, load_dictionary(folder / "d.safetensors")
