@@ -69,7 +69,7 @@ def capture_command(args: argparse.Namespace) -> None:
     """Encode prompts with a model's text encoders, saying first what it will take."""
     table, wording = _table(args.table)
     wording = captions.WORDING if args.model is None and args.host is None else wording  # words that the encoders know
-    config = CaptureConfig(args.prompts, args.calibration, args.mention, args.held_out, args.seed)
+    config = CaptureConfig(args.prompts, args.calibration, args.mention, args.held_out, args.seed, args.rewrites)
     if args.sites is not None:
         _capture_activations(args, table, config, wording)
         return

@@ -68,6 +68,11 @@ def _capture(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--host", metavar="NAME", help="a text host that an installed package offers; gets --model")
     _number(parser, "--prompts", 300, "prompts to fit on")
+    parser.add_argument(
+        "--rewrites", type=int, metavar="N",
+        help="of these, how many rewrite each of the others in one phrase, to learn edits from; 0 for none (default: 1 "
+        "of fewer than 200 prompts, else 3)",
+    )  # fmt: skip
     _number(parser, "--calibration", 64, "prompts kept for calibration, each with a rewrite")
     _table(parser)
     _sampling(parser)

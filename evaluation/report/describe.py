@@ -9,10 +9,9 @@ from ...training.calibration import GAIN_RANGE
 
 def describe(dictionary: Dictionary) -> str:
     """Return the report of a dictionary, a few lines of plain text; what its file does not say is left out."""
-    blocks = (
-        _origin(dictionary), _errors(dictionary), _streams(dictionary), _reading(dictionary), _limits(dictionary),
-    )  # fmt: skip
-    return "\n\n".join("\n".join(lines) for lines in map(list, blocks) if lines)
+    makers = (_origin, _errors, _edits, _streams, _reading, _limits)
+    blocks = [list(maker(dictionary)) for maker in makers]
+    return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
 
 def _origin(dictionary: Dictionary) -> Iterator[str]:
@@ -34,6 +33,17 @@ def _errors(dictionary: Dictionary) -> Iterator[str]:
     names = max(len(name) for name in parts)
     for name, measured in parts.items():
         yield f"  {name:<{names}}  " + ", ".join(_part(measured))
+
+
+def _edits(dictionary: Dictionary) -> Iterator[str]:
+    report = {name: one for name, one in dictionary.report.get("operators", {}).items() if "chosen" in one}
+    if not report:
+        return
+    yield "Edits by what was least wrong in pairs kept aside (docs/method.md, 20); errors as shares of the worst:"
+    for name, one in report.items():
+        for side, what in (("phrase", "words"), ("rest", "all else")):
+            ranked = sorted(one[side].items(), key=lambda pair: pair[1])
+            yield f"  {name}, {what}: " + ", ".join(f"{way} {error:.2f}" for way, error in ranked)
 
 
 def _streams(dictionary: Dictionary) -> Iterator[str]:

@@ -192,6 +192,12 @@ def _check_shapes(path: Path, dictionary: Dictionary) -> None:
             f"The tensors of {path.name!r} do not fit its own table of {size} concepts and the family "
             f"{dictionary.family.name!r}: slots and widths are {found} instead of {wanted}. Fit or download it again."
         )
+    for name, operator in dictionary.operators.items():
+        if not operator.fits(len(dictionary.table.phrases), dictionary.family.encoder(name).width):
+            raise ValueError(
+                f"The tensors of the operator of {name!r} in {path.name!r} do not fit its own table and the family "
+                f"{dictionary.family.name!r}. Fit or download it again."
+            )
     for name, some in dictionary.streams.items():
         expected = slots_of(name, dictionary.table, dictionary.family)
         if any(expected not in (None, len(one.slot_tokens)) or one.group_effects.shape[1] != size for one in some):

@@ -79,6 +79,22 @@ class Operator:
     phrase: PhrasePart | None
     """None: so do the rows of phrases"""
 
+    def fits(self, phrases: int, width: int) -> bool:
+        """Tell whether the tensors fit one another and an encoder of a width whose table has so many phrases."""
+        frame, (seen, written) = self.frame, (len(self.frame.inputs), len(self.outputs))
+        wanted = [
+            (frame.phrase_means, (phrases, frame.phrase_means.shape[1], width)), (frame.phrase_tokens, (phrases,)),
+            (frame.centre, (width,)), (frame.scale, (1,)), (frame.inputs, (seen, width)), (self.outputs, (written, width)),
+        ]  # fmt: skip
+        for part, count in ((self.rest, 4), (self.phrase, 2)):
+            if part is not None:
+                marks = len(part.weights)
+                size = {"change": (marks, phrases), "presence": (marks,), "distance": (marks,), "side": (marks,)}
+                size |= {"roles": (marks,), "weights": (marks, written), "constants": (count,)}
+                wanted += [(getattr(part, one.name), size.get(one.name, (marks, seen))) for one in fields(part)]
+        inside = not len(frame.phrase_tokens) or int(frame.phrase_tokens.max()) <= frame.phrase_means.shape[1]
+        return inside and all(tuple(tensor.shape) == shape for tensor, shape in wanted)
+
     def rest_step(self, x: Tensor, spot: Spot, old: int | None, change: Tensor, presence: float) -> Tensor:
         """Return what a change adds to the rows (n, d) of a spot.
 

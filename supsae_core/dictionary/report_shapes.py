@@ -42,10 +42,26 @@ def levels(value: object) -> bool:
     return all(measured(one) and {"fvu_slot", "agreement"} <= one.keys() for one in chain.from_iterable(value.values()))
 
 
+def operators(value: object) -> bool:
+    """Tell whether this is, per encoder, errors of what may make an edit's rows, and what was chosen."""
+    return isinstance(value, Mapping) and all(map(_operator, value.values()))
+
+
+def _operator(value: object) -> bool:
+    if not isinstance(value, Mapping) or not number(value.get("pairs")):
+        return False
+    chosen = value.get("chosen", {})
+    sides = {"rest", "phrase"} if "chosen" in value else set()
+    return isinstance(chosen, Mapping) and all(
+        measured(value.get(side)) and chosen.get(side) in value[side] for side in sides
+    )
+
+
 SHAPES: dict[str, Callable[[object], bool]] = {
     "parts": by_part,
     "calibration": gains,
     "streams": levels,
+    "operators": operators,
     "locate": number,
     "fit_seconds": number,
     "solve_seconds": number,

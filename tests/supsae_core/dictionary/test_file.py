@@ -41,9 +41,9 @@ def test_every_tensor_comes_back_bit_for_bit(learnt, file):
 @pytest.mark.parametrize("read", [load_dictionary, read_header])
 def test_every_header_field_comes_back(learnt, file, read):
     found = read(file)
-    for name in {field.name for field in fields(Header)} - {"parts", "streams"}:
+    for name in {field.name for field in fields(Header)} - {"parts", "operators", "streams"}:
         assert getattr(found, name) == getattr(learnt.dictionary, name)
-    assert tuple(found.parts) == tuple(learnt.dictionary.parts) and tuple(found.streams) == ()
+    assert tuple(found.parts) == tuple(learnt.dictionary.parts) and (*found.operators, *found.streams) == ()
 
 
 def test_a_header_reads_no_tensor(file, tmp_path):

@@ -15,6 +15,7 @@ STRANGE = {
     "calibration": [[], 3, {"clip": {}}, {"clip": 3}, {"clip": {"mean": "1", "spread": 0}}, {"clip": {"mean": 1}}],
     "parts": [{"clip": 3}, [], {"clip": {"fvu_slot": "x"}}, {"clip": {"fvu_slot": 10**400}}],
     "streams": [[], {"txt@3": {}}, {"txt@3": [{}]}, {"txt@3": [3]}],
+    "operators": [[], {"clip": 3}, {"clip": {"pairs": "x"}}, {"clip": {"pairs": 1, "chosen": {"rest": "x"}}}],
     "locate": ["abc", None, True, [1], 10**400],
     "fit_seconds": ["3"],
     "solve_seconds": [{}],
@@ -32,6 +33,10 @@ def test_every_entry_is_tried():
 def test_what_fitting_reports_is_kept(learnt):
     report = learnt.dictionary.report | {"slider_change": [0.0, 0.5], "note": {"of": "another tool"}}
     assert len(SHAPES.keys() & report.keys()) >= 6 and readable(report) == report
+    chosen = {"rest": "kernel", "phrase": "levels"}
+    one = {"pairs": 9, "rest": {"kernel": 0.5}, "phrase": {"levels": 1.0}, "chosen": chosen}
+    operators = {"operators": {"clip": one, "t5": {"pairs": 2}}}
+    assert readable(operators) == operators
     stream = {"streams": {"txt@3": [{"fvu_slot": 0.5, "agreement": 0.9}]}}
     assert readable(stream) == stream
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
 from supsae.supsae_core.dictionary.operator import tensors_of
@@ -70,6 +72,18 @@ def test_the_file_holds_it_to_the_bit(paired, tmp_path):
     for name, operator in paired.dictionary.operators.items():
         wanted, found = tensors_of(operator), tensors_of(there.operators[name])
         assert wanted.keys() == found.keys() and all(torch.equal(wanted[key], found[key]) for key in wanted)
+
+
+@pytest.mark.parametrize("key", ["frame.phrase_means", "outputs", "rest.weights", "phrase.tokens"])
+def test_a_tensor_that_does_not_fit_is_refused(paired, tmp_path, key):
+    save_dictionary(paired.dictionary, tmp_path / "d.safetensors")
+    name, tensors = next(iter(paired.dictionary.operators)), load_file(tmp_path / "d.safetensors")
+    with safe_open(tmp_path / "d.safetensors", "pt") as file:
+        header = file.metadata()
+    tensors[f"{name}.operator.{key}"] = tensors[f"{name}.operator.{key}"][..., 1:].contiguous()
+    save_file(tensors, tmp_path / "d.safetensors", header)
+    with pytest.raises(ValueError, match=f"operator of '{name}' in 'd.safetensors' do not fit"):
+        load_dictionary(tmp_path / "d.safetensors")
 
 
 def test_without_rewrites_there_is_none(learnt):
