@@ -84,7 +84,8 @@ class Operator:
         frame, (seen, written) = self.frame, (len(self.frame.inputs), len(self.outputs))
         wanted = [
             (frame.phrase_means, (phrases, frame.phrase_means.shape[1], width)), (frame.phrase_tokens, (phrases,)),
-            (frame.centre, (width,)), (frame.scale, (1,)), (frame.inputs, (seen, width)), (self.outputs, (written, width)),
+            (frame.centre, (width,)), (frame.scale, (1,)), (frame.inputs, (seen, width)),
+            (self.outputs, (written, width)),
         ]  # fmt: skip
         for part, count in ((self.rest, 4), (self.phrase, 2)):
             if part is not None:
