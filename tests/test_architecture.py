@@ -46,7 +46,7 @@ ROOMS = {
     "portraits": Room(CORE, NUMERIC | PICTURES),
     "portraits/make": Room(CORE | {"portraits"}, NUMERIC | PICTURES),
     "training": Room(CORE | {"training/solvers", "training/operators"}, NUMERIC),
-    "training/operators": Room(CORE, NUMERIC),
+    "training/operators": Room(CORE | {"training/solvers"}, NUMERIC),
     "training/solvers": Room(CORE, NUMERIC),
     "hosts": Room(CORE | {"portraits", "training", "drawing", "hosts/diffusers"}, NUMERIC | PICTURES),
     "hosts/diffusers": Room(CORE | {"portraits", "training", "drawing", "hosts"}, NUMERIC | PICTURES),

@@ -20,6 +20,7 @@ from .calibration import calibrate
 from .capture import unmentioned
 from .gather import gather, groups
 from .operators.fit import fit_operators
+from .operators.pooled import with_pairs
 from .pace import ticker
 from .solvers.solution import Groups, Solution, to_codes
 from .solvers.table import DEFAULT, Solver, chosen
@@ -89,6 +90,8 @@ def _solved(
     parts, measured = {}, {}
     for name, some in statistics.items():
         solution, _, slots = _solution(capture, name, some, solve)
+        if name == POOLED:
+            solution = with_pairs(capture, some, solution)
         parts[name], measured[name] = make_part(solution, some, slots), dict(solution.measured)
         if name != POOLED:
             tick()
