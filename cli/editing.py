@@ -11,7 +11,7 @@ from ..hosts.embedded import PortraitsText
 from ..portraits.paths import DICTIONARY
 from ..supsae_core.dictionary.file import load_dictionary
 from ..supsae_core.dictionary.model import Dictionary
-from ..supsae_core.editing import edits
+from ..supsae_core.editing import edits, outcome
 from ..supsae_core.editing.apply import Edited, apply
 from ..supsae_core.editing.edits import Change, Edit
 from ..supsae_core.host import check_host
@@ -33,7 +33,8 @@ def edit_portrait(args: argparse.Namespace) -> None:
     made = apply(learnt, cond, pooled, wanted)
     assert made.pooled is not None
     print(f"The prompt says {readout.describe_reading(learnt, made.reading)}.")
-    print("\n".join(_change_lines(learnt, wanted, made)))
+    again = outcome.read_again(learnt, made.cond, made.reading, made.changes)
+    print("\n".join([*_change_lines(learnt, wanted, made), *_outcome_lines(learnt, again)]))
     from ..hosts.diffusers import studio  # takes seconds to import: only once the edit is known to be possible
 
     models = studio.load_studio()
@@ -77,6 +78,13 @@ def _change_lines(learnt: Dictionary, wanted: Sequence[Edit], made: Edited) -> l
         if not own:
             lines.append(f"Nothing to change for {edit.concept!r}: said already, or at a strength without effect.")
     return lines
+
+
+def _outcome_lines(learnt: Dictionary, again: outcome.ReadAgain) -> list[str]:
+    """Say what the edited rows read as."""
+    took = [one for one in again.outcomes if one.verdict == outcome.TOOK]
+    every = "Read again: the changes took." if took and len(took) == len(again.outcomes) else ""
+    return [line for line in (every, *(f"Read again: {one}." for one in outcome.tell(learnt, again))) if line]
 
 
 def _change(learnt: Dictionary, change: Change) -> str:
