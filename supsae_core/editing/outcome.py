@@ -23,8 +23,9 @@ from .standing import EditedText, Standing, category_of
 TOOK, WEAK, FAILED = VERDICTS = "took", "weak", "did not take"
 VERBS = {TOOK: TOOK, WEAK: "is weak", FAILED: FAILED}
 SURE, GONE = 0.5, 1.0
-"""What counts as taken, in units of how far written words are above the least score that counts: to be so far above
-it, and where words are to go, so far below. Of Portraits' pictures that was right for … ."""
+"""How far above the least score that counts, or below it where words are to go, counts as taken: in units of what
+written words are above it. So judged, 92 of 93 swaps of Portraits that took, 42 of 55 weak ones and 6 of 44 that did
+not take were drawn (strengths 0.25 to 2), and of removals 43 of 57, 3 of 15 and 1 of 24."""
 
 
 class Outcome(NamedTuple):
@@ -144,9 +145,10 @@ def _outcome(text: EditedText, change: Change, standing: Standing, new: Sequence
 
 def _judged(text: EditedText, change: Change, standing: Standing) -> tuple[str, str]:
     """Return a verdict on what reads at the place itself, and why it is no better one."""
-    wanted, rival, usual = standing.wanted, standing.rival, text.usual(change)
+    wanted, rival = standing.wanted, standing.rival
+    usual = text.usual((wanted or rival).phrase)
     if wanted is not None and change.scale and change.alpha < 0:  # to say less of it, whatever then reads
-        less = wanted.score < usual
+        less = wanted.score < max(one.score for one in text.reading.found if one.phrase == wanted.phrase)
         return (TOOK, "") if less else (FAILED, f"{_text(text, wanted)} reads as strong as before")
     made = verdict(wanted and wanted.score, rival.score, text.least, usual)
     if made == TOOK:

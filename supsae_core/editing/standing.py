@@ -67,11 +67,10 @@ class EditedText:
         before = [one for one in self.reading.found if taken.isdisjoint(self.at[row] for row in one.rows)]
         return before, [one for one in self.after.found if taken.isdisjoint(one.rows)]
 
-    def usual(self, change: Change) -> float:
-        """Return the score that written words have here: those that a change replaces, or else all that were read."""
-        own = [one.score for one in self.reading.found if self.concept(one) == change.old]
-        scores = own or [one.score for one in self.reading.found] or [self.least]
-        return sum(scores) / len(scores)
+    def usual(self, phrase: int) -> float:
+        """Return the score that a phrase as long as this one has where it is written, by all that was read before."""
+        each = [one.score / len(one.rows) for one in self.reading.found]
+        return sum(each) / len(each) * self.lengths[phrase] if each else self.least
 
     def concept(self, found: Found) -> int:
         return self.dictionary.table.phrases[found.phrase].concept

@@ -1,0 +1,101 @@
+"""The places of a CONDITIONING: every batch row of every entry, what it says, and which edits go there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.editing.edits import (
+    EDITS,
+    Add,
+    Aim,
+    AnyEdit,
+    Clear,
+    Keep,
+    Swap,
+    Turn,
+    aim,
+    edit_name,
+    resolve_edits,
+)  # fmt: skip
+from ...supsae_core.reading import readout
+from ...supsae_core.reading.readout import Reading
+
+PARTIAL = ("area", "mask", "default")
+"""Keys of an entry that speaks of a part of the picture only: nothing is said anew there."""
+
+
+class Place(NamedTuple):
+    """One batch row of one entry, and what it says."""
+
+    entry: int
+    row: int
+    partial: bool
+    reading: Reading
+    said: tuple[int, ...]
+
+
+def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place]:
+    """Read every batch row of an entry; one that was zeroed out says nothing and has no places."""
+    if not bool(entry[0].any()):
+        return []
+    partial = any(entry[1].get(key) is not None and entry[1].get(key) is not False for key in PARTIAL)
+    readings = [readout.read_conditioning(dictionary, row) for row in entry[0].float().cpu()]
+    return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
+
+
+def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Place]) -> list[list[AnyEdit]]:
+    """Return the edits of every place.
+
+    Raises:
+        ValueError: if an edit has no place at all, in the words of the core for the first place.
+    """
+    chosen: list[list[AnyEdit]] = [[] for _ in places]
+    for one in edits:
+        where = where_of(dictionary, one, places)
+        if not where and resolve_edits(dictionary, [one], places[0].said):
+            raise ValueError(
+                f"Nowhere to say {edit_name(one)!r}: the conditioning has parts for areas or masks only, and none of "
+                "them mentions its category. Edit the part before it is given its area or mask."
+            )
+        for place in where:
+            chosen[place].append(one)
+    return chosen
+
+
+def where_of(dictionary: Dictionary, edit: AnyEdit, places: Sequence[Place]) -> list[int]:
+    """Return the numbers of the places that an edit applies to."""
+    kind = EDITS.get(type(edit))
+    where = WHERE.get(type(edit), _mentioned if kind and kind.replaces else _said)
+    return where(aim(dictionary.table, edit), places)
+
+
+def _everywhere(meant: Aim, places: Sequence[Place]) -> list[int]:
+    return list(range(len(places)))
+
+
+def _said(meant: Aim, places: Sequence[Place]) -> list[int]:
+    return [i for i, place in enumerate(places) if meant.concept in place.said]
+
+
+def _mentioned(meant: Aim, places: Sequence[Place]) -> list[int]:
+    return [i for i, place in enumerate(places) if {*meant.members} & {*place.said}]
+
+
+def _unmentioned(meant: Aim, places: Sequence[Place]) -> list[int]:
+    return [i for i, place in enumerate(places) if not place.partial and not {*meant.members} & {*place.said}]
+
+
+def _anew(meant: Aim, places: Sequence[Place]) -> list[int]:
+    return _mentioned(meant, places) or _unmentioned(meant, places)
+
+
+WHERE: dict[type, Callable[[Aim, Sequence[Place]], list[int]]] = {
+    Swap: _anew,
+    Turn: _anew,
+    Add: _unmentioned,
+    Clear: _mentioned,
+    Keep: _everywhere,
+}
+"""Edit → the places it applies to; one without a line goes where what it changes is said."""
