@@ -38,7 +38,8 @@ def edit_conditioning(
         )
     made = conditionings.edit_places(conditioning, dictionary, edits)
     again = edit_reports.read_again(dictionary, made.edited)
-    told = edit_reports.told_again(dictionary, made.places, again, len(made.places))
+    told = edit_reports.told_beside(dictionary, conditioning, made.places, made.edited)
+    told += edit_reports.told_again(dictionary, made.places, again, len(made.places))
     return made.conditioning, "\n".join([made.report, *told])
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ...supsae_core.dictionary.model import Dictionary
-from ...supsae_core.editing import outcome
+from ...supsae_core.editing import offered, outcome
 from ...supsae_core.editing.apply import Edited
 from ...supsae_core.editing.edits import (
     EDITS,
@@ -36,6 +37,18 @@ def told_again(dictionary: Dictionary, places: Sequence[Place], again: Sequence[
     for place, one in zip(places, again, strict=True):
         where = prefix(place, total)
         lines += [f"{where}{told}" for told in outcome.tell(dictionary, one)]
+    return lines
+
+
+def told_beside(
+    dictionary: Dictionary, conditioning: Sequence[Sequence[Any]], places: Sequence[Place], edited: Sequence[Edited]
+) -> list[str]:
+    """Return a line on everything that was added although unedited rows may speak of its category already."""
+    lines = []
+    for place, one in zip(places, edited, strict=True):
+        cond, where = conditioning[place.entry][0][place.row], prefix(place, len(places))
+        told = offered.beside(dictionary, cond.float().cpu(), place.reading, one.changes)
+        lines += [f"{where}{line}" for line in told]
     return lines
 
 

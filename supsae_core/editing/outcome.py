@@ -155,11 +155,13 @@ def _judged(text: EditedText, change: Change, standing: Standing) -> tuple[str, 
         return made, ""
     if wanted is None:
         told = f"{_text(text, rival)} can still be told there ({_numbers(rival.score, 2 * text.least - usual)})"
-    elif made == FAILED:
-        told = f"{_text(text, rival)} reads stronger there than {_text(text, wanted)}"
-        told += f" ({_numbers(rival.score, wanted.score)})"
-    else:
-        told = f"{_text(text, wanted)} reads weaker there than written words do ({_numbers(wanted.score, usual)})"
+    else:  # by the phrase that an edit writes, whichever of the concept's it is nearest to
+        written = wanted if change.new is None else wanted._replace(phrase=text.dictionary.phrase(change.new))
+        if made == FAILED:
+            told = f"{_text(text, rival)} reads stronger there than {_text(text, written)}"
+            told += f" ({_numbers(rival.score, wanted.score)})"
+        else:
+            told = f"{_text(text, written)} reads weaker there than written words do ({_numbers(wanted.score, usual)})"
     return made, told + _remedy(change)
 
 

@@ -69,7 +69,8 @@ class EditedText:
 
     def usual(self, phrase: int) -> float:
         """Return the score that a phrase as long as this one has where it is written, by all that was read before."""
-        each = [one.score / len(one.rows) for one in self.reading.found]
+        read = [one for one in self.reading.found if one.score >= self.least]  # not offers that were taken
+        each = [one.score / len(one.rows) for one in read]
         return sum(each) / len(each) * self.lengths[phrase] if each else self.least
 
     def concept(self, found: Found) -> int:
