@@ -150,7 +150,10 @@ def _judged(text: EditedText, change: Change, standing: Standing) -> tuple[str, 
     if wanted is not None and change.scale and change.alpha < 0:  # to say less of it, whatever then reads
         less = wanted.score < max(one.score for one in text.reading.found if one.phrase == wanted.phrase)
         return (TOOK, "") if less else (FAILED, f"{_text(text, wanted)} reads as strong as before")
-    made = verdict(wanted and wanted.score, rival.score, text.least, usual)
+    least = text.least
+    if wanted is not None and text.outside(change):  # what no phrase explains stays, so that scores are low altogether
+        least, usual = rival.score, rival.score + max(usual - text.least, 0.0)
+    made = verdict(wanted and wanted.score, rival.score, least, usual)
     if made == TOOK:
         return made, ""
     if wanted is None:

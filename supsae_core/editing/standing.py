@@ -73,6 +73,10 @@ class EditedText:
         each = [one.score / len(one.rows) for one in read]
         return sum(each) / len(each) * self.lengths[phrase] if each else self.least
 
+    def outside(self, change: Change) -> bool:
+        """Tell whether a change replaces words outside the table: an offer that was taken, not what was read."""
+        return any(one.score < self.least for one in self.reading.found if self.concept(one) == change.old)
+
     def concept(self, found: Found) -> int:
         return self.dictionary.table.phrases[found.phrase].concept
 
