@@ -4,6 +4,7 @@ import argparse
 import re
 from collections.abc import Sequence
 
+from torch import Tensor
 from tqdm import tqdm
 
 from ..drawing.sheet import side_by_side
@@ -11,11 +12,14 @@ from ..hosts.embedded import PortraitsText
 from ..portraits.paths import DICTIONARY
 from ..supsae_core.dictionary.file import load_dictionary
 from ..supsae_core.dictionary.model import Dictionary
-from ..supsae_core.editing import edits
+from ..supsae_core.editing import edits, offered, outcome
 from ..supsae_core.editing.apply import Edited, apply
 from ..supsae_core.editing.edits import Change, Edit
 from ..supsae_core.host import check_host
 from ..supsae_core.reading import readout
+from ..supsae_core.reading.known_text import KnownText
+from ..supsae_core.reading.offer import GUESS
+from ..supsae_core.reading.readout import Reading
 from .bars import onto
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -30,10 +34,13 @@ def edit_portrait(args: argparse.Namespace) -> None:
     learnt, host = load_dictionary(args.dictionary or DICTIONARY), PortraitsText()
     check_host(learnt, host)
     (cond,), (pooled,) = host.encode([args.prompt])
-    made = apply(learnt, cond, pooled, wanted)
+    words = tuple(args.prompt.split())
+    reading, told = _read(learnt, cond, wanted, KnownText(words, host.counts(words)), args)
+    made = apply(learnt, cond, pooled, wanted, reading)
     assert made.pooled is not None
-    print(f"The prompt says {readout.describe_reading(learnt, made.reading)}.")
-    print("\n".join(_change_lines(learnt, wanted, made)))
+    print(told)
+    again = outcome.read_again(learnt, made.cond, made.reading, made.changes)
+    print("\n".join([*_change_lines(learnt, wanted, made), *_outcome_lines(learnt, again)]))
     from ..hosts.diffusers import studio  # takes seconds to import: only once the edit is known to be possible
 
     models = studio.load_studio()
@@ -47,6 +54,22 @@ def edit_portrait(args: argparse.Namespace) -> None:
     asked = "; ".join(" ".join(text.split()) for text in args.edits)
     side_by_side(list(pictures), [f"before, seed {args.seed}", f"after: {asked}"]).save(args.out)
     print(f"Wrote {args.out}")
+
+
+def _read(
+    learnt: Dictionary, cond: Tensor, wanted: Sequence[Edit], text: KnownText, args: argparse.Namespace
+) -> tuple[Reading, str]:
+    """Return what the prompt says, with offers if they are to be taken, and lines about both."""
+    reading = readout.read_conditioning(learnt, cond)
+    lines = [f"The prompt says {readout.describe_reading(learnt, reading)}."]
+    offers = offered.offers(learnt, cond, reading, wanted, text, args.at)
+    taken = bool(args.accept or args.at)
+    for concept, one in offers.items():
+        if taken:
+            lines.append(f"Taken as {one.category}: {one.words!r} ({one.how}).")
+        elif one.how != GUESS:
+            lines.append(f"{offered.tell_offer(learnt, one)}: --accept edits it there instead of adding {concept}.")
+    return offered.take(learnt, reading, offers) if taken else reading, "\n".join(lines)
 
 
 def parse_edit(text: str) -> Edit:
@@ -77,6 +100,13 @@ def _change_lines(learnt: Dictionary, wanted: Sequence[Edit], made: Edited) -> l
         if not own:
             lines.append(f"Nothing to change for {edit.concept!r}: said already, or at a strength without effect.")
     return lines
+
+
+def _outcome_lines(learnt: Dictionary, again: outcome.ReadAgain) -> list[str]:
+    """Say what the edited rows read as."""
+    took = [one for one in again.outcomes if one.verdict == outcome.TOOK]
+    every = "Read again: the changes took." if took and len(took) == len(again.outcomes) else ""
+    return [line for line in (every, *(f"Read again: {one}." for one in outcome.tell(learnt, again))) if line]
 
 
 def _change(learnt: Dictionary, change: Change) -> str:

@@ -130,6 +130,13 @@ def _edit(parser: argparse.ArgumentParser) -> None:
         help="'ACTION CATEGORY: VALUE', if wanted with '@ STRENGTH' behind it (1, the default, is the effect of "
         "writing the word); actions are swap, add, remove and scale; give --edit several times for several edits",
     )  # fmt: skip
+    parser.add_argument(
+        "--accept", action="store_true",
+        help="where a swap's category is not found: swap the words that may speak of it, instead of adding",
+    )  # fmt: skip
+    parser.add_argument(
+        "--at", default="", metavar="WORDS", help="words of the prompt to swap, where the table lacks them"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png or .jpg")
     parser.add_argument("--dictionary", type=Path, metavar="FILE", help="default: the Portraits dictionary that ships")
     _number(parser, "--seed", 0, "of the picture")

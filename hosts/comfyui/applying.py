@@ -11,7 +11,7 @@ from ...supsae_core.editing.edits import AnyEdit, spell_edit
 from ...supsae_core.editing.steer import Where
 from ...supsae_core.editing.windows import Window
 from ...supsae_core.encoders import sites
-from . import conditionings, steering, transformer
+from . import conditionings, edit_reports, steering, transformer
 from .conditionings import Conditioning
 from .steering_run import Steering
 
@@ -29,14 +29,18 @@ def edit_conditioning(
     """Return the edited list and a report; ``form`` is ``where`` of the node.
 
     Raises:
-        ValueError: if the form asks for what only a model has, or as ``conditionings.edit``.
+        ValueError: if the form asks for what only a model has, or as ``conditionings.edit_places``.
     """
     if form["where"] != EVERYWHERE:
         raise ValueError(
             f"A conditioning has neither steps of sampling nor blocks, so {form['where']!r} would do nothing. Set "
             f"where to {EVERYWHERE!r}, or connect the model instead of the conditioning."
         )
-    return conditionings.edit(conditioning, dictionary, edits)
+    made = conditionings.edit_places(conditioning, dictionary, edits)
+    again = edit_reports.read_again(dictionary, made.edited)
+    told = edit_reports.told_beside(dictionary, conditioning, made.places, made.edited)
+    told += edit_reports.told_again(dictionary, made.places, again, len(made.places))
+    return made.conditioning, "\n".join([made.report, *told])
 
 
 def edit_model(

@@ -14,27 +14,12 @@ import torch
 from torch import Tensor
 
 from ...supsae_core.dictionary.model import Dictionary
-from ...supsae_core.editing.apply import apply_changes, in_order
-from ...supsae_core.editing.edits import (
-    EDITS,
-    AnyEdit,
-    Change,
-    Clear,
-    Keep,
-    Remove,
-    Scale,
-    Turn,
-    aim,
-    edit_name,
-    resolve_edits,
-)
-from ...supsae_core.editing.mix_report import MixedPrompt
-from ...supsae_core.reading import readout
-from .choosing import Place, choose, places_of
+from ...supsae_core.editing.apply import Edited, apply_changes
+from ...supsae_core.editing.edits import AnyEdit, Change, resolve_edits
+from .edit_reports import line
+from .placed import Place, choose, read, where_of
 
 Conditioning = list[list[Any]]
-PARTIAL = ("area", "mask", "default")
-"""Keys of an entry that speaks of a part of the picture only: nothing is said anew there."""
 REFERENCE = "supsae_reference"
 """In an edited entry's dict: its tensors as they were before the first edit, by key; the rows are ``cross_attn``."""
 EDITED = "supsae_edited"
@@ -50,8 +35,8 @@ class EditedConditioning(NamedTuple):
     report: str
     places: list[Place]
     """what was said before"""
-    changes: list[list[Change]]
-    """of every place"""
+    edited: list[Edited]
+    """every place's rows, what was said in them before, and the changes"""
 
 
 def edit(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit]) -> tuple[Conditioning, str]:
@@ -73,47 +58,24 @@ def edit_places(conditioning: Conditioning, dictionary: Dictionary, edits: Seque
             "Connect CLIP Text Encode (Prompt)."
         )
     chosen = choose(dictionary, edits, places)
-    made, changes = [], []
+    made, found = [], list[Edited]()
     for index, entry in enumerate(conditioning):
         own = [(place, some) for place, some in zip(places, chosen, strict=True) if place.entry == index]
-        edited, found = edit_entry(entry, dictionary, own)
+        edited, some = edit_entry(entry, dictionary, own)
         made.append(edited)
-        changes += found
-    told = zip(places, chosen, changes, strict=True)
-    return EditedConditioning(made, "\n".join(line(dictionary, *one, len(places)) for one in told), places, changes)
-
-
-def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place]:
-    """Read every batch row of an entry; one that was zeroed out says nothing and has no places."""
-    if not bool(entry[0].any()):
-        return []
-    partial = any(entry[1].get(key) is not None and entry[1].get(key) is not False for key in PARTIAL)
-    readings = [readout.read_conditioning(dictionary, row) for row in entry[0].float().cpu()]
-    return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
-
-
-def mixed_prompt(
-    dictionary: Dictionary, cond: Tensor, place: Place, changes: Sequence[Change], total: int
-) -> MixedPrompt:
-    """Return what a place, of so many, said before and what its edited rows (L, width) say."""
-    after: tuple[int, ...] | None = place.said
-    if changes:
-        try:
-            rows = in_order(dictionary, cond.float().cpu(), place.reading, changes)
-            after = readout.read_conditioning(dictionary, rows).concepts(dictionary)
-        except ValueError:
-            after = None
-    return MixedPrompt(title(place, total), place.said, after)
+        found += some
+    told = zip(places, chosen, [one.changes for one in found], strict=True)
+    return EditedConditioning(made, "\n".join(line(dictionary, *one, len(places)) for one in told), places, found)
 
 
 def edit_entry(
     entry: list[Any], dictionary: Dictionary, own: Sequence[tuple[Place, Sequence[AnyEdit]]]
-) -> tuple[list[Any], list[list[Change]]]:
-    """Edit one entry: rows, pooled vector and what it keeps for ControlNets; return it and the changes of every row."""
+) -> tuple[list[Any], list[Edited]]:
+    """Edit one entry: rows, pooled vector and what it keeps for ControlNets; return it, and every row as edited."""
     cond, extra = entry
     planned = [resolve_edits(dictionary, some, place.said) for place, some in own]
     if not any(planned):
-        return entry, planned
+        return entry, [Edited(cond[place.row], None, place.reading, []) for place, _ in own]
     pooled = extra.get("pooled_output")
     if dictionary.family.pooled and not isinstance(pooled, Tensor):
         raise ValueError(
@@ -127,7 +89,7 @@ def edit_entry(
         if isinstance(extra.get(key), Tensor):
             edits = chain.from_iterable(some for _, some in own)
             new |= _edit_companion(dictionary, extra, key, companion, dict.fromkeys(edits))
-    return [made.rows, new | _remembered(extra, cond, made.rows, new)], planned
+    return [made.rows, new | _remembered(extra, cond, made.rows, new)], made.edited[: len(own)]
 
 
 class EditedRows(NamedTuple):
@@ -139,6 +101,8 @@ class EditedRows(NamedTuple):
     """(B, P)"""
     shown: tuple[tuple[int, ...], ...]
     """per batch row, rows that a mask must show from now on"""
+    edited: list[Edited]
+    """per batch row"""
 
 
 def _masked(extra: dict[str, Any], made: EditedRows) -> dict[str, Tensor]:
@@ -180,6 +144,7 @@ def _edit_rows(
         torch.stack([made.cond for made in found]).to(cond.device),
         None if pooled is None else torch.stack(vectors).to(pooled.device),
         tuple(made.shown for made in found),
+        found,
     )
 
 
@@ -193,7 +158,7 @@ def _edit_companion(
         return {}
     own: list[list[AnyEdit]] = [[] for _ in places]
     for one in edits:
-        for place in places_of(dictionary, one, places):
+        for place in where_of(dictionary, one, places):
             own[place].append(one)
     planned = [resolve_edits(dictionary, some, place.said) for place, some in zip(places, own, strict=True)]
     vector = pooled if isinstance(pooled, Tensor) else None
@@ -208,33 +173,3 @@ def repeated(tensor: Tensor, shape: Sequence[int]) -> Tensor:
     """
     times = [1 if have == 1 else -(-want // have) for want, have in zip(shape, tensor.shape, strict=True)]
     return tensor.repeat(times)[: shape[0]]
-
-
-def title(place: Place, total: int) -> str:
-    """Name a place among several; nothing if it is the only one."""
-    return f"part {place.entry + 1}, row {place.row + 1}" if total > 1 else ""
-
-
-def line(dictionary: Dictionary, place: Place, edits: Sequence[AnyEdit], changes: Sequence[Change], total: int) -> str:
-    """Say what was found at a place and what was changed there."""
-    where = f"{title(place, total)}: " if total > 1 else ""
-    kept = [f"kept {edit_name(one)}" for one in edits if isinstance(one, Keep)] if changes else []
-    done = ", ".join([*(_spell(dictionary, edits, change) for change in changes), *kept])
-    return f"{where}found {readout.describe_reading(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"
-
-
-def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> str:
-    table = dictionary.table
-    old, new = ("" if index is None else str(table.concepts[index]) for index in (change.old, change.new))
-    touched = change.new if change.old is None else change.old
-    said = next(one for one in edits if touched in aim(table, one).members)
-    assert not isinstance(said, Keep)  # it changes nothing
-    if new:
-        done = f"changed {old} to {new}" if old else f"added {new}"
-    else:
-        done = f"{GONE.get(type(said), EDITS[type(said)].verb)} {old}"
-    return f"{done} (strength {said.strength:g})"
-
-
-GONE: dict[type, str] = {Remove: "removed", Scale: "scaled", Turn: "scaled", Clear: "removed"}
-"""Edit that writes nothing new → what the report calls it."""

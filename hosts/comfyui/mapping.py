@@ -20,9 +20,8 @@ from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.edits import Edit, Scale, Swap
 from ...supsae_core.editing.windows import Window
 from ...supsae_core.reading.concept_map import enlarged, normalised
-from . import conditionings, transformer
+from . import conditionings, placed, transformer
 from .attention import Joint, listening, masses
-from .choosing import Place
 from .conditionings import Conditioning, repeated
 from .following import Call, followed, tagged
 from .pictures import Drawing, Told, draw
@@ -116,7 +115,7 @@ def tags(conditioning: Conditioning, dictionary: Dictionary, concept: str) -> li
         ValueError: if none does; names what the prompt says.
     """
     index = dictionary.table.index(concept)
-    places = [conditionings.read(dictionary, entry, i) for i, entry in enumerate(conditioning)]
+    places = [placed.read(dictionary, entry, i) for i, entry in enumerate(conditioning)]
     says = [any(index in place.said for place in own) for own in places]
     if not any(says):
         said = dict.fromkeys(str(dictionary.table.concepts[i]) for own in places for place in own for i in place.said)
@@ -136,7 +135,7 @@ def tags(conditioning: Conditioning, dictionary: Dictionary, concept: str) -> li
     ]
 
 
-def _tag(entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[Place]) -> ConceptTag:
+def _tag(entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[placed.Place]) -> ConceptTag:
     phrases, rows = dictionary.table.phrases, []
     for place in places:
         spans = chain.from_iterable(layout.spans for layout in place.reading.layouts.values())
@@ -145,7 +144,9 @@ def _tag(entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[
     return ConceptTag(tuple(rows), entry[0].shape[1], _others(entry, dictionary, index, places))
 
 
-def _others(entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[Place]) -> tuple[OtherStep, ...]:
+def _others(
+    entry: list[Any], dictionary: Dictionary, index: int, places: Sequence[placed.Place]
+) -> tuple[OtherStep, ...]:
     """Return what puts something else in a concept's place, and leaves all else said as it is.
 
     Swapped for each other value of its category, which finds the place best (Portraits: AUC 0.99, turned down to the

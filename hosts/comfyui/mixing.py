@@ -10,7 +10,7 @@ from ...supsae_core.editing import mix
 from ...supsae_core.editing.mix import Mix
 from ...supsae_core.editing.mix_report import MixedPrompt, lost, mix_report
 from ...supsae_core.editing.steer import Where
-from . import conditionings, messages, steering, transformer
+from . import conditionings, edit_reports, messages, steering, transformer
 from .applying import announced
 from .conditionings import Conditioning
 from .steering_run import Steering
@@ -51,11 +51,11 @@ def read_mix(text: str, dictionary: Dictionary, tell: TellPanel) -> Mix:
 def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, wanted: Mix) -> Mixed:
     """Edit a list and read it again; what nothing changes is passed on as it is."""
     made = conditionings.edit_places(conditioning, dictionary, mix.edits_of_mix(wanted))
-    prompts = []
-    for place, changes in zip(made.places, made.changes, strict=True):
-        rows = made.conditioning[place.entry][0][place.row]
-        prompts.append(conditionings.mixed_prompt(dictionary, rows, place, changes, len(made.places)))
-    panel = panel_of(dictionary, wanted, prompts, made.report)
+    again, total = edit_reports.read_again(dictionary, made.edited), len(made.places)
+    told = zip(made.places, again, strict=True)
+    prompts = [edit_reports.mixed_prompt(dictionary, place, one, total) for place, one in told]
+    report = "\n".join([made.report, *edit_reports.told_again(dictionary, made.places, again, total)])
+    panel = panel_of(dictionary, wanted, prompts, report)
     return Mixed(made.conditioning, panel["report"], panel)
 
 

@@ -12,7 +12,7 @@ from ...drawing.bars import Panel, prompt_picture
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.reading import prompt_report
 from ...supsae_core.reading.prompt_report import PromptReport
-from . import conditionings
+from . import placed
 from .conditionings import Conditioning
 
 
@@ -35,7 +35,7 @@ def read_prompt(conditioning: Conditioning, dictionary: Dictionary) -> list[Prom
         ValueError: if there is none, or one cannot be read.
     """
     entries = enumerate(conditioning)
-    places = [(place, entry) for i, entry in entries for place in conditionings.read(dictionary, entry, i)]
+    places = [(place, entry) for i, entry in entries for place in placed.read(dictionary, entry, i)]
     if not places:
         raise ValueError("This conditioning is empty. Connect CLIP Text Encode (Prompt).")
     found = []

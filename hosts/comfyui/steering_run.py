@@ -9,13 +9,12 @@ from typing import Any
 from torch import Tensor
 
 from ...supsae_core.dictionary.model import Dictionary
-from ...supsae_core.editing import steer
+from ...supsae_core.editing import outcome, steer
 from ...supsae_core.editing.apply import added
 from ...supsae_core.editing.edits import AnyEdit, Keep, aim, resolve_edits
 from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.editing.steer import Moves, Where
-from . import conditionings
-from .choosing import Place, choose
+from . import edit_reports, placed
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +84,11 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
     """Add what the entries get to ``rows``; return what to report."""
     dictionary, lines = steering.dictionary, []
     pairs = [[entry["cross_attn"], entry] for entry in entries]
-    places = [place for index, pair in enumerate(pairs) for place in conditionings.read(dictionary, pair, index)]
+    places = [place for index, pair in enumerate(pairs) for place in placed.read(dictionary, pair, index)]
     if not places and not negative and steering.edits:
         raise ValueError("The positive conditioning holds no text (Conditioning Zero Out?): there is nothing to edit.")
     edits = [one for one in steering.edits if not negative or _mentioned(dictionary, one, places)]
-    chosen = choose(dictionary, edits, places) if places else []
+    chosen = placed.choose(dictionary, edits, places) if places else []
     prompts: list[MixedPrompt] = []
     for index, entry in enumerate(entries):
         own = [
@@ -97,7 +96,7 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
             for place, some in zip(places, chosen, strict=True)
             if place.entry == index
         ]
-        lines += [conditionings.line(dictionary, *one, len(places)) for one in own]
+        lines += [edit_reports.line(dictionary, *one, len(places)) for one in own]
         moves: list[Moves] = []
         if any(found for _, _, found in own):
             if steering.mask is not None and entry.get("area") is not None:
@@ -114,13 +113,16 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
         for number, (place, _, found) in enumerate(own if steering.told else ()):
             step, cond = moves[number].cond if moves else None, entry["cross_attn"][place.row].cpu()
             moved = cond if step is None else added(cond, step)
-            prompts.append(conditionings.mixed_prompt(dictionary, moved, place, found, len(places)))
+            again = outcome.read_again(dictionary, moved, place.reading, found)
+            prompts.append(edit_reports.mixed_prompt(dictionary, place, again, len(places)))
+            if step is not None:
+                lines += edit_reports.told_again(dictionary, [place], [again], len(places))
     if not negative:
         for tell in steering.told:
             tell(prompts, "\n".join(lines))
     return lines
 
 
-def _mentioned(dictionary: Dictionary, edit: AnyEdit, places: Sequence[Place]) -> bool:
+def _mentioned(dictionary: Dictionary, edit: AnyEdit, places: Sequence[placed.Place]) -> bool:
     members = set(aim(dictionary.table, edit).members)
     return isinstance(edit, Keep) or any(members & set(place.said) for place in places)

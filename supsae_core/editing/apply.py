@@ -168,24 +168,30 @@ def additive_step(dictionary: Dictionary, part: Codes, reading: Reading, found: 
 def in_order(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change]) -> Tensor:
     """Return the rows (L, width) of an edited conditioning as they would be written, to read them again.
 
-    A phrase that is longer than the one it replaces ends in pads far behind the text. The transformer does not mind the
-    order of rows, but a reader does. Of the leading encoder alone, which decides what is said; ``reading`` is of the
-    conditioning before the edit.
+    ``reading`` is of the conditioning before the edit, in the rows of ``cond``.
     """
-    encoder = reading.encoders(dictionary.family)[-1]
+    order = written_order(dictionary, reading, found)
+    return cond if order == sorted(order) else cond[order]
+
+
+def written_order(dictionary: Dictionary, reading: Reading, found: Sequence[Change]) -> list[int]:
+    """Return the rows of an edited conditioning in the order in which they would be written.
+
+    A phrase that is longer than the one it replaces ends in pads far behind the text. The transformer does not mind the
+    order of rows, but a reader does. Of the leading encoder alone, which decides what is said.
+    """
+    encoder, order = reading.encoders(dictionary.family)[-1], list(range(reading.rows.total))
     if not encoder.layout.has_pads:
-        return cond
+        return order
     layout, own, part = reading.layouts[encoder.name], reading.rows.of(encoder), encoder.layout.part
-    room = room_for(reading.coded(dictionary, encoder), layout, found)
-    order = list(range(len(cond)))
-    for change, rows in room.written:
+    for change, rows in room_for(reading.coded(dictionary, encoder), layout, found).written:
         spans = changed_spans(dictionary, layout, change) if change.old is not None else []
         ends = part(own, torch.tensor([spans[0].rows[-1], rows[0]])) if spans else None
         if ends is not None and bool(ends[0] == ends[1]):  # a part's own rows go round, the others stay
             order = [row for row in order if row not in rows]
             place = order.index(spans[0].rows[-1]) + 1
             order[place:place] = rows
-    return cond[order]
+    return order
 
 
 def _shown(dictionary: Dictionary, reading: Reading, found: Sequence[Change]) -> tuple[int, ...]:

@@ -34,11 +34,11 @@ def edit(monkeypatch, capsys, weights, fitted, tmp_path):
     """Return a function that edits the prompt and gives back what was printed, and the two pictures."""
     monkeypatch.setattr(studio, "WEIGHTS", weights)
 
-    def go(*edits):
+    def go(*edits, prompt=PROMPT, more=()):
         argv = [word for one in edits for word in ("--edit", one)]
         out = tmp_path / "new" / "e.png"
         d = fitted / "d.safetensors"
-        line = ["edit", "--dictionary", d, "--prompt", PROMPT, "--out", out, "--steps", 2, "--seed", 7, *argv]
+        line = ["edit", "--dictionary", d, "--prompt", prompt, "--out", out, "--steps", 2, "--seed", 7, *argv, *more]
         assert parser.main([str(word) for word in line]) == 0
         with Image.open(out) as picture:
             made = np.asarray(picture)
@@ -58,6 +58,26 @@ def test_strength_nothing_draws_the_same_picture(edit):
     said, before, after = edit("swap hair: red @ 0")
     assert "Nothing to change for" in said and "same values in both" in said
     assert (before == after).all()
+
+
+def test_an_edit_says_whether_it_took(edit):
+    assert "Read again: the changes took." in edit("swap hair: red")[0]
+    said, *_ = edit("swap hair: red @ 0.1")
+    assert "Read again: hair: red did not take: 'black hair' reads stronger there than 'red hair'" in said
+
+
+UNKNOWN = "a portrait of a person with black hair, a tiara of gold, sandy beach"
+ASKED = {
+    "not": ((), "'tiara of gold' may speak of hat", "hat: top hat added"),
+    "taken": (("--accept",), "Taken as hat: 'tiara of gold'", "hat: crown to hat: top hat"),
+    "told where": (("--at", "of gold"), "Taken as hat: 'of gold' (told).", "to hat: top hat"),
+}
+
+
+@pytest.mark.parametrize(("more", "offer", "change"), ASKED.values(), ids=ASKED)
+def test_words_outside_the_table_are_offered_and_taken_when_told_to(edit, more, offer, change):
+    said, *_ = edit("swap hat: top hat", prompt=UNKNOWN, more=more)
+    assert offer in said and change in said
 
 
 def test_edits_in_the_examples_are_of_the_portraits_table():

@@ -4,6 +4,7 @@ import torch
 from portraits_parts import RED, clip, edited, encode, learnt, plain, said
 from script_parts import equal, expect, refused
 
+from supsae.hosts.comfyui.applying import EVERYWHERE, edit_conditioning
 from supsae.hosts.comfyui.conditionings import edit
 from supsae.hosts.comfyui.text import ComfyText
 from supsae.supsae_core.editing.edits import Add, Remove, Scale, Swap
@@ -21,6 +22,14 @@ for nothing in (Swap("hair: red", 0.0), Swap("hair: blond"), Scale("hair: blond"
 expect("said", said(made), SAID)
 told = [f"found {SAID.replace('red', 'blond')}", "changed hair: blond to hair: red (strength 1)"]
 expect("report", report.splitlines(), told)
+_, report = edit_conditioning([entry], learnt, [Swap("hair: red", 0.25)], {"where": EVERYWHERE})
+weak = "hair: red did not take: 'blond hair' reads stronger there than 'red hair'"
+expect("an edit that did not take says so", report.splitlines()[-1].startswith(weak))
+_, report = edit_conditioning([entry], learnt, [RED], {"where": EVERYWHERE})
+expect("one that took says no more", report.splitlines(), told)
+unknown = encode("blond hair, a tiara of gold, blue eyes")
+_, report = edit_conditioning(unknown, learnt, [Swap("hat: top hat")], {"where": EVERYWHERE})
+expect("added, and what beside", "hat: top hat was added, but rows" in report and "may speak of hat" in report)
 expect("a new entry", made is not entry and made[0] is not cond and made[1] is not extra)
 expect("passed on", made[1]["control"] is extra["control"] and made[1]["start_percent"] == 0.2)
 expect("kind", [made[0].shape, made[0].dtype, made[0].device], [cond.shape, torch.float32, torch.device("cpu")])

@@ -1,9 +1,9 @@
-"""Which prompts of a conditioning an edit is made in, by what each of them says."""
+"""The places of a CONDITIONING: every batch row of every entry, what it says, and which edits go there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.edits import (
@@ -18,8 +18,12 @@ from ...supsae_core.editing.edits import (
     aim,
     edit_name,
     resolve_edits,
-)
+)  # fmt: skip
+from ...supsae_core.reading import readout
 from ...supsae_core.reading.readout import Reading
+
+PARTIAL = ("area", "mask", "default")
+"""Keys of an entry that speaks of a part of the picture only: nothing is said anew there."""
 
 
 class Place(NamedTuple):
@@ -32,6 +36,15 @@ class Place(NamedTuple):
     said: tuple[int, ...]
 
 
+def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place]:
+    """Read every batch row of an entry; one that was zeroed out says nothing and has no places."""
+    if not bool(entry[0].any()):
+        return []
+    partial = any(entry[1].get(key) is not None and entry[1].get(key) is not False for key in PARTIAL)
+    readings = [readout.read_conditioning(dictionary, row) for row in entry[0].float().cpu()]
+    return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
+
+
 def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Place]) -> list[list[AnyEdit]]:
     """Return the edits of every place.
 
@@ -40,7 +53,7 @@ def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Pl
     """
     chosen: list[list[AnyEdit]] = [[] for _ in places]
     for one in edits:
-        where = places_of(dictionary, one, places)
+        where = where_of(dictionary, one, places)
         if not where and resolve_edits(dictionary, [one], places[0].said):
             raise ValueError(
                 f"Nowhere to say {edit_name(one)!r}: the conditioning has parts for areas or masks only, and none of "
@@ -51,7 +64,7 @@ def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Pl
     return chosen
 
 
-def places_of(dictionary: Dictionary, edit: AnyEdit, places: Sequence[Place]) -> list[int]:
+def where_of(dictionary: Dictionary, edit: AnyEdit, places: Sequence[Place]) -> list[int]:
     """Return the numbers of the places that an edit applies to."""
     kind = EDITS.get(type(edit))
     where = WHERE.get(type(edit), _mentioned if kind and kind.replaces else _said)

@@ -1,0 +1,93 @@
+"""What edits of a CONDITIONING are told to have done: found, changed, and whether it took once read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.editing import offered, outcome
+from ...supsae_core.editing.apply import Edited
+from ...supsae_core.editing.edits import (
+    EDITS,
+    AnyEdit,
+    Change,
+    Clear,
+    Keep,
+    Remove,
+    Scale,
+    Turn,
+    aim,
+    edit_name,
+)  # fmt: skip
+from ...supsae_core.editing.mix_report import MixedPrompt
+from ...supsae_core.editing.outcome import ReadAgain
+from ...supsae_core.reading import readout
+from .placed import Place
+
+
+def read_again(dictionary: Dictionary, edited: Sequence[Edited]) -> list[ReadAgain]:
+    """Read the edited rows of every place again."""
+    return [outcome.read_again(dictionary, one.cond, one.reading, one.changes) for one in edited]
+
+
+def told_again(dictionary: Dictionary, places: Sequence[Place], again: Sequence[ReadAgain], total: int) -> list[str]:
+    """Return lines on places, of so many: what did not simply take, and what changed though nobody asked."""
+    lines = []
+    for place, one in zip(places, again, strict=True):
+        where = prefix(place, total)
+        lines += [f"{where}{told}" for told in outcome.tell(dictionary, one)]
+    return lines
+
+
+def told_beside(
+    dictionary: Dictionary, conditioning: Sequence[Sequence[Any]], places: Sequence[Place], edited: Sequence[Edited]
+) -> list[str]:
+    """Return a line on everything that was added although unedited rows may speak of its category already."""
+    lines = []
+    for place, one in zip(places, edited, strict=True):
+        cond, where = conditioning[place.entry][0][place.row], prefix(place, len(places))
+        told = offered.beside(dictionary, cond.float().cpu(), place.reading, one.changes)
+        lines += [f"{where}{line}" for line in told]
+    return lines
+
+
+def mixed_prompt(dictionary: Dictionary, place: Place, again: ReadAgain, total: int) -> MixedPrompt:
+    """Return what a place, of so many, said before and says after."""
+    after = None if again.reading is None else again.reading.concepts(dictionary)
+    return MixedPrompt(title(place, total), place.said, after)
+
+
+def title(place: Place, total: int) -> str:
+    """Name a place among several; nothing if it is the only one."""
+    return f"part {place.entry + 1}, row {place.row + 1}" if total > 1 else ""
+
+
+def prefix(place: Place, total: int) -> str:
+    """Return what a line about a place among several begins with."""
+    return f"{title(place, total)}: " if total > 1 else ""
+
+
+def line(dictionary: Dictionary, place: Place, edits: Sequence[AnyEdit], changes: Sequence[Change], total: int) -> str:
+    """Say what was found at a place and what was changed there."""
+    where = prefix(place, total)
+    kept = [f"kept {edit_name(one)}" for one in edits if isinstance(one, Keep)] if changes else []
+    done = ", ".join([*(_spell(dictionary, edits, change) for change in changes), *kept])
+    return f"{where}found {readout.describe_reading(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"
+
+
+def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> str:
+    table = dictionary.table
+    old, new = ("" if index is None else str(table.concepts[index]) for index in (change.old, change.new))
+    touched = change.new if change.old is None else change.old
+    said = next(one for one in edits if touched in aim(table, one).members)
+    assert not isinstance(said, Keep)  # it changes nothing
+    if new:
+        done = f"changed {old} to {new}" if old else f"added {new}"
+    else:
+        done = f"{GONE.get(type(said), EDITS[type(said)].verb)} {old}"
+    return f"{done} (strength {said.strength:g})"
+
+
+GONE: dict[type, str] = {Remove: "removed", Scale: "scaled", Turn: "scaled", Clear: "removed"}
+"""Edit that writes nothing new → what the report calls it."""

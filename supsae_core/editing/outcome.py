@@ -1,0 +1,194 @@
+"""What became of every change: the edited rows are read again, as they would be written (docs/method.md, 10 and 12).
+
+The dictionary reads what the dictionary wrote. So this tells whether a change is strong enough, whether its place fits
+and what else moved; not whether the dictionary knows the encoder well, which its report says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from ..dictionary.model import Dictionary
+from ..reading.places import Found
+from ..reading.readout import Reading, read_conditioning
+from .apply import written_order
+from .change import Change
+from .mix_report import by_category
+from .standing import EditedText, Standing, category_of
+
+TOOK, WEAK, FAILED = VERDICTS = "took", "weak", "did not take"
+VERBS = {TOOK: TOOK, WEAK: "is weak", FAILED: FAILED}
+SURE, GONE = 0.5, 1.0
+"""How far above the least score that counts, or below it where words are to go, counts as taken: in units of what
+written words are above it. So judged, 92 of 93 swaps of Portraits that took, 42 of 55 weak ones and 6 of 44 that did
+not take were drawn (strengths 0.25 to 2), and of removals 43 of 57, 3 of 15 and 1 of 24."""
+
+
+class Outcome(NamedTuple):
+    """What became of one change."""
+
+    change: Change
+    verdict: str
+    """one of ``VERDICTS``"""
+    score: float
+    """of what is wanted at its place; where words are to go, of the most that is left of their category"""
+    margin: float
+    """by how much it is above the least score that counts and above the category's other values there; where words are
+    to go, by how much they are below the least score"""
+    reason: str = ""
+    """why it did not simply take"""
+
+
+class Unasked(NamedTuple):
+    """A category that reads differently away from all changes."""
+
+    category: str
+    before: tuple[str, ...]
+    """names of its concepts, in order of writing"""
+    after: tuple[str, ...]
+
+
+class ReadAgain(NamedTuple):
+    """What an edited conditioning says, held against what was asked for."""
+
+    outcomes: tuple[Outcome, ...]
+    """one a change"""
+    unasked: tuple[Unasked, ...]
+    reading: Reading | None
+    """of the rows in order; None if they cannot be read any more"""
+
+
+def read_again(dictionary: Dictionary, cond: Tensor, reading: Reading, changes: Sequence[Change]) -> ReadAgain:
+    """Read an edited conditioning (L, width) again and hold it against the changes.
+
+    Args:
+        dictionary: that made the changes.
+        cond: the rows after the edit.
+        reading: what was said before, in the rows of ``cond`` (``Edited.reading``).
+        changes: what was made (``Edited.changes``).
+    """
+    if not changes:
+        return ReadAgain((), (), reading)
+    order = written_order(dictionary, reading, changes)
+    rows = cond[order].float().cpu()
+    try:
+        after = read_conditioning(dictionary, rows)
+    except ValueError as error:
+        why = f"the edited rows cannot be read any more: {error}"
+        return ReadAgain(tuple(Outcome(one, FAILED, -math.inf, -math.inf, why) for one in changes), (), None)
+    text = EditedText(dictionary, rows, reading, after, changes, order)
+    standings = [text.standing(change) for change in changes]
+    before, now = text.beside(standings)
+    said = {text.concept(one) for one in before}
+    new = [one for one in now if text.concept(one) not in said]
+    told = zip(changes, standings, strict=True)
+    return ReadAgain(tuple(_outcome(text, *one, new) for one in told), _unasked(text, before, now), after)
+
+
+def tell(dictionary: Dictionary, found: ReadAgain) -> list[str]:
+    """Return a line on every change that did not simply take, and on what changed though nobody asked."""
+    told = [one for one in found.outcomes if one.verdict != TOOK]
+    lines = [f"{_named(dictionary, one.change)} {VERBS[one.verdict]}: {one.reason}" for one in told]
+    for name, before, after in found.unasked:
+        was, now = (", ".join(some) or "nothing" for some in (before, after))
+        lines.append(f"{name} reads {now} now and {was} before, though nobody asked")
+    return lines
+
+
+def to_json(dictionary: Dictionary, found: ReadAgain) -> dict[str, Any]:
+    """Return what JSON can hold: concepts by their names, null for a score of what cannot be read."""
+    return {
+        "outcomes": [_outcome_to_json(dictionary, one) for one in found.outcomes],
+        "unasked": [{**one._asdict(), "before": [*one.before], "after": [*one.after]} for one in found.unasked],
+        "readable": found.reading is not None,
+    }
+
+
+def _outcome_to_json(dictionary: Dictionary, one: Outcome) -> dict[str, Any]:
+    old, new = _names(dictionary, one.change)
+    score, margin = (round(value, 3) if math.isfinite(value) else None for value in (one.score, one.margin))
+    return {"old": old, "new": new, "outcome": one.verdict, "score": score, "margin": margin, "reason": one.reason}
+
+
+def _names(dictionary: Dictionary, change: Change) -> list[str | None]:
+    return [None if one is None else str(dictionary.table.concepts[one]) for one in (change.old, change.new)]
+
+
+def _named(dictionary: Dictionary, change: Change) -> str:
+    """Return what is asked for, e.g. ``hair: red`` or ``removing hat: crown``."""
+    old, new = _names(dictionary, change)
+    return new or (f"scaling {old}" if change.scale else f"removing {old}")
+
+
+def _unasked(text: EditedText, before: Sequence[Found], now: Sequence[Found]) -> tuple[Unasked, ...]:
+    """Return the categories that read differently away from all changes."""
+    old, new = (by_category(text.dictionary.table, [text.concept(one) for one in some]) for some in (before, now))
+    return tuple(Unasked(name, tuple(old[name]), tuple(new[name])) for name in old if old[name] != new[name])
+
+
+def _outcome(text: EditedText, change: Change, standing: Standing, new: Sequence[Found]) -> Outcome:
+    """Judge a change; ``new`` is what is read away from all changes and was not before."""
+    verdict, reason = _judged(text, change, standing)
+    concepts, category = text.dictionary.table.concepts, category_of(text.dictionary, change)
+    beside = [one for one in new if concepts[text.concept(one)].category == category]
+    if verdict == TOOK and beside:
+        side = "before" if beside[0].rows < standing.taken else "behind"
+        verdict = WEAK
+        reason = f"{_text(text, beside[0])} {side} it still speaks of {concepts[text.concept(beside[0])].name}"
+    score = (standing.wanted or standing.rival).score
+    return Outcome(change, verdict, score, standing.margin(text.least), reason)
+
+
+def _judged(text: EditedText, change: Change, standing: Standing) -> tuple[str, str]:
+    """Return a verdict on what reads at the place itself, and why it is no better one."""
+    wanted, rival = standing.wanted, standing.rival
+    usual = text.usual((wanted or rival).phrase)
+    if wanted is not None and change.scale and change.alpha < 0:  # to say less of it, whatever then reads
+        less = wanted.score < max(one.score for one in text.reading.found if one.phrase == wanted.phrase)
+        return (TOOK, "") if less else (FAILED, f"{_text(text, wanted)} reads as strong as before")
+    least = text.least
+    if wanted is not None and text.outside(change):  # what no phrase explains stays, so that scores are low altogether
+        least, usual = rival.score, rival.score + max(usual - text.least, 0.0)
+    made = verdict(wanted and wanted.score, rival.score, least, usual)
+    if made == TOOK:
+        return made, ""
+    if wanted is None:
+        told = f"{_text(text, rival)} can still be told there ({_numbers(rival.score, 2 * text.least - usual)})"
+    else:  # by the phrase that an edit writes, whichever of the concept's it is nearest to
+        written = wanted if change.new is None else wanted._replace(phrase=text.dictionary.phrase(change.new))
+        if made == FAILED:
+            told = f"{_text(text, rival)} reads stronger there than {_text(text, written)}"
+            told += f" ({_numbers(rival.score, wanted.score)})"
+        else:
+            told = f"{_text(text, written)} reads weaker there than written words do ({_numbers(wanted.score, usual)})"
+    return made, told + _remedy(change)
+
+
+def verdict(wanted: float | None, rival: float, least: float, usual: float) -> str:
+    """Judge scores at a place: of what should be read there (None: nothing should) and of the category's others.
+
+    ``least`` is the score that counts as read, ``usual`` what words have that were written.
+    """
+    step = max(usual - least, 0.0)
+    if wanted is None:
+        return FAILED if rival >= least else TOOK if rival <= least - GONE * step else WEAK
+    return FAILED if rival >= wanted else TOOK if wanted >= least + SURE * step else WEAK
+
+
+def _text(text: EditedText, found: Found) -> str:
+    return repr(text.dictionary.table.phrases[found.phrase].text)
+
+
+def _numbers(one: float, other: float) -> str:
+    return f"score {one:.1f} against {other:.1f}"
+
+
+def _remedy(change: Change) -> str:
+    """Return what the strength has to do with it."""
+    if change.scale or abs(change.alpha) == 1:
+        return ""
+    return "; raise the strength" if abs(change.alpha) < 1 else "; lower the strength"
