@@ -60,13 +60,21 @@ def _prompts(parser: argparse.ArgumentParser) -> None:
     _table(parser)
 
 
+def _host(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    parser.add_argument(
+        "--host", metavar="NAME",
+        help="a text host: minilm (all-MiniLM-L6-v2), encoder (any of BERT's kind, in --model), or an installed "
+        "package's, which gets --model",
+    )  # fmt: skip
+
+
 def _capture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the capture goes, or goes on")
     parser.add_argument(
         "--model", type=Path, metavar="FOLDER",
         help="an SD3 or SD3.5 model in diffusers' layout, the folder of its model_index.json (default: Portraits)",
     )  # fmt: skip
-    parser.add_argument("--host", metavar="NAME", help="a text host that an installed package offers; gets --model")
+    _host(parser)
     _number(parser, "--prompts", 300, "prompts to fit on")
     _number(parser, "--calibration", 64, "prompts kept for calibration, each with a rewrite")
     _table(parser)
