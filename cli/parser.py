@@ -158,10 +158,20 @@ def _eval(parser: argparse.ArgumentParser) -> None:
         "--no-pictures", action="store_true", help="judge how the dictionary decodes and reads prompts, nothing else"
     )
     parser.add_argument(
-        "--mention", type=float, default=0.75, metavar="P",
+        "--mention", type=float, metavar="P",
         help="without pictures: chance that a category is mentioned; lower it where prompts grow too long "
-        "(default: 0.75)",
+        "(default: 0.75, with --text 0.6)",
     )  # fmt: skip
+    text = parser.add_argument_group("text encoders", "edits judged by the rows of any text host")
+    text.add_argument(
+        "--text", action="store_true",
+        help="capture, fit and judge edits of a host's rows against rewritten prompts and against everyone else, over "
+        "several numbers of encodings",
+    )  # fmt: skip
+    _host(text)
+    text.add_argument(
+        "--table", type=Path, metavar="FILE", help="concepts of --text (default: photographs, or Portraits' own)"
+    )
     other = parser.add_argument_group(
         "another model", "real SD3.5 has no exact truth: no reader, but a proxy on request"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ...supsae_core.table.concepts import ConceptTable
 from ...supsae_core.table.parsing import load_table
-from ...supsae_core.table.prompts import Wording
+from ...supsae_core.table.prompts import SMALL, Wording
 
 TABLE = Path(__file__).with_name("photographs.yaml")
 WORDING = Wording(
@@ -21,7 +21,7 @@ WORDING = Wording(
     filler_rate=0.25,
     others=(
         "an open window", "his grandmother", "a bicycle", "two teacups", "an empty chair", "an old map",
-        "three boats", "a brick wall", "some flowers", "a broken clock", "her younger brother", "a pile of books",
+        "some boats", "a brick wall", "some flowers", "a broken clock", "her younger brother", "a pile of books",
     ),
 )  # fmt: skip
 """Free wording: what captures and cases are drawn in."""
@@ -39,8 +39,8 @@ def table() -> ConceptTable:
 
 
 def among_distractors(concepts: ConceptTable, wording: Wording) -> Wording:
-    """Return a wording with fillers that share words with a table and say none of its phrases; as it is without such."""
-    words, phrases = concepts.words, [f" {phrase.text} ".casefold() for phrase in concepts.phrases]
+    """Return a wording with fillers that share words with a table and say none of its phrases, if there are such."""
+    words, phrases = concepts.words - SMALL, [f" {phrase.text} ".casefold() for phrase in concepts.phrases]
     own = tuple(
         one
         for one in DISTRACTORS
