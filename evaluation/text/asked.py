@@ -57,7 +57,7 @@ class Counts:
     """prompts with 1 … 5 swaps each"""
 
 
-SIZES = {"quick": Counts(20, 8, 5), "medium": Counts(48, 24, 16), "full": Counts(80, 60, 60)}
+SIZES = {"quick": Counts(20, 6, 4), "medium": Counts(48, 24, 16), "full": Counts(80, 60, 60)}
 """Size of a run → cases."""
 
 
@@ -81,10 +81,10 @@ def draw_asked(world: World, host: TextHost, counts: Counts, seed: int) -> tuple
     found, notes = list[Asked](), list[str]()
     for split, (count, draw) in drawn.items():
         cases = list(_roomy(host, count, draw, pads))
-        found += [Asked(split, case, _mentions(case)) for case in cases]
+        found += [Asked(split, case, _mentions(world.table, case)) for case in cases]
         notes += [] if len(cases) == count else [f"Only {len(cases)} of {count} cases of “{split}” could be drawn."]
     some = list(_nested(world, host, counts.several, rng, pads))
-    found += [Asked(f"{len(case.edits)} edits", case, _mentions(case)) for one in some for case in one]
+    found += [Asked(f"{len(case.edits)} edits", case, _mentions(world.table, case)) for one in some for case in one]
     return found, notes
 
 
@@ -151,10 +151,17 @@ def _nested(
                 break
 
 
-def _mentions(case: Case) -> Mentions:
-    """Return which mentions of a case's prompt and its rewrite stand for one another."""
+def _mentions(table: ConceptTable, case: Case) -> Mentions:
+    """Return which mentions of a case's prompt and its rewrite stand for one another.
+
+    They stand in the order of the edits, which take pads in that order, and then of writing.
+    """
     one, other = case.prompt.mentions, case.rewrite.mentions
+    asked = [table.index(edit.concept) for edit in case.edits]
+    order = {concept: place for place, concept in enumerate(asked)}
     both = [(at, at) for at in range(min(len(one), len(other)))]
+    if len(one) == len(other):
+        both.sort(key=lambda pair: order.get(case.after[pair[1]], len(order)))
     if len(one) < len(other):
         return [*both, (None, len(one))]
     if len(one) == len(other):

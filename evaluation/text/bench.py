@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...portraits import captions
-from ...supsae_core.capture.captures import Capture
+from ...supsae_core.capture.captures import Capture, Encoded
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.host import TextHost
 from ...supsae_core.table import prompts
@@ -23,7 +23,7 @@ from . import photographs
 from .asked import SIZES, Asked, draw_asked
 from .figures import of_reading, of_splits, profile
 from .rivals import Rival, of_table, rivals
-from .rows import Measured, Truth, measured, truths
+from .rows import Measured, measured, truths
 
 ENCODINGS = {"quick": (150, 300), "medium": (150, 300, 750), "full": (50, 150, 300, 750, 1500)}
 """Size of a run → numbers of encodings, prompts and their rewrites together, that everyone learns from."""
@@ -113,15 +113,14 @@ def _judged(
     found: dict[int, dict[str, list[Measured]]] = {
         count: {name: [] for name in some} for count, some in everyone.items()
     }
-    seen: dict[bool, list[Truth]] = {False: [], True: []}
+    seen: dict[bool, list[Encoded]] = {False: [], True: []}
     tick: Callable[[int], None] = hooks.part("edit", len(asked))
     for truth in truths(host, table, asked):
         for count, some in everyone.items():
             for name, rival in some.items():
                 found[count][name].append(measured(truth, rival))
         if "edits" not in truth.asked.split:
-            bare = truth._replace(neighbours=(), after=truth.before)
-            seen[truth.asked.split == DISTRACTED].append(bare)
+            seen[truth.asked.split == DISTRACTED].append(truth.before)
         tick(1)
     splits = [one.split for one in asked]
     reading = {}

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...supsae_core.capture.captures import Encoded
 from ...supsae_core.dictionary.model import Dictionary
 from ...training.calibration import located
 from ..intervals import Squares, error_interval, paired_error, paired_interval, share
 from .aligned import EVERY
 from .rivals import OURS
-from .rows import Measured, Truth
+from .rows import Measured
 
 SWAPS = "all swaps"
 """Seen and unseen pairs of any length together."""
@@ -68,13 +69,12 @@ def profile(found: Sequence[Measured]) -> dict[str, float]:
     return {kind: round(one / total, 4) for kind, one in sums.items() if one}
 
 
-def of_reading(dictionary: Dictionary, cases: Sequence[Truth]) -> dict[str, Any]:
+def of_reading(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, Any]:
     """Return how prompts are read from their rows: categories that they mention, and those that they do not."""
     said, unsaid = list[bool](), list[bool]()
     table = dictionary.table
-    for truth in cases:
-        prompt = truth.before.entry.prompt
-        mentioned = {table.concepts[one].category for one in prompt.support(table)}
-        for category, one in zip(table.categories, located(dictionary, truth.before), strict=True):
+    for row in rows:
+        mentioned = {table.concepts[one].category for one in row.entry.prompt.support(table)}
+        for category, one in zip(table.categories, located(dictionary, row), strict=True):
             (said if category in mentioned else unsaid).append(one.exact)
     return {"found": share(said).json(), "false": share([not one for one in unsaid]).json()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from ...supsae_core.capture.captures import Encoded
@@ -41,8 +42,10 @@ class Truth(NamedTuple):
     before: Encoded
     after: Encoded
     blocks: Sequence[Block]
-    neighbours: Sequence[tuple[Tensor, Sequence[Block]]]
-    """rows, and how the prompt's rows lie to them"""
+    around: Tensor
+    """(n, L, width) rows of the neighbours in the prompt's order, not a number where none stands for a row"""
+    around_in_place: Tensor
+    """(n, L, width) the same in their own order"""
 
 
 def encoded(host: TextHost, some: Sequence[Prompt]) -> list[Encoded]:
@@ -55,15 +58,21 @@ def truths(host: TextHost, table: ConceptTable, some: Sequence[Asked]) -> Iterat
     """Encode cases one after another, with their neighbours."""
     for asked in some:
         around = asked.neighbours(table)
-        around = around[:: -(-len(around) // RANKED)] if around else []
+        if len(around) > RANKED:
+            around = [around[len(around) * place // RANKED] for place in range(RANKED)]
         before, after, *others = encoded(host, [asked.case.prompt, asked.case.rewrite, *around])
         layouts = [
             layout_of(host.family, table, row.entry.prompt, row.entry.counts, rows_of(row.cond, host.family))
             for row in (before, after, *others)
         ]
         aligned = [blocks(host.family, layouts[0], one, asked.mentions) for one in layouts[1:]]
-        pairs = zip((one.cond for one in others), aligned[1:], strict=True)
-        yield Truth(asked, before, after, aligned[0], list(pairs))
+        shape = (len(others), *before.cond.shape)
+        here, in_place = (torch.full(shape, torch.nan) for _ in range(2))
+        for number, (one, found) in enumerate(zip(others, aligned[1:], strict=True)):
+            for block in found:
+                here[number, block.here, block.columns] = one.cond[block.there, block.columns]
+            in_place[number] = one.cond[: len(before.cond)]
+        yield Truth(asked, before, after, aligned[0], here, in_place)
 
 
 def measured(truth: Truth, rival: Rival) -> Measured:
@@ -80,8 +89,8 @@ def measured(truth: Truth, rival: Rival) -> Measured:
     place = [one.in_place() for one in truth.blocks] if rival.in_place else truth.blocks
     off = _by_kind(place, made, rewrite)
     near = sum(off.values())
-    beside = (([one.in_place() for one in some] if rival.in_place else some, cond) for cond, some in truth.neighbours)
-    nearest = all(sum(_by_kind(some, made, cond).values()) > near for some, cond in beside)
+    around = truth.around_in_place if rival.in_place else truth.around
+    nearest = bool(((made - around).square().nansum((1, 2)) > near).all())
     return Measured(off, _by_kind(place, original, rewrite), nearest, refused)
 
 

@@ -71,7 +71,7 @@ def test_cases_are_what_their_splits_say(learnt, judged):
         if "pairs" in split:
             assert same_lengths(learnt.host, case) == ("other length" not in split)
         assert len(case.edits) == (int(split[0]) if "edits" in split else 1)
-        assert len(truth.neighbours) >= 8
+        assert len(truth.around) >= 8
 
 
 def test_the_rewrite_itself_has_no_error_and_no_edit_has_all(judged):
