@@ -126,7 +126,8 @@ def from_folder(folder: Path | None) -> EncoderText:
 def _loaded(folder: Path | str) -> tuple[Any, Any]:
     try:
         model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        # else RoBERTa spells a text's first word otherwise than the same word inside
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, add_prefix_space=True)
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(f"The text encoder in {folder} cannot be loaded: {error}") from error
     if not tokenizer.is_fast:

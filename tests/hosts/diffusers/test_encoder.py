@@ -31,6 +31,22 @@ def test_tokens_count_for_the_word_they_begin_in(folder):
     assert host.counts(()) == {"encoder": ()}
 
 
+def test_a_tokenizer_that_glues_blanks_to_words_counts_alike_everywhere(tmp_path):
+    """RoBERTa knows "Ġa" and "Ġb"; the first word has a blank before it too, and two of 18 positions are for pads."""
+    from transformers import RobertaConfig, RobertaModel, RobertaTokenizerFast
+
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "a", "b", "c", ",", "Ġ", "Ġa", "Ġb"]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    RobertaTokenizerFast(vocab=vocabulary, merges=[("Ġ", "a"), ("Ġ", "b")]).save_pretrained(tmp_path)
+    sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = RobertaConfig(vocab_size=len(pieces), max_position_embeddings=18, pad_token_id=1, **sizes)
+    RobertaModel(config).save_pretrained(tmp_path)
+    host = EncoderText(tmp_path, least=8)
+    assert host.counts(("c,", "ab", "c,")) == {"encoder": (3, 2, 3)}  # Ġ c , | Ġa b | Ġ c ,
+    with pytest.raises(ValueError, match="has 17 tokens; this encoder takes 16"):
+        host.encode([" ".join("a" * 15)])
+
+
 def test_rows_are_padded_and_grow_with_the_text(folder):
     host = EncoderText(folder, least=8)
     conds, pooled = host.encode(["c", " ".join("c" * 9), ""])
