@@ -8,12 +8,17 @@ from pathlib import Path
 from ..evaluation.pictures.parts import PARTS, SIZES
 from ..evaluation.report.files import summary, write
 from ..evaluation.results import Results
+from ..evaluation.text import photographs
+from ..evaluation.text.bench import BenchConfig, run_bench
 from ..evaluation.text.cases import TextConfig
 from ..evaluation.text.run import open_model, run_text
+from ..hosts.choose import text_host
 from ..hosts.embedded import PortraitsText
+from ..portraits import captions
 from ..portraits.paths import DICTIONARY
 from ..supsae_core.dictionary.file import load_dictionary
 from ..supsae_core.dictionary.model import Dictionary
+from ..supsae_core.table.parsing import load_table
 from ..training.picture_size import picture_size
 from .bars import hooks
 
@@ -22,8 +27,13 @@ def evaluate(args: argparse.Namespace) -> None:
     """Judge a dictionary, the one that ships unless another is named, saying first what it will take."""
     if args.size not in SIZES:
         raise ValueError(f"--size is {args.size!r}. Choose one of: {', '.join(SIZES)}.")
+    if args.text:
+        tell(_by_rows(args), args.out)
+        return
+    if args.table:
+        raise ValueError("--table names the concepts of --text; otherwise a dictionary has its own. Add --text.")
     learnt = load_dictionary(args.dictionary or DICTIONARY)
-    judge = _by_text if args.model or args.clip or args.no_pictures else _by_pictures
+    judge = _by_text if args.model or args.host or args.clip or args.no_pictures else _by_pictures
     tell(judge(args, learnt), args.out)
 
 
@@ -48,12 +58,23 @@ def _by_pictures(args: argparse.Namespace, learnt: Dictionary) -> Results:
     return run.run(learnt, diffusers_renderer(models), args.out, config, hooks(), models.host, train)
 
 
+def _by_rows(args: argparse.Namespace) -> Results:
+    if args.dictionary or args.clip:
+        raise ValueError("--text fits dictionaries itself and draws no picture. Leave the dictionary and --clip out.")
+    host, own = text_host(args.model, args.host), captions.table()
+    is_portraits = host.family == PortraitsText.family
+    table = load_table(args.table) if args.table else own if is_portraits else photographs.table()
+    mention = BenchConfig.mention if args.mention is None else args.mention
+    return run_bench(host, table, BenchConfig(args.size, args.seed, mention), args.out / "captures", hooks())
+
+
 def _by_text(args: argparse.Namespace, learnt: Dictionary) -> Results:
     if args.clip and not args.model:
         raise ValueError("Portraits' pictures are judged by exact truth, not by CLIP. Leave it out, or name a --model.")
-    config = TextConfig(prompts=SIZES[args.size].text, seed=args.seed, mention=args.mention)
-    if not args.model:
-        return run_text(learnt, PortraitsText(), config, hooks())
+    mention = TextConfig.mention if args.mention is None else args.mention
+    config = TextConfig(prompts=SIZES[args.size].text, seed=args.seed, mention=mention)
+    if args.host or not args.model:
+        return run_text(learnt, text_host(args.model, args.host), config, hooks())
     from ..hosts.diffusers.pictures import PictureConfig
 
     width, height = picture_size(args.picture_size)

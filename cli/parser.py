@@ -60,13 +60,21 @@ def _prompts(parser: argparse.ArgumentParser) -> None:
     _table(parser)
 
 
+def _host(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    parser.add_argument(
+        "--host", metavar="NAME",
+        help="a text host: minilm (all-MiniLM-L6-v2), encoder (any of BERT's kind, in --model), or an installed "
+        "package's, which gets --model",
+    )  # fmt: skip
+
+
 def _capture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the capture goes, or goes on")
     parser.add_argument(
         "--model", type=Path, metavar="FOLDER",
         help="an SD3 or SD3.5 model in diffusers' layout, the folder of its model_index.json (default: Portraits)",
     )  # fmt: skip
-    parser.add_argument("--host", metavar="NAME", help="a text host that an installed package offers; gets --model")
+    _host(parser)
     _number(parser, "--prompts", 300, "prompts to fit on")
     parser.add_argument(
         "--rewrites", type=int, metavar="N",
@@ -162,10 +170,20 @@ def _eval(parser: argparse.ArgumentParser) -> None:
         "--no-pictures", action="store_true", help="judge how the dictionary decodes and reads prompts, nothing else"
     )
     parser.add_argument(
-        "--mention", type=float, default=0.75, metavar="P",
+        "--mention", type=float, metavar="P",
         help="without pictures: chance that a category is mentioned; lower it where prompts grow too long "
-        "(default: 0.75)",
+        "(default: 0.75, with --text 0.6)",
     )  # fmt: skip
+    text = parser.add_argument_group("text encoders", "edits judged by the rows of any text host")
+    text.add_argument(
+        "--text", action="store_true",
+        help="capture, fit and judge edits of a host's rows against rewritten prompts and against everyone else, over "
+        "several numbers of encodings",
+    )  # fmt: skip
+    _host(text)
+    text.add_argument(
+        "--table", type=Path, metavar="FILE", help="concepts of --text (default: photographs, or Portraits' own)"
+    )
     other = parser.add_argument_group(
         "another model", "real SD3.5 has no exact truth: no reader, but a proxy on request"
     )

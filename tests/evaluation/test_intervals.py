@@ -9,8 +9,10 @@ import pytest
 from supsae.evaluation.intervals import (
     Interval,
     difference,
+    error_interval,
     failure_ratio,
     mean_interval,
+    paired_error,
     paired_interval,
     share,
     variation_interval,
@@ -98,3 +100,19 @@ def test_json_reads_back(value):
     assert found.count == value.count
     for one, other in zip(found[:3], value[:3], strict=True):
         assert one == pytest.approx(other, abs=5e-5, nan_ok=True)
+
+
+def test_an_error_is_the_root_of_a_share_of_squares():
+    # every case has 1 of 4 squares off: ½, whichever cases are drawn
+    assert error_interval([1, 1, 1], [4, 4, 4]) == (0.5, 0.5, 0.5, 3)
+    # (1 + 9) of (4 + 36): again ½; drawn apart they are ½ each, so together too
+    assert error_interval([1, 9], [4, 36])[:3] == pytest.approx((0.5, 0.5, 0.5))
+    wide = error_interval([0, 4], [4, 4])  # drawn alone the one is 0 and the other 1
+    assert wide == (pytest.approx(0.5**0.5), 0, 1, 2)
+    assert math.isnan(error_interval([0.0], [0.0]).estimate) and math.isnan(error_interval([], []).estimate)
+
+
+def test_paired_errors_keep_what_cases_have_in_common():
+    # one leaves ¼ of the squares of every case, the other 1/9: ½ − ⅓, though the cases differ in size
+    found = paired_error(([1, 25], [4, 100]), ([1, 4], [9, 36]))
+    assert found[:3] == pytest.approx((1 / 6, 1 / 6, 1 / 6))

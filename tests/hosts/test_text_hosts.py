@@ -7,7 +7,11 @@ from supsae.hosts.choose import HOSTS, plugged, text_host
 from supsae.hosts.diffusers.text import DiffusersText
 from supsae.hosts.embedded import PortraitsText
 
-MADE = {"portraits": lambda _: PortraitsText(), "diffusers": lambda get: DiffusersText(get("sd3").pipeline)}
+MADE = {
+    "portraits": lambda _: PortraitsText(),
+    "diffusers": lambda get: DiffusersText(get("sd3").pipeline),
+    "minilm": lambda get: get("minilm_host"),
+}
 assert INVARIANTS, "nothing is asked of a host"
 
 
@@ -33,5 +37,5 @@ def test_a_package_can_plug_its_own_host_in(monkeypatch):
     monkeypatch.setattr("supsae.hosts.choose.entry_points", lambda group: [Entry()] if group == HOSTS else [])
     folder, made = text_host("somewhere", "mine")
     assert folder == "somewhere" and made.family.name == "portraits"
-    with pytest.raises(ValueError, match="There is no text host 'theirs'. Installed are: mine"):
+    with pytest.raises(ValueError, match="There is no text host 'theirs'. There are: minilm, encoder, mine"):
         plugged("theirs")
