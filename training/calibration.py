@@ -9,7 +9,6 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
-from einops import reduce
 from torch import Tensor
 
 from ..supsae_core.capture.captures import Encoded
@@ -17,8 +16,8 @@ from ..supsae_core.dictionary.model import POOLED, Dictionary
 from ..supsae_core.editing.apply import apply
 from ..supsae_core.editing.edits import Swap
 from ..supsae_core.encoders.layout import Layout
-from ..supsae_core.reading.places import Places, pick_phrases, score_places
 from ..supsae_core.reading.readout import Reading, read_conditioning, reading_of_prompt
+from .thresholds import with_cuts
 
 GAIN_RANGE = (0.8, 1.25)
 """A calibration outside means that the concept was poorly learnt (docs/method.md, 13)."""
@@ -28,7 +27,7 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
     """Set thresholds and gains from the calibration prompts and their rewrites; report what they say."""
     known = [row for row in rows if row.entry.set == "calibration"]
     rewrites = [row for row in rows if row.entry.set == "rewrite"]
-    dictionary = _with_thresholds(dictionary, known)
+    dictionary = with_cuts(dictionary, known)
     located = locate_accuracy(dictionary, rewrites)  # not the prompts that the thresholds were chosen on
     pairs = list(zip(known, rewrites, strict=True))
     gains, spread = _gains(dictionary, pairs)
@@ -85,51 +84,6 @@ def _rows_of(dictionary: Dictionary, reading: Reading, members: Sequence[int]) -
     phrases = dictionary.table.phrases
     found = {(phrases[one.phrase].concept, one.rows) for one in reading.found}
     return {one for one in found if one[0] in members}
-
-
-def _with_thresholds(dictionary: Dictionary, rows: Sequence[Encoded]) -> Dictionary:
-    """Put both thresholds of every encoder where true places and the best false ones part with the fewest errors."""
-    parts = dict(dictionary.parts)
-    truths = [known_reading(dictionary, row) for row in rows]
-    for encoder in dictionary.family.encoders:
-        cuts = torch.zeros(2)
-        for look in range(2):
-            true, false = [], []
-            for row, truth in zip(rows, truths, strict=True):
-                places = score_places(dictionary, encoder, row.cond, truth.rows)
-                if look:
-                    known = pick_phrases(dictionary, encoder, places, None, float(cuts[0]))
-                    places = score_places(dictionary, encoder, row.cond, truth.rows, known)
-                some = true_and_false(places, truth.layouts[encoder.name])
-                true += some[0]
-                false += some[1]
-            cuts[look] = best_threshold(true, false)
-        parts[encoder.name] = replace(parts[encoder.name], thresholds=cuts)
-    return replace(dictionary, parts=parts)
-
-
-def true_and_false(places: Places, layout: Layout) -> tuple[list[float], list[float]]:
-    """Return the scores of the phrases where they stand, and the best score of every phrase away from all of them."""
-    at = {row: place for place, row in enumerate(places.words)}
-    spans = [span for span in layout.spans if span.rows[0] in at]
-    true = [float(places.table[span.phrase, at[span.rows[0]]]) for span in spans]
-    taken = set(chain.from_iterable(span.rows for span in layout.spans))
-    free = [place for row, place in at.items() if row not in taken]
-    best = reduce(places.table[:, free], "phrase word -> phrase", "max") if free else torch.empty(0)
-    return true, [float(v) for v in best if torch.isfinite(v)]
-
-
-def best_threshold(true: Sequence[float], false: Sequence[float]) -> float:
-    """Return the cut, between two scores or below all, with the fewest errors; of equal ones the middle one."""
-    if not true:
-        return 0.0
-    cuts = sorted({*true, *false})
-    middles = [cuts[0] - 1e-3, *[(a + b) / 2 for a, b in zip(cuts, cuts[1:], strict=False)]]
-    t, f = torch.tensor(sorted(true)), torch.tensor(sorted(false))
-    at = torch.tensor(middles)
-    errors = torch.searchsorted(t, at) + len(f) - torch.searchsorted(f, at)
-    good = [i for i, e in enumerate(errors.tolist()) if e == int(errors.min())]
-    return middles[good[len(good) // 2]]
 
 
 def _gains(

@@ -6,7 +6,7 @@ Nothing that came in is written to: ComfyUI caches and shares it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from ...supsae_core.editing.edits import (
     Turn,
     aim,
     edit_name,
+    expected,
     resolve_edits,
 )  # fmt: skip
 from ...supsae_core.editing.mix_report import MixedPrompt
@@ -79,7 +80,8 @@ def edit_places(conditioning: Conditioning, dictionary: Dictionary, edits: Seque
     Raises:
         ValueError: if rows cannot be read, or an edit finds nothing to change anywhere.
     """
-    places = [place for index, entry in enumerate(conditioning) for place in read(dictionary, entry, index)]
+    named = expected(dictionary.table, edits)
+    places = [place for index, entry in enumerate(conditioning) for place in read(dictionary, entry, index, named)]
     if not places and edits:
         raise ValueError(
             "This conditioning is empty, or all zeros (Conditioning Zero Out?): no concept can be read or edited. "
@@ -96,12 +98,15 @@ def edit_places(conditioning: Conditioning, dictionary: Dictionary, edits: Seque
     return EditedConditioning(made, "\n".join(line(dictionary, *one, len(places)) for one in told), places, changes)
 
 
-def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place]:
-    """Read every batch row of an entry; one that was zeroed out says nothing and has no places."""
+def read(dictionary: Dictionary, entry: Sequence[Any], index: int, named: Collection[int] = ()) -> list[Place]:
+    """Read every batch row of an entry; one that was zeroed out says nothing and has no places.
+
+    ``named`` are concepts of the categories that edits name, as ``readout.read_conditioning`` takes them.
+    """
     if not bool(entry[0].any()):
         return []
     partial = any(entry[1].get(key) is not None and entry[1].get(key) is not False for key in PARTIAL)
-    readings = [readout.read_conditioning(dictionary, row) for row in entry[0].float().cpu()]
+    readings = [readout.read_conditioning(dictionary, row, named) for row in entry[0].float().cpu()]
     return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
 
 
@@ -255,8 +260,8 @@ def _edit_companion(
     dictionary: Dictionary, extra: dict[str, Any], key: str, companion: str, edits: Iterable[AnyEdit]
 ) -> dict[str, Tensor]:
     """Edit the rows meant for ControlNets by what they say themselves; a text that is not about it stays."""
-    cond, pooled = extra[key], extra.get(companion)
-    places = read(dictionary, [cond, {}], 0)
+    cond, pooled, edits = extra[key], extra.get(companion), list(edits)
+    places = read(dictionary, [cond, {}], 0, expected(dictionary.table, edits))
     if not places:
         return {}
     own: list[list[AnyEdit]] = [[] for _ in places]

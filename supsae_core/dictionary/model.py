@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -64,6 +64,19 @@ class Codes:
         return (rows - self.bias) @ self.decoder.T
 
 
+class Cuts(NamedTuple):
+    """How phrases are found in one encoder's rows (docs/method.md, 10)."""
+
+    first: float
+    """least score at the first look, which knows of no context"""
+    last: float
+    """least score when both looks are weighed together"""
+    named: float
+    """the same for a category that is expected: one that an edit names, or that another encoder found"""
+    trust: float
+    """weight of the second look, which decodes in the context that the first found; 1 forgets the first"""
+
+
 @dataclass(frozen=True)
 class Part(Codes):
     """One text encoder's codes (or the pooled vector's), and what reading them back out of rows needs."""
@@ -77,7 +90,13 @@ class Part(Codes):
     mean_code: Tensor
     """(r,) mean code of the tokens of concepts"""
     thresholds: Tensor
-    """(2,) least score at which a phrase counts as found, before and after its context is known"""
+    """(4,) as ``Cuts``; (2,) of files that lack the last two, which then change nothing"""
+
+    @property
+    def cuts(self) -> Cuts:
+        """Least scores at which a phrase counts as found."""
+        first, last, *rest = self.thresholds.tolist()
+        return Cuts(first, last, *rest) if rest else Cuts(first, last, last, 1.0)
 
 
 @dataclass(frozen=True)

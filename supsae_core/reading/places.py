@@ -7,7 +7,7 @@ ratio: these tokens of this phrase, spread as the tokens of one slot are, agains
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import torch
@@ -72,6 +72,12 @@ def score_places(
     off = profile(*products, numbers=numbers, weighted=dictionary.family.weighted)
     score = 0.5 * (text_score - off) / codes.shape[1]  # per code: comparable between widths
     return Places(text.words, torch.where(_fits(encoder, own, text, lengths), score, -torch.inf))
+
+
+def weighed(first: Places, second: Places, trust: float) -> Places:
+    """Return the scores of two looks at the same rows together, the second one's weight being ``trust``."""
+    both = torch.lerp(first.table, second.table, trust)
+    return Places(first.words, torch.where(torch.isfinite(first.table), both, -torch.inf))
 
 
 def _as_any_text(part: Part, codes: Tensor, whitener: Tensor) -> Tensor:
@@ -149,11 +155,12 @@ def _fits(encoder: Encoder, own: range, text: Text, lengths: Tensor) -> Tensor:
 
 
 def pick_phrases(
-    dictionary: Dictionary, encoder: Encoder, places: Places, wanted: list[int] | None, threshold: float
-) -> list[Found]:
+    dictionary: Dictionary, encoder: Encoder, places: Places, wanted: list[int] | None, threshold: float,
+    most: int | None = None,
+) -> list[Found]:  # fmt: skip
     """Take the best place of at least a score again and again, never two on one row.
 
-    ``wanted`` are the phrases to find, one entry for each time; None is for any.
+    ``wanted`` are the phrases to find, one entry for each time; None is for any. ``most`` is how many to take.
     """
     words, lengths = places.words, dictionary.parts[encoder.name].slot_tokens[: len(places.table)]
     left, legal = None if wanted is None else Counter(wanted), places.table >= threshold
@@ -163,7 +170,7 @@ def pick_phrases(
         legal = (legal | _crossing(words, lengths)) & rearrange(asked, "phrase -> phrase 1")
     table = torch.where(legal, places.table, -torch.inf)
     found: list[Found] = []
-    while table.numel() and bool(table.max() > -torch.inf):
+    while len(found) != most and table.numel() and bool(table.max() > -torch.inf):
         phrase, place = divmod(int(table.argmax()), table.shape[1])
         score, length = float(table[phrase, place]), int(lengths[phrase])
         found.append(Found(phrase, tuple(words[place : place + length]), score))
@@ -173,6 +180,29 @@ def pick_phrases(
             if not left[phrase]:
                 table[phrase] = -torch.inf  # found as often as the leading encoder says it
     return sorted(found, key=lambda one: one.rows)
+
+
+def pick_expected(
+    dictionary: Dictionary, encoder: Encoder, places: Places, found: Sequence[Found], named: Collection[int],
+    threshold: float,
+) -> list[Found]:  # fmt: skip
+    """Add, of every category among the concepts ``named`` of which nothing was found, its best free place."""
+    table, lengths = places.table.clone(), dictionary.parts[encoder.name].slot_tokens[: len(places.table)]
+    at = {row: place for place, row in enumerate(places.words)}
+    for one in found:
+        _block(lengths, table, at[one.rows[0]], len(one.rows))
+    concepts = dictionary.table.phrases
+    category = dictionary.table.category_of
+    said = {category[concepts[one.phrase].concept] for one in found}
+    more = list(found)
+    for group in {category[one] for one in named} - said:
+        members = torch.tensor([category[phrase.concept] == group for phrase in concepts])
+        own = places._replace(table=torch.where(rearrange(members, "phrase -> phrase 1"), table, -torch.inf))
+        best = pick_phrases(dictionary, encoder, own, None, threshold, most=1)
+        for one in best:
+            _block(lengths, table, at[one.rows[0]], len(one.rows))
+        more += best
+    return sorted(more, key=lambda one: one.rows)
 
 
 def _crossing(words: Sequence[int], lengths: Tensor) -> Tensor:
