@@ -20,12 +20,12 @@ from ..supsae_core.encoders.layout import Layout
 from ..supsae_core.reading.places import Places, pick_phrases, score_places, weighed
 from ..supsae_core.reading.readout import reading_of_prompt
 
-TRUSTS = (0.1, 0.3, 1.0)
-"""Weights of the second look that are tried; of equal ones the first is taken, which asks least of the context."""
-MISSED = 3.0
-"""False places that a missed one counts for in a category that is expected: an edit would write beside the old words."""
-LOW = 0.25
-"""Where in the gap between false places and true ones the cut of an expected category lies, from below."""
+LOOKS = ((0.1, 0.5), (0.3, 0.5), (1.0, 0.0))
+"""Pairs of ``Cuts.trust`` and ``Cuts.weakest`` that are tried; of equal ones the first, which asks least of context."""
+MISTAKEN = 0.02
+"""Share of (prompt, category) in which the cut of an expected category lets a false place pass, if it is not said."""
+TWICE = 0.1
+"""Errors that a missed second mention of a category counts for: that much rarer are they than mentions."""
 
 
 class Scores(NamedTuple):
@@ -54,11 +54,12 @@ def _cuts(dictionary: Dictionary, encoder: Encoder, rows: Sequence[Encoded]) -> 
         known = pick_phrases(dictionary, encoder, places, None, first)
         seconds.append(score_places(dictionary, encoder, row.cond, truth.rows, known))
     found: list[tuple[float, Cuts]] = []
-    for trust in TRUSTS:
-        both = [weighed(one, other, trust) for one, other in zip(firsts, seconds, strict=True)]
+    for look in LOOKS:
+        both = [weighed(one, other, *look) for one, other in zip(firsts, seconds, strict=True)]
         last, errors = best_cut(scores_of(dictionary, both, layouts))
-        named = best_cut(scores_of(dictionary, both, layouts, by_category=True), MISSED, LOW)[0]
-        found.append((errors, Cuts(first, last, min(named, last), trust)))
+        some = scores_of(dictionary, both, layouts, by_category=True)
+        again = best_cut(some, TWICE)[0]
+        found.append((errors, Cuts(first, last, min(expected_cut(some), last), max(again, last), *look)))
     return min(found, key=lambda one: one[0])[1]
 
 
@@ -93,17 +94,23 @@ def true_and_false(places: Places, layout: Layout) -> tuple[list[float], Tensor]
     return true, reduce(torch.cat([free, nowhere], 1), "phrase word -> phrase", "max")
 
 
-def best_cut(scores: Scores, missed: float = 1.0, share: float = 0.5) -> tuple[float, float]:
+def expected_cut(scores: Scores) -> float:
+    """Return the cut of an expected category: few false places pass, or, where there is a gap, it lies in its middle."""
+    if not scores.true or not scores.false:
+        return min(scores.true, default=0.0)
+    cut = float(torch.tensor(scores.false).quantile(1 - MISTAKEN))
+    return max(cut, (cut + min(scores.true)) / 2)
+
+
+def best_cut(scores: Scores, missed: float = 1.0) -> tuple[float, float]:
     """Return the cut, between two scores or below all, with the fewest errors, and how many these are.
 
-    Args:
-        missed: errors that a true place below the cut counts for.
-        share: of the way from one score to the next at which a cut lies.
+    Of equal ones it is the middle one. ``missed`` errors are counted for a true place below the cut.
     """
     if not scores.true:
         return 0.0, 0.0
     levels = torch.tensor(sorted({*scores.true, *scores.false}), dtype=torch.float64)
-    cuts = torch.cat([levels[:1] - 1e-3, torch.lerp(levels[:-1], levels[1:], share)])
+    cuts = torch.cat([levels[:1] - 1e-3, (levels[:-1] + levels[1:]) / 2])
     true, false = (torch.tensor(sorted(one), dtype=torch.float64) for one in scores)
     errors = missed * torch.searchsorted(true, cuts) + len(false) - torch.searchsorted(false, cuts)
     best = rearrange((errors == errors.min()).nonzero(), "n 1 -> n")

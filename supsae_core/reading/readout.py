@@ -148,10 +148,10 @@ def _search(
     first = score_places(dictionary, encoder, cond, rows)
     least = cuts.first if wanted is None else torch.finfo().min  # what is wanted is judged in the end
     known = pick_phrases(dictionary, encoder, first, wanted, least)
-    places = weighed(first, score_places(dictionary, encoder, cond, rows, known), cuts.trust)
+    places = weighed(first, score_places(dictionary, encoder, cond, rows, known), cuts.trust, cuts.weakest)
     if wanted is not None:
         return pick_phrases(dictionary, encoder, places, wanted, cuts.named)
-    found = pick_phrases(dictionary, encoder, places, None, cuts.last)
+    found = pick_phrases(dictionary, encoder, places, None, cuts.last, cuts.again)
     return pick_expected(dictionary, encoder, places, found, named, cuts.named) if named else found
 
 

@@ -43,24 +43,25 @@ def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[
     return found
 
 
-def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor, *, weighted: bool = True) -> Tensor:
-    """Return how far rows are from what is looked for, at the weight that fits best.
-
-    Twice the negative log-likelihood of u = w (t + noise), up to a constant, minimal over w; noise of variance 1.
+def inverse_weight(uu: Tensor, ut: Tensor, numbers: Tensor) -> Tensor:
+    """Return v = 1 / w of the weight w under which rows are most like what is looked for: u = w (t + noise).
 
     Args:
         uu: ‖u‖², of the rows about the empty prompt's; of any shape, which all have and is returned.
         ut: u · t, with what is looked for.
-        tt: ‖t‖².
         numbers: how many numbers u holds.
-        weighted: whether there are weights at all; otherwise w is 1.
     """
-    if not weighted:
-        return uu - 2 * ut + tt
-    # In v = 1 / w it is v² uu − 2 v ut + tt − 2 numbers log v. This is convex, and least at the positive root of
-    # v² uu − v ut − numbers; so the clamped root is least within the range.
+    # v² uu − 2 v ut + tt − 2 numbers log v is convex, and least at the positive root of v² uu − v ut − numbers; so the
+    # clamped root is least within the range.
     v = (ut + (ut.square() + 4 * uu * numbers).sqrt()) / (2 * uu).clamp(min=1e-12)
-    v = v.clamp(1 / WEIGHTS[1], 1 / WEIGHTS[0])
+    return v.clamp(1 / WEIGHTS[1], 1 / WEIGHTS[0])
+
+
+def mismatch(v: Tensor, uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor | int) -> Tensor:
+    """Return how far rows are from what is looked for at a weight 1 / v, arguments as of ``inverse_weight``.
+
+    Twice the negative log-likelihood of u, up to a constant, with noise of variance 1; ``tt`` is ‖t‖².
+    """
     return v.square() * uu - 2 * v * ut + tt - 2 * numbers * v.log()
 
 
