@@ -17,7 +17,7 @@ from ..supsae_core.editing.apply import apply
 from ..supsae_core.editing.edits import Swap
 from ..supsae_core.encoders.layout import Layout
 from ..supsae_core.reading.readout import Reading, read_conditioning, reading_of_prompt
-from .thresholds import with_cuts
+from .thresholds import with_cuts, with_tolerance
 
 GAIN_RANGE = (0.8, 1.25)
 """A calibration outside means that the concept was poorly learnt (docs/method.md, 13)."""
@@ -27,7 +27,7 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
     """Set thresholds and gains from the calibration prompts and their rewrites; report what they say."""
     known = [row for row in rows if row.entry.set == "calibration"]
     rewrites = [row for row in rows if row.entry.set == "rewrite"]
-    dictionary = with_cuts(dictionary, known)
+    dictionary = with_tolerance(with_cuts(dictionary, known), known)
     located = locate_accuracy(dictionary, rewrites)  # not the prompts that the thresholds were chosen on
     pairs = list(zip(known, rewrites, strict=True))
     gains, spread = _gains(dictionary, pairs)

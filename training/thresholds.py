@@ -19,6 +19,7 @@ from ..supsae_core.encoders.base import Encoder
 from ..supsae_core.encoders.layout import Layout
 from ..supsae_core.reading.places import Places, pick_phrases, score_places, weighed
 from ..supsae_core.reading.readout import reading_of_prompt
+from ..supsae_core.reading.weights import weighted
 
 LOOKS = ((0.1, 0.5), (0.3, 0.5), (1.0, 0.0))
 """Pairs of ``Cuts.trust`` and ``Cuts.weakest`` that are tried; of equal ones the first, which asks least of context."""
@@ -26,6 +27,10 @@ MISTAKEN = 0.02
 """Share of (prompt, category) in which the cut of an expected category lets a false place pass, if it is not said."""
 TWICE = 0.1
 """Errors that a missed second mention of a category counts for: that much rarer are they than mentions."""
+
+
+UNWEIGHTED = 0.01
+"""Share of phrases without a weight that are read with one."""
 
 
 class Scores(NamedTuple):
@@ -49,18 +54,32 @@ def _cuts(dictionary: Dictionary, encoder: Encoder, rows: Sequence[Encoded]) -> 
     layouts = [truth.layouts[encoder.name] for truth in truths]
     firsts = [score_places(dictionary, encoder, row.cond, one.rows) for row, one in zip(rows, truths, strict=True)]
     first = best_cut(scores_of(dictionary, firsts, layouts))[0]
-    seconds = []
-    for row, truth, places in zip(rows, truths, firsts, strict=True):
-        known = pick_phrases(dictionary, encoder, places, None, first)
+    leads, seconds = encoder == dictionary.family.encoders[-1], []
+    for row, truth, places, layout in zip(rows, truths, firsts, layouts, strict=True):
+        wanted = None if leads else [span.phrase for span in layout.spans]
+        known = pick_phrases(dictionary, encoder, places, wanted, first if leads else torch.finfo().min)
         seconds.append(score_places(dictionary, encoder, row.cond, truth.rows, known))
     found: list[tuple[float, Cuts]] = []
-    for look in LOOKS:
+    for look in LOOKS if leads else LOOKS[::-1]:  # the others are told the context
         both = [weighed(one, other, *look) for one, other in zip(firsts, seconds, strict=True)]
         last, errors = best_cut(scores_of(dictionary, both, layouts))
         some = scores_of(dictionary, both, layouts, by_category=True)
         again = best_cut(some, TWICE)[0]
         found.append((errors, Cuts(first, last, min(expected_cut(some), last), max(again, last), *look)))
     return min(found, key=lambda one: one[0])[1]
+
+
+def with_tolerance(dictionary: Dictionary, rows: Sequence[Encoded]) -> Dictionary:
+    """Choose how far from 1 a prompt weight must be read to be one, on calibration prompts, which have none."""
+    if not dictionary.family.weighted:
+        return dictionary
+    exact, off = replace(dictionary, tolerance=0.0), list[float]()
+    for row in rows:
+        truth = reading_of_prompt(exact, row.cond, row.entry.prompt, row.entry.counts)
+        lead = weighted(exact, row.cond, truth.rows, truth.layouts)[dictionary.family.encoders[-1].name]
+        off += [abs(span.weight - 1) for span in lead.spans]
+    least = float(torch.tensor(off).quantile(1 - UNWEIGHTED)) if off else 0.0
+    return replace(dictionary, tolerance=max(least, Dictionary.tolerance))
 
 
 def scores_of(
@@ -95,7 +114,7 @@ def true_and_false(places: Places, layout: Layout) -> tuple[list[float], Tensor]
 
 
 def expected_cut(scores: Scores) -> float:
-    """Return the cut of an expected category: few false places pass, or, where there is a gap, it lies in its middle."""
+    """Return the cut of an expected category: few false places pass, or it lies in the middle of the gap to true ones."""
     if not scores.true or not scores.false:
         return min(scores.true, default=0.0)
     cut = float(torch.tensor(scores.false).quantile(1 - MISTAKEN))

@@ -122,6 +122,9 @@ class Dictionary:
     """Text encoder → what edits do to its rows, where that was learnt from pairs; else its part's levels decide."""
     streams: Mapping[str, tuple[Codes, ...]] = field(default_factory=dict)
     """Part of a stream inside the model (``streams.py``), e.g. ``txt@3/other`` → its codes at every noise level."""
+    tolerance: float = 0.06
+    """A prompt weight that is read nearer to 1 than this is 1: so far do unweighted phrases scatter. Portraits' 0.06 is
+    that of files which do not say."""
     centres: tuple[float, ...] = ()
     """Noise levels of the streams' codes, falling; between two of them they are interpolated linearly."""
 

@@ -21,8 +21,6 @@ from .text_end import codes_of
 
 WEIGHTS = (0.4, 2.0)
 """Weights at which phrases are looked for; beyond, too little or too much is left of the text."""
-PLAIN = 0.06
-"""A weight that is read nearer to 1 than this is 1: unweighted phrases scatter by 0.02 (Portraits, all encoders)."""
 
 
 def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[str, Layout]) -> dict[str, Layout]:
@@ -35,7 +33,7 @@ def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[
         if encoder.name in layouts:
             for key, fit in _fits(dictionary, encoder, cond, rows, layouts[encoder.name].spans).items():
                 sums[key] = sums.get(key, 0) + fit
-    read = {key: _weight(along, whole) for key, (along, whole) in sums.items()}
+    read = {key: _weight(along, whole, dictionary.tolerance) for key, (along, whole) in sums.items()}
     found = {}
     for name, layout in layouts.items():
         keyed = zip(layout.spans, numbered(span.phrase for span in layout.spans), strict=True)
@@ -91,6 +89,6 @@ def numbered(phrases: Iterable[int]) -> list[tuple[int, int]]:
     return found
 
 
-def _weight(along: Tensor, whole: Tensor) -> float:
+def _weight(along: Tensor, whole: Tensor, tolerance: float) -> float:
     weight = float(along / whole) if float(whole) else 1.0
-    return weight if abs(weight - 1) >= PLAIN else 1.0
+    return weight if abs(weight - 1) >= tolerance else 1.0

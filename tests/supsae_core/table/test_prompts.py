@@ -130,9 +130,7 @@ def test_trim(word, trimmed):
     assert prompts.trim(word) == trimmed
 
 
-@pytest.mark.parametrize(
-    ("rate", "count"), [(0.0, 0), (1.0, 2)]
-)  # of two phrases, as it is or borrowing a word
+@pytest.mark.parametrize(("rate", "count"), [(0.0, 0), (1.0, 2)])  # of two phrases, as it is or borrowing a word
 def test_others_stand_between_the_phrases_as_often_as_they_are_asked_for(rate, count):
     wording = Wording(others=("an old man",), other_rate=rate)
     prompt = draw_prompt(SMALL, np.random.default_rng(0), wording=wording, mention=1.0)
