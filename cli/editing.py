@@ -16,6 +16,7 @@ from ..supsae_core.editing.apply import Edited, apply
 from ..supsae_core.editing.edits import Change, Edit
 from ..supsae_core.host import check_host
 from ..supsae_core.reading import readout
+from ..supsae_core.table.concepts import spaced
 from .bars import onto
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -29,7 +30,7 @@ def edit_portrait(args: argparse.Namespace) -> None:
         raise ValueError(f"The picture {str(args.out)!r} must end in one of {', '.join(PICTURES)}.")
     learnt, host = load_dictionary(args.dictionary or DICTIONARY), PortraitsText()
     check_host(learnt, host)
-    (cond,), (pooled,) = host.encode([args.prompt])
+    (cond,), (pooled,) = host.encode([spaced(args.prompt)])
     made = apply(learnt, cond, pooled, wanted)
     assert made.pooled is not None
     print(f"The prompt says {readout.describe_reading(learnt, made.reading)}.")

@@ -3,6 +3,7 @@
 See docs/method.md, 10 and 13.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -17,8 +18,12 @@ from ..supsae_core.editing.apply import apply
 from ..supsae_core.editing.edits import Swap
 from ..supsae_core.encoders.layout import Layout
 from ..supsae_core.reading.readout import Reading, read_conditioning, reading_of_prompt
+from ..supsae_core.table import foreign
+from ..supsae_core.table.prompts import other_words
 from .thresholds import with_cuts, with_tolerance
 
+Mentioned = set[tuple[int, tuple[int, ...]]]
+"""(concept, rows) of mentions."""
 GAIN_RANGE = (0.8, 1.25)
 """A calibration outside means that the concept was poorly learnt (docs/method.md, 13)."""
 
@@ -38,6 +43,8 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
     poorly = [str(concept) for concept, gain in named if not low <= gain <= high]
     report = {
         "locate": located,
+        "reading": reading_rates(dictionary, rewrites),
+        "found": found_rates(dictionary, rewrites),
         "calibration": {name: {"mean": float(gain.mean()), "spread": spread[name]} for name, gain in gains.items()},
         "poorly_learnt": poorly,
     }
@@ -53,6 +60,45 @@ def locate_accuracy(dictionary: Dictionary, rows: Sequence[Encoded]) -> float:
     """Return the share of (prompt, category) read right: concept and exact span, or unmentioned where it is."""
     found = list(chain.from_iterable(located(dictionary, row) for row in rows))
     return sum(one.exact for one in found) / max(len(found), 1)
+
+
+def reading_rates(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, float]:
+    """Return shares of mentions found at their very words, in plain prompts and in those that share the table's words.
+
+    With what is read where it is not said (``false``), as a share of all mentions, and the ``tolerance`` of weights.
+    """
+    said, found, false = [0, 0], [0, 0], 0
+    for row in rows:
+        truth, seen = _both(dictionary, row)
+        near = int(foreign.shares(dictionary.table, other_words(row.entry.prompt)))
+        said[near] += len(truth)
+        found[near] += len(truth & seen)
+        false += len(seen - truth)
+    names = [name for name, count in zip(("plain", "sharing"), said, strict=True) if count]
+    shares = [some / count for some, count in zip(found, said, strict=True) if count]
+    made = dict(zip(names, shares, strict=True))
+    return {**made, "false": false / max(sum(said), 1), "tolerance": dictionary.tolerance}
+
+
+def found_rates(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, float]:
+    """Return the share of a concept's mentions that is found, of those that are missed at all, worst first."""
+    said, missed = Counter[int](), Counter[int]()
+    for row in rows:
+        truth, seen = _both(dictionary, row)
+        said.update(concept for concept, _ in truth)
+        missed.update(concept for concept, _ in truth - seen)
+    found = {str(dictionary.table.concepts[one]): 1 - count / said[one] for one, count in missed.items()}
+    return dict(sorted(found.items(), key=lambda one: one[1]))
+
+
+def _both(dictionary: Dictionary, row: Encoded) -> tuple[Mentioned, Mentioned]:
+    """Return (concept, rows) of what a captured prompt says and of what is read; nothing if it cannot be read."""
+    every = range(len(dictionary.table))
+    truth = _rows_of(dictionary, known_reading(dictionary, row), every)
+    try:
+        return truth, _rows_of(dictionary, read_conditioning(dictionary, row.cond), every)
+    except ValueError:  # not even the end of the text is found
+        return truth, set()
 
 
 class Located(NamedTuple):
@@ -79,7 +125,7 @@ def located(dictionary: Dictionary, row: Encoded) -> list[Located]:
     return found
 
 
-def _rows_of(dictionary: Dictionary, reading: Reading, members: Sequence[int]) -> set[tuple[int, tuple[int, ...]]]:
+def _rows_of(dictionary: Dictionary, reading: Reading, members: Sequence[int]) -> Mentioned:
     """Return (concept, rows) of every mention of some concepts."""
     phrases = dictionary.table.phrases
     found = {(phrases[one.phrase].concept, one.rows) for one in reading.found}

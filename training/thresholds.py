@@ -114,7 +114,7 @@ def true_and_false(places: Places, layout: Layout) -> tuple[list[float], Tensor]
 
 
 def expected_cut(scores: Scores) -> float:
-    """Return the cut of an expected category: few false places pass, or it lies in the middle of the gap to true ones."""
+    """Return the cut of an expected category: few false places pass, or it halves the gap to true ones."""
     if not scores.true or not scores.false:
         return min(scores.true, default=0.0)
     cut = float(torch.tensor(scores.false).quantile(1 - MISTAKEN))

@@ -47,6 +47,8 @@ SHAPES: dict[str, Callable[[object], bool]] = {
     "calibration": gains,
     "streams": levels,
     "locate": number,
+    "reading": measured,
+    "found": measured,
     "fit_seconds": number,
     "solve_seconds": number,
     "poorly_learnt": texts,

@@ -129,6 +129,12 @@ def delete_mention(prompt: Prompt, at: int) -> Prompt:
     return _splice(prompt, at, None, [])
 
 
+def other_words(prompt: Prompt) -> tuple[str, ...]:
+    """Return the words of a prompt that stand in no mention."""
+    taken = set(itertools.chain.from_iterable(range(one.start, one.stop) for one in prompt.mentions))
+    return tuple(word for at, word in enumerate(prompt.words) if at not in taken)
+
+
 def length(text: str) -> int:
     """Count the words and punctuation marks of a text."""
     return len(re.findall(r"\w+|[^\w\s]", text))
