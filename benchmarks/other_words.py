@@ -15,7 +15,7 @@ from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
 from supsae.supsae_core.dictionary.model import Dictionary
 from supsae.supsae_core.reading import readout
-from supsae.supsae_core.table import prompts
+from supsae.supsae_core.table import foreign, prompts
 from supsae.supsae_core.table.concepts import ConceptTable
 from supsae.supsae_core.table.parsing import table_from_mapping
 from supsae.supsae_core.table.prompts import Wording
@@ -54,7 +54,7 @@ def main() -> None:
     count = args.prompts
     host, known = PortraitsText(), captions.table().to_json()
     table = table_from_mapping({name: known[name] for name in CATEGORIES})
-    others = prompts.others_of(table, captions.WORDING)
+    others = foreign.apart(table, captions.WORDING.others)
     wordings = {"none": (), "half": others[::2], "all": others}
     result = {
         "prompts": count,

@@ -20,6 +20,7 @@ from ..supsae_core.reading import readout
 from ..supsae_core.reading.known_text import KnownText
 from ..supsae_core.reading.offer import GUESS
 from ..supsae_core.reading.readout import Reading
+from ..supsae_core.table.concepts import spaced
 from .bars import onto
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -33,8 +34,9 @@ def edit_portrait(args: argparse.Namespace) -> None:
         raise ValueError(f"The picture {str(args.out)!r} must end in one of {', '.join(PICTURES)}.")
     learnt, host = load_dictionary(args.dictionary or DICTIONARY), PortraitsText()
     check_host(learnt, host)
-    (cond,), (pooled,) = host.encode([args.prompt])
-    words = tuple(args.prompt.split())
+    prompt = spaced(args.prompt)
+    (cond,), (pooled,) = host.encode([prompt])
+    words = tuple(prompt.split())
     reading, told = _read(learnt, cond, wanted, KnownText(words, host.counts(words)), args)
     made = apply(learnt, cond, pooled, wanted, reading)
     assert made.pooled is not None
@@ -60,7 +62,7 @@ def _read(
     learnt: Dictionary, cond: Tensor, wanted: Sequence[Edit], text: KnownText, args: argparse.Namespace
 ) -> tuple[Reading, str]:
     """Return what the prompt says, with offers if they are to be taken, and lines about both."""
-    reading = readout.read_conditioning(learnt, cond)
+    reading = readout.read_conditioning(learnt, cond, edits.expected(learnt.table, wanted))
     lines = [f"The prompt says {readout.describe_reading(learnt, reading)}."]
     offers = offered.offers(learnt, cond, reading, wanted, text, args.at)
     taken = bool(args.accept or args.at)

@@ -13,6 +13,7 @@ from ..supsae_core.capture.plan import SETS, ActivationPlan, text_bytes
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.host import check_host
 from ..supsae_core.reading import prompt_report, readout
+from ..supsae_core.table.concepts import spaced
 
 
 def describe_capture(found: Capture) -> str:
@@ -52,6 +53,7 @@ def read_prompt(learnt: Dictionary, text: str) -> str:
     encoders = load_encoders()
     host = PortraitsText(encoders)
     check_host(learnt, host)
+    text = spaced(text)
     (cond,), _ = host.encode([text])
     with torch.inference_mode():
         reading = readout.read_conditioning(learnt, cond)

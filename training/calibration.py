@@ -3,13 +3,13 @@
 See docs/method.md, 10 and 13.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
-from einops import reduce
 from torch import Tensor
 
 from ..supsae_core.capture.captures import Encoded
@@ -17,9 +17,13 @@ from ..supsae_core.dictionary.model import POOLED, Dictionary
 from ..supsae_core.editing.apply import apply
 from ..supsae_core.editing.edits import Swap
 from ..supsae_core.encoders.layout import Layout
-from ..supsae_core.reading.places import Places, pick_phrases, score_places
 from ..supsae_core.reading.readout import Reading, read_conditioning, reading_of_prompt
+from ..supsae_core.table import foreign
+from ..supsae_core.table.prompts import other_words
+from .thresholds import with_cuts, with_tolerance
 
+Mentioned = set[tuple[int, tuple[int, ...]]]
+"""(concept, rows) of mentions."""
 GAIN_RANGE = (0.8, 1.25)
 """A calibration outside means that the concept was poorly learnt (docs/method.md, 13)."""
 
@@ -28,7 +32,7 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
     """Set thresholds and gains from the calibration prompts and their rewrites; report what they say."""
     known = [row for row in rows if row.entry.set == "calibration"]
     rewrites = [row for row in rows if row.entry.set == "rewrite"]
-    dictionary = _with_thresholds(dictionary, known)
+    dictionary = with_tolerance(with_cuts(dictionary, known), known)
     located = locate_accuracy(dictionary, rewrites)  # not the prompts that the thresholds were chosen on
     pairs = list(zip(known, rewrites, strict=True))
     gains, spread = _gains(dictionary, pairs)
@@ -39,6 +43,8 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
     poorly = [str(concept) for concept, gain in named if not low <= gain <= high]
     report = {
         "locate": located,
+        "reading": reading_rates(dictionary, rewrites),
+        "found": found_rates(dictionary, rewrites),
         "calibration": {name: {"mean": float(gain.mean()), "spread": spread[name]} for name, gain in gains.items()},
         "poorly_learnt": poorly,
     }
@@ -54,6 +60,45 @@ def locate_accuracy(dictionary: Dictionary, rows: Sequence[Encoded]) -> float:
     """Return the share of (prompt, category) read right: concept and exact span, or unmentioned where it is."""
     found = list(chain.from_iterable(located(dictionary, row) for row in rows))
     return sum(one.exact for one in found) / max(len(found), 1)
+
+
+def reading_rates(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, float]:
+    """Return shares of mentions found at their very words, in plain prompts and in those that share the table's words.
+
+    With what is read where it is not said (``false``), as a share of all mentions, and the ``tolerance`` of weights.
+    """
+    said, found, false = [0, 0], [0, 0], 0
+    for row in rows:
+        truth, seen = _both(dictionary, row)
+        near = int(foreign.shares(dictionary.table, other_words(row.entry.prompt)))
+        said[near] += len(truth)
+        found[near] += len(truth & seen)
+        false += len(seen - truth)
+    names = [name for name, count in zip(("plain", "sharing"), said, strict=True) if count]
+    shares = [some / count for some, count in zip(found, said, strict=True) if count]
+    made = dict(zip(names, shares, strict=True))
+    return {**made, "false": false / max(sum(said), 1), "tolerance": dictionary.tolerance}
+
+
+def found_rates(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, float]:
+    """Return the share of a concept's mentions that is found, of those that are missed at all, worst first."""
+    said, missed = Counter[int](), Counter[int]()
+    for row in rows:
+        truth, seen = _both(dictionary, row)
+        said.update(concept for concept, _ in truth)
+        missed.update(concept for concept, _ in truth - seen)
+    found = {str(dictionary.table.concepts[one]): 1 - count / said[one] for one, count in missed.items()}
+    return dict(sorted(found.items(), key=lambda one: one[1]))
+
+
+def _both(dictionary: Dictionary, row: Encoded) -> tuple[Mentioned, Mentioned]:
+    """Return (concept, rows) of what a captured prompt says and of what is read; nothing if it cannot be read."""
+    every = range(len(dictionary.table))
+    truth = _rows_of(dictionary, known_reading(dictionary, row), every)
+    try:
+        return truth, _rows_of(dictionary, read_conditioning(dictionary, row.cond), every)
+    except ValueError:  # not even the end of the text is found
+        return truth, set()
 
 
 class Located(NamedTuple):
@@ -80,56 +125,11 @@ def located(dictionary: Dictionary, row: Encoded) -> list[Located]:
     return found
 
 
-def _rows_of(dictionary: Dictionary, reading: Reading, members: Sequence[int]) -> set[tuple[int, tuple[int, ...]]]:
+def _rows_of(dictionary: Dictionary, reading: Reading, members: Sequence[int]) -> Mentioned:
     """Return (concept, rows) of every mention of some concepts."""
     phrases = dictionary.table.phrases
     found = {(phrases[one.phrase].concept, one.rows) for one in reading.found}
     return {one for one in found if one[0] in members}
-
-
-def _with_thresholds(dictionary: Dictionary, rows: Sequence[Encoded]) -> Dictionary:
-    """Put both thresholds of every encoder where true places and the best false ones part with the fewest errors."""
-    parts = dict(dictionary.parts)
-    truths = [known_reading(dictionary, row) for row in rows]
-    for encoder in dictionary.family.encoders:
-        cuts = torch.zeros(2)
-        for look in range(2):
-            true, false = [], []
-            for row, truth in zip(rows, truths, strict=True):
-                places = score_places(dictionary, encoder, row.cond, truth.rows)
-                if look:
-                    known = pick_phrases(dictionary, encoder, places, None, float(cuts[0]))
-                    places = score_places(dictionary, encoder, row.cond, truth.rows, known)
-                some = true_and_false(places, truth.layouts[encoder.name])
-                true += some[0]
-                false += some[1]
-            cuts[look] = best_threshold(true, false)
-        parts[encoder.name] = replace(parts[encoder.name], thresholds=cuts)
-    return replace(dictionary, parts=parts)
-
-
-def true_and_false(places: Places, layout: Layout) -> tuple[list[float], list[float]]:
-    """Return the scores of the phrases where they stand, and the best score of every phrase away from all of them."""
-    at = {row: place for place, row in enumerate(places.words)}
-    spans = [span for span in layout.spans if span.rows[0] in at]
-    true = [float(places.table[span.phrase, at[span.rows[0]]]) for span in spans]
-    taken = set(chain.from_iterable(span.rows for span in layout.spans))
-    free = [place for row, place in at.items() if row not in taken]
-    best = reduce(places.table[:, free], "phrase word -> phrase", "max") if free else torch.empty(0)
-    return true, [float(v) for v in best if torch.isfinite(v)]
-
-
-def best_threshold(true: Sequence[float], false: Sequence[float]) -> float:
-    """Return the cut, between two scores or below all, with the fewest errors; of equal ones the middle one."""
-    if not true:
-        return 0.0
-    cuts = sorted({*true, *false})
-    middles = [cuts[0] - 1e-3, *[(a + b) / 2 for a, b in zip(cuts, cuts[1:], strict=False)]]
-    t, f = torch.tensor(sorted(true)), torch.tensor(sorted(false))
-    at = torch.tensor(middles)
-    errors = torch.searchsorted(t, at) + len(f) - torch.searchsorted(f, at)
-    good = [i for i, e in enumerate(errors.tolist()) if e == int(errors.min())]
-    return middles[good[len(good) // 2]]
 
 
 def _gains(

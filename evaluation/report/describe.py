@@ -69,10 +69,25 @@ def _part(measured: Mapping[str, Any]) -> Iterator[str]:
         yield f"rank {measured['rank']:.0f}"
 
 
+RATES = {
+    "plain": "found in plain prompts",
+    "sharing": "beside other things in the table's words",
+    "false": "read where it is not said",
+}
+"""What the report measured of reading → how it is said."""
+WORST = 5
+"""Concepts that are told of those that are missed at times."""
+
+
 def _reading(dictionary: Dictionary) -> Iterator[str]:
     report = dictionary.report
     if "locate" in report:
         yield f"Found again in prompts kept aside, concept and exact words: {report['locate']:.1%}"
+    if rates := report.get("reading"):
+        yield "Reading: " + ", ".join(f"{RATES[name]} {share:.1%}" for name, share in rates.items() if name in RATES)
+    if missed := report.get("found"):
+        worst = ", ".join(f"{name} {share:.0%}" for name, share in list(missed.items())[:WORST])
+        yield f"Found least often: {worst}"
     if report.get("calibration"):
         gains = ", ".join(
             f"{name} {one['mean']:.2f} ± {one['spread']:.2f}" for name, one in report["calibration"].items()

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.apply import Edited, apply_changes
-from ...supsae_core.editing.edits import AnyEdit, Change, resolve_edits
+from ...supsae_core.editing.edits import AnyEdit, Change, expected, resolve_edits
 from .edit_reports import line
 from .placed import Place, choose, read, where_of
 
@@ -51,7 +51,8 @@ def edit_places(conditioning: Conditioning, dictionary: Dictionary, edits: Seque
     Raises:
         ValueError: if rows cannot be read, or an edit finds nothing to change anywhere.
     """
-    places = [place for index, entry in enumerate(conditioning) for place in read(dictionary, entry, index)]
+    named = expected(dictionary.table, edits)
+    places = [place for index, entry in enumerate(conditioning) for place in read(dictionary, entry, index, named)]
     if not places and edits:
         raise ValueError(
             "This conditioning is empty, or all zeros (Conditioning Zero Out?): no concept can be read or edited. "
@@ -153,7 +154,8 @@ def _edit_companion(
 ) -> dict[str, Tensor]:
     """Edit the rows meant for ControlNets by what they say themselves; a text that is not about it stays."""
     cond, pooled = extra[key], extra.get(companion)
-    places = read(dictionary, [cond, {}], 0)
+    edits = list(edits)
+    places = read(dictionary, [cond, {}], 0, expected(dictionary.table, edits))
     if not places:
         return {}
     own: list[list[AnyEdit]] = [[] for _ in places]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from ...supsae_core.dictionary.model import Dictionary
@@ -36,12 +36,15 @@ class Place(NamedTuple):
     said: tuple[int, ...]
 
 
-def read(dictionary: Dictionary, entry: Sequence[Any], index: int) -> list[Place]:
-    """Read every batch row of an entry; one that was zeroed out says nothing and has no places."""
+def read(dictionary: Dictionary, entry: Sequence[Any], index: int, named: Collection[int] = ()) -> list[Place]:
+    """Read every batch row of an entry; one that was zeroed out says nothing and has no places.
+
+    ``named`` are concepts of the categories that edits name, as ``readout.read_conditioning`` takes them.
+    """
     if not bool(entry[0].any()):
         return []
     partial = any(entry[1].get(key) is not None and entry[1].get(key) is not False for key in PARTIAL)
-    readings = [readout.read_conditioning(dictionary, row) for row in entry[0].float().cpu()]
+    readings = [readout.read_conditioning(dictionary, row, named) for row in entry[0].float().cpu()]
     return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
 
 

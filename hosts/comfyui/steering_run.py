@@ -11,7 +11,7 @@ from torch import Tensor
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import outcome, steer
 from ...supsae_core.editing.apply import added
-from ...supsae_core.editing.edits import AnyEdit, Keep, aim, resolve_edits
+from ...supsae_core.editing.edits import AnyEdit, Keep, aim, expected, resolve_edits
 from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.editing.steer import Moves, Where
 from . import edit_reports, placed
@@ -84,7 +84,8 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
     """Add what the entries get to ``rows``; return what to report."""
     dictionary, lines = steering.dictionary, []
     pairs = [[entry["cross_attn"], entry] for entry in entries]
-    places = [place for index, pair in enumerate(pairs) for place in placed.read(dictionary, pair, index)]
+    named = expected(dictionary.table, steering.edits)
+    places = [place for index, pair in enumerate(pairs) for place in placed.read(dictionary, pair, index, named)]
     if not places and not negative and steering.edits:
         raise ValueError("The positive conditioning holds no text (Conditioning Zero Out?): there is nothing to edit.")
     edits = [one for one in steering.edits if not negative or _mentioned(dictionary, one, places)]

@@ -43,6 +43,7 @@ class Header:
     operators: tuple[str, ...]
     streams: tuple[str, ...]
     centres: tuple[float, ...]
+    tolerance: float
 
 
 def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
@@ -62,6 +63,7 @@ def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
         "operators": list(dictionary.operators),
         "streams": list(dictionary.streams),
         "centres": list(dictionary.centres),
+        "tolerance": dictionary.tolerance,
         "identified": list(dictionary.identified),
         "slider": [list(knot) for knot in dictionary.slider],
         "provenance": dict(dictionary.provenance),
@@ -159,6 +161,7 @@ def _parsed(header: Mapping[str, Any]) -> Header:
         operators=tuple(header.get("operators", ())),
         streams=tuple(header.get("streams", ())),
         centres=tuple(float(one) for one in header.get("centres", ())),
+        tolerance=float(header.get("tolerance", Dictionary.tolerance)),
     )
 
 

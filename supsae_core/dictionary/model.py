@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -64,6 +64,23 @@ class Codes:
         return (rows - self.bias) @ self.decoder.T
 
 
+class Cuts(NamedTuple):
+    """How phrases are found in one encoder's rows (docs/method.md, 10)."""
+
+    first: float
+    """least score at the first look, which knows of no context"""
+    last: float
+    """least score when both looks are weighed together"""
+    named: float
+    """the same for a category that is expected: one that an edit names, or that another encoder found"""
+    again: float
+    """the same for a category of which something was found with a higher score: it is rarely said twice"""
+    trust: float
+    """weight of the second look, which decodes in the context that the first found; 1 forgets the first"""
+    weakest: float
+    """times what the token that fits worst scores at the first look is added: each word of a phrase must be there"""
+
+
 @dataclass(frozen=True)
 class Part(Codes):
     """One text encoder's codes (or the pooled vector's), and what reading them back out of rows needs."""
@@ -77,7 +94,13 @@ class Part(Codes):
     mean_code: Tensor
     """(r,) mean code of the tokens of concepts"""
     thresholds: Tensor
-    """(2,) least score at which a phrase counts as found, before and after its context is known"""
+    """(6,) as ``Cuts``; (2,) of files that lack the last four, which then change nothing"""
+
+    @property
+    def cuts(self) -> Cuts:
+        """Least scores at which a phrase counts as found."""
+        first, last, *rest = self.thresholds.tolist()
+        return Cuts(first, last, *rest) if rest else Cuts(first, last, last, last, 1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -99,6 +122,9 @@ class Dictionary:
     """Text encoder → what edits do to its rows, where that was learnt from pairs; else its part's levels decide."""
     streams: Mapping[str, tuple[Codes, ...]] = field(default_factory=dict)
     """Part of a stream inside the model (``streams.py``), e.g. ``txt@3/other`` → its codes at every noise level."""
+    tolerance: float = 0.06
+    """A prompt weight that is read nearer to 1 than this is 1: so far do unweighted phrases scatter. Portraits' 0.06 is
+    that of files which do not say."""
     centres: tuple[float, ...] = ()
     """Noise levels of the streams' codes, falling; between two of them they are interpolated linearly."""
 

@@ -63,6 +63,8 @@ SHAPES: dict[str, Callable[[object], bool]] = {
     "streams": levels,
     "operators": operators,
     "locate": number,
+    "reading": measured,
+    "found": measured,
     "fit_seconds": number,
     "solve_seconds": number,
     "poorly_learnt": texts,

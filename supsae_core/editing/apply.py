@@ -21,7 +21,7 @@ from ..reading.coded import CodedRows
 from ..reading.readout import Reading, read_conditioning
 from . import protect
 from .change import Change
-from .edits import AnyEdit, resolve_edits
+from .edits import AnyEdit, expected, resolve_edits
 from .operate import OperatorStep
 from .room import Inserted, changed_spans, grown, room_for
 from .step import RowStep, gained, off_of
@@ -57,7 +57,7 @@ def apply(
     Raises:
         ValueError: if a concept is unknown or not found, or a prompt leaves too few pads.
     """
-    reading = reading or read_conditioning(dictionary, cond)
+    reading = reading or read_conditioning(dictionary, cond, expected(dictionary.table, edits))
     found = resolve_edits(dictionary, edits, reading.concepts(dictionary))
     return apply_changes(dictionary, cond, pooled, reading, found)
 

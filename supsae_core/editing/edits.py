@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ..dictionary.model import Dictionary
@@ -94,6 +95,16 @@ def aim(table: ConceptTable, edit: AnyEdit) -> Aim:
     index = table.index(edit.concept)
     category = table.concepts[index].category
     return Aim(index, category, table.categories[category])
+
+
+def expected(table: ConceptTable, edits: Sequence[AnyEdit]) -> tuple[int, ...]:
+    """Return the concepts of the categories that edits take to be said: those of all but ``Add`` and ``Keep``.
+
+    Raises:
+        ValueError: as ``aim``.
+    """
+    meant = (aim(table, edit).members for edit in edits if not isinstance(edit, Add | Keep))
+    return tuple(dict.fromkeys(chain.from_iterable(meant)))
 
 
 def edit_name(edit: AnyEdit) -> str:

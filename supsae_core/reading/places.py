@@ -7,7 +7,7 @@ ratio: these tokens of this phrase, spread as the tokens of one slot are, agains
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import torch
@@ -19,7 +19,7 @@ from ..dictionary.model import Dictionary, Part
 from ..encoders.base import Encoder, Rows
 from .coded import CodedRows
 from .text_end import Text, codes_of, text_of
-from .weights import profile
+from .weights import inverse_weight, mismatch
 
 
 class Found(NamedTuple):
@@ -36,6 +36,8 @@ class Places(NamedTuple):
     words: list[int]
     table: Tensor
     """(phrases, words) log-likelihood ratio per code, −inf where the phrase does not fit"""
+    weakest: Tensor
+    """(phrases, words) the part in it of the token that fits worst"""
 
 
 class _Seen(NamedTuple):
@@ -67,11 +69,32 @@ def score_places(
     # Rows are held about the empty prompt's, from which prompt weights move them away (docs/method.md, 11).
     nothing = CodedRows(dictionary, encoder, rows, part).empty(text.words) @ whitener
     seen = _Seen(codes @ whitener, nothing, _as_any_text(part, codes, whitener))
-    products, text_score = _summed(part, whitener, lengths, move, seen)
-    numbers = rearrange(lengths * codes.shape[1], "phrase -> phrase 1")
-    off = profile(*products, numbers=numbers, weighted=dictionary.family.weighted)
-    score = 0.5 * (text_score - off) / codes.shape[1]  # per code: comparable between widths
-    return Places(text.words, torch.where(_fits(encoder, own, text, lengths), score, -torch.inf))
+    products, anything = _products(part, whitener, lengths, move, seen)
+    r, held = codes.shape[1], _tokens(lengths, part.slot_codes.shape[1])
+    uu, ut, _ = reduce(torch.where(held, products, 0), "token sum phrase word -> sum phrase word", "sum")
+    v = torch.ones_like(uu)
+    if dictionary.family.weighted:
+        v = inverse_weight(uu, ut, rearrange(lengths * r, "phrase -> phrase 1"))
+    off = mismatch(v, *products.unbind(1), numbers=r)
+    scores = 0.5 * (rearrange(anything, "token word -> token 1 word") - off) / r  # per code: comparable between widths
+    fits, held = _fits(encoder, own, text, lengths), rearrange(held, "token 1 phrase 1 -> token phrase 1")
+    total = reduce(torch.where(held, scores, 0), "token phrase word -> phrase word", "sum")
+    weakest = reduce(torch.where(held, scores, torch.inf), "token phrase word -> phrase word", "min")
+    return Places(text.words, *(torch.where(fits, one, -torch.inf) for one in (total, weakest)))
+
+
+def _tokens(lengths: Tensor, room: int) -> Tensor:
+    """Tell (room, 1, phrases, 1) which tokens phrases of some lengths have."""
+    token = rearrange(torch.arange(room), "token -> token 1 1 1")
+    return token < rearrange(lengths, "phrase -> 1 phrase 1")
+
+
+def weighed(first: Places, second: Places, trust: float, weakest: float) -> Places:
+    """Return the scores of two looks at the same rows together: arguments as the fields of ``Cuts``."""
+    both = torch.lerp(first.table, second.table, trust)
+    if weakest:
+        both = both + weakest * first.weakest
+    return first._replace(table=torch.where(torch.isfinite(first.table), both, -torch.inf))
 
 
 def _as_any_text(part: Part, codes: Tensor, whitener: Tensor) -> Tensor:
@@ -91,8 +114,8 @@ def _moved_by_context(part: Part, contexts: Tensor, whitener: Tensor) -> Tensor:
     return labels @ ((part.group_effects[part.slot_groups] + part.slot_effects)[:count] @ whitener)
 
 
-def _summed(part: Part, whitener: Tensor, lengths: Tensor, move: Tensor, seen: _Seen) -> tuple[Tensor, Tensor]:
-    """Sum what a score is made of over the tokens of every phrase, laid at every place.
+def _products(part: Part, whitener: Tensor, lengths: Tensor, move: Tensor, seen: _Seen) -> tuple[Tensor, Tensor]:
+    """Return what a score is made of, token by token of every phrase, laid at every place.
 
     Args:
         whitener: (r, r) of the look.
@@ -100,23 +123,21 @@ def _summed(part: Part, whitener: Tensor, lengths: Tensor, move: Tensor, seen: _
         move: (phrases, words or 1, r) what context adds to the phrases' tokens, whitened.
 
     Returns:
-        ‖u‖², u · t and ‖t‖² (3, phrases, words) of rows u and tokens t about the empty prompt, and ``anything`` summed
-        up (phrases, words). At the last words they lack the tokens that would stand behind the text.
+        ‖u‖², u · t and ‖t‖² (tokens, 3, phrases, words) of rows u and tokens t about the empty prompt, and ``anything``
+        (tokens, words). At the last words they lack the tokens that would stand behind the text.
     """
     count, n, room = len(lengths), len(seen.codes), part.slot_codes.shape[1]
-    held = rearrange(lengths, "phrase -> phrase 1")
     base = F.pad(seen.nothing, (0, 0, 0, room))  # so that every token has a row at every place
     u, anything = F.pad(seen.codes, (0, 0, 0, room)) - base, F.pad(seen.anything, (0, room))
-    products, text_score = torch.zeros(3, count, n), torch.zeros(count, n)
+    products = torch.zeros(room, 3, count, n)
     for token in range(room):
         here = u[token : token + n]
         mean = rearrange(part.slot_codes[:count, token] @ whitener, "phrase code -> phrase 1 code")
         wanted = mean + move - base[token : token + n]
         uu = repeat(reduce(here.square(), "word code -> word", "sum"), "word -> phrase word", phrase=count)
         ut, tt = (reduce(one, "phrase word code -> phrase word", "sum") for one in (wanted * here, wanted.square()))
-        products += torch.where(held > token, torch.stack([uu, ut, tt]), 0)
-        text_score += torch.where(held > token, anything[token : token + n], 0)
-    return products, text_score
+        products[token] = torch.stack([uu, ut, tt])
+    return products, torch.stack([anything[token : token + n] for token in range(room)])
 
 
 def _contexts(
@@ -128,9 +149,7 @@ def _contexts(
     said = torch.zeros(len(words), len(table))
     for one in known:
         said[encoder.layout.hears(own, where, one.rows[-1]), table.phrases[one.phrase].concept] = 1
-    category = torch.tensor(table.category_of)
-    of_phrase = category[[phrase.concept for phrase in table.phrases]]
-    other = category != rearrange(of_phrase, "phrase -> phrase 1")
+    other = torch.tensor(table.category_of) != rearrange(_categories(dictionary), "phrase -> phrase 1")
     return said * rearrange(other, "phrase concept -> phrase 1 concept")
 
 
@@ -149,11 +168,13 @@ def _fits(encoder: Encoder, own: range, text: Text, lengths: Tensor) -> Tensor:
 
 
 def pick_phrases(
-    dictionary: Dictionary, encoder: Encoder, places: Places, wanted: list[int] | None, threshold: float
-) -> list[Found]:
+    dictionary: Dictionary, encoder: Encoder, places: Places, wanted: list[int] | None, threshold: float,
+    again: float = -torch.inf,
+) -> list[Found]:  # fmt: skip
     """Take the best place of at least a score again and again, never two on one row.
 
-    ``wanted`` are the phrases to find, one entry for each time; None is for any.
+    ``wanted`` are the phrases to find, one entry for each time; None is for any. Further places of a category take the
+    score ``again``.
     """
     words, lengths = places.words, dictionary.parts[encoder.name].slot_tokens[: len(places.table)]
     left, legal = None if wanted is None else Counter(wanted), places.table >= threshold
@@ -163,16 +184,42 @@ def pick_phrases(
         legal = (legal | _crossing(words, lengths)) & rearrange(asked, "phrase -> phrase 1")
     table = torch.where(legal, places.table, -torch.inf)
     found: list[Found] = []
+    category = _categories(dictionary)
     while table.numel() and bool(table.max() > -torch.inf):
         phrase, place = divmod(int(table.argmax()), table.shape[1])
         score, length = float(table[phrase, place]), int(lengths[phrase])
         found.append(Found(phrase, tuple(words[place : place + length]), score))
         _block(lengths, table, place, length)
+        alike = rearrange(category == category[phrase], "phrase -> phrase 1")
+        table[alike & (table < again)] = -torch.inf
         if left is not None:
             left[phrase] -= 1
             if not left[phrase]:
                 table[phrase] = -torch.inf  # found as often as the leading encoder says it
     return sorted(found, key=lambda one: one.rows)
+
+
+def pick_expected(
+    dictionary: Dictionary, encoder: Encoder, places: Places, found: Sequence[Found], named: Collection[int],
+    threshold: float,
+) -> list[Found]:  # fmt: skip
+    """Add, of every category among the concepts ``named`` of which nothing was found, its best free place."""
+    table, lengths = places.table.clone(), dictionary.parts[encoder.name].slot_tokens[: len(places.table)]
+    at = {row: place for place, row in enumerate(places.words)}
+    for one in found:
+        _block(lengths, table, at[one.rows[0]], len(one.rows))
+    category = _categories(dictionary)
+    open_to = {dictionary.table.category_of[one] for one in named} - {int(category[one.phrase]) for one in found}
+    asked = torch.tensor([int(one) in open_to for one in category])
+    table[~asked] = -torch.inf
+    more = pick_phrases(dictionary, encoder, places._replace(table=table), None, threshold, torch.inf)
+    return sorted([*found, *more], key=lambda one: one.rows)
+
+
+def _categories(dictionary: Dictionary) -> Tensor:
+    """Return (phrases,) the category of every phrase."""
+    table = dictionary.table
+    return torch.tensor([table.category_of[phrase.concept] for phrase in table.phrases])
 
 
 def _crossing(words: Sequence[int], lengths: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ def report_prompt(dictionary: Dictionary, cond: Tensor, reading: Reading | None 
         for encoder in here
     }
     lead = dictionary.parts[here[-1].name]  # as in read_conditioning: what it finds is said
-    return PromptReport(said, unmentioned, unexplained, float(lead.thresholds[-1]))
+    return PromptReport(said, unmentioned, unexplained, lead.cuts.last)
 
 
 def to_json(found: PromptReport) -> dict[str, Any]:

@@ -7,7 +7,7 @@ the first found, which leaves far less spread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from ..encoders.layout import Layout, Span
 from ..encoders.placing import layout_of, rows_of
 from ..table.prompts import Prompt
 from .coded import CodedRows
-from .places import Found, pick_phrases, score_places
+from .places import Found, pick_expected, pick_phrases, score_places, weighed
 from .text_end import codes_of, text_of
 from .weights import weighted
 
@@ -50,10 +50,13 @@ class Reading(NamedTuple):
         return CodedRows(dictionary, encoder, self.rows, part or dictionary.parts[encoder.name])
 
 
-def read_conditioning(dictionary: Dictionary, cond: Tensor) -> Reading:
+def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[int] = ()) -> Reading:
     """Read one conditioning (L, width).
 
     The leading encoder (the bidirectional one if it is there) decides what is said; the others say where they have it.
+
+    Args:
+        named: concepts of the categories that are expected, since an edit names them: of these less will do.
 
     Raises:
         ValueError: if the rows fit no layout of the dictionary's format, or are another encoder's or another length's.
@@ -64,7 +67,7 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor) -> Reading:
     here = [encoder for encoder in dictionary.family.encoders if rows.of(encoder)]
     # The leading encoder says what there is, as often as it finds it; the others are only asked where they have it.
     lead = here[-1]
-    found = _search(dictionary, lead, cond, rows, None)
+    found = _search(dictionary, lead, cond, rows, None, named)
     wanted = [one.phrase for one in found]
     layouts = {}
     for encoder in here:
@@ -137,14 +140,19 @@ def check_length(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
 
 
 def _search(
-    dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, wanted: list[int] | None
-) -> list[Found]:
-    """Look twice: with no context known, then in the context found by the first look."""
-    cuts = dictionary.parts[encoder.name].thresholds
-    first = float(cuts[0]) if wanted is None else torch.finfo().min  # what is wanted is judged by the second look
-    known = pick_phrases(dictionary, encoder, score_places(dictionary, encoder, cond, rows), wanted, first)
-    places = score_places(dictionary, encoder, cond, rows, known)
-    return pick_phrases(dictionary, encoder, places, wanted, float(cuts[1]))
+    dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, wanted: list[int] | None,
+    named: Collection[int] = (),
+) -> list[Found]:  # fmt: skip
+    """Look twice, with no context known and in the context found by the first look, and weigh both."""
+    cuts = dictionary.parts[encoder.name].cuts
+    first = score_places(dictionary, encoder, cond, rows)
+    least = cuts.first if wanted is None else torch.finfo().min  # what is wanted is judged in the end
+    known = pick_phrases(dictionary, encoder, first, wanted, least)
+    places = weighed(first, score_places(dictionary, encoder, cond, rows, known), cuts.trust, cuts.weakest)
+    if wanted is not None:
+        return pick_phrases(dictionary, encoder, places, wanted, cuts.named)
+    found = pick_phrases(dictionary, encoder, places, None, cuts.last, cuts.again)
+    return pick_expected(dictionary, encoder, places, found, named, cuts.named) if named else found
 
 
 def _layout(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, found: Sequence[Found]) -> Layout:

@@ -20,6 +20,10 @@ WRITTEN = 1e-3
 """Chance that a row behind the end of the text is no pad but was written by an edit."""
 
 
+SURE = 1e-9
+"""Chance below which a row that looks like an end is none: if it is the only one, text ends there whatever follows."""
+
+
 class Text(NamedTuple):
     """Where the text stands in one encoder's rows."""
 
@@ -67,7 +71,12 @@ def end_row(tail: Tensor) -> int:
     end, pad = rearrange(tail, "row role -> role row")
     rows = torch.logaddexp(pad, pad.new_tensor(math.log(WRITTEN)))
     behind = rows.flip(0).cumsum(0).flip(0) - rows
-    return int(torch.cat([end + behind, end.new_zeros(1)]).argmax())  # the 0 behind all rows: it is all text
+    best = int(torch.cat([end + behind, end.new_zeros(1)]).argmax())  # the 0 behind all rows: it is all text
+    # Pads all hear the same strange text: they are wrong together, and then their sum outweighs the end.
+    ends = (end > 0).nonzero().flatten()
+    if best == len(end) and len(ends) == 1 and float(end[ends[0]]) > -math.log(SURE):
+        return int(ends[0])
+    return best
 
 
 def role_scores(dictionary: Dictionary, part: Part, codes: Tensor) -> Tensor:

@@ -21,8 +21,6 @@ from .text_end import codes_of
 
 WEIGHTS = (0.4, 2.0)
 """Weights at which phrases are looked for; beyond, too little or too much is left of the text."""
-PLAIN = 0.06
-"""A weight that is read nearer to 1 than this is 1: unweighted phrases scatter by 0.02 (Portraits, all encoders)."""
 
 
 def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[str, Layout]) -> dict[str, Layout]:
@@ -35,7 +33,7 @@ def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[
         if encoder.name in layouts:
             for key, fit in _fits(dictionary, encoder, cond, rows, layouts[encoder.name].spans).items():
                 sums[key] = sums.get(key, 0) + fit
-    read = {key: _weight(along, whole) for key, (along, whole) in sums.items()}
+    read = {key: _weight(along, whole, dictionary.tolerance) for key, (along, whole) in sums.items()}
     found = {}
     for name, layout in layouts.items():
         keyed = zip(layout.spans, numbered(span.phrase for span in layout.spans), strict=True)
@@ -43,24 +41,25 @@ def weighted(dictionary: Dictionary, cond: Tensor, rows: Rows, layouts: Mapping[
     return found
 
 
-def profile(uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor, *, weighted: bool = True) -> Tensor:
-    """Return how far rows are from what is looked for, at the weight that fits best.
-
-    Twice the negative log-likelihood of u = w (t + noise), up to a constant, minimal over w; noise of variance 1.
+def inverse_weight(uu: Tensor, ut: Tensor, numbers: Tensor) -> Tensor:
+    """Return v = 1 / w of the weight w under which rows are most like what is looked for: u = w (t + noise).
 
     Args:
         uu: ‖u‖², of the rows about the empty prompt's; of any shape, which all have and is returned.
         ut: u · t, with what is looked for.
-        tt: ‖t‖².
         numbers: how many numbers u holds.
-        weighted: whether there are weights at all; otherwise w is 1.
     """
-    if not weighted:
-        return uu - 2 * ut + tt
-    # In v = 1 / w it is v² uu − 2 v ut + tt − 2 numbers log v. This is convex, and least at the positive root of
-    # v² uu − v ut − numbers; so the clamped root is least within the range.
+    # v² uu − 2 v ut + tt − 2 numbers log v is convex, and least at the positive root of v² uu − v ut − numbers; so the
+    # clamped root is least within the range.
     v = (ut + (ut.square() + 4 * uu * numbers).sqrt()) / (2 * uu).clamp(min=1e-12)
-    v = v.clamp(1 / WEIGHTS[1], 1 / WEIGHTS[0])
+    return v.clamp(1 / WEIGHTS[1], 1 / WEIGHTS[0])
+
+
+def mismatch(v: Tensor, uu: Tensor, ut: Tensor, tt: Tensor, numbers: Tensor | int) -> Tensor:
+    """Return how far rows are from what is looked for at a weight 1 / v, arguments as of ``inverse_weight``.
+
+    Twice the negative log-likelihood of u, up to a constant, with noise of variance 1; ``tt`` is ‖t‖².
+    """
     return v.square() * uu - 2 * v * ut + tt - 2 * numbers * v.log()
 
 
@@ -90,6 +89,6 @@ def numbered(phrases: Iterable[int]) -> list[tuple[int, int]]:
     return found
 
 
-def _weight(along: Tensor, whole: Tensor) -> float:
+def _weight(along: Tensor, whole: Tensor, tolerance: float) -> float:
     weight = float(along / whole) if float(whole) else 1.0
-    return weight if abs(weight - 1) >= PLAIN else 1.0
+    return weight if abs(weight - 1) >= tolerance else 1.0

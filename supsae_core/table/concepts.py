@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -138,6 +139,11 @@ class ConceptTable:
 def trim(word: str) -> str:
     """Cut the punctuation behind a whitespace word."""
     return word.rstrip(MARKS) or word
+
+
+def spaced(text: str) -> str:
+    """Return a text with blanks for the underscores of tags, ``red_hair``."""
+    return re.sub(r"(?<=\w)_+(?=[^\W_])", " ", text)
 
 
 def normal(text: str) -> str:

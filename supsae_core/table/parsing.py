@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from .concepts import Concept, ConceptTable, TableError
+from .concepts import Concept, ConceptTable, TableError, spaced
 
 MOST_PHRASES = 20_000
 """Phrases of a table that is read: YAML's aliases make millions of them out of a few lines."""
@@ -164,7 +164,7 @@ def _category(category: str, values: object) -> Iterable[Concept]:
     if isinstance(values, Mapping) and values:
         return (Concept(category, str(name), _phrases(category, name, value)) for name, value in values.items())
     if isinstance(values, (list, tuple)) and values and all(isinstance(name, str) for name in values):
-        return (Concept(category, name, (name,)) for name in values)
+        return (Concept(category, name, (spaced(name),)) for name in values)
     raise TableError(
         f"The concepts of category {category!r} must be a list of texts or a mapping from name to phrases, e.g. "
         f"'{category}: [one, other]', not {reprlib.repr(values)}.",
@@ -174,9 +174,9 @@ def _category(category: str, values: object) -> Iterable[Concept]:
 
 def _phrases(category: str, name: object, value: object) -> tuple[str, ...]:
     if isinstance(value, str):
-        return (value,)
+        return (spaced(value),)
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
-        return tuple(value)
+        return tuple(map(spaced, value))
     raise TableError(
         f"The phrases of '{category}: {name}' must be a text or a list of texts, not {reprlib.repr(value)}.",
         (category, str(name)),

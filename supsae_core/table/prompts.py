@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .concepts import ConceptTable, trim
+from .foreign import EVERYDAY, apart, draw_foreign
 
 Pair = frozenset[int]
 """Two concepts of different categories."""
@@ -50,16 +51,12 @@ class Wording:
     filler_rate: float = 0.15
     """Chance of a filler after each phrase."""
     others: tuple[str, ...] = ()
-    """Phrases about other things than a table's: those that share a word with the table are left out."""
+    """Phrases about other things than a table's, if some share no word with it; half of them are drawn in its words."""
     other_rate: float = 0.3
     """Chance of one of them after each phrase. Whoever learns without them reads badly among words of no concept."""
 
 
-PLAIN = Wording()
-SMALL = frozenset(
-    ("a", "an", "and", "at", "by", "for", "from", "in", "inside", "of", "on", "or", "out", "the", "to", "two", "with")
-)
-"""Words that phrases may share without being about the same thing."""
+PLAIN = Wording(others=EVERYDAY)
 
 
 def draw_prompt(
@@ -132,6 +129,12 @@ def delete_mention(prompt: Prompt, at: int) -> Prompt:
     return _splice(prompt, at, None, [])
 
 
+def other_words(prompt: Prompt) -> tuple[str, ...]:
+    """Return the words of a prompt that stand in no mention."""
+    taken = set(itertools.chain.from_iterable(range(one.start, one.stop) for one in prompt.mentions))
+    return tuple(word for at, word in enumerate(prompt.words) if at not in taken)
+
+
 def length(text: str) -> int:
     """Count the words and punctuation marks of a text."""
     return len(re.findall(r"\w+|[^\w\s]", text))
@@ -197,7 +200,7 @@ def _least_used(table: ConceptTable, concept: int, used: Sequence[int]) -> int:
 
 
 def _write(table: ConceptTable, phrases: Sequence[int], rng: np.random.Generator, wording: Wording) -> Prompt:
-    tags, others = rng.random() < 0.3, others_of(table, wording)
+    tags, others = rng.random() < 0.3, bool(apart(table, wording.others))
     words = str(rng.choice(wording.openers)).split() if not tags or rng.random() < 0.5 else []
     mentions: list[Mention] = []
     for position, phrase in enumerate(phrases):
@@ -209,16 +212,10 @@ def _write(table: ConceptTable, phrases: Sequence[int], rng: np.random.Generator
         if rng.random() < wording.filler_rate:
             _join(words, f", {rng.choice(wording.fillers)}")
         if others and rng.random() < wording.other_rate:
-            _join(words, f", {rng.choice(others)}")
+            _join(words, f", {draw_foreign(table, wording.others, rng)}")
     if words and not tags and rng.random() < 0.2:
         words[-1] += "."
     return Prompt(tuple(words), tuple(mentions))
-
-
-def others_of(table: ConceptTable, wording: Wording) -> tuple[str, ...]:
-    """Return the phrases about other things that share no word with any phrase of the table."""
-    own = table.words - SMALL if wording.others else frozenset[str]()
-    return tuple(one for one in wording.others if own.isdisjoint(one.casefold().split()))
 
 
 def _join(words: list[str], joiner: str) -> None:

@@ -138,7 +138,8 @@ def learnt(request, tmp_path_factory):
 
 def fresh(count, seed=7):
     rng = np.random.default_rng(seed)
-    return [prompts.draw_prompt(TABLE, rng, mention=0.7) for _ in range(count)]
+    plain = replace(prompts.PLAIN, others=())  # chunks of 14 words have no room for more
+    return [prompts.draw_prompt(TABLE, rng, wording=plain, mention=0.7) for _ in range(count)]
 
 
 def twin(concept):

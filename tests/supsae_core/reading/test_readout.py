@@ -163,6 +163,6 @@ def test_phrases_take_the_rows_where_they_fit_best(learnt, words, scores, wanted
         table[numbers[name]] = torch.tensor(some, dtype=torch.float32)
     asked = None if wanted is None else [numbers[name] for name in wanted]
     made = pick_phrases(
-        learnt.dictionary, learnt.dictionary.family.encoders[-1], Places(words, table), asked, threshold
+        learnt.dictionary, learnt.dictionary.family.encoders[-1], Places(words, table, table), asked, threshold
     )
     assert [(one.phrase, one.rows, one.score) for one in made] == [(numbers[name], *rest) for name, *rest in found]

@@ -50,12 +50,12 @@ def test_the_empty_prompt_is_an_end_and_pads(learnt):
 
 
 @pytest.mark.parametrize("weight", [0.5, 1.0, 1.7])
-def test_profile_is_the_best_weights_likelihood(weight):
+def test_the_mismatch_is_least_at_the_best_weight(weight):
     """Against a fine grid of weights: 2 · −log p(u | w), for u = w (t + noise), is ‖u / w − t‖² + 2 n log w."""
     torch.manual_seed(0)
     t, n = 4 * torch.randn(12), 12
     u = weight * (t + torch.randn(12))
     grid = torch.linspace(*weights.WEIGHTS, 4001)
     wanted = ((u / grid[:, None] - t).square().sum(1) + 2 * n * grid.log()).min()
-    found = weights.profile(u @ u, u @ t, t @ t, torch.tensor(n))
+    found = weights.mismatch(weights.inverse_weight(u @ u, u @ t, torch.tensor(n)), u @ u, u @ t, t @ t, n)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-3)

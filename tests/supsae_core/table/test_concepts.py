@@ -3,7 +3,7 @@
 import pytest
 
 from supsae.portraits import captions
-from supsae.supsae_core.table.concepts import Concept, ConceptTable, normal
+from supsae.supsae_core.table.concepts import Concept, ConceptTable, normal, spaced
 from supsae.supsae_core.table.parsing import dump_table, load_table, parse_table, table_from_mapping
 
 TEXT = """
@@ -110,3 +110,10 @@ def test_files(tmp_path):
     file.write_bytes(b"a: [\xff, b]")
     with pytest.raises(ValueError, match="not UTF-8"):
         load_table(file)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"), [("red_hair, top__hat", "red hair, top hat"), ("_odd_ _", "_odd_ _"), ("no tag", "no tag")]
+)
+def test_tags_are_read_as_the_words_of_phrases(typed, read):
+    assert spaced(typed) == read

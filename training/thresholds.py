@@ -1,0 +1,136 @@
+"""Choose how phrases are found: cuts that part true places from the best false ones with the fewest errors.
+
+Docs/method.md, 10. Calibration prompts speak of other things in the table's own words, so false places come near.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import NamedTuple
+
+import torch
+from einops import rearrange, reduce
+from torch import Tensor
+
+from ..supsae_core.capture.captures import Encoded
+from ..supsae_core.dictionary.model import Cuts, Dictionary
+from ..supsae_core.encoders.base import Encoder
+from ..supsae_core.encoders.layout import Layout
+from ..supsae_core.reading.places import Places, pick_phrases, score_places, weighed
+from ..supsae_core.reading.readout import reading_of_prompt
+from ..supsae_core.reading.weights import weighted
+
+LOOKS = ((0.1, 0.5), (0.3, 0.5), (1.0, 0.0))
+"""Pairs of ``Cuts.trust`` and ``Cuts.weakest`` that are tried; of equal ones the first, which asks least of context."""
+MISTAKEN = 0.02
+"""Share of (prompt, category) in which the cut of an expected category lets a false place pass, if it is not said."""
+TWICE = 0.1
+"""Errors that a missed second mention of a category counts for: that much rarer are they than mentions."""
+
+
+UNWEIGHTED = 0.01
+"""Share of phrases without a weight that are read with one."""
+
+
+class Scores(NamedTuple):
+    """What true places and the best false ones score in some prompts."""
+
+    true: list[float]
+    false: list[float]
+
+
+def with_cuts(dictionary: Dictionary, rows: Sequence[Encoded]) -> Dictionary:
+    """Choose the ``Cuts`` of every encoder on calibration prompts."""
+    parts = dict(dictionary.parts)
+    for encoder in dictionary.family.encoders:
+        cuts = torch.tensor(_cuts(dictionary, encoder, rows))
+        parts[encoder.name] = replace(parts[encoder.name], thresholds=cuts)
+    return replace(dictionary, parts=parts)
+
+
+def _cuts(dictionary: Dictionary, encoder: Encoder, rows: Sequence[Encoded]) -> Cuts:
+    truths = [reading_of_prompt(dictionary, row.cond, row.entry.prompt, row.entry.counts) for row in rows]
+    layouts = [truth.layouts[encoder.name] for truth in truths]
+    firsts = [score_places(dictionary, encoder, row.cond, one.rows) for row, one in zip(rows, truths, strict=True)]
+    first = best_cut(scores_of(dictionary, firsts, layouts))[0]
+    leads, seconds = encoder == dictionary.family.encoders[-1], []
+    for row, truth, places, layout in zip(rows, truths, firsts, layouts, strict=True):
+        wanted = None if leads else [span.phrase for span in layout.spans]
+        known = pick_phrases(dictionary, encoder, places, wanted, first if leads else torch.finfo().min)
+        seconds.append(score_places(dictionary, encoder, row.cond, truth.rows, known))
+    found: list[tuple[float, Cuts]] = []
+    for look in LOOKS if leads else LOOKS[::-1]:  # the others are told the context
+        both = [weighed(one, other, *look) for one, other in zip(firsts, seconds, strict=True)]
+        last, errors = best_cut(scores_of(dictionary, both, layouts))
+        some = scores_of(dictionary, both, layouts, by_category=True)
+        again = best_cut(some, TWICE)[0]
+        found.append((errors, Cuts(first, last, min(expected_cut(some), last), max(again, last), *look)))
+    return min(found, key=lambda one: one[0])[1]
+
+
+def with_tolerance(dictionary: Dictionary, rows: Sequence[Encoded]) -> Dictionary:
+    """Choose how far from 1 a prompt weight must be read to be one, on calibration prompts, which have none."""
+    if not dictionary.family.weighted:
+        return dictionary
+    exact, off = replace(dictionary, tolerance=0.0), list[float]()
+    for row in rows:
+        truth = reading_of_prompt(exact, row.cond, row.entry.prompt, row.entry.counts)
+        lead = weighted(exact, row.cond, truth.rows, truth.layouts)[dictionary.family.encoders[-1].name]
+        off += [abs(span.weight - 1) for span in lead.spans]
+    least = float(torch.tensor(off).quantile(1 - UNWEIGHTED)) if off else 0.0
+    return replace(dictionary, tolerance=max(least, Dictionary.tolerance))
+
+
+def scores_of(
+    dictionary: Dictionary, places: Sequence[Places], layouts: Sequence[Layout], *, by_category: bool = False
+) -> Scores:
+    """Return what the phrases score where they stand, and the best score of each away from all of them, in all prompts.
+
+    With ``by_category`` the best false score of every category instead.
+    """
+    table, found = dictionary.table, Scores([], [])
+    group = torch.tensor([table.category_of[phrase.concept] for phrase in table.phrases])
+    for one, layout in zip(places, layouts, strict=True):
+        true, false = true_and_false(one, layout)
+        if by_category:
+            none = false.new_full((len(table.categories),), -torch.inf)
+            false = none.scatter_reduce(0, group, false, "amax")
+        found.true.extend(true)
+        found.false.extend(false[torch.isfinite(false)].tolist())
+    return found
+
+
+def true_and_false(places: Places, layout: Layout) -> tuple[list[float], Tensor]:
+    """Return the scores of the phrases where they stand, and the best (phrases,) of each away from all of them."""
+    at = {row: place for place, row in enumerate(places.words)}
+    spans = [span for span in layout.spans if span.rows[0] in at]
+    scores = [float(places.table[span.phrase, at[span.rows[0]]]) for span in spans]
+    taken = set(chain.from_iterable(span.rows for span in layout.spans))
+    free = places.table[:, [place for row, place in at.items() if row not in taken]]
+    nowhere = free.new_full((len(free), 1), -torch.inf)
+    true = [score for score in scores if math.isfinite(score)]  # another number of tokens is missed at any cut
+    return true, reduce(torch.cat([free, nowhere], 1), "phrase word -> phrase", "max")
+
+
+def expected_cut(scores: Scores) -> float:
+    """Return the cut of an expected category: few false places pass, or it halves the gap to true ones."""
+    if not scores.true or not scores.false:
+        return min(scores.true, default=0.0)
+    cut = float(torch.tensor(scores.false).quantile(1 - MISTAKEN))
+    return max(cut, (cut + min(scores.true)) / 2)
+
+
+def best_cut(scores: Scores, missed: float = 1.0) -> tuple[float, float]:
+    """Return the cut, between two scores or below all, with the fewest errors, and how many these are.
+
+    Of equal ones it is the middle one. ``missed`` errors are counted for a true place below the cut.
+    """
+    if not scores.true:
+        return 0.0, 0.0
+    levels = torch.tensor(sorted({*scores.true, *scores.false}), dtype=torch.float64)
+    cuts = torch.cat([levels[:1] - 1e-3, (levels[:-1] + levels[1:]) / 2])
+    true, false = (torch.tensor(sorted(one), dtype=torch.float64) for one in scores)
+    errors = missed * torch.searchsorted(true, cuts) + len(false) - torch.searchsorted(false, cuts)
+    best = rearrange((errors == errors.min()).nonzero(), "n 1 -> n")
+    return float(cuts[best[len(best) // 2]]), float(errors.min())
