@@ -16,6 +16,8 @@ STRANGE = {
     "parts": [{"clip": 3}, [], {"clip": {"fvu_slot": "x"}}, {"clip": {"fvu_slot": 10**400}}],
     "streams": [[], {"txt@3": {}}, {"txt@3": [{}]}, {"txt@3": [3]}],
     "locate": ["abc", None, True, [1], 10**400],
+    "reading": [0.5, {"plain": "all"}],
+    "found": [[], {"hair: red": None}],
     "fit_seconds": ["3"],
     "solve_seconds": [{}],
     "poorly_learnt": ["hair: red", [3], {}],
