@@ -43,3 +43,9 @@ def test_an_edit_writes_the_first_phrase_that_was_captured_in_every_encoder(lear
     assert uncaptured(0).phrase(0) == 1 and uncaptured(0, 1).writes[0] is None
     with pytest.raises(ValueError, match="'background: beach' was never written in the captured prompts. Capture more"):
         uncaptured(0, 1).phrase(0)
+
+
+def test_cuts_of_an_older_file_change_nothing(learnt):
+    # two thresholds: the second one is for everything, the second look alone decides, and no token counts apart
+    part = replace(learnt.dictionary.parts["t5"], thresholds=torch.tensor([0.5, -2.0]))
+    assert part.cuts == (0.5, -2.0, -2.0, -2.0, 1.0, 0.0)

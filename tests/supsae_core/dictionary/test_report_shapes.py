@@ -17,6 +17,8 @@ STRANGE = {
     "streams": [[], {"txt@3": {}}, {"txt@3": [{}]}, {"txt@3": [3]}],
     "operators": [[], {"clip": 3}, {"clip": {"pairs": "x"}}, {"clip": {"pairs": 1, "chosen": {"rest": "x"}}}],
     "locate": ["abc", None, True, [1], 10**400],
+    "reading": [0.5, {"plain": "all"}],
+    "found": [[], {"hair: red": None}],
     "fit_seconds": ["3"],
     "solve_seconds": [{}],
     "poorly_learnt": ["hair: red", [3], {}],
