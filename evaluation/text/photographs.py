@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...supsae_core.table.concepts import ConceptTable
+from ...supsae_core.table.foreign import SMALL
 from ...supsae_core.table.parsing import load_table
-from ...supsae_core.table.prompts import SMALL, Wording
+from ...supsae_core.table.prompts import Wording
 
 TABLE = Path(__file__).with_name("photographs.yaml")
 WORDING = Wording(
