@@ -36,7 +36,7 @@ clip = sd3_text.clip()
 host = ComfyText(clip)
 file = Path(comfy.cli_args.args.base_directory) / "sd3.safetensors"
 if not file.exists():
-    plan = capture.plan_text(table, host, capture.CaptureConfig(prompts=64, calibration=26), host.wording)
+    plan = capture.plan_text(table, host, capture.CaptureConfig(prompts=64, calibration=26, rewrites=0), host.wording)
     save_dictionary(fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan)), file)
 learnt = load_dictionary(file)
 encoders = learnt.family.encoders
