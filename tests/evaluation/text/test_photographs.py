@@ -2,7 +2,7 @@
 
 from supsae.evaluation.text.photographs import DISTRACTORS, WORDING, among_distractors, table
 from supsae.portraits import captions
-from supsae.supsae_core.table.prompts import others_of
+from supsae.supsae_core.table.foreign import apart
 
 
 def test_it_has_eight_categories_of_six_values():
@@ -13,7 +13,7 @@ def test_it_has_eight_categories_of_six_values():
 
 def test_other_things_share_no_word_with_it_and_distractors_do():
     made = table()
-    assert others_of(made, WORDING) == WORDING.others
+    assert apart(made, WORDING.others) == WORDING.others
     wording = among_distractors(made, WORDING)
     assert wording.fillers == DISTRACTORS and wording.filler_rate == 0.5
     assert all(made.words & set(one.split()) for one in wording.fillers)

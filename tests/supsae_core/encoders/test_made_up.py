@@ -23,6 +23,7 @@ from supsae.supsae_core.encoders.templated import Templated
 from supsae.supsae_core.reading.readout import read_conditioning
 from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.parsing import parse_table
+from supsae.supsae_core.table.prompts import PLAIN
 from supsae.supsae_core.words import counts_in_text
 from supsae.training import capture, fit
 
@@ -30,6 +31,9 @@ pytestmark = pytest.mark.slow
 
 TABLE = parse_table("hair: [red hair, long blond hair]\nhat: [gold crown, top hat]\nmood: [smiling, sad face]")
 CLIP, WIDE = (Encoder("l", "clip", Chunked(20), 0, 24), Encoder("g", "clip", Chunked(20), 24, 48)), 64
+
+BARE = replace(PLAIN, others=())
+"""Chunks of 18 words have no room for more."""
 
 FAMILIES = {
     # a causal language model in a template, without pads and without a pooled vector, as Z-Image and Qwen-Image
@@ -130,7 +134,9 @@ class Host:
 def learnt(request, tmp_path_factory):
     """Host and dictionary: captured, fitted, saved and loaded."""
     host, folder = Host(FAMILIES[request.param]), tmp_path_factory.mktemp("made-up")
-    plan = capture.plan_text(TABLE, host, capture.CaptureConfig(prompts=150, calibration=24, mention=0.7, rewrites=0))
+    plan = capture.plan_text(
+        TABLE, host, capture.CaptureConfig(prompts=150, calibration=24, mention=0.7, rewrites=0), BARE
+    )
     made = fit.fit_dictionary(capture.capture_text(host, folder / "capture", plan))
     save_dictionary(made, folder / "d.safetensors")
     return host, load_dictionary(folder / "d.safetensors")
@@ -138,8 +144,7 @@ def learnt(request, tmp_path_factory):
 
 def fresh(count, seed=7):
     rng = np.random.default_rng(seed)
-    plain = replace(prompts.PLAIN, others=())  # chunks of 14 words have no room for more
-    return [prompts.draw_prompt(TABLE, rng, wording=plain, mention=0.7) for _ in range(count)]
+    return [prompts.draw_prompt(TABLE, rng, wording=BARE, mention=0.7) for _ in range(count)]
 
 
 def twin(concept):
