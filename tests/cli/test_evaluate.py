@@ -12,6 +12,8 @@ from supsae.portraits import captions
 from supsae.portraits.paths import DICTIONARY
 from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
 
+pytestmark = pytest.mark.slow
+
 
 def typed(capsys, *argv):
     code = parser.main(["eval", *map(str, argv)])

@@ -7,6 +7,8 @@ from supsae.hosts.choose import HOSTS, plugged, text_host
 from supsae.hosts.diffusers.text import DiffusersText
 from supsae.hosts.embedded import PortraitsText
 
+pytestmark = pytest.mark.slow
+
 MADE = {
     "portraits": lambda _: PortraitsText(),
     "diffusers": lambda get: DiffusersText(get("sd3").pipeline),

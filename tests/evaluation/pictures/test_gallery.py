@@ -12,6 +12,8 @@ from supsae.evaluation.pictures.renderer import diffusers_renderer
 from supsae.hosts.diffusers import studio
 from supsae.supsae_core.lock import LockConfig
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ("a portrait of a person with blond hair", "a portrait of a person with red hair")
 
 

@@ -22,6 +22,8 @@ from supsae.supsae_core.encoders.sites import Site, parse_sites
 from supsae.training import recording
 from supsae.training.recorder import BatchRecorder
 
+pytestmark = pytest.mark.slow
+
 TABLE = captions.table()
 SITES = parse_sites("txt@1, img@2-3")
 PARTS = ("txt@1/clip", "txt@1/t5", "img@2/mean", "img@3/mean")

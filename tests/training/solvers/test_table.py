@@ -11,6 +11,8 @@ from supsae.training.solvers.options import parse_options
 from supsae.training.solvers.solution import Groups, to_codes
 from supsae.training.solvers.table import DEFAULT, SOLVERS, chosen
 
+pytestmark = pytest.mark.slow
+
 assert SOLVERS, "the table of solvers is empty"
 
 CONCEPTS, WIDTH = 4, 6

@@ -120,7 +120,7 @@ made = {
     "empty": encode(""),
     "multiplied": stock.ConditioningMultiply().multiply(plain, 1.2)[0],
     "average of one": average(plain, encode("a cat"), 1.0),
-    "average of two that say it": average(plain, blue, 0.5),
+    "average of two that say it": average(plain, blue, 0.7),
     "average of unequal lengths": average(t5_of(78), t5_of(200), 0.5),
     "concatenated": stock.ConditioningConcat().concat(plain, shorter)[0],
     "concatenated without t5": stock.ConditioningConcat().concat(*[only(clip_l=True, clip_g=True)] * 2)[0],
