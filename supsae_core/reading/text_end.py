@@ -87,6 +87,10 @@ def role_scores(dictionary: Dictionary, part: Part, codes: Tensor) -> Tensor:
     # Text is any token of a concept: spread as all of them are about their mean.
     text = _squared_norm((codes - part.mean_code) @ part.whiten_tokens)
     base = part.whiten_slot.diagonal().log().sum() - part.whiten_tokens.diagonal().log().sum()
+    text = text + 2 * base
+    other = dictionary.role("other") if "other" in dictionary.family.roles else None
+    if other is not None and int(part.slot_tokens[other]):  # or a word of no concept, whichever explains it better
+        text = torch.minimum(text, _squared_norm((codes - part.slot_codes[other, 0]) @ part.whiten_slot))
     found = torch.full((len(codes), 2), -torch.inf)
     for column, roles in enumerate((("end", "after"), ("pad",))):
         slots = [dictionary.role(role) for role in roles if role in dictionary.family.roles]
@@ -96,7 +100,7 @@ def role_scores(dictionary: Dictionary, part: Part, codes: Tensor) -> Tensor:
             for token in range(int(part.slot_tokens[learnt[0]])):
                 # A role is one slot: spread as a slot's tokens are about its own mean.
                 off = _squared_norm((codes[token:] - part.slot_codes[learnt[0], token]) @ part.whiten_slot)
-                found[: len(off), column] += (text[token:] - off) / 2 + base
+                found[: len(off), column] += (text[token:] - off) / 2
                 found[len(off) :, column] = -torch.inf  # its other tokens would stand behind the last row
     return found
 
