@@ -51,7 +51,7 @@ def blocks(family: Family, one: Mapping[str, Layout], other: Mapping[str, Layout
     return found
 
 
-class Places(NamedTuple):
+class AlignedPlaces(NamedTuple):
     """Where mentions stand, rows of a prompt beside rows of its rewrite, and the pads that none takes."""
 
     rows: list[tuple[list[int], list[int]]]
@@ -61,7 +61,7 @@ class Places(NamedTuple):
     """of the rewrite"""
 
 
-def places(one: Layout, other: Layout, mentions: Mentions) -> Places:
+def places(one: Layout, other: Layout, mentions: Mentions) -> AlignedPlaces:
     """Place every mention, token by token; a longer phrase takes the last pads."""
     found, pads, blanks = [], list(one.roles.pad), list(other.roles.pad)
     for old, new in mentions:
@@ -76,7 +76,7 @@ def places(one: Layout, other: Layout, mentions: Mentions) -> Places:
             del blanks[-left:]
         both = min(len(span), len(came))
         found.append((span[:both], came[:both]))
-    return Places(found, pads, blanks)
+    return AlignedPlaces(found, pads, blanks)
 
 
 def _kinds(one: Layout, other: Layout, mentions: Mentions) -> Iterator[tuple[str, list[int], list[int]]]:

@@ -22,7 +22,7 @@ from .room import Room, changed_spans
 from .step import gained, off_of
 
 
-class Place(NamedTuple):
+class ChangePlace(NamedTuple):
     """One mention that a change is made at, or the end of the text, where a phrase is added."""
 
     change: Change
@@ -39,13 +39,13 @@ class OperatorStep:
         self.here, self.operator, self.layout, self.off = here, operator, room.layout, off_of(found)
         self.dictionary, self.part, self.own = here.dictionary, here.part, here.own
         self.written = {row: one.change for one in room.written for row in one.rows}
-        self.places = list[Place]()
+        self.places = list[ChangePlace]()
         for change in found:
             rows = next((one.rows for one in room.written if one.change is change), ())
             if change.old is None:
-                self.places.append(Place(change, None, rows))
+                self.places.append(ChangePlace(change, None, rows))
             for number, span in enumerate(self._spans(change)):
-                self.places.append(Place(change, span, () if number else rows))
+                self.places.append(ChangePlace(change, span, () if number else rows))
         self.places.sort(key=lambda one: one.span.rows if one.span else (self.own.stop,))
 
     def step(self, rows: Tensor, levels: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class OperatorStep:
         step[by_levels] = levels[by_levels]
         return self._kept(step)
 
-    def _make(self, z: Tensor, place: Place) -> None:
+    def _make(self, z: Tensor, place: ChangePlace) -> None:
         """Make one change at one place in rows (L, d), in place."""
         change, alpha, spot = place.change, gained(self.part, place.change), self._spot(place)
         old = place.span.phrase if place.span else None
@@ -89,7 +89,7 @@ class OperatorStep:
                 moved[over] = (z + moved)[pads].mean(0) - z[over]
         z += alpha * moved
 
-    def _spot(self, place: Place) -> Spot:
+    def _spot(self, place: ChangePlace) -> Spot:
         if place.span is not None:
             span, first = place.span.rows, place.span.rows[0]
         else:

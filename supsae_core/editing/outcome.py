@@ -18,6 +18,7 @@ from ..reading.readout import Reading, read_conditioning
 from .apply import written_order
 from .change import Change
 from .mix_report import by_category
+from .room import changed_spans
 from .standing import EditedText, Standing, category_of
 
 TOOK, WEAK, FAILED = VERDICTS = "took", "weak", "did not take"
@@ -28,7 +29,7 @@ written words are above it. So judged, 92 of 93 swaps of Portraits that took, 42
 not take were drawn (strengths 0.25 to 2), and of removals 43 of 57, 3 of 15 and 1 of 24."""
 
 
-class Outcome(NamedTuple):
+class ChangeOutcome(NamedTuple):
     """What became of one change."""
 
     change: Change
@@ -55,7 +56,7 @@ class Unasked(NamedTuple):
 class ReadAgain(NamedTuple):
     """What an edited conditioning says, held against what was asked for."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[ChangeOutcome, ...]
     """one a change"""
     unasked: tuple[Unasked, ...]
     reading: Reading | None
@@ -79,14 +80,15 @@ def read_again(dictionary: Dictionary, cond: Tensor, reading: Reading, changes: 
         after = read_conditioning(dictionary, rows)
     except ValueError as error:
         why = f"the edited rows cannot be read any more: {error}"
-        return ReadAgain(tuple(Outcome(one, FAILED, -math.inf, -math.inf, why) for one in changes), (), None)
+        return ReadAgain(tuple(ChangeOutcome(one, FAILED, -math.inf, -math.inf, why) for one in changes), (), None)
     text = EditedText(dictionary, rows, reading, after, changes, order)
     standings = [text.standing(change) for change in changes]
     before, now = text.beside(standings)
     said = {text.concept(one) for one in before}
     new = [one for one in now if text.concept(one) not in said]
     told = zip(changes, standings, strict=True)
-    return ReadAgain(tuple(_outcome(text, *one, new) for one in told), _unasked(text, before, now), after)
+    outcomes = tuple(_in_every_encoder(dictionary, reading, _outcome(text, *one, new)) for one in told)
+    return ReadAgain(outcomes, _unasked(text, before, now), after)
 
 
 def tell(dictionary: Dictionary, found: ReadAgain) -> list[str]:
@@ -108,7 +110,7 @@ def to_json(dictionary: Dictionary, found: ReadAgain) -> dict[str, Any]:
     }
 
 
-def _outcome_to_json(dictionary: Dictionary, one: Outcome) -> dict[str, Any]:
+def _outcome_to_json(dictionary: Dictionary, one: ChangeOutcome) -> dict[str, Any]:
     old, new = _names(dictionary, one.change)
     score, margin = (round(value, 3) if math.isfinite(value) else None for value in (one.score, one.margin))
     return {"old": old, "new": new, "outcome": one.verdict, "score": score, "margin": margin, "reason": one.reason}
@@ -130,7 +132,7 @@ def _unasked(text: EditedText, before: Sequence[Found], now: Sequence[Found]) ->
     return tuple(Unasked(name, tuple(old[name]), tuple(new[name])) for name in old if old[name] != new[name])
 
 
-def _outcome(text: EditedText, change: Change, standing: Standing, new: Sequence[Found]) -> Outcome:
+def _outcome(text: EditedText, change: Change, standing: Standing, new: Sequence[Found]) -> ChangeOutcome:
     """Judge a change; ``new`` is what is read away from all changes and was not before."""
     verdict, reason = _judged(text, change, standing)
     concepts, category = text.dictionary.table.concepts, category_of(text.dictionary, change)
@@ -140,7 +142,19 @@ def _outcome(text: EditedText, change: Change, standing: Standing, new: Sequence
         verdict = WEAK
         reason = f"{_text(text, beside[0])} {side} it still speaks of {concepts[text.concept(beside[0])].name}"
     score = (standing.wanted or standing.rival).score
-    return Outcome(change, verdict, score, standing.margin(text.least), reason)
+    return ChangeOutcome(change, verdict, score, standing.margin(text.least), reason)
+
+
+def _in_every_encoder(dictionary: Dictionary, reading: Reading, one: ChangeOutcome) -> ChangeOutcome:
+    """Call weak what took where it was read, if the words were not found in another encoder: its rows did not move."""
+    if one.verdict != TOOK or one.change.old is None:
+        return one
+    left = [repr(name) for name, layout in reading.layouts.items() if not changed_spans(dictionary, layout, one.change)]
+    if not left:
+        return one
+    old = dictionary.table.concepts[one.change.old]
+    reason = f"{old} was not found in the rows of {', '.join(left)}, which stay as they were"
+    return one._replace(verdict=WEAK, reason=reason)
 
 
 def _judged(text: EditedText, change: Change, standing: Standing) -> tuple[str, str]:

@@ -45,6 +45,15 @@ def draw_rewrite(
         ]
         if legal:
             return prompts.write_behind(table, prompt, _rarest(legal, rng, used))
+    legal_by_place = _replacements(table, support, held_out)
+    if not legal_by_place:
+        return None
+    at = int(rng.choice(list(legal_by_place)))
+    return prompts.replace_mention(table, prompt, at, _rarest(legal_by_place[at], rng, used))
+
+
+def _replacements(table: ConceptTable, support: Sequence[int], held_out: Collection[Pair]) -> dict[int, list[int]]:
+    """Return, per mention that can be replaced, the phrases of other concepts that may stand there."""
     legal_by_place = {}
     for at, old in enumerate(support):
         others = [concept for place, concept in enumerate(support) if place != at]
@@ -58,10 +67,7 @@ def draw_rewrite(
         ]
         if legal:
             legal_by_place[at] = legal
-    if not legal_by_place:
-        return None
-    at = int(rng.choice(list(legal_by_place)))
-    return prompts.replace_mention(table, prompt, at, _rarest(legal_by_place[at], rng, used))
+    return legal_by_place
 
 
 def _clashes(table: ConceptTable, phrase: int, others: Sequence[int], held_out: Collection[Pair]) -> bool:

@@ -24,10 +24,10 @@ from ...supsae_core.editing.apply import cond_step
 from ...supsae_core.editing.change import Change
 from ...supsae_core.encoders.base import Encoder
 from ...supsae_core.reading.readout import reading_of_prompt
-from .pairs import Pair, pairs_of
+from .pairs import RewritePair, pairs_of
 from .phrases import chosen_phrase, phrase_parts
 from .rest import chosen_rest, nothing, rest_part
-from .samples import Gathered, Sample, directions, frame_of, main_directions, sampled
+from .samples import Gathered, PairSample, directions, frame_of, main_directions, sampled
 
 LEAST = 12
 """Pairs, both directions counted, below which nothing is learnt from them."""
@@ -47,10 +47,10 @@ Levels = Callable[[Mapping[str, Statistics]], Dictionary]
 """Sums of every part → a dictionary of levels fitted to them."""
 
 
-class Judged(NamedTuple):
+class JudgedPair(NamedTuple):
     """A pair kept apart, and what the levels make of it without having seen it."""
 
-    sample: Sample
+    sample: PairSample
     rest: Tensor
     """(n, d) what they add to the rows of the spot"""
     phrase: Tensor
@@ -122,11 +122,11 @@ class _Fitting:
             phrase_parts(every, phrase_choice).get(phrase),
         ), report
 
-    def _gathered(self, test: int | None) -> tuple[Gathered, list[Pair]]:
+    def _gathered(self, test: int | None) -> tuple[Gathered, list[RewritePair]]:
         """Gather pairs, and return some of one fold, which is left out."""
         frame = frame_of(self.plan, self.encoder, self.statistics.total(without=test), self.inputs)
         rows = (row for row in self.capture.read() if row.entry.set == "fit")
-        apart, first = list[Pair](), list[Sample]()
+        apart, first = list[RewritePair](), list[PairSample]()
         gathered: Gathered | None = None
         for pair in islice(pairs_of(rows), 0, None, self.every):
             if test is not None and fold_of(pair.root) == test:
@@ -140,7 +140,7 @@ class _Fitting:
                 gathered.add(sample, self.pad)
         return gathered or self._begun(frame, first), apart
 
-    def _begun(self, frame: Frame, samples: Sequence[Sample]) -> Gathered:
+    def _begun(self, frame: Frame, samples: Sequence[PairSample]) -> Gathered:
         """Choose the directions of changes by the first pairs, and add these."""
         moves = [frame.phrase_means.new_zeros(1, self.encoder.width), *(one.moved for one in samples)]
         for one in samples:
@@ -150,7 +150,7 @@ class _Fitting:
             gathered.add(one, self.pad)
         return gathered
 
-    def _judged(self, unseen: Dictionary, pair: Pair, frame: Frame) -> Judged | None:
+    def _judged(self, unseen: Dictionary, pair: RewritePair, frame: Frame) -> JudgedPair | None:
         """Return what the levels make of a pair; None if it is no swap into the phrase that an edit writes."""
         (old, new), before = pair.phrases, pair.before
         if old is None or new is None or pair.old is None:
@@ -166,10 +166,10 @@ class _Fitting:
         except ValueError:  # no room
             return None
         own, span = step[:, self.encoder.first : self.encoder.last], list(sample.spot.span)[: len(sample.written)]
-        return Judged(sample, own[sample.spot.rows], sample.x[span] + own[span])
+        return JudgedPair(sample, own[sample.spot.rows], sample.x[span] + own[span])
 
 
-def _rest_errors(some: Gathered, part: RestPart, judged: Sequence[Judged]) -> Errors:
+def _rest_errors(some: Gathered, part: RestPart, judged: Sequence[JudgedPair]) -> Errors:
     operator = Operator(some.frame, some.outputs, part, None)
     errors: Errors = dict.fromkeys(("nothing", LEVELS, KERNEL), 0.0)
     for sample, levels, _ in judged:
@@ -180,7 +180,7 @@ def _rest_errors(some: Gathered, part: RestPart, judged: Sequence[Judged]) -> Er
     return errors
 
 
-def _phrase_errors(some: Gathered, parts: Mapping[str, PhrasePart], judged: Sequence[Judged]) -> Errors:
+def _phrase_errors(some: Gathered, parts: Mapping[str, PhrasePart], judged: Sequence[JudgedPair]) -> Errors:
     errors: Errors = dict.fromkeys((LEVELS, *parts), 0.0)
     for sample, _, levels in judged:
         assert sample.new is not None

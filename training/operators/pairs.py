@@ -10,7 +10,7 @@ from ...supsae_core.encoders.layout import Layout
 from ...supsae_core.table.prompts import Prompt
 
 
-class Pair(NamedTuple):
+class RewritePair(NamedTuple):
     """Two prompts that differ in one phrase."""
 
     before: Encoded
@@ -33,7 +33,7 @@ class Pair(NamedTuple):
         return went, came
 
 
-def pairs_of(rows: Iterable[Encoded]) -> Iterator[Pair]:
+def pairs_of(rows: Iterable[Encoded]) -> Iterator[RewritePair]:
     """Yield every prompt with each of its rewrites, in both directions; rewrites stand behind their prompt."""
     origin: Encoded | None = None
     for row in rows:
@@ -42,8 +42,8 @@ def pairs_of(rows: Iterable[Encoded]) -> Iterator[Pair]:
         elif origin is not None and origin.entry.prompt.text == row.entry.of:
             places = changed_mentions(origin.entry.prompt, row.entry.prompt)
             if places is not None:
-                yield Pair(origin, row, *places)
-                yield Pair(row, origin, *reversed(places))
+                yield RewritePair(origin, row, *places)
+                yield RewritePair(row, origin, *reversed(places))
 
 
 def changed_mentions(one: Prompt, other: Prompt) -> tuple[int | None, int | None] | None:
@@ -69,7 +69,7 @@ class Aligned(NamedTuple):
     """row of the prompt at which its phrase stands, or before which the new one is added"""
 
 
-def aligned_rows(pair: Pair, before: Layout, after: Layout) -> Aligned:
+def aligned_rows(pair: RewritePair, before: Layout, after: Layout) -> Aligned:
     """Align two layouts of one encoder: words before and behind the change, and every role in order."""
     old, new = (
         None if at is None else layout.spans[at].rows

@@ -30,7 +30,7 @@ from ...supsae_core.dictionary.operator_rows import (
 from ...supsae_core.encoders.base import Encoder
 from ...supsae_core.encoders.layout import Layout
 from ...supsae_core.encoders.placing import layout_of, rows_of
-from .pairs import Pair, aligned_rows
+from .pairs import RewritePair, aligned_rows
 
 COLUMNS = 256
 """Most directions that rows are seen and changes are written in."""
@@ -46,7 +46,7 @@ LOOKED_AT = 256
 Kind = TypeVar("Kind")
 
 
-class Sample(NamedTuple):
+class PairSample(NamedTuple):
     """What one pair tells of one encoder's rows."""
 
     spot: Spot
@@ -60,7 +60,7 @@ class Sample(NamedTuple):
     """(T, d) the rewrite's rows of the new phrase; none if one is removed"""
 
 
-def sampled(plan: TextPlan, encoder: Encoder, frame: Frame, pair: Pair) -> Sample | None:
+def sampled(plan: TextPlan, encoder: Encoder, frame: Frame, pair: RewritePair) -> PairSample | None:
     """Return what a pair tells of an encoder, or None if a phrase does not stand there whole."""
     sides = []
     for row in (pair.before, pair.after):
@@ -73,8 +73,8 @@ def sampled(plan: TextPlan, encoder: Encoder, frame: Frame, pair: Pair) -> Sampl
 
 
 def _sample(
-    plan: TextPlan, encoder: Encoder, frame: Frame, pair: Pair, own: range, layouts: tuple[Layout, Layout]
-) -> Sample | None:
+    plan: TextPlan, encoder: Encoder, frame: Frame, pair: RewritePair, own: range, layouts: tuple[Layout, Layout]
+) -> PairSample | None:
     old, new = pair.phrases
     columns = slice(encoder.first, encoder.last)
     x, y = pair.before.cond[:, columns], pair.after.cond[:, columns]
@@ -91,7 +91,7 @@ def _sample(
     rows = spot.rows[known]
     spot = spot.only(known)
     moved = y[[target[row] for row in rows.tolist()]] - x[rows]
-    return Sample(spot, old, new, x, moved, y[list(there)])
+    return PairSample(spot, old, new, x, moved, y[list(there)])
 
 
 class RestSample(NamedTuple):
@@ -124,7 +124,7 @@ class Gathered:
     rest: list[RestSample] = field(default_factory=list)
     phrases: list[PhraseSample] = field(default_factory=list)
 
-    def add(self, sample: Sample, pad: int | None) -> None:
+    def add(self, sample: PairSample, pad: int | None) -> None:
         """Add a pair; ``pad`` is the number of the role of which few rows are taken."""
         frame, (change, presence) = self.frame, swap_code(self.frame, sample.old, sample.new)
         index, weights = _thinned(sample.spot.roles, pad)

@@ -4,7 +4,7 @@ import pytest
 
 from supsae.supsae_core.encoders.layout import Layout, Roles, Span
 from supsae.supsae_core.table.prompts import Mention, Prompt
-from supsae.training.operators.pairs import Pair, aligned_rows, changed_mentions, pairs_of
+from supsae.training.operators.pairs import RewritePair, aligned_rows, changed_mentions, pairs_of
 
 
 def prompt(*phrases):
@@ -52,7 +52,7 @@ ROWS = {
 
 @pytest.mark.parametrize(("before", "after", "old", "new", "wanted", "first"), ROWS.values(), ids=ROWS)
 def test_rows_stand_for_one_another(before, after, old, new, wanted, first):
-    found = aligned_rows(Pair(None, None, old, new), before, after)
+    found = aligned_rows(RewritePair(None, None, old, new), before, after)
     rows = dict(zip(found.here, found.there, strict=True))
     assert {here: rows[here] for here in wanted} == wanted
     assert found.first == first
