@@ -81,8 +81,8 @@ def _error(effects: Tensor, moves: list[Move]) -> float:
 
 
 def _encoded(solution: Solution, effects: Tensor) -> Solution:
-    """Return a solution with other effects (K, P), in codes of the same width."""
-    decoder = torch.linalg.svd(effects, full_matrices=False)[2][: len(solution.decoder)]
+    """Return a solution with other effects (K, P), in codes that hold all of them."""
+    decoder = torch.linalg.svd(effects, full_matrices=False)[2]
     mean = solution.bias.double() + solution.slot_codes[0, 0].double() @ solution.decoder.double()
     codes = effects @ decoder.T
     return solution._replace(

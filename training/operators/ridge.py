@@ -28,9 +28,10 @@ def solved_ridge(batches: Iterable[Batch], landmarks: Tensor) -> Solved:
     """
     gram, cross = torch.zeros_like(landmarks, dtype=torch.float64), torch.zeros(0)
     for kernel, targets, weights in batches:
+        kernel = kernel.double()  # in single precision the sums of like landmarks are not positive definite
         weighted = kernel * rearrange(weights, "n -> n 1")
-        gram += (weighted.T @ kernel).double()
-        own = (weighted.T @ targets).double()
+        gram += weighted.T @ kernel
+        own = weighted.T @ targets.double()
         cross = own if not len(cross) else cross + own
 
     def solved(ridge: float) -> Tensor:

@@ -40,6 +40,16 @@ def test_a_change_that_pairs_make_exactly_is_learnt_exactly(solved):
     torch.testing.assert_close(pooled._effects(statistics, moves, 1e9), wanted, rtol=1e-4, atol=1e-4)
 
 
+def test_a_narrow_solution_costs_the_effects_nothing(solved):
+    statistics, solution = solved
+    effects = torch.randn(statistics.gram.shape[-1], statistics.token.shape[-1], dtype=torch.float64)
+    made = pooled._encoded(
+        solution._replace(decoder=solution.decoder[:1], slot_codes=solution.slot_codes[..., :1]), effects
+    )
+    decoded = (made.group_effects[0] + made.slot_effects[0]) @ made.decoder
+    torch.testing.assert_close(decoded.double(), effects, rtol=1e-4, atol=1e-4)
+
+
 def test_without_rewrites_nothing_changes(paired, solved):
     plan = paired.capture.plan
     alone = replace(paired.capture, plan=replace(plan, entries=tuple(replace(one, of="") for one in plan.entries)))
