@@ -6,7 +6,7 @@ from supsae.training.operators.ridge import solved_ridge
 
 
 def test_landmarks_that_are_alike_say_what_one_of_each_says():
-    # Landmarks x and 1.00001 x span what x spans: with next to no ridge, the linear kernel recovers y = x a from either.
+    # Landmarks x and 1.00001 x span what x spans: with next to no ridge, y = x a is recovered from either.
     generator = torch.Generator().manual_seed(0)
     rows, planted = torch.randn(300, 8, generator=generator), torch.randn(8, 3, generator=generator)
     some = rows[:40]
