@@ -17,7 +17,7 @@ from supsae.portraits import captions
 from supsae.supsae_core.capture.captures import Encoded
 from supsae.supsae_core.capture.plan import Entry
 from supsae.supsae_core.dictionary.model import Dictionary
-from supsae.supsae_core.table import foreign, prompts
+from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.concepts import ConceptTable
 from supsae.supsae_core.table.parsing import table_from_mapping
 from supsae.training import calibration, capture, fit
@@ -34,8 +34,7 @@ RATES = {"plain": 0.0, "sharing": 1.0}
 def drawn(host: PortraitsText, table: ConceptTable, kind: str, count: int) -> list[Encoded]:
     """Draw and encode prompts with other things behind most phrases."""
     rng, made = np.random.default_rng((5, len(kind))), list[prompts.Prompt]()
-    foreign.SHARED = RATES[kind]
-    wording = replace(captions.WORDING, other_rate=0.6)
+    wording = replace(captions.WORDING, shared=RATES[kind])
     while len(made) < count:
         one = prompts.draw_prompt(table, rng, wording=wording)
         made += [one] if one.mentions else []
@@ -60,11 +59,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             plan = capture.plan_text(table, host, CONFIG, captions.WORDING)
             learnt = fit.fit_dictionary(capture.capture_text(host, folder, plan))
-        shared, curves = foreign.SHARED, {}
+        curves = {}
         for kind in RATES:
             rows = drawn(host, table, kind, args.prompts)
             curves[kind] = {f"{step:+.1f}": calibration.reading_rates(moved(learnt, step), rows) for step in STEPS}
-        foreign.SHARED = shared
         result[", ".join(names)] = curves
     writing.write({"prompts": args.prompts, "by table, kind of prompts and step": result}, args.out)
 

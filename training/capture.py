@@ -128,17 +128,16 @@ def _with_rewrites(
 def _with_room(
     host: TextHost, make: Callable[[Wording], list[Entry]], wording: Wording, used: list[int]
 ) -> list[Entry]:
-    """Make entries; where the host would cut them off, anew without phrases about other things."""
+    """Make entries; where the host would cut them off, anew with fewer phrases about other things, then with none."""
     before = list(used)
-    made = make(wording)
-    try:
-        _require_room(host, made)
-    except ValueError:
-        if not wording.others:
-            raise
-        used[:] = before  # nobody writes what was drawn first
-        made = make(replace(wording, others=()))
-        _require_room(host, made)
+    for full in (wording.full, wording.full // 2) if wording.others else ():
+        made = make(replace(wording, full=full))
+        with suppress(ValueError):
+            _require_room(host, made)
+            return made
+        used[:] = before  # nobody writes what was drawn
+    made = make(replace(wording, others=()))
+    _require_room(host, made)
     return made
 
 

@@ -91,7 +91,7 @@ def _solved(
     for name, some in statistics.items():
         solution, _, slots = _solution(capture, name, some, solve)
         if name == POOLED:
-            solution = with_pairs(capture, some, solution)
+            solution = with_pairs(capture, some, solution, solve.options.rank)
         parts[name], measured[name] = make_part(solution, some, slots), dict(solution.measured)
         if name != POOLED:
             tick()

@@ -17,20 +17,19 @@ from ..supsae_core.capture.captures import Encoded
 from ..supsae_core.dictionary.model import Cuts, Dictionary
 from ..supsae_core.encoders.base import Encoder
 from ..supsae_core.encoders.layout import Layout
-from ..supsae_core.reading.places import Places, pick_phrases, score_places, weighed
+from ..supsae_core.reading.looks import LEAST, Look, look
+from ..supsae_core.reading.places import Places, pick_phrases, score_places
 from ..supsae_core.reading.readout import reading_of_prompt
 from ..supsae_core.reading.weights import weighted
 
 LOOKS = ((0.1, 0.5), (0.3, 0.5), (1.0, 0.0))
 """Pairs of ``Cuts.trust`` and ``Cuts.weakest`` that are tried; of equal ones the first, which asks least of context."""
+ABSENT = 0.1
+"""Share of phrases that an encoder was never told, and that are yet found in it when they are asked for."""
 MISTAKEN = 0.02
 """Share of (prompt, category) in which the cut of an expected category lets a false place pass, if it is not said."""
 TWICE = 0.1
 """Errors that a missed second mention of a category counts for: that much rarer are they than mentions."""
-
-
-UNWEIGHTED = 0.01
-"""Share of phrases without a weight that are read with one."""
 
 
 class Scores(NamedTuple):
@@ -54,32 +53,48 @@ def _cuts(dictionary: Dictionary, encoder: Encoder, rows: Sequence[Encoded]) -> 
     layouts = [truth.layouts[encoder.name] for truth in truths]
     firsts = [score_places(dictionary, encoder, row.cond, one.rows) for row, one in zip(rows, truths, strict=True)]
     first = best_cut(scores_of(dictionary, firsts, layouts))[0]
-    leads, seconds = encoder == dictionary.family.encoders[-1], []
-    for row, truth, places, layout in zip(rows, truths, firsts, layouts, strict=True):
-        wanted = None if leads else [span.phrase for span in layout.spans]
-        known = pick_phrases(dictionary, encoder, places, wanted, first if leads else torch.finfo().min)
-        seconds.append(score_places(dictionary, encoder, row.cond, truth.rows, known))
+    leads = encoder == dictionary.family.encoders[-1]
     found: list[tuple[float, Cuts]] = []
-    for look in LOOKS if leads else LOOKS[::-1]:  # the others are told the context
-        both = [weighed(one, other, *look) for one, other in zip(firsts, seconds, strict=True)]
+    for trust, weakest in LOOKS if leads else LOOKS[::-1]:  # the others are told the context
+        how, both, absent = Look(first, trust, weakest), list[Places](), list[float]()
+        for row, truth, places, layout in zip(rows, truths, firsts, layouts, strict=True):
+            wanted = None if leads else [span.phrase for span in layout.spans]
+            both.append(look(dictionary, encoder, row.cond, truth.rows, wanted, how, places))
+            if wanted:
+                other = _with_an_absent_one(dictionary, wanted, len(both))
+                seen = look(dictionary, encoder, row.cond, truth.rows, other, how, places)
+                absent += [one.score for one in pick_phrases(dictionary, encoder, seen, other[-1:], LEAST)]
         last, errors = best_cut(scores_of(dictionary, both, layouts))
         some = scores_of(dictionary, both, layouts, by_category=True)
-        again = best_cut(some, TWICE)[0]
-        found.append((errors, Cuts(first, last, min(expected_cut(some), last), max(again, last), *look)))
+        named = expected_cut(some) if leads else _quantile(absent, 1 - ABSENT)
+        again = max(best_cut(some, TWICE)[0], last)
+        found.append((errors, Cuts(first, last, min(named, last), again, trust, weakest)))
     return min(found, key=lambda one: one[0])[1]
 
 
+def _with_an_absent_one(dictionary: Dictionary, wanted: Sequence[int], number: int) -> list[int]:
+    """Return the phrases of a text but one, and in its place, last, one that says something else."""
+    phrases = dictionary.table.phrases
+    at, said = number % len(wanted), {phrases[one].concept for one in wanted}
+    absent = [one for one in range(len(phrases)) if phrases[one].concept not in said]
+    return [*wanted[:at], *wanted[at + 1 :], absent[number % len(absent)]]
+
+
+def _quantile(scores: Sequence[float], share: float) -> float:
+    return float(torch.tensor(scores).quantile(share)) if scores else LEAST
+
+
 def with_tolerance(dictionary: Dictionary, rows: Sequence[Encoded]) -> Dictionary:
-    """Choose how far from 1 a prompt weight must be read to be one, on calibration prompts, which have none."""
+    """Choose how far from 1 a prompt weight must be read to be one, on calibration prompts: none has one."""
     if not dictionary.family.weighted:
         return dictionary
-    exact, off = replace(dictionary, tolerance=0.0), list[float]()
+    exact, name = replace(dictionary, tolerance=0.0), dictionary.family.encoders[-1].name
+    together, alone = list[float](), list[float]()  # the leading encoder may be the only one: then it errs more
     for row in rows:
         truth = reading_of_prompt(exact, row.cond, row.entry.prompt, row.entry.counts)
-        lead = weighted(exact, row.cond, truth.rows, truth.layouts)[dictionary.family.encoders[-1].name]
-        off += [abs(span.weight - 1) for span in lead.spans]
-    least = float(torch.tensor(off).quantile(1 - UNWEIGHTED)) if off else 0.0
-    return replace(dictionary, tolerance=max(least, Dictionary.tolerance))
+        for off, some in ((together, truth.layouts), (alone, {name: truth.layouts[name]})):
+            off += [abs(span.weight - 1) for span in weighted(exact, row.cond, truth.rows, some)[name].spans]
+    return replace(dictionary, tolerance=max([*together, *alone, Dictionary.tolerance]))
 
 
 def scores_of(
@@ -117,7 +132,7 @@ def expected_cut(scores: Scores) -> float:
     """Return the cut of an expected category: few false places pass, or it halves the gap to true ones."""
     if not scores.true or not scores.false:
         return min(scores.true, default=0.0)
-    cut = float(torch.tensor(scores.false).quantile(1 - MISTAKEN))
+    cut = _quantile(scores.false, 1 - MISTAKEN)
     return max(cut, (cut + min(scores.true)) / 2)
 
 

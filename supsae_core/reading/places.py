@@ -89,14 +89,6 @@ def _tokens(lengths: Tensor, room: int) -> Tensor:
     return token < rearrange(lengths, "phrase -> 1 phrase 1")
 
 
-def weighed(first: Places, second: Places, trust: float, weakest: float) -> Places:
-    """Return the scores of two looks at the same rows together: arguments as the fields of ``Cuts``."""
-    both = torch.lerp(first.table, second.table, trust)
-    if weakest:
-        both = both + weakest * first.weakest
-    return first._replace(table=torch.where(torch.isfinite(first.table), both, -torch.inf))
-
-
 def _as_any_text(part: Part, codes: Tensor, whitener: Tensor) -> Tensor:
     """Return how badly each of the codes (words, r) is explained as any text, up to what a phrase's spread adds.
 

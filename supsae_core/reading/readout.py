@@ -1,8 +1,8 @@
 """Which concepts a conditioning says, and where: read from the rows alone, without the prompt's text.
 
 As in docs/method.md, 10: whose rows they are (``check_encoder``, ``check_length``), where the text ends
-(``text_end``), then two looks at where phrases stand (``places``). The second decodes each phrase in the context that
-the first found, which leaves far less spread.
+(``text_end``), then looks at where phrases stand (``looks``, ``places``). Each but the first decodes every phrase in
+the context that the one before found, which leaves far less spread.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from ..dictionary.model import Codes, Dictionary
@@ -20,7 +19,8 @@ from ..encoders.layout import Layout, Span
 from ..encoders.placing import layout_of, rows_of
 from ..table.prompts import Prompt
 from .coded import CodedRows
-from .places import Found, pick_expected, pick_phrases, score_places, weighed
+from .looks import Look, look
+from .places import Found, pick_expected, pick_phrases
 from .text_end import codes_of, text_of
 from .weights import weighted
 
@@ -143,12 +143,9 @@ def _search(
     dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, wanted: list[int] | None,
     named: Collection[int] = (),
 ) -> list[Found]:  # fmt: skip
-    """Look twice, with no context known and in the context found by the first look, and weigh both."""
+    """Return the phrases found: of all, or where the ``wanted`` ones are."""
     cuts = dictionary.parts[encoder.name].cuts
-    first = score_places(dictionary, encoder, cond, rows)
-    least = cuts.first if wanted is None else torch.finfo().min  # what is wanted is judged in the end
-    known = pick_phrases(dictionary, encoder, first, wanted, least)
-    places = weighed(first, score_places(dictionary, encoder, cond, rows, known), cuts.trust, cuts.weakest)
+    places = look(dictionary, encoder, cond, rows, wanted, Look(cuts.first, cuts.trust, cuts.weakest))
     if wanted is not None:
         return pick_phrases(dictionary, encoder, places, wanted, cuts.named)
     found = pick_phrases(dictionary, encoder, places, None, cuts.last, cuts.again)

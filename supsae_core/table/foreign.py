@@ -25,8 +25,6 @@ SMALL = frozenset(
     ("a", "an", "and", "at", "by", "for", "from", "in", "inside", "of", "on", "or", "out", "the", "to", "two", "with")
 )
 """Words that phrases may share without being about the same thing."""
-SHARED = 0.5
-"""Of the phrases about other things, the share that is tried in words of the table."""
 EACH = 0.6
 """Chance that a word of such a phrase is one of the table's."""
 TRIES = 8
@@ -55,14 +53,15 @@ def says(table: ConceptTable, text: str) -> bool:
     return any(f" {' '.join(_folded(phrase.text))} " in spaced for phrase in table.phrases)
 
 
-def draw_foreign(table: ConceptTable, phrases: Sequence[str], rng: np.random.Generator) -> str:
-    """Draw one of the phrases that says nothing of the table, about half of the time in the table's own words.
+def draw_foreign(table: ConceptTable, phrases: Sequence[str], rng: np.random.Generator, shared: float) -> str:
+    """Draw one of the phrases that says nothing of the table, sometimes in the table's own words.
 
     Args:
         phrases: about anything; some share no word with the table.
+        shared: chance that the table's words are tried.
     """
     plain, own = apart(table, phrases), sorted(own_words(table))
-    if rng.random() >= SHARED or not own:
+    if rng.random() >= shared or not own:
         return str(rng.choice(plain))
     near = [one for one in phrases if one not in plain and not says(table, one)]
     for _ in range(TRIES):

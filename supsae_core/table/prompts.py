@@ -51,9 +51,12 @@ class Wording:
     filler_rate: float = 0.15
     """Chance of a filler after each phrase."""
     others: tuple[str, ...] = ()
-    """Phrases about other things than a table's, if some share no word with it; half of them are drawn in its words."""
-    other_rate: float = 0.3
-    """Chance of one of them after each phrase. Whoever learns without them reads badly among words of no concept."""
+    """Phrases about other things than a table's, if some share no word with it. Whoever learns without them reads badly
+    among words of no concept."""
+    shared: float = 0.5
+    """Of them, the share that is tried in words of the table."""
+    full: int = 8
+    """Phrases that a prompt is filled up to by any number of them: people's prompts are as full with small tables."""
 
 
 PLAIN = Wording(others=EVERYDAY)
@@ -200,22 +203,33 @@ def _least_used(table: ConceptTable, concept: int, used: Sequence[int]) -> int:
 
 
 def _write(table: ConceptTable, phrases: Sequence[int], rng: np.random.Generator, wording: Wording) -> Prompt:
-    tags, others = rng.random() < 0.3, bool(apart(table, wording.others))
+    tags = rng.random() < 0.3
     words = str(rng.choice(wording.openers)).split() if not tags or rng.random() < 0.5 else []
     mentions: list[Mention] = []
-    for position, phrase in enumerate(phrases):
+    for position, phrase in enumerate(_among_others(table, phrases, rng, wording)):
         if position:
             _join(words, "," if tags else str(rng.choice(wording.joiners)))
-        text = table.phrases[phrase].words
-        mentions.append(Mention(phrase, len(words), len(words) + len(text)))
-        words.extend(text)
+        start = len(words)
+        words.extend(phrase.split() if isinstance(phrase, str) else table.phrases[phrase].words)
+        if not isinstance(phrase, str):
+            mentions.append(Mention(phrase, start, len(words)))
         if rng.random() < wording.filler_rate:
             _join(words, f", {rng.choice(wording.fillers)}")
-        if others and rng.random() < wording.other_rate:
-            _join(words, f", {draw_foreign(table, wording.others, rng)}")
     if words and not tags and rng.random() < 0.2:
         words[-1] += "."
     return Prompt(tuple(words), tuple(mentions))
+
+
+def _among_others(
+    table: ConceptTable, phrases: Sequence[int], rng: np.random.Generator, wording: Wording
+) -> list[int | str]:
+    """Return a table's phrases in order and, before, between and behind them, some about other things."""
+    made: list[int | str] = list(phrases)
+    if apart(table, wording.others):
+        for _ in range(int(rng.integers(max(wording.full - len(phrases), 1) + 1))):
+            other = draw_foreign(table, wording.others, rng, wording.shared)
+            made.insert(int(rng.integers(len(made) + 1)), other)
+    return made
 
 
 def _join(words: list[str], joiner: str) -> None:

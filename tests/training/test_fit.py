@@ -135,19 +135,17 @@ def test_another_solver_may_be_asked_for(learnt):
 
 
 @pytest.mark.slow
-def test_concepts_are_read_among_words_of_none_if_prompts_to_learn_from_had_some(learnt, captured):
-    # Of some fifty concepts one may be missed; without such words in the capture most are.
-    def read(wording):
-        dictionary = fit.fit_dictionary(captured(prompts=150, calibration=24, wording=wording), config=QUICK)
-        rng, right, count = np.random.default_rng(1), 0, 0
-        for _ in range(20):
-            prompt = prompts.draw_prompt(learnt.table, rng, wording=captions.WORDING, mention=0.8)
-            said = {str(learnt.table.concepts[one]) for one in prompt.support(learnt.table)}
-            wanted = {one for one in said if one.split(":")[0] in FEW}
-            reading = readout.read_conditioning(dictionary, learnt.encoded(prompt).cond)
-            right += len(wanted & {str(dictionary.table.concepts[one]) for one in reading.concepts(dictionary)})
-            count += len(wanted)
-        return right / count
-
-    assert read(captions.WORDING) > 0.95
-    assert read(replace(captions.WORDING, others=())) < 0.9
+@pytest.mark.parametrize("count", [60, 150])
+def test_concepts_are_read_among_words_of_none(learnt, captured, count):
+    # All categories are in the prompts, and few in the table. Codes hold phrases' means however noisy their context is.
+    plan = {"prompts": count, "calibration": 24, "rewrites": 0, "wording": captions.WORDING}
+    dictionary = fit.fit_dictionary(captured(**plan), config=QUICK)
+    rng, right, asked = np.random.default_rng(1), 0, 0
+    for _ in range(20):
+        prompt = prompts.draw_prompt(learnt.table, rng, wording=captions.WORDING, mention=0.8)
+        said = {str(learnt.table.concepts[one]) for one in prompt.support(learnt.table)}
+        wanted = {one for one in said if one.split(":")[0] in FEW}
+        reading = readout.read_conditioning(dictionary, learnt.encoded(prompt).cond)
+        right += len(wanted & {str(dictionary.table.concepts[one]) for one in reading.concepts(dictionary)})
+        asked += len(wanted)
+    assert right / asked > 0.95

@@ -26,13 +26,14 @@ TEST = FOLDS - 1
 """The fold of pairs that weights are judged by."""
 
 
-def with_pairs(capture: Capture, statistics: Statistics, solution: Solution) -> Solution:
+def with_pairs(capture: Capture, statistics: Statistics, solution: Solution, width: int | None = None) -> Solution:
     """Return the pooled vector's solution with effects (K, P) from pairs, if these say more of other pairs.
 
     Args:
         capture: finished.
         statistics: of its pooled vectors, one slot.
         solution: what a solver made of them.
+        width: of codes, or None for one that holds every effect.
     """
     moves = list(_moves(capture))
     learn, test = ([one for one in moves if (one[2] == TEST) == held] for held in (False, True))
@@ -42,7 +43,7 @@ def with_pairs(capture: Capture, statistics: Statistics, solution: Solution) -> 
     own = solved.double() @ solution.decoder.double()
     candidates = {weight: _effects(statistics, learn, weight) if weight else own for weight in WEIGHTS}
     best = min(WEIGHTS, key=lambda weight: _error(candidates[weight], test))
-    return solution if not best else _encoded(solution, _effects(statistics, moves, best))
+    return solution if not best else _encoded(solution, _effects(statistics, moves, best), width)
 
 
 Move = tuple[Tensor, Tensor, int]
@@ -80,9 +81,9 @@ def _error(effects: Tensor, moves: list[Move]) -> float:
     return sum(float((moved - change @ effects).square().sum()) for change, moved, _ in moves)
 
 
-def _encoded(solution: Solution, effects: Tensor) -> Solution:
-    """Return a solution with other effects (K, P), in codes that hold all of them."""
-    decoder = torch.linalg.svd(effects, full_matrices=False)[2]
+def _encoded(solution: Solution, effects: Tensor, width: int | None) -> Solution:
+    """Return a solution with other effects (K, P), in codes of a width, or such that hold all of them."""
+    decoder = torch.linalg.svd(effects, full_matrices=False)[2][:width]
     mean = solution.bias.double() + solution.slot_codes[0, 0].double() @ solution.decoder.double()
     codes = effects @ decoder.T
     return solution._replace(

@@ -14,7 +14,7 @@ from .effects import NEVER, Effects, Ridges, effects
 from .held_out import Fold, error_over, folds_of, held_out_error, measured, origin_of, require_enough
 from .options import about
 from .solution import Groups, Solution, encoded
-from .width import directions, narrowed, smallest_width
+from .width import directions, narrowed, smallest_width, width_of_means
 
 STREAM_WIDTHS = (8, 16, 32, 64)
 """There are many parts inside a model: a limited code width keeps files small; behind the first block more gains under
@@ -103,18 +103,19 @@ def exact(statistics: Statistics, groups: Groups, config: ExactConfig = EXACT) -
     fitted, origin = effects(total, groups.of, ridges), origin_of(total, groups.judged)
     decoder = directions(fitted, total, origin)
     at_width = partial(_error_at, folds, fits, groups, decoder, origin)
-    decoder = decoder[: _width(config, len(decoder), at_width, full.left)]
+    widths = (width_of_means(fitted, total, decoder, origin), len(decoder))
+    decoder = decoder[: _width(config, widths, at_width, full.left)]
     narrow = full._replace(left=at_width(len(decoder)))
     found = measured(narrow, total, groups.judged, len(decoder))
     found["fvu_slot_full_rank"] = full.left / full.base
     return encoded(fitted, total, decoder, origin, found)
 
 
-def _width(config: ExactConfig, most: int, at_width: partial[float], error: float) -> int:
-    """Return the code width that is asked for, or else chosen."""
+def _width(config: ExactConfig, widths: tuple[int, int], at_width: partial[float], error: float) -> int:
+    """Return the code width that is asked for, or else chosen between the least and the full one."""
     if config.rank:
         return config.rank
-    return min(config.widths, key=at_width) if config.widths else smallest_width(most, at_width, error)
+    return min(config.widths, key=at_width) if config.widths else smallest_width(*widths, at_width, error)
 
 
 def _error_at(

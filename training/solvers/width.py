@@ -9,6 +9,8 @@ from torch import Tensor
 from ...supsae_core.capture.statistics import Sums
 from .effects import Effects
 
+KEPT = 0.98
+"""Share of every mean token's square that codes hold: reading tells phrases by them, whatever context explains."""
 SLACK = 0.01
 """The code width is the smallest within this share of the full held-out error."""
 
@@ -45,13 +47,23 @@ def narrowed(fitted: Effects, decoder: Tensor, origin: Tensor) -> Effects:
     return Effects(mean, project(fitted.shared), project(fitted.own))
 
 
-def smallest_width(most: int, at_width: Callable[[int], float], error: float) -> int:
+def width_of_means(fitted: Effects, total: Sums, decoder: Tensor, origin: Tensor) -> int:
+    """Return the least width in which every mean token is held; arguments as of ``directions`` and ``narrowed``."""
+    rows = (fitted.mean - origin)[total.valid]
+    held = (rows @ decoder.T).square().cumsum(1)
+    short = held < KEPT * rearrange(reduce(rows.square(), "n d -> n", "sum"), "n -> n 1")
+    return min(int(reduce(short.int(), "n r -> n", "sum").max()) + 1, len(decoder))
+
+
+def smallest_width(least: int, most: int, at_width: Callable[[int], float], error: float) -> int:
     """Bisect for the smallest width whose held-out error is within the slack of the full one.
 
     Args:
+        least: that it may be.
+        most: the full one.
         at_width: width → held-out error, falling.
     """
-    low, high = 1, most
+    low, high = least, most
     while low < high:
         middle = (low + high) // 2
         if at_width(middle) <= error * (1 + SLACK):

@@ -84,8 +84,8 @@ def cutting(host):
     return made
 
 
-LONG = prompts.Wording(others=("very " * 60 + "old",), other_rate=1.0)
-"""Prompts of more than 60 words each, and of few without what is about other things."""
+LONG = prompts.Wording(others=("very " * 60 + "old",))
+"""Prompts of more than 60 words each, or of few without what is about other things."""
 
 
 def test_what_has_no_room_is_drawn_anew_and_counted_once(cutting):

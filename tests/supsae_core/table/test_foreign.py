@@ -11,7 +11,7 @@ PHRASES = ("grey hair", "by a lake", "an old man", "red hair and all", "in a gar
 
 def drawn(table, phrases=PHRASES, count=200):
     rng = np.random.default_rng(0)
-    return [foreign.draw_foreign(table, phrases, rng) for _ in range(count)]
+    return [foreign.draw_foreign(table, phrases, rng, 0.5) for _ in range(count)]
 
 
 def test_some_phrases_share_no_word_with_the_table_but_small_ones():

@@ -130,11 +130,13 @@ def test_trim(word, trimmed):
     assert prompts.trim(word) == trimmed
 
 
-@pytest.mark.parametrize(("rate", "count"), [(0.0, 0), (1.0, 2)])  # of two phrases, as it is or borrowing a word
-def test_others_stand_between_the_phrases_as_often_as_they_are_asked_for(rate, count):
-    wording = Wording(others=("an old man",), other_rate=rate)
-    prompt = draw_prompt(SMALL, np.random.default_rng(0), wording=wording, mention=1.0)
-    assert prompt.text.count(", an ") == count and len(prompt.mentions) == 2
+@pytest.mark.parametrize(("full", "counts"), [(0, {0, 1}), (2, {0, 1}), (5, {0, 1, 2, 3})])  # beside two phrases
+def test_prompts_are_filled_up_by_any_number_of_others(full, counts):
+    rng, wording = np.random.default_rng(0), Wording(others=("an old man",), full=full, shared=0.0)
+    drawn = [draw_prompt(SMALL, rng, wording=wording, mention=1.0) for _ in range(60)]
+    assert {one.text.count("an old man") for one in drawn} == counts
+    assert all(len(one.mentions) == 2 for one in drawn)
+    assert len({one.text.find("an old man") < one.mentions[0].start for one in drawn}) == 2  # before a phrase or behind
 
 
 def test_a_table_that_knows_all_others_draws_as_if_there_were_none():

@@ -44,7 +44,7 @@ def test_a_narrow_solution_costs_the_effects_nothing(solved):
     statistics, solution = solved
     effects = torch.randn(statistics.gram.shape[-1], statistics.token.shape[-1], dtype=torch.float64)
     made = pooled._encoded(
-        solution._replace(decoder=solution.decoder[:1], slot_codes=solution.slot_codes[..., :1]), effects
+        solution._replace(decoder=solution.decoder[:1], slot_codes=solution.slot_codes[..., :1]), effects, None
     )
     decoded = (made.group_effects[0] + made.slot_effects[0]) @ made.decoder
     torch.testing.assert_close(decoded.double(), effects, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,59 @@
+"""Looks at one encoder's rows: the first knows of no context, every other one of what the look before found."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..dictionary.model import Dictionary
+from ..encoders.base import Encoder, Rows
+from .places import Found, Places, pick_phrases, score_places
+
+MOST = 4
+"""Looks after the first at phrases that are known to be there."""
+LEAST = torch.finfo().min
+"""A score that every place has where a phrase fits at all."""
+
+
+class Look(NamedTuple):
+    """How looks are weighed; the fields of ``Cuts``."""
+
+    first: float
+    trust: float
+    weakest: float
+
+
+def look(
+    dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, wanted: list[int] | None, how: Look,
+    first: Places | None = None,
+) -> Places:  # fmt: skip
+    """Return what every place scores after all looks.
+
+    Args:
+        wanted: phrases that are known to be there, so that any score will do for context. Then looks go on until no
+            place changes: one wrong place spoils the context of all others. None: what scores enough at the first look.
+        first: the first look, if it is known.
+    """
+    first = first or score_places(dictionary, encoder, cond, rows)
+    known = pick_phrases(dictionary, encoder, first, wanted, how.first if wanted is None else LEAST)
+    places = first
+    for _ in range(1 if wanted is None else MOST):
+        places = _weighed(first, score_places(dictionary, encoder, cond, rows, known), how)
+        before, known = known, pick_phrases(dictionary, encoder, places, wanted, LEAST)
+        if _where(known) == _where(before):
+            break
+    return places
+
+
+def _weighed(first: Places, second: Places, how: Look) -> Places:
+    """Return the scores of two looks at the same rows together."""
+    both = torch.lerp(first.table, second.table, how.trust)
+    if how.weakest:
+        both = both + how.weakest * first.weakest
+    return first._replace(table=torch.where(torch.isfinite(first.table), both, -torch.inf))
+
+
+def _where(found: list[Found]) -> list[tuple[int, tuple[int, ...]]]:
+    return [(one.phrase, one.rows) for one in found]
