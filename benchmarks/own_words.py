@@ -7,6 +7,7 @@ cuts about the one that was chosen.
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -49,6 +50,11 @@ def moved(dictionary: Dictionary, step: float) -> Dictionary:
     return replace(dictionary, parts={**dictionary.parts, "t5": replace(part, thresholds=part.thresholds + by)})
 
 
+def rates(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, float]:
+    """Return what is found and read wrongly."""
+    return calibration.reading_rates(dictionary, [calibration.read(dictionary, row) for row in rows])
+
+
 def main() -> None:
     parser = writing.parser(__file__, __doc__)
     parser.add_argument("--prompts", type=int, default=120, help="prompts to read of each kind")
@@ -62,7 +68,7 @@ def main() -> None:
         curves = {}
         for kind in RATES:
             rows = drawn(host, table, kind, args.prompts)
-            curves[kind] = {f"{step:+.1f}": calibration.reading_rates(moved(learnt, step), rows) for step in STEPS}
+            curves[kind] = {f"{step:+.1f}": rates(moved(learnt, step), rows) for step in STEPS}
         result[", ".join(names)] = curves
     writing.write({"prompts": args.prompts, "by table, kind of prompts and step": result}, args.out)
 

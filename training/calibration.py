@@ -33,7 +33,7 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
     known = [row for row in rows if row.entry.set == "calibration"]
     rewrites = [row for row in rows if row.entry.set == "rewrite"]
     dictionary = with_tolerance(with_cuts(dictionary, known), known)
-    located = locate_accuracy(dictionary, rewrites)  # not the prompts that the thresholds were chosen on
+    again = [read(dictionary, row) for row in rewrites]  # not the prompts that the thresholds were chosen on
     pairs = list(zip(known, rewrites, strict=True))
     gains, spread = _gains(dictionary, pairs)
     parts = {name: replace(part, gains=gains[name]) for name, part in dictionary.parts.items()}
@@ -42,9 +42,9 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
     named = zip(dictionary.table.concepts, overall.tolist(), strict=True)
     poorly = [str(concept) for concept, gain in named if not low <= gain <= high]
     report = {
-        "locate": located,
-        "reading": reading_rates(dictionary, rewrites),
-        "found": found_rates(dictionary, rewrites),
+        "locate": locate_accuracy(dictionary, again),
+        "reading": reading_rates(dictionary, again),
+        "found": found_rates(dictionary, again),
         "calibration": {name: {"mean": float(gain.mean()), "spread": spread[name]} for name, gain in gains.items()},
         "poorly_learnt": poorly,
     }
@@ -56,21 +56,44 @@ def known_reading(dictionary: Dictionary, row: Encoded) -> Reading:
     return reading_of_prompt(dictionary, row.cond, row.entry.prompt, row.entry.counts)
 
 
-def locate_accuracy(dictionary: Dictionary, rows: Sequence[Encoded]) -> float:
+class ReadRow(NamedTuple):
+    """A captured prompt as it was read from its rows alone."""
+
+    row: Encoded
+    truth: Reading
+    seen: Reading | None
+    """None if too little was learnt to find even the end of the text"""
+
+    def both(self, dictionary: Dictionary, members: Sequence[int]) -> tuple[Mentioned, Mentioned]:
+        """Return the mentions of some concepts: what is said and what was read."""
+        seen = set[tuple[int, tuple[int, ...]]]() if self.seen is None else _rows_of(dictionary, self.seen, members)
+        return _rows_of(dictionary, self.truth, members), seen
+
+
+def read(dictionary: Dictionary, row: Encoded) -> ReadRow:
+    """Read a captured prompt."""
+    truth = known_reading(dictionary, row)
+    try:
+        return ReadRow(row, truth, read_conditioning(dictionary, row.cond))
+    except ValueError:
+        return ReadRow(row, truth, None)
+
+
+def locate_accuracy(dictionary: Dictionary, rows: Sequence[ReadRow]) -> float:
     """Return the share of (prompt, category) read right: concept and exact span, or unmentioned where it is."""
     found = list(chain.from_iterable(located(dictionary, row) for row in rows))
     return sum(one.exact for one in found) / max(len(found), 1)
 
 
-def reading_rates(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, float]:
+def reading_rates(dictionary: Dictionary, rows: Sequence[ReadRow]) -> dict[str, float]:
     """Return shares of mentions found at their very words, in plain prompts and in those that share the table's words.
 
     With what is read where it is not said (``false``), as a share of all mentions, and the ``tolerance`` of weights.
     """
-    said, found, false = [0, 0], [0, 0], 0
+    every, said, found, false = range(len(dictionary.table)), [0, 0], [0, 0], 0
     for row in rows:
-        truth, seen = _both(dictionary, row)
-        near = int(foreign.shares(dictionary.table, other_words(row.entry.prompt)))
+        truth, seen = row.both(dictionary, every)
+        near = int(foreign.shares(dictionary.table, other_words(row.row.entry.prompt)))
         said[near] += len(truth)
         found[near] += len(truth & seen)
         false += len(seen - truth)
@@ -80,25 +103,15 @@ def reading_rates(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, 
     return {**made, "false": false / max(sum(said), 1), "tolerance": dictionary.tolerance}
 
 
-def found_rates(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, float]:
+def found_rates(dictionary: Dictionary, rows: Sequence[ReadRow]) -> dict[str, float]:
     """Return the share of a concept's mentions that is found, of those that are missed at all, worst first."""
     said, missed = Counter[int](), Counter[int]()
     for row in rows:
-        truth, seen = _both(dictionary, row)
+        truth, seen = row.both(dictionary, range(len(dictionary.table)))
         said.update(concept for concept, _ in truth)
         missed.update(concept for concept, _ in truth - seen)
     found = {str(dictionary.table.concepts[one]): 1 - count / said[one] for one, count in missed.items()}
     return dict(sorted(found.items(), key=lambda one: one[1]))
-
-
-def _both(dictionary: Dictionary, row: Encoded) -> tuple[Mentioned, Mentioned]:
-    """Return (concept, rows) of what a captured prompt says and of what is read; nothing if it cannot be read."""
-    every = range(len(dictionary.table))
-    truth = _rows_of(dictionary, known_reading(dictionary, row), every)
-    try:
-        return truth, _rows_of(dictionary, read_conditioning(dictionary, row.cond), every)
-    except ValueError:  # not even the end of the text is found
-        return truth, set()
 
 
 class Located(NamedTuple):
@@ -110,18 +123,13 @@ class Located(NamedTuple):
     """the concept is right, wherever it was found"""
 
 
-def located(dictionary: Dictionary, row: Encoded) -> list[Located]:
-    """Hold what is read in a prompt's rows against its layout, category by category."""
-    categories = dictionary.table.categories.values()
-    try:
-        seen, truth = read_conditioning(dictionary, row.cond), known_reading(dictionary, row)
-    except ValueError:  # too little was learnt to find even the end of the text
-        return [Located(False, False)] * len(categories)
+def located(dictionary: Dictionary, row: ReadRow) -> list[Located]:
+    """Hold what was read in a prompt's rows against its layout, category by category."""
     found = []
-    for members in categories:
-        one, other = _rows_of(dictionary, seen, members), _rows_of(dictionary, truth, members)
-        said = {concept for concept, _ in one}
-        found.append(Located(one == other, said == {concept for concept, _ in other}))
+    for members in dictionary.table.categories.values():
+        truth, seen = row.both(dictionary, members)
+        named = {concept for concept, _ in seen} == {concept for concept, _ in truth}
+        found.append(Located(row.seen is not None and seen == truth, row.seen is not None and named))
     return found
 
 

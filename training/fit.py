@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..supsae_core.capture.captures import Capture
 from ..supsae_core.capture.plan import ActivationPlan, TextPlan
-from ..supsae_core.capture.statistics import Statistics
+from ..supsae_core.capture.statistics import FOLDS, Statistics
 from ..supsae_core.dictionary.model import POOLED, Dictionary, Part
 from ..supsae_core.host import Progress
 from ..supsae_core.version import __version__
@@ -60,50 +60,64 @@ def fit_dictionary(
     statistics = gather(capture, capture.read(), "fit")
     tick()
     solving = time.perf_counter()
-    parts, measured = _solved(capture, statistics, solve, tick)
+    solutions = _solved(capture, statistics, solve, tick)
+    parts = {name: make_part(one, statistics[name], _slots(capture, name)) for name, one in solutions.items()}
     solved = time.perf_counter()
     supports = [entry.prompt.support(plan.table) for entry in plan.entries if entry.set == "fit"]
     identified = unmentioned(plan.table, supports)
     provenance = {**_provenance(plan), "solver": describe_solver(solver, solve.options)}
     dictionary = Dictionary(plan.table, plan.family, parts, identified, ((1.0, 1.0),), provenance, {})
 
-    def levels(some: Mapping[str, Statistics]) -> Dictionary:
-        """The same parts fitted to other sums; they read as the dictionary's do."""
-        made = {name: to_codes(*_solution(capture, name, some[name], solve)) for name in parts}
-        return replace(dictionary, parts={name: replace(part, **vars(made[name])) for name, part in parts.items()})
+    def unseen() -> Dictionary:
+        """The dictionary as all folds but the last give it; it reads as the dictionary does."""
+        before = {}
+        for name, part in parts.items():
+            one, some, slots = solutions[name], statistics[name], _slots(capture, name)
+            one = one.without_last or solve(some.without(FOLDS - 1), slots)
+            before[name] = replace(part, **vars(to_codes(one, some.lengths, slots)))
+        return replace(dictionary, parts=before)
 
-    operators, judged = fit_operators(capture, statistics, levels, tick)
+    operators, judged = fit_operators(capture, statistics, unseen, tick)
     dictionary = replace(dictionary, operators=operators)
     dictionary, report = calibrate(dictionary, [row for row in capture.read() if row.entry.set != "fit"])
     tick()
     if recorded:
         dictionary, report["streams"] = streams.fit_streams(dictionary, recorded, solve.for_streams(), tick)
     seconds = {"solve_seconds": round(solved - solving, 3), "fit_seconds": round(time.perf_counter() - began, 3)}
-    report = {"parts": measured, "operators": judged, **report, **seconds, "never_captured": _never(dictionary)}
+    report = {
+        "parts": _measured(solutions),
+        "operators": judged,
+        **report,
+        **seconds,
+        "never_captured": _never(dictionary),
+    }
     return replace(dictionary, report=report)
 
 
 def _solved(
     capture: Capture, statistics: Mapping[str, Statistics], solve: Solver, tick: Callable[[], None]
-) -> tuple[dict[str, Part], dict[str, dict[str, float]]]:
-    """Solve every encoder's part and the pooled vector's; return them and what was measured of each."""
-    parts, measured = {}, {}
+) -> dict[str, Solution]:
+    """Solve every encoder's part and the pooled vector's."""
+    solutions = dict[str, Solution]()
     for name, some in statistics.items():
-        solution, _, slots = _solution(capture, name, some, solve)
+        solution = solve(some, _slots(capture, name))
         if name == POOLED:
             solution = with_pairs(capture, some, solution, solve.options.rank)
-        parts[name], measured[name] = make_part(solution, some, slots), dict(solution.measured)
-        if name != POOLED:
+        else:
             tick()
+        solutions[name] = solution
+    return solutions
+
+
+def _slots(capture: Capture, name: str) -> Groups:
+    return ALONE if name == POOLED else groups(capture)
+
+
+def _measured(solutions: Mapping[str, Solution]) -> dict[str, dict[str, float]]:
+    measured = {name: dict(one.measured) for name, one in solutions.items()}
     for token in ("fvu_token", "fvu_token_constant"):  # the pooled vector has one token: this is its fvu_slot
         measured.get(POOLED, {}).pop(token, None)
-    return parts, measured
-
-
-def _solution(capture: Capture, name: str, some: Statistics, solve: Solver) -> tuple[Solution, Tensor, Groups]:
-    """Solve one part; return also its slots' tokens and groups."""
-    slots = ALONE if name == POOLED else groups(capture)
-    return solve(some, slots), some.lengths, slots
+    return measured
 
 
 def make_part(solution: Solution, statistics: Statistics, groups: Groups) -> Part:

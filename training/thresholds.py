@@ -4,8 +4,9 @@ Docs/method.md, 10. Calibration prompts speak of other things in the table's own
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -19,11 +20,13 @@ from ..supsae_core.encoders.base import Encoder
 from ..supsae_core.encoders.layout import Layout
 from ..supsae_core.reading.looks import LEAST, Look, look
 from ..supsae_core.reading.places import Places, pick_phrases, score_places
-from ..supsae_core.reading.readout import reading_of_prompt
+from ..supsae_core.reading.readout import Reading, reading_of_prompt
 from ..supsae_core.reading.weights import weighted
 
 LOOKS = ((0.1, 0.5), (0.3, 0.5), (1.0, 0.0))
 """Pairs of ``Cuts.trust`` and ``Cuts.weakest`` that are tried; of equal ones the first, which asks least of context."""
+TOLD = ((1.0, 0.0), (0.3, 0.5))
+"""The same of an encoder that is told what stands there, and so knows the context."""
 ABSENT = 0.1
 """Share of phrases that an encoder was never told, and that are yet found in it when they are asked for."""
 MISTAKEN = 0.02
@@ -53,31 +56,52 @@ def _cuts(dictionary: Dictionary, encoder: Encoder, rows: Sequence[Encoded]) -> 
     layouts = [truth.layouts[encoder.name] for truth in truths]
     firsts = [score_places(dictionary, encoder, row.cond, one.rows) for row, one in zip(rows, truths, strict=True)]
     first = best_cut(scores_of(dictionary, firsts, layouts))[0]
+    looked = partial(_looked, dictionary, encoder, rows, truths, firsts)
     leads = encoder == dictionary.family.encoders[-1]
-    found: list[tuple[float, Cuts]] = []
-    for trust, weakest in LOOKS if leads else LOOKS[::-1]:  # the others are told the context
-        how, both, absent = Look(first, trust, weakest), list[Places](), list[float]()
-        for row, truth, places, layout in zip(rows, truths, firsts, layouts, strict=True):
-            wanted = None if leads else [span.phrase for span in layout.spans]
-            both.append(look(dictionary, encoder, row.cond, truth.rows, wanted, how, places))
-            if wanted:
-                other = _with_an_absent_one(dictionary, wanted, len(both))
-                seen = look(dictionary, encoder, row.cond, truth.rows, other, how, places)
-                absent += [one.score for one in pick_phrases(dictionary, encoder, seen, other[-1:], LEAST)]
-        last, errors = best_cut(scores_of(dictionary, both, layouts))
-        some = scores_of(dictionary, both, layouts, by_category=True)
-        named = expected_cut(some) if leads else _quantile(absent, 1 - ABSENT)
-        again = max(best_cut(some, TWICE)[0], last)
-        found.append((errors, Cuts(first, last, min(named, last), again, trust, weakest)))
-    return min(found, key=lambda one: one[0])[1]
+    wanted = None if leads else [[span.phrase for span in layout.spans] for layout in layouts]
+    looks = [(how, looked(how, wanted)) for how in (Look(first, *one) for one in (LOOKS if leads else TOLD))]
+    how, places = min(looks, key=lambda one: best_cut(scores_of(dictionary, one[1], layouts))[1])
+    last = best_cut(scores_of(dictionary, places, layouts))[0]
+    some = scores_of(dictionary, places, layouts, by_category=True)
+    named = expected_cut(some) if wanted is None else _absent_cut(dictionary, encoder, partial(looked, how), wanted)
+    return Cuts(first, last, min(named, last), max(best_cut(some, TWICE)[0], last), how.trust, how.weakest)
 
 
-def _with_an_absent_one(dictionary: Dictionary, wanted: Sequence[int], number: int) -> list[int]:
-    """Return the phrases of a text but one, and in its place, last, one that says something else."""
-    phrases = dictionary.table.phrases
-    at, said = number % len(wanted), {phrases[one].concept for one in wanted}
-    absent = [one for one in range(len(phrases)) if phrases[one].concept not in said]
-    return [*wanted[:at], *wanted[at + 1 :], absent[number % len(absent)]]
+def _looked(
+    dictionary: Dictionary,
+    encoder: Encoder,
+    rows: Sequence[Encoded],
+    truths: Sequence[Reading],
+    firsts: Sequence[Places],
+    how: Look,
+    wanted: Sequence[list[int]] | None,
+) -> list[Places]:
+    """Look at some prompts, of which the first look is known, for any phrases or for those wanted in each."""
+    asked = [None] * len(rows) if wanted is None else wanted
+    every = zip(rows, truths, firsts, asked, strict=True)
+    return [look(dictionary, encoder, row.cond, truth.rows, some, how, first) for row, truth, first, some in every]
+
+
+def _absent_cut(
+    dictionary: Dictionary,
+    encoder: Encoder,
+    looked: Callable[[Sequence[list[int]]], list[Places]],
+    wanted: Sequence[list[int]],
+) -> float:
+    """Return the cut of a phrase that another encoder found: few pass that are not there.
+
+    In every prompt one phrase is asked for in the place of one that is said.
+    """
+    phrases, asked = dictionary.table.phrases, list[list[int]]()
+    for number, some in enumerate(wanted):
+        said = {phrases[one].concept for one in some}
+        absent = [one for one in range(len(phrases)) if phrases[one].concept not in said]
+        at = number % len(some) if some else 0
+        asked.append([*some[:at], *some[at + 1 :], absent[number % len(absent)]] if some and absent else [])
+    scores = list[float]()
+    for places, some in zip(looked(asked), asked, strict=True):
+        scores += [one.score for one in pick_phrases(dictionary, encoder, places, some[-1:], LEAST)]
+    return _quantile(scores, 1 - ABSENT)
 
 
 def _quantile(scores: Sequence[float], share: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...supsae_core.capture.captures import Encoded
 from ...supsae_core.dictionary.model import Dictionary
-from ...training.calibration import located
+from ...training.calibration import located, read
 from ..intervals import Squares, error_interval, paired_error, paired_interval, share
 from .aligned import EVERY
 from .rivals import OURS
@@ -75,6 +75,6 @@ def of_reading(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, Any
     table = dictionary.table
     for row in rows:
         mentioned = {table.concepts[one].category for one in row.entry.prompt.support(table)}
-        for category, one in zip(table.categories, located(dictionary, row), strict=True):
+        for category, one in zip(table.categories, located(dictionary, read(dictionary, row)), strict=True):
             (said if category in mentioned else unsaid).append(one.exact)
     return {"found": share(said).json(), "false": share([not one for one in unsaid]).json()}

@@ -17,7 +17,7 @@ from ...supsae_core.encoders.base import Encoder
 from ...supsae_core.encoders.placing import context_of, pooled_spans
 from ...supsae_core.reading.readout import Reading
 from ...supsae_core.table.prompts import Pair
-from ...training.calibration import Located, known_reading, located, moves, swapped
+from ...training.calibration import Located, known_reading, located, moves, read, swapped
 from ..cases import Case, is_untouched
 
 
@@ -55,7 +55,7 @@ def sums_of(
         _decoded(dictionary, after, held_out if split == "unseen" else None),
         moved,
         refused,
-        located(dictionary, after),
+        located(dictionary, read(dictionary, after)),
         is_untouched(dictionary, case, before.cond, before.pooled),
     )
 

@@ -111,6 +111,13 @@ class Statistics:
         """Sum the folds, all or all but one."""
         return self._sums([fold for fold in range(FOLDS) if fold != without])
 
+    def without(self, index: int) -> Statistics:
+        """Return the same without what a fold's samples added; the moment, which is of all, stays."""
+        sums = {name: getattr(self, name).clone() for name in FOLDED}
+        for one in sums.values():
+            one[index] = 0
+        return replace(self, **sums)
+
     def fold(self, index: int) -> Sums:
         """Return one fold's sums."""
         return self._sums([index])

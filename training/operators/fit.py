@@ -8,7 +8,6 @@ the kernel.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -43,8 +42,6 @@ LEVELS, KERNEL = "levels", "kernel"
 
 Errors = dict[str, float]
 """Candidate → squared error on the pairs kept apart."""
-Levels = Callable[[Mapping[str, Statistics]], Dictionary]
-"""Sums of every part → a dictionary of levels fitted to them."""
 
 
 class JudgedPair(NamedTuple):
@@ -58,19 +55,19 @@ class JudgedPair(NamedTuple):
 
 
 def fit_operators(
-    capture: Capture, statistics: Mapping[str, Statistics], levels: Levels, tick: Callable[[], None]
+    capture: Capture, statistics: Mapping[str, Statistics], levels: Callable[[], Dictionary], tick: Callable[[], None]
 ) -> tuple[dict[str, Operator], dict[str, Any]]:
     """Fit the operator of every encoder for which pairs say more than the levels; report what was chosen.
 
     Args:
         capture: finished.
         statistics: sums of its prompts to fit on, per part.
-        levels: fits a dictionary of levels.
+        levels: gives the dictionary of levels that has not seen the last fold.
         tick: called once per encoder.
     """
     made, report = dict[str, Operator](), dict[str, Any]()
     count = 2 * sum(bool(entry.of) for entry in capture.plan.entries)
-    unseen = levels({name: _without(one, TEST) for name, one in statistics.items()}) if count >= LEAST else None
+    unseen = levels() if count >= LEAST else None
     for encoder in capture.plan.family.encoders:
         if unseen is not None:
             fitting = _Fitting(capture, encoder, statistics[encoder.name], -(-count // MOST))
@@ -78,15 +75,6 @@ def fit_operators(
             made |= {encoder.name: in_half(operator)} if operator else {}
         tick()
     return made, report
-
-
-def _without(statistics: Statistics, fold: int) -> Statistics:
-    """Return sums without a fold's."""
-    names = ("count", "label", "gram", "token", "cross", "square")
-    sums = {name: getattr(statistics, name).clone() for name in names}
-    for one in sums.values():
-        one[fold] = 0
-    return replace(statistics, **sums)
 
 
 class _Fitting:

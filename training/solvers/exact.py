@@ -108,7 +108,8 @@ def exact(statistics: Statistics, groups: Groups, config: ExactConfig = EXACT) -
     narrow = full._replace(left=at_width(len(decoder)))
     found = measured(narrow, total, groups.judged, len(decoder))
     found["fvu_slot_full_rank"] = full.left / full.base
-    return encoded(fitted, total, decoder, origin, found)
+    before = encoded(fits[-1], folds[-1].train, decoder, origin, found)
+    return encoded(fitted, total, decoder, origin, found)._replace(without_last=before)
 
 
 def _width(config: ExactConfig, widths: tuple[int, int], at_width: partial[float], error: float) -> int:

@@ -51,6 +51,8 @@ class Solution(NamedTuple):
     """(S, K) mean context that the constants refer to"""
     measured: dict[str, float]
     """held-out errors, code width, rank of the labels"""
+    without_last: "Solution | None" = None
+    """the fit to all folds but the last, in the same codes; None if the solver makes none on its way"""
 
 
 def encoded(fitted: Effects, total: Sums, decoder: Tensor, bias: Tensor, measured: dict[str, float]) -> Solution:

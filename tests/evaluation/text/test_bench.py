@@ -1,6 +1,7 @@
 """Edits of rows judged against everyone, from capture to page, on Portraits' encoders and on a few encodings."""
 
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +18,7 @@ from supsae.evaluation.text.rows import RANKED, measured, truths
 from supsae.evaluation.text.trivial import PhraseMeans
 from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
+from supsae.training.capture import CaptureConfig
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +32,7 @@ SPLITS = {
 def run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(bench.ENCODINGS, "quick", (40, 60))
+        patch.setattr(bench, "CaptureConfig", partial(CaptureConfig, calibration=12))
         patch.setitem(asked.SIZES, "quick", Counts(swaps=2, others=1, several=1))
         hooks, folder = Hooks(lambda said: None, lambda name, total: lambda done: None), tmp_path_factory.mktemp("run")
         config = BenchConfig("quick", seed=1, mention=0.75)

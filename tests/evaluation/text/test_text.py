@@ -16,7 +16,7 @@ from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.dictionary.model import POOLED
 from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.parsing import parse_table
-from supsae.training.calibration import located
+from supsae.training.calibration import located, read
 
 pytestmark = pytest.mark.slow
 
@@ -115,9 +115,9 @@ def test_a_span_that_is_off_by_one_counts_as_named_only(learnt):
     counts = {name: (1, *some) for name, some in after.entry.counts.items()}
     moved = after._replace(entry=replace(after.entry, prompt=prompt, counts=counts))
     said = set(prompt.support(learnt.table))
-    assert located(learnt.dictionary, after) == [(True, True)] * 8
+    assert located(learnt.dictionary, read(learnt.dictionary, after)) == [(True, True)] * 8
     wanted = [(not said & set(members), True) for members in learnt.table.categories.values()]
-    assert located(learnt.dictionary, moved) == wanted
+    assert located(learnt.dictionary, read(learnt.dictionary, moved)) == wanted
 
 
 def exchanged(size, one, other):

@@ -10,7 +10,7 @@ from supsae.supsae_core.reading.places import Places, _fits, pick_phrases
 from supsae.supsae_core.reading.readout import describe_reading, read_conditioning
 from supsae.supsae_core.reading.text_end import Text, end_row
 from supsae.supsae_core.table import prompts
-from supsae.training.calibration import known_reading, locate_accuracy
+from supsae.training.calibration import known_reading, locate_accuracy, read
 
 RED, CROWN, EYES = "hair: red", "hat: crown", "eyes: blue"
 LONG_OPENER = (
@@ -26,7 +26,7 @@ def drawn(learnt, count, seed):
 
 def test_fresh_prompts_are_located(learnt):
     # (concept, exact span) or unmentioned, for each of 8 categories of 60 prompts drawn by another seed than the fit's
-    assert locate_accuracy(learnt.dictionary, drawn(learnt, 60, 1000)) >= 0.98
+    assert locate_accuracy(learnt.dictionary, [read(learnt.dictionary, row) for row in drawn(learnt, 60, 1000)]) >= 0.98
 
 
 def test_every_encoder_finds_its_rows(learnt):

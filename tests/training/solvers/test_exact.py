@@ -185,6 +185,29 @@ def test_the_chosen_width_is_the_smallest_within_the_slack():
     assert chosen == 1 or error(chosen - 1)["fvu_slot"] > full * (1 + SLACK)
 
 
+def test_codes_hold_phrases_that_no_context_moves():
+    # Context does nothing, so the smallest width for it is 1; the slots' means, far apart, need all their directions.
+    samples = noise()
+    means = {slot: 100 * torch.eye(WIDTH, dtype=torch.float64)[:3].roll(slot, 1) for slot in range(4)}
+    rows = {(fold, slot): (a, x + means[slot][: x.shape[1]]) for (fold, slot), (a, x) in samples.items()}
+    found = exact(summed(rows), GROUPS)
+    decoded = found.slot_codes @ found.decoder + found.bias
+    for slot in range(4):
+        wanted = joined(rows, slot)[1].mean(0)
+        left = (decoded[slot, : len(wanted)] - wanted).square().sum()
+        assert left < 0.1 * (wanted - found.bias).square().sum()
+
+
+def test_the_fit_without_the_last_fold_has_not_seen_it():
+    samples, _, effects = planted()
+    spoilt = {key: (a, x + 1000 * (key[0] == FOLDS - 1)) for key, (a, x) in samples.items()}
+    config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(1e-6,), own_ridges=(1e-6,), rank=WIDTH)
+    one, other = (exact(summed(some), GROUPS, config).without_last for some in (samples, spoilt))
+    for found in (one, other):
+        learnt = (found.group_effects[GROUP] + found.slot_effects) @ found.decoder
+        torch.testing.assert_close(learnt.double(), effects[GROUP], rtol=1e-3, atol=1e-3)
+
+
 def test_measured_errors_are_shares_of_what_they_say():
     # With no effect at all the slot's mean is the prediction: all of fvu_slot is left, and fvu_token is its constant.
     config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(NEVER,), own_ridges=(NEVER,), rank=WIDTH)

@@ -80,7 +80,12 @@ expect("what was added is found", all(found_added))
 # right concept and exact span, or unmentioned where it is; whole layouts: spans, fillers, starts, ends and pads
 _, rows = drawn(50, 99)
 readings = [(readout.read_conditioning(learnt, row.cond).layouts, known(row).layouts) for row in rows]
-between("located categories", 0.99, calibration.locate_accuracy(learnt, rows) + 1e-6, 1.1)
+between(
+    "located categories",
+    0.99,
+    calibration.locate_accuracy(learnt, [calibration.read(learnt, row) for row in rows]) + 1e-6,
+    1.1,
+)
 for encoder in encoders:
     right = sum(one[encoder.name] == truth[encoder.name] for one, truth in readings)
     between(f"located in {encoder.name}", 0.99, right / len(rows) + 1e-6, 1.1)
