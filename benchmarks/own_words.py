@@ -45,7 +45,7 @@ def drawn(host: PortraitsText, table: ConceptTable, kind: str, count: int) -> li
 
 def moved(dictionary: Dictionary, step: float) -> Dictionary:
     """Return a dictionary whose cuts of what is found in the end are moved."""
-    by = dictionary.parts["t5"].thresholds.new_tensor([0, step, step, step, 0, 0])
+    by = dictionary.parts["t5"].thresholds.new_tensor([0, step, step, step, 0, 0, 0])
     part = dictionary.parts["t5"]
     return replace(dictionary, parts={**dictionary.parts, "t5": replace(part, thresholds=part.thresholds + by)})
 

@@ -13,8 +13,8 @@ from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.editing.apply import apply
 from ..supsae_core.editing.edits import Add, Edit, Remove, Swap, scaled
 from ..supsae_core.table import prompts
-from ..supsae_core.table.concepts import ConceptTable
-from ..supsae_core.table.prompts import PLAIN, Pair, Prompt, Wording
+from ..supsae_core.table.concepts import ConceptTable, trim
+from ..supsae_core.table.prompts import PLAIN, Mention, Pair, Prompt, Wording
 
 TRIES = 20000
 """Prompts drawn for one case before giving up."""
@@ -185,6 +185,19 @@ def _asked(change: Replacement) -> int:
 def replaced(before: Sequence[int], after: Sequence[int]) -> list[tuple[int, int]]:
     """Return (concept that goes, concept that comes) of what two prompts say in the same order."""
     return [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+
+
+def reworded(table: ConceptTable, prompt: Prompt, concept: int, words: str) -> Prompt:
+    """Say a concept of the prompt in other words; its mention keeps the phrase that it stands for."""
+    at = next(i for i, m in enumerate(prompt.mentions) if table.phrases[m.phrase].concept == concept)
+    mention, written = prompt.mentions[at], words.split()
+    last = prompt.words[mention.stop - 1]
+    written[-1] += last[len(trim(last)) :]
+    shift = len(written) - (mention.stop - mention.start)
+    later = [Mention(m.phrase, m.start + shift, m.stop + shift) for m in prompt.mentions[at + 1 :]]
+    own = Mention(mention.phrase, mention.start, mention.stop + shift)
+    all_words = (*prompt.words[: mention.start], *written, *prompt.words[mention.stop :])
+    return Prompt(all_words, (*prompt.mentions[:at], own, *later))
 
 
 def make_case(table: ConceptTable, prompt: Prompt, changes: Sequence[Replacement], seed: int) -> Case:

@@ -4,9 +4,8 @@ Docs/method.md, 10. Calibration prompts speak of other things in the table's own
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -18,21 +17,23 @@ from ..supsae_core.capture.captures import Encoded
 from ..supsae_core.dictionary.model import Cuts, Dictionary
 from ..supsae_core.encoders.base import Encoder
 from ..supsae_core.encoders.layout import Layout
-from ..supsae_core.reading.looks import LEAST, Look, look
+from ..supsae_core.reading.looks import LEAST, Look, look, look_for
 from ..supsae_core.reading.places import Places, pick_phrases, score_places
 from ..supsae_core.reading.readout import Reading, reading_of_prompt
 from ..supsae_core.reading.weights import weighted
 
 LOOKS = ((0.1, 0.5), (0.3, 0.5), (1.0, 0.0))
 """Pairs of ``Cuts.trust`` and ``Cuts.weakest`` that are tried; of equal ones the first, which asks least of context."""
-TOLD = ((1.0, 0.0), (0.3, 0.5))
-"""The same of an encoder that is told what stands there, and so knows the context."""
 ABSENT = 0.1
 """Share of phrases that an encoder was never told, and that are yet found in it when they are asked for."""
 MISTAKEN = 0.02
 """Share of (prompt, category) in which the cut of an expected category lets a false place pass, if it is not said."""
 TWICE = 0.1
 """Errors that a missed second mention of a category counts for: that much rarer are they than mentions."""
+
+
+UNWEIGHTED = 0.01
+"""Share of phrases without a weight that are read with one."""
 
 
 class Scores(NamedTuple):
@@ -55,52 +56,44 @@ def _cuts(dictionary: Dictionary, encoder: Encoder, rows: Sequence[Encoded]) -> 
     truths = [reading_of_prompt(dictionary, row.cond, row.entry.prompt, row.entry.counts) for row in rows]
     layouts = [truth.layouts[encoder.name] for truth in truths]
     firsts = [score_places(dictionary, encoder, row.cond, one.rows) for row, one in zip(rows, truths, strict=True)]
+    seen = [_Seen(*one) for one in zip(rows, truths, firsts, strict=True)]
     first = best_cut(scores_of(dictionary, firsts, layouts))[0]
-    looked = partial(_looked, dictionary, encoder, rows, truths, firsts)
+    found: list[tuple[float, Cuts]] = []
+    for weights in LOOKS:
+        how = Look(first, *weights)
+        both = [look(dictionary, encoder, one.row.cond, one.truth.rows, how, one.first) for one in seen]
+        last, errors = best_cut(scores_of(dictionary, both, layouts))
+        some = scores_of(dictionary, both, layouts, by_category=True)
+        again = max(best_cut(some, TWICE)[0], last)
+        found.append((errors, Cuts(first, last, min(expected_cut(some), last), again, *weights, last)))
+    cuts = min(found, key=lambda one: one[0])[1]
     leads = encoder == dictionary.family.encoders[-1]
-    wanted = None if leads else [[span.phrase for span in layout.spans] for layout in layouts]
-    looks = [(how, looked(how, wanted)) for how in (Look(first, *one) for one in (LOOKS if leads else TOLD))]
-    how, places = min(looks, key=lambda one: best_cut(scores_of(dictionary, one[1], layouts))[1])
-    last = best_cut(scores_of(dictionary, places, layouts))[0]
-    some = scores_of(dictionary, places, layouts, by_category=True)
-    named = expected_cut(some) if wanted is None else _absent_cut(dictionary, encoder, partial(looked, how), wanted)
-    return Cuts(first, last, min(named, last), max(best_cut(some, TWICE)[0], last), how.trust, how.weakest)
+    return cuts if leads else cuts._replace(told=_told_cut(dictionary, encoder, seen))
 
 
-def _looked(
-    dictionary: Dictionary,
-    encoder: Encoder,
-    rows: Sequence[Encoded],
-    truths: Sequence[Reading],
-    firsts: Sequence[Places],
-    how: Look,
-    wanted: Sequence[list[int]] | None,
-) -> list[Places]:
-    """Look at some prompts, of which the first look is known, for any phrases or for those wanted in each."""
-    asked = [None] * len(rows) if wanted is None else wanted
-    every = zip(rows, truths, firsts, asked, strict=True)
-    return [look(dictionary, encoder, row.cond, truth.rows, some, how, first) for row, truth, first, some in every]
+class _Seen(NamedTuple):
+    """A calibration prompt, what it says, and the first look at it."""
+
+    row: Encoded
+    truth: Reading
+    first: Places
 
 
-def _absent_cut(
-    dictionary: Dictionary,
-    encoder: Encoder,
-    looked: Callable[[Sequence[list[int]]], list[Places]],
-    wanted: Sequence[list[int]],
-) -> float:
+def _told_cut(dictionary: Dictionary, encoder: Encoder, seen: Sequence[_Seen]) -> float:
     """Return the cut of a phrase that another encoder found: few pass that are not there.
 
     In every prompt one phrase is asked for in the place of one that is said.
     """
-    phrases, asked = dictionary.table.phrases, list[list[int]]()
-    for number, some in enumerate(wanted):
-        said = {phrases[one].concept for one in some}
-        absent = [one for one in range(len(phrases)) if phrases[one].concept not in said]
-        at = number % len(some) if some else 0
-        asked.append([*some[:at], *some[at + 1 :], absent[number % len(absent)]] if some and absent else [])
-    scores = list[float]()
-    for places, some in zip(looked(asked), asked, strict=True):
-        scores += [one.score for one in pick_phrases(dictionary, encoder, places, some[-1:], LEAST)]
+    phrases, scores = dictionary.table.phrases, list[float]()
+    for number, one in enumerate(seen):
+        wanted = [span.phrase for span in one.truth.layouts[encoder.name].spans]
+        said = {phrases[phrase].concept for phrase in wanted}
+        absent = [phrase for phrase in range(len(phrases)) if phrases[phrase].concept not in said]
+        if wanted and absent:
+            wanted[number % len(wanted)] = asked = absent[number % len(absent)]
+            places = look_for(dictionary, encoder, one.row.cond, one.truth.rows, wanted, one.first)
+            found = pick_phrases(dictionary, encoder, places, wanted, LEAST)
+            scores += [place.score for place in found if place.phrase == asked]
     return _quantile(scores, 1 - ABSENT)
 
 
@@ -118,7 +111,8 @@ def with_tolerance(dictionary: Dictionary, rows: Sequence[Encoded]) -> Dictionar
         truth = reading_of_prompt(exact, row.cond, row.entry.prompt, row.entry.counts)
         for off, some in ((together, truth.layouts), (alone, {name: truth.layouts[name]})):
             off += [abs(span.weight - 1) for span in weighted(exact, row.cond, truth.rows, some)[name].spans]
-    return replace(dictionary, tolerance=max([*together, *alone, Dictionary.tolerance]))
+    least = max(_quantile(off, 1 - UNWEIGHTED) for off in (together, alone))
+    return replace(dictionary, tolerance=max(least, Dictionary.tolerance))
 
 
 def scores_of(

@@ -10,8 +10,7 @@ from ...portraits import captions
 from ...supsae_core.editing.edits import Add, Remove, Swap
 from ...supsae_core.table import prompts
 from ...supsae_core.table.concepts import ConceptTable
-from ...supsae_core.table.prompts import Mention, Prompt
-from ..cases import TRIES, Case, World, draw_cases, make_case, replaced
+from ..cases import TRIES, Case, World, draw_cases, make_case, replaced, reworded
 
 MOST = 5
 """Edits at once, at most."""
@@ -104,19 +103,6 @@ def _paraphrased(world: World, rng: np.random.Generator, *, edited: bool) -> Ite
                 prompt = reworded(table, prompt, concept, captions.PARAPHRASES[str(table.concepts[concept])][0])
         changed = prompt.text != case.prompt.text
         yield _fitting(world, make_case(table, prompt, [(old, new)], case.seed)) if changed else None
-
-
-def reworded(table: ConceptTable, prompt: Prompt, concept: int, words: str) -> Prompt:
-    """Say a concept of the prompt in other words; its mention keeps the phrase that it stands for."""
-    at = next(i for i, m in enumerate(prompt.mentions) if table.phrases[m.phrase].concept == concept)
-    mention, written = prompt.mentions[at], words.split()
-    last = prompt.words[mention.stop - 1]
-    written[-1] += last[len(prompts.trim(last)) :]
-    shift = len(written) - (mention.stop - mention.start)
-    later = [Mention(m.phrase, m.start + shift, m.stop + shift) for m in prompt.mentions[at + 1 :]]
-    own = Mention(mention.phrase, mention.start, mention.stop + shift)
-    all_words = (*prompt.words[: mention.start], *written, *prompt.words[mention.stop :])
-    return Prompt(all_words, (*prompt.mentions[:at], own, *later))
 
 
 def several(world: World, count: int, rng: np.random.Generator) -> list[tuple[Case, ...]]:

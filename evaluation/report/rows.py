@@ -36,7 +36,10 @@ def rows(section: Json) -> Told:
     shown += _everyone(found) + folded("Error by kind of edit", _by_split(found, "error"))
     shown += folded("Nearest by kind of edit", _by_split(found, "nearest"))
     shown += folded("Error by kind of row, all swaps", _by_kind(found[SWAPS], section["profile"]))
-    shown += folded("Read in the rows", _reading(section)) + terms(MEANING)
+    shown += folded("Read in the rows", _reading(section))
+    if "synonyms" in section:
+        shown += folded("Words outside the table, of a category that a swap names", _synonyms(section))
+    shown += terms(MEANING)
     asked = (
         f"Edits of {section['concepts']} concepts in fresh prompts, in the rows of {section['host']!r}, held against "
         f"the prompt rewritten; everyone learns from the same encodings. Tables: {most} encodings."
@@ -98,6 +101,14 @@ def _reading(section: Json) -> str:
     return table(["", "Said, and read at its place", "Not said, and read"], lines)
 
 
+def _synonyms(section: Json) -> str:
+    lines = []
+    for size, one in section["synonyms"].items():
+        lines.append([f"{size} encodings", *(ranged(Interval.parse(one[key])) for key in ("read", "offered", "near"))])
+    heads = ("Read all the same", "Else offered: the very words", "Else offered: some of them")
+    return table(["Words that the table lacks", *heads], lines)
+
+
 def _words(section: Json) -> Iterator[str]:
     for size, own in section["rows"].items():
         swaps = own[SWAPS]
@@ -128,6 +139,9 @@ def lines(section: Json) -> Iterator[str]:
         for name, one in section["reading"][size].items():
             found, false = (percent(one[key]["estimate"]) for key in ("found", "false"))
             yield f"  read {name}: {found} of what is said, {false} of what is not"
+        if "synonyms" in section:
+            read, offered = (percent(section["synonyms"][size][key]["estimate"]) for key in ("read", "offered"))
+            yield f"  words outside the table: {read} read, of the others {offered} offered by these very words"
     yield from section["notes"]
 
 

@@ -24,6 +24,7 @@ from .asked import SIZES, Asked, draw_asked
 from .figures import of_reading, of_splits, profile
 from .rivals import Rival, of_table, rivals
 from .rows import Measured, measured, truths
+from .synonyms import draw_strange, of_synonyms
 
 ENCODINGS = {"quick": (150, 300), "medium": (150, 300, 750), "full": (50, 150, 300, 750, 1500)}
 """Size of a run → numbers of encodings, prompts and their rewrites together, that everyone learns from."""
@@ -72,6 +73,9 @@ def run_bench(host: TextHost, table: ConceptTable, config: BenchConfig, folder: 
         everyone[count] = {**rivals(fitted[count], capture, host), **fixed}
         tick(1)
     section = _judged(host, table, asked, fitted, everyone, hooks)
+    strange = draw_strange(world, host, SIZES[config.size].swaps, config.seed)
+    if strange:
+        section["synonyms"] = {str(count): of_synonyms(one, strange) for count, one in fitted.items()}
     about = {"host": host.family.name, "encodings": list(sizes), "concepts": len(table), "cases": len(asked)}
     found = {**about, "fit_seconds": seconds, "chosen": _chosen(fitted), **section, "notes": notes}
     settings = {"size": config.size, "seed": config.seed, "mention": config.mention}

@@ -33,6 +33,18 @@ DISTRACTORS = (
 )  # fmt: skip
 """Things that are none of the table's, in words of the table."""
 
+SYNONYMS = {
+    "weather: rainy": "a steady drizzle", "weather: snowy": "a blizzard", "weather: foggy": "dense haze",
+    "weather: stormy": "a fierce tempest", "weather: windy": "a stiff breeze", "place: beach": "along the shore",
+    "place: forest": "deep in the woods", "place: city": "downtown", "place: mountains": "high in the alps",
+    "animal: dog": "a spaniel", "animal: cat": "a tabby", "animal: horse": "a pony", "animal: bird": "a robin",
+    "animal: fish": "a trout", "hair: red": "auburn locks", "hair: blond": "flaxen tresses",
+    "clothing: coat": "a warm parka", "clothing: suit": "formal business attire", "clothing: armour": "chain mail",
+    "light: candle": "the glow of a lantern", "style: pencil": "charcoal strokes", "style: cartoon": "manga",
+    "mood: happy": "full of delight", "mood: sad": "melancholy", "mood: calm": "serene",
+}  # fmt: skip
+"""Concept → words for it that the table lacks."""
+
 
 def table() -> ConceptTable:
     """Read the table."""

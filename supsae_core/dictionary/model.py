@@ -72,13 +72,15 @@ class Cuts(NamedTuple):
     last: float
     """least score when both looks are weighed together"""
     named: float
-    """the same for a category that is expected: one that an edit names, or that another encoder found"""
+    """the same for a category that is expected: one that an edit names"""
     again: float
     """the same for a category of which something was found with a higher score: it is rarely said twice"""
     trust: float
     """weight of the second look, which decodes in the context that the first found; 1 forgets the first"""
     weakest: float
     """times what the token that fits worst scores at the first look is added: each word of a phrase must be there"""
+    told: float
+    """least score of a phrase that another encoder found, in the context of all that it found"""
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,13 @@ class Part(Codes):
     mean_code: Tensor
     """(r,) mean code of the tokens of concepts"""
     thresholds: Tensor
-    """(6,) as ``Cuts``; (2,) of files that lack the last four, which then change nothing"""
+    """(7,) as ``Cuts``; (2,) of files that lack the others, which then change nothing"""
 
     @property
     def cuts(self) -> Cuts:
         """Least scores at which a phrase counts as found."""
         first, last, *rest = self.thresholds.tolist()
-        return Cuts(first, last, *rest) if rest else Cuts(first, last, last, last, 1.0, 0.0)
+        return Cuts(first, last, *rest) if rest else Cuts(first, last, last, last, 1.0, 0.0, last)
 
 
 @dataclass(frozen=True)

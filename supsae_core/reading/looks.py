@@ -18,7 +18,7 @@ LEAST = torch.finfo().min
 
 
 class Look(NamedTuple):
-    """How looks are weighed; the fields of ``Cuts``."""
+    """How two looks are weighed; the fields of ``Cuts``."""
 
     first: float
     trust: float
@@ -26,21 +26,25 @@ class Look(NamedTuple):
 
 
 def look(
-    dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, wanted: list[int] | None, how: Look,
-    first: Places | None = None,
-) -> Places:  # fmt: skip
-    """Return what every place scores after all looks.
-
-    Args:
-        wanted: phrases that are known to be there, so that any score will do for context. Then looks go on until no
-            place changes: one wrong place spoils the context of all others. None: what scores enough at the first look.
-        first: the first look, if it is known.
-    """
+    dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, how: Look, first: Places | None = None
+) -> Places:
+    """Return what every place scores at both looks; ``first`` is the first one, if it is known."""
     first = first or score_places(dictionary, encoder, cond, rows)
-    known = pick_phrases(dictionary, encoder, first, wanted, how.first if wanted is None else LEAST)
-    places = first
-    for _ in range(1 if wanted is None else MOST):
-        places = _weighed(first, score_places(dictionary, encoder, cond, rows, known), how)
+    known = pick_phrases(dictionary, encoder, first, None, how.first)
+    return _weighed(first, score_places(dictionary, encoder, cond, rows, known), how)
+
+
+def look_for(
+    dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, wanted: list[int], first: Places | None = None
+) -> Places:
+    """Return what every place scores in the context of phrases that are known to be there.
+
+    Looks go on until no place changes: one wrong place spoils the context of all others.
+    """
+    places = first or score_places(dictionary, encoder, cond, rows)
+    known = pick_phrases(dictionary, encoder, places, wanted, LEAST)
+    for _ in range(MOST):
+        places = score_places(dictionary, encoder, cond, rows, known)
         before, known = known, pick_phrases(dictionary, encoder, places, wanted, LEAST)
         if _where(known) == _where(before):
             break

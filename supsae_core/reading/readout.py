@@ -19,7 +19,7 @@ from ..encoders.layout import Layout, Span
 from ..encoders.placing import layout_of, rows_of
 from ..table.prompts import Prompt
 from .coded import CodedRows
-from .looks import Look, look
+from .looks import Look, look, look_for
 from .places import Found, pick_expected, pick_phrases
 from .text_end import codes_of, text_of
 from .weights import weighted
@@ -145,9 +145,9 @@ def _search(
 ) -> list[Found]:  # fmt: skip
     """Return the phrases found: of all, or where the ``wanted`` ones are."""
     cuts = dictionary.parts[encoder.name].cuts
-    places = look(dictionary, encoder, cond, rows, wanted, Look(cuts.first, cuts.trust, cuts.weakest))
     if wanted is not None:
-        return pick_phrases(dictionary, encoder, places, wanted, cuts.named)
+        return pick_phrases(dictionary, encoder, look_for(dictionary, encoder, cond, rows, wanted), wanted, cuts.told)
+    places = look(dictionary, encoder, cond, rows, Look(cuts.first, cuts.trust, cuts.weakest))
     found = pick_phrases(dictionary, encoder, places, None, cuts.last, cuts.again)
     return pick_expected(dictionary, encoder, places, found, named, cuts.named) if named else found
 

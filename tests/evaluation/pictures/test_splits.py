@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from supsae.evaluation import cases
-from supsae.evaluation.cases import World
+from supsae.evaluation.cases import World, reworded
 from supsae.evaluation.pictures import splits
 from supsae.evaluation.pictures.splits import SPLITS
 from supsae.portraits import captions
@@ -90,7 +90,7 @@ def test_several_edits_are_nested(world):
 def test_a_reworded_mention_keeps_its_punctuation_and_moves_the_later_ones():
     table = parse_table("hair: {red: [red hair], blond: [blond hair]}\nhat: {crown: [a crown], cap: [a cap]}")
     prompt = prompts.Prompt(("red", "hair,", "a", "crown."), (prompts.Mention(0, 0, 2), prompts.Mention(2, 2, 4)))
-    made = splits.reworded(table, prompt, 0, "copper coloured mane")
+    made = reworded(table, prompt, 0, "copper coloured mane")
     assert made.text == "copper coloured mane, a crown."
     assert [(m.start, m.stop) for m in made.mentions] == [(0, 3), (3, 5)]
 

@@ -171,11 +171,12 @@ def test_keeping_costs_an_edit_little(learnt, row, person):
 
 @pytest.mark.parametrize("own", [slice(0, 48), slice(48, 96)], ids=["clip", "t5"])
 def test_an_encoder_or_a_pooled_vector_that_is_not_there_is_not_asked_for(learnt, row, own):
-    made, whole = (apply(learnt.dictionary, cond, row.pooled, [Swap(BLACK)]) for cond in (row.cond[own], row.cond))
+    patient = replace(learnt.dictionary, tolerance=0.1)  # one encoder alone errs more about weights
+    made, whole = (apply(patient, cond, row.pooled, [Swap(BLACK)]) for cond in (row.cond[own], row.cond))
     torch.testing.assert_close(made.cond, whole.cond[own])
     # pooled is the causal encoder's, and stays where that said nothing
     assert torch.equal(made.pooled, whole.pooled) if own.start == 0 else made.pooled is row.pooled
-    alone = apply(learnt.dictionary, row.cond[own], None, [Swap(BLACK)])
+    alone = apply(patient, row.cond[own], None, [Swap(BLACK)])
     assert alone.pooled is None and torch.equal(alone.cond, made.cond)
 
 
