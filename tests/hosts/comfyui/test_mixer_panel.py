@@ -15,7 +15,9 @@ both_renderers = pytest.mark.parametrize("vue", RENDERERS.values(), ids=RENDERER
 
 @both_renderers
 @pytest.mark.every_frontend
-def test_the_slider_of_the_template_changes_one_picture_and_not_the_other(comfy_page, frontend, vue):
+def test_the_slider_of_the_template_changes_one_picture_and_not_the_other(comfy_page, frontend, vue, request):
+    if not vue and "required" not in request.node.name:
+        pytest.skip("another frontend's panels are tried in one renderer")
     found = Mixer(comfy_page(**{"Comfy.VueNodes.Enabled": vue}))
     found.on.load(json.loads((ROOT / "example_workflows" / "Edit a portrait.json").read_text(encoding="utf-8")))
     nodes = found.on.workflow()["nodes"]

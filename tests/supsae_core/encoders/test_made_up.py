@@ -26,6 +26,7 @@ from supsae.supsae_core.table.parsing import parse_table
 from supsae.supsae_core.table.prompts import PLAIN
 from supsae.supsae_core.words import counts_in_text
 from supsae.training import capture, fit
+from supsae.training.solvers.exact import ExactConfig
 
 pytestmark = pytest.mark.slow
 
@@ -137,7 +138,8 @@ def learnt(request, tmp_path_factory):
     plan = capture.plan_text(
         TABLE, host, capture.CaptureConfig(prompts=150, calibration=24, mention=0.7, rewrites=0), BARE
     )
-    made = fit.fit_dictionary(capture.capture_text(host, folder / "capture", plan))
+    quick = ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.0,))
+    made = fit.fit_dictionary(capture.capture_text(host, folder / "capture", plan), config=quick)
     save_dictionary(made, folder / "d.safetensors")
     return host, load_dictionary(folder / "d.safetensors")
 

@@ -18,6 +18,7 @@ from supsae.hosts.comfyui.text import ComfyText
 from supsae.nodes import evaluate, lock
 from supsae.supsae_core.table.parsing import parse_table
 from supsae.training import capture, fit
+from supsae.training.solvers.exact import ExactConfig
 
 parts.SIZES["tiny"] = replace(parts.SIZES["quick"], text=4)
 tiny = EvalConfig("tiny", 7)
@@ -37,8 +38,8 @@ refused("comes from a node that changes it", evaluate.evaluate, learnt, clip, lo
 table = parse_table("hair: [blond hair, red hair]\neyes: [green eyes, blue eyes, brown eyes]")
 other = sd3_text.clip()
 host = ComfyText(other)
-plan = capture.plan_text(table, host, capture.CaptureConfig(prompts=24, calibration=8), host.wording)
-own = fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan))
+plan = capture.plan_text(table, host, capture.CaptureConfig(prompts=24, calibration=8, rewrites=0), host.wording)
+own = fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan), config=ExactConfig(rank=8))
 refused("is for the format 'sd3', not for 'portraits'", evaluate.evaluate, own, clip, model, vae, tiny)
 refused("is for the format 'portraits', not for 'sd3'", evaluate.evaluate, learnt, other, model, vae, tiny)
 expect("written", list(Path(folder_paths.get_output_directory()).rglob("*")), [])

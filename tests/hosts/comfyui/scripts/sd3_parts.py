@@ -21,6 +21,7 @@ from supsae.supsae_core.reading import readout
 from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.parsing import parse_table
 from supsae.training import calibration, capture, fit
+from supsae.training.solvers.exact import ExactConfig
 
 TABLE = """
     hair: [blond hair, red hair, curly auburn hair]
@@ -30,6 +31,7 @@ TABLE = """
     place: [sandy beach, city at night, misty forest]
 """
 PROMPT = "a photo of a person with blond hair, green eyes, smiling, sandy beach"
+QUICK = ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.0,))
 RED = [Swap("hair: red hair")]
 
 table = parse_table(TABLE)
@@ -39,7 +41,8 @@ bare = replace(host.wording, others=())  # random encoders hear other things as 
 file = Path(comfy.cli_args.args.base_directory) / "sd3.safetensors"
 if not file.exists():
     plan = capture.plan_text(table, host, capture.CaptureConfig(prompts=64, calibration=26, rewrites=0), bare)
-    save_dictionary(fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan)), file)
+    made = fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan), config=QUICK)
+    save_dictionary(made, file)
 learnt = load_dictionary(file)
 encoders = learnt.family.encoders
 

@@ -4,6 +4,7 @@ For scripts inside ComfyUI: `import sd3_text`. Its `SD3ClipModel` joins, weights
 the transformers are its classes too, few and narrow, and a random matrix widens their rows to 768, 1280 and 4096.
 """
 
+from functools import cache
 from types import SimpleNamespace
 
 import comfy.clip_model
@@ -25,6 +26,7 @@ POSITION, SHARPNESS, MLP, RELATIVE = 0.1, 0.5, 0.5, 0.3
 CLIP_ATTENTION, T5_ATTENTION = 1.0, 1.5
 
 
+@cache
 def clip(*, clip_l=True, clip_g=True, t5=True, seed=0):
     """Return a CLIP as a loader makes it of one, two or three files; an encoder depends on the seed alone."""
     target = SimpleNamespace(
