@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial, reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from ...supsae_core.editing import steer
 from ...supsae_core.editing.apply import added
-from ...supsae_core.editing.steer import COND, EMBEDDED, POOLED, Moves, Stretch
+from ...supsae_core.editing.carried import Carried
+from ...supsae_core.editing.steer import COND, POOLED, Moves, Stretch
 from ...supsae_core.encoders.sites import Site
 from . import messages
 from .conditionings import repeated
 from .steering_run import Run, Steering, SteeringGroup, prepare
-from .transformer import Options, Tap, family_of, tapped
+from .transformer import Beside, Options, RunBlock, Tap, family_of, tapped
 
 KEY = "supsae"
 """Of our wrappers, of the MODEL's attachment that lists the edits, and of a run in ``transformer_options``."""
@@ -107,6 +107,15 @@ WRAPPERS = {"outer_sample": _outer_sample, "sampler_sample": _sampler_sample, "a
 """Kind of ComfyUI's wrappers → ours."""
 
 
+class _Text(NamedTuple):
+    """What one group does to the text inside the model."""
+
+    stretches: Sequence[Stretch]
+    inside: bool
+    steps: Mapping[int, Tensor]
+    """entry of the call → what is added to its conditioning (B, L, width)"""
+
+
 class _SteeredCall:
     """One call of the model: its context and pooled vectors as they shall be, and the taps to put on its blocks."""
 
@@ -115,12 +124,14 @@ class _SteeredCall:
     ) -> None:
         self.context, self.pooled = context, pooled
         self._run, self._network, self._family = run, model.diffusion_model, family_of(model)
+        self._depth = len(getattr(self._network, self._family.blocks))
         self._dtype, self._device = model.get_dtype_inference(), x.device
         self._uuids, self._size = options["uuids"], len(x) // len(options["uuids"])
         patch = self._family.patch
         self._grid = (-(-x.shape[-2] // patch), -(-x.shape[-1] // patch))
         self._enter: dict[int, list[Tap]] = defaultdict(list)
         self._leave: dict[int, list[Tap]] = defaultdict(list)
+        self._texts: list[_Text] = []
 
     def steer(self, group: SteeringGroup, weight: float, sigma: float) -> None:
         """Make one group's edits."""
@@ -132,16 +143,32 @@ class _SteeredCall:
         if POOLED in where.sites and self.pooled is not None:
             steps = {index: weight * self._once(rows.pooled) for index, rows in own}
             self.pooled = self._moved(self.pooled, steps)
-        for stretch in steer.stretches(where):
+        chosen = steer.stretches(where)
+        texts = [one for one in chosen if one.kind == "txt"]
+        if texts:
+            steps = {index: weight * self._once(rows.cond) for index, rows in own}
+            self._texts.append(_Text(texts, where.inside, steps))
+        for stretch in (one for one in chosen if one.kind == "img"):
             self._tap(stretch, where.inside, {i: weight * self._stream(group, rows, stretch, sigma) for i, rows in own})
 
     def tapped(self, options: Options) -> Options:
         """Return the call's options with what goes on the blocks."""
+        beside: dict[int, list[Beside]] = defaultdict(list)
+        context = self.context
+        for text in sorted(self._texts, key=lambda one: one.stretches[0].first):
+            context = self._moved(context, text.steps)  # what begins later is beside a stream that holds the earlier
+            own = torch.zeros(len(context), 1, 1, dtype=torch.bool, device=context.device)
+            for index in text.steps:
+                own[index * self._size : (index + 1) * self._size] = True
+            carried = Carried(self._embedded(context), text.stretches, text.inside, self._depth)
+            for block in carried.blocks:
+                self._enter[block].append(partial(_enter, carried, block, own))
+                beside[block].append(partial(_through, carried, block))
         enter, leave = ({n: _in_turn(taps) for n, taps in side.items()} for side in (self._enter, self._leave))
-        return tapped(options, self._family, enter, leave)
+        return tapped(options, self._family, enter, leave, beside)
 
     def _tap(self, stretch: Stretch, inside: bool, steps: Mapping[int, Tensor]) -> None:
-        last = len(getattr(self._network, self._family.blocks)) - 1
+        last = self._depth - 1
         put_in = self._enter[stretch.first] if stretch.first <= last else self._leave[last]
         put_in.append(partial(self._with_stream, stretch.kind, steps))
         if inside and stretch.last <= last:
@@ -153,31 +180,23 @@ class _SteeredCall:
         return values if stream is None else {**values, kind: self._moved(stream, steps)}
 
     def _stream(self, group: SteeringGroup, rows: Moves, stretch: Stretch, sigma: float) -> Tensor:
-        """Return (B, rows, d) for one entry; the text stream's first block takes the prompt embedding's own step."""
-        site, steering = Site(stretch.kind, stretch.first), group.steering
-        if site == EMBEDDED:
-            return self._once(rows.cond, self._embedded)
-        levels = self._once(rows.streams[site])
+        """Return (B, tokens or 1, d) for one entry."""
+        steering = group.steering
+        levels = self._once(rows.streams[Site(stretch.kind, stretch.first)])
         step = steer.at_level(levels, steering.dictionary.centres, sigma)
-        if stretch.kind == "txt":
-            return step
         learnt = steer.grid_of(steering.dictionary)
         return torch.stack([steer.on_grid(one, learnt, self._grid, steering.mask) for one in step])
 
-    def _embedded(self, step: Tensor) -> Tensor:
-        """What the context embedder, which is linear, makes of a step."""
-        both = torch.stack([step, torch.zeros_like(step)]).to(self._dtype)
-        embed = getattr(self._network, self._family.embedder)
-        made, nothing = embed(rearrange(both, "two b row d -> (two b) row d")).chunk(2)
-        return made - nothing
+    def _embedded(self, context: Tensor) -> Tensor:
+        """Return the text stream that enters block 0."""
+        return getattr(self._network, self._family.embedder)(context.to(self._dtype))
 
-    def _once(self, step: Tensor | None, make: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-        """Bring a step to the model's device, and make something of it, once a run and not once a call."""
-        key = (id(step), self._device, make is not None)
+    def _once(self, step: Tensor | None) -> Tensor:
+        """Bring a step to the model's device once a run and not once a call."""
+        key = (id(step), self._device)
         assert step is not None
         if key not in self._run.moved:
-            moved = step.to(self._device)
-            self._run.moved[key] = make(moved) if make else moved
+            self._run.moved[key] = step.to(self._device)
         return self._run.moved[key]
 
     def _moved(self, tensor: Tensor, steps: Mapping[int, Tensor]) -> Tensor:
@@ -187,6 +206,18 @@ class _SteeredCall:
             own = slice(index * self._size, (index + 1) * self._size)
             made[own] = added(tensor[own], repeated(step, tensor[own].shape))
         return made
+
+
+def _enter(carried: Carried, block: int, own: Tensor, values: dict[str, Any]) -> dict[str, Any]:
+    """Give a block the text that it shall have, in the entries that are edited."""
+    stream: Tensor = values["txt"]
+    made = carried.enter(block, stream)
+    return values if made is stream else {**values, "txt": torch.where(own, made.to(stream), stream)}
+
+
+def _through(carried: Carried, block: int, args: dict[str, Any], run: RunBlock) -> None:
+    """Carry the other text through a block that was just run."""
+    carried.leave(block, lambda text: run({**args, "txt": text})["txt"])
 
 
 def _in_turn(taps: Sequence[Tap]) -> Tap:

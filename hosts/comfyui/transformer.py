@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -14,6 +14,10 @@ from ..models import MODELS, ModelFamily
 Tap = Callable[[dict[str, Any]], dict[str, Any]]
 """Before a block: its arguments {img, txt, vec, transformer_options} → the same; behind it: its result {img, txt} → the
 same. ``txt`` is None behind the last block. What came in is never written to."""
+RunBlock = Callable[[dict[str, Any]], dict[str, Any]]
+"""A block's arguments → its result."""
+Beside = Callable[[dict[str, Any], RunBlock], None]
+"""Behind a block, with its arguments, to run it again."""
 Options = dict[str, Any]
 """ComfyUI's ``transformer_options`` of one call of the model."""
 
@@ -64,28 +68,43 @@ def is_changed(model: Any) -> bool:
     return bool(wrapped or model.patches or model.object_patches or any(model.model_options.values()))
 
 
-def tapped(options: Options, family: ModelFamily, enter: Taps, leave: Taps) -> Options:
+def tapped(
+    options: Options,
+    family: ModelFamily,
+    enter: Taps,
+    leave: Taps,
+    beside: Mapping[int, Sequence[Beside]] | None = None,
+) -> Options:
     """Return a copy of one call's options with taps around whatever stands on the blocks in this very call.
 
-    Installed from an APPLY_MODEL wrapper, so that it composes with other packs' patches in either node order.
+    What is ``beside`` comes between what enters a block and what leaves it. Installed from an APPLY_MODEL wrapper, so
+    that taps compose with other packs' patches in either node order.
     """
     replace = options.get("patches_replace", {})
     blocks = replace.get("dit", {})
-    keys = {i: (family.block_key, i) for i in {*enter, *leave}}
-    mine = {key: _Tapped(blocks.get(key), enter.get(i), leave.get(i)) for i, key in keys.items()}
+    more = beside or {}
+    keys = {i: (family.block_key, i) for i in {*enter, *leave, *more}}
+    mine = {key: _Tapped(blocks.get(key), enter.get(i), leave.get(i), more.get(i, ())) for i, key in keys.items()}
     return {**options, "patches_replace": {**replace, "dit": {**blocks, **mine}}}
 
 
 class _Tapped:
     """A block with taps; lives for one call of the model."""
 
-    def __init__(self, earlier: Callable[..., dict] | None, enter: Tap | None, leave: Tap | None) -> None:
-        self._earlier, self._enter, self._leave = earlier, enter, leave
+    def __init__(
+        self, earlier: Callable[..., dict] | None, enter: Tap | None, leave: Tap | None, beside: Sequence[Beside]
+    ) -> None:
+        self._earlier, self._enter, self._leave, self._beside = earlier, enter, leave, beside
 
     def __call__(self, args: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+        def run(given: dict[str, Any]) -> dict[str, Any]:
+            return self._earlier(given, extra) if self._earlier else extra["original_block"](given)
+
         if self._enter:
             args = self._enter(args)
-        made = self._earlier(args, extra) if self._earlier else extra["original_block"](args)
+        made = run(args)
+        for one in self._beside:
+            one(args, run)
         return self._leave(made) if self._leave else made
 
 

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import steer
 from ...supsae_core.editing.apply import added
-from ...supsae_core.editing.steer import COND, EMBEDDED, POOLED, Moves, Stretch, Where
+from ...supsae_core.editing.carried import Carried
+from ...supsae_core.editing.steer import COND, POOLED, Moves, Stretch, Where
 from ...supsae_core.encoders.sites import Site
 from ..models import family_in_diffusers
 
@@ -31,7 +31,11 @@ def steered(transformer: nn.Module, dictionary: Dictionary, moves: Sequence[Move
     handles = [transformer.register_forward_pre_hook(work.call, with_kwargs=True)]
     blocks = getattr(transformer, work.family.diffusers_blocks)
     assert isinstance(blocks, nn.ModuleList)
-    for stretch in steer.stretches(where):
+    if any(one.kind == "txt" for one in steer.stretches(where)):
+        for number, block in enumerate(blocks):  # which of them matter is Carried's to know
+            handles.append(block.register_forward_pre_hook(work.carry_in(number), with_kwargs=True))
+            handles.append(block.register_forward_hook(work.carry_through(number), with_kwargs=True))
+    for stretch in (one for one in steer.stretches(where) if one.kind == "img"):
         if stretch.first < len(blocks):
             handles.append(blocks[stretch.first].register_forward_pre_hook(work.put_in(stretch), with_kwargs=True))
         else:
@@ -53,20 +57,52 @@ class _Steered:
         self.family = family_in_diffusers(transformer)
         self._sigma, self._grid = 0.0, (0, 0)
         cond, pooled, streams = steer.stacked(moves)
-        self._cond = cond if COND in where.sites else None
-        self._pooled, self._streams = pooled if POOLED in where.sites else None, dict(streams)
-        if cond is not None and self._cond is None:
-            embedder = getattr(transformer, self.family.diffusers_embedder)
-            assert isinstance(embedder, nn.Linear)
-            embedded = nn.functional.linear(cond.to(embedder.weight), embedder.weight)
-            self._streams[EMBEDDED] = rearrange(embedded, "b row d -> 1 b row d")  # the same at every noise level
+        self._texts = [one for one in steer.stretches(where) if one.kind == "txt"]
+        self._cond, self._beside = (cond, None) if COND in where.sites else (None, cond)
+        self._pooled, self._streams = pooled if POOLED in where.sites else None, streams
+        embedder = getattr(transformer, self.family.diffusers_embedder)
+        assert isinstance(embedder, nn.Linear)
+        self._embed: nn.Linear = embedder
+        self._depth = len(getattr(transformer, self.family.diffusers_blocks))
+        self._carried: Carried | None = None
 
     def call(self, transformer: nn.Module, args: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         """Hear the noise level; move prompt rows and pooled vectors."""
         latent, context, pooled, time, *rest = args
         self._sigma = float(time.flatten()[0]) / TIMES
         self._grid = (latent.shape[-2] // self.family.patch, latent.shape[-1] // self.family.patch)
+        beside = self._moved(context, self._beside)
+        self._carried = None
+        if beside is not context:
+            text = self._embed(beside[: self._count].to(self._embed.weight))
+            self._carried = Carried(text, self._texts, self._where.inside, self._depth)
         return (latent, self._moved(context, self._cond), self._moved(pooled, self._pooled), time, *rest), named
+
+    def carry_in(self, block: int) -> Any:
+        """Return a hook before a block that gives it the text stream it shall have."""
+        name = self.family.streams["txt"]
+
+        def hook(_: nn.Module, args: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]] | None:
+            if self._carried is None or block not in self._carried.blocks:
+                return None
+            own = self._carried.enter(block, named[name][: self._count])
+            return args, {**named, name: torch.cat([own, named[name][self._count :]])}
+
+        return hook
+
+    def carry_through(self, block: int) -> Any:
+        """Return a hook behind a block that carries the other text stream through it."""
+        name, place = self.family.streams["txt"], list(self.family.streams).index("txt")
+
+        def hook(module: nn.Module, args: tuple, named: dict[str, Any], _: tuple) -> None:
+            def run(text: Tensor) -> Tensor:
+                both = torch.cat([text, named[name][self._count :]])
+                return module.forward(*args, **{**named, name: both})[place][: self._count]  # past all hooks
+
+            if self._carried is not None:
+                self._carried.leave(block, run)
+
+        return hook
 
     def put_in(self, stretch: Stretch) -> Any:
         """Return a hook before a block."""
@@ -90,11 +126,8 @@ class _Steered:
 
     def _step(self, stretch: Stretch) -> Tensor:
         """Return (B, rows, d) at the noise level of this call."""
-        site = Site(stretch.kind, stretch.first)
-        levels = self._streams[site]
-        step = levels[0] if site == EMBEDDED else steer.at_level(levels, self._dictionary.centres, self._sigma)
-        if stretch.kind == "txt":
-            return step
+        levels = self._streams[Site(stretch.kind, stretch.first)]
+        step = steer.at_level(levels, self._dictionary.centres, self._sigma)
         learnt = steer.grid_of(self._dictionary)
         return torch.stack([steer.on_grid(one, learnt, self._grid, None) for one in step])
 

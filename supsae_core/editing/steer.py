@@ -1,8 +1,8 @@
 """An edit inside the model: what it adds at which site, and at which blocks it is put in and taken out again.
 
-``txt@0`` is the conditioning behind the context embedder, so an edit of it follows from the conditioning's own; other
-blocks need codes captured there. One edit is put into one stream once: at the first chosen block it is added, and the
-residual stream carries it on to the last.
+The text in a block is what the blocks before it made of the conditioning, so an edit there follows from the
+conditioning's own (``carried.py``); the image stream needs codes captured there. One edit is put into one stream once:
+at the first chosen block, and the residual stream carries it on to the last.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .change import Change
 from .step import off_of
 from .windows import Window
 
-COND, POOLED, EMBEDDED = Site("cond"), Site("pooled"), Site("txt", 0)
+COND, POOLED = Site("cond"), Site("pooled")
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,12 @@ class Moves(NamedTuple):
     """What edits add for one prompt, in full, or for a batch of B; float32 on the CPU."""
 
     cond: Tensor | None
-    """(L, width) or (B, L, width), for ``cond`` and ``txt@0``"""
+    """(L, width) or (B, L, width), for ``cond`` and all of the text stream"""
     pooled: Tensor | None
     """(P,) or (B, P)"""
     streams: Mapping[Site, Tensor]
-    """first block of a stretch → (noise levels, rows, d) or (levels, B, rows, d); one row is for every token"""
+    """first block of a stretch of the image stream → (noise levels, rows, d) or (levels, B, rows, d); one row is for
+    every token"""
 
 
 def stretches(where: Where) -> list[Stretch]:
@@ -90,9 +91,9 @@ def check_sites(dictionary: Dictionary, where: Where, masked: bool) -> None:
     """
     for stretch in stretches(where):
         site = Site(stretch.kind, stretch.first)
-        if site != EMBEDDED and not _parts(dictionary, site):
-            learnt = (name.split("/")[0] for name in dictionary.streams)
-            have = ", ".join(dict.fromkeys(["cond", "pooled", "txt@0", *learnt]))
+        if stretch.kind == "img" and not _parts(dictionary, site):
+            learnt = (name.split("/")[0] for name in dictionary.streams if name.startswith("img"))
+            have = ", ".join(dict.fromkeys(["cond", "pooled", "txt@ with any block", *learnt]))
             raise ValueError(
                 f"This dictionary has nothing for {site}; it has {have}. Choose one of these, or run Capture "
                 f"with prompts and blocks at {site} and fit again."
@@ -106,12 +107,13 @@ def check_sites(dictionary: Dictionary, where: Where, masked: bool) -> None:
 
 def moves(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change], where: Where) -> Moves:
     """Return what the changes of one prompt, with rows (L, width), add at the chosen sites."""
-    firsts = [Site(stretch.kind, stretch.first) for stretch in stretches(where)]
-    text = COND in where.sites or EMBEDDED in firsts
+    chosen = stretches(where)
+    firsts = [Site(one.kind, one.first) for one in chosen if one.kind == "img"]
+    text = COND in where.sites or len(firsts) < len(chosen)
     return Moves(
         cond_step(dictionary, cond, reading, found) if text else None,
         pooled_step(dictionary, reading, found) if POOLED in where.sites else None,
-        {site: _stream_step(dictionary, site, reading, found) for site in firsts if site != EMBEDDED},
+        {site: _stream_step(dictionary, site, reading, found) for site in firsts},
     )
 
 
@@ -161,9 +163,8 @@ def on_grid(step: Tensor, learnt: tuple[int, int], grid: tuple[int, int], mask: 
 
 
 def _parts(dictionary: Dictionary, site: Site) -> dict[str, tuple[Codes, ...]]:
-    """Return what a dictionary has at a site: kind of rows → codes at every noise level."""
-    kinds = dictionary.family.segments if site.kind == "txt" else IMAGE
-    names = {rows: name_of(site, rows) for rows in kinds}
+    """Return what a dictionary has at a site of the image stream: kind of rows → codes at every noise level."""
+    names = {rows: name_of(site, rows) for rows in IMAGE}
     return {rows: dictionary.streams[name] for rows, name in names.items() if name in dictionary.streams}
 
 

@@ -62,6 +62,24 @@ def test_the_text_stream_entering_block_0_is_the_conditioning(drawn, inside):
     assert float((found - changed).norm() / (plain - changed).norm()) < 1e-4
 
 
+def test_the_text_in_a_later_block_is_the_edited_prompts_beside_the_same_picture(models, drawn):
+    _, _, with_where, _ = drawn
+    block, entering = models.transformer.transformer_blocks[1], []
+    late = Where(window=Window(0.9, 1.0))  # nothing happens in the two steps
+    for where in (Where(parse_sites("cond")), Where(parse_sites("txt@1")), late):
+        heard = []
+        norms = (block.norm1_context, block.norm1)  # behind all hooks before the block
+        handles = [one.register_forward_pre_hook(lambda _, args, to=heard: to.append(args[0])) for one in norms]
+        with_where(where)
+        for handle in handles:
+            handle.remove()
+        entering.append(sorted(heard[:2], key=lambda one: one.shape[1]))  # the picture has 64 rows, the text 96
+    (picture, text), (same, carried), (plain, unedited) = entering
+    # in the first step block 0 has the same picture whatever the text
+    torch.testing.assert_close(carried, text)
+    assert torch.equal(same, plain) and not torch.equal(picture, plain) and not torch.equal(text, unedited)
+
+
 def test_outside_its_window_nothing_happens(drawn):
     plain, changed, with_where, again = drawn
     # Two steps at noise levels 1 and 0.75 (shift 3 of 1 and a half): shares 0 and a half of sampling.

@@ -9,8 +9,8 @@ import torch
 from supsae.supsae_core.editing import steer
 from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import EDITS, Keep, Scale, Turn, resolve_edits, scaled, spell_edit
-from supsae.supsae_core.editing.steer import Where
-from supsae.supsae_core.encoders.sites import parse_sites
+from supsae.supsae_core.editing.steer import Moves, Where
+from supsae.supsae_core.encoders.sites import Site, parse_sites
 from supsae.supsae_core.reading.readout import read_conditioning
 
 assert EDITS, "the table of edits is empty"
@@ -117,7 +117,15 @@ def test_it_is_spelled_with_its_strength_and_scaled_by_it(kind):
 
 def moves_of(dictionary, cond, reading, sites, *edits):
     found = resolve_edits(dictionary, edits, reading.concepts(dictionary))
-    return found, steer.moves(dictionary, cond, reading, found, Where(parse_sites(sites)))
+    if sites != "txt@1":
+        return found, steer.moves(dictionary, cond, reading, found, Where(parse_sites(sites)))
+    levels = zip(*(dictionary.streams[f"txt@1/{encoder.name}"] for encoder in dictionary.family.encoders), strict=True)
+    names = [encoder.name for encoder in dictionary.family.encoders]
+    steps = [
+        sum(steer.step_of(name)(dictionary, one, reading, found) for name, one in zip(names, codes, strict=True))
+        for codes in levels
+    ]
+    return found, Moves(None, None, {Site("txt", 1): torch.stack(steps)})
 
 
 def slots_of(dictionary, reading, found, moved):

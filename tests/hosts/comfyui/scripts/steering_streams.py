@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 from portraits_parts import RED, drawn, learnt, model, plain
-from script_parts import below, between, expect
+from script_parts import below, between, equal, expect
 
 from supsae.hosts.comfyui import steering, transformer
 from supsae.hosts.comfyui.sampling import SamplerSettings
@@ -17,7 +17,6 @@ from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.supsae_core.reading import readout
 
 part = learnt.parts["t5"]
-TEXT = len(part.slot_tokens), len(part.group_effects), part.slot_tokens, part.slot_groups
 IMAGE = 1, 1, torch.ones(1).long(), torch.zeros(1).long()
 
 
@@ -33,8 +32,6 @@ def codes(seed, slots, groups, tokens, own):
 deep = replace(
     learnt,
     streams={
-        "txt@1/clip": (codes(0, *TEXT), codes(1, *TEXT)),
-        "txt@1/t5": (codes(2, *TEXT), codes(3, *TEXT)),
         "img@2/mean": (codes(4, *IMAGE), codes(5, *IMAGE)),
         "img@3/mean": (codes(6, *IMAGE), codes(7, *IMAGE)),
     },
@@ -72,7 +69,6 @@ def deeply(sites, mask=None):
 
 
 for sites, block, when, kind in (
-    ("txt@1", 1, "enter", "txt"),
     ("img@2", 2, "enter", "img"),
     ("img@3", 2, "leave", "img"),
 ):
@@ -85,6 +81,16 @@ for sites, block, when, kind in (
     below(f"{sites} moves as the core says", float((moved[row] - wanted).abs().max() / wanted.abs().max()), 1e-5)
     expect(f"{sites} leaves the negative rows", float(moved[1 - row].abs().max()), 0)
     between(f"{sites} is asked for something", 0.1, float(wanted.abs().max()), 1e3)
+# The text entering block 1 is that of an edited conditioning, whose picture is the same in block 0; this picture has
+# not heard it.
+_, row, unedited = watched(1, "enter")
+_, _, of_cond = watched(1, "enter", deeply("cond"))
+_, _, carried = watched(1, "enter", deeply("txt@1"))
+far = (of_cond["txt"] - unedited["txt"]).abs().max()
+below("txt@1 is the edited prompt's text", float((carried["txt"] - of_cond["txt"]).abs().max() / far), 1e-5)
+equal("txt@1 leaves the picture", carried["img"], unedited["img"])
+expect("txt@1 leaves the negative rows", float((carried["txt"] - unedited["txt"])[1 - row].abs().max()), 0)
+expect("an edited prompt is heard", not torch.equal(of_cond["img"], unedited["img"]))
 left_half = torch.zeros(40, 40)
 left_half[:, :20] = 1
 _, row, masked = watched(2, "enter", deeply("img@2", left_half))
