@@ -1,7 +1,8 @@
 """What an edit is worth at each site of the model: ``python benchmarks/sites.py``; writes ``results/sites.json``.
 
-Swaps into unseen pairs, the same for every site, strength 1. The text entering block 0 follows from the prompt's
-own dictionary; deeper blocks and the image stream are captured while pictures are sampled, and tried on fewer cases.
+Swaps into unseen pairs, the same for every site, strength 1. The text in the blocks is carried beside, of the edited
+prompt and, to see what can be had there at all, of the rewritten one. The image stream is captured while pictures are
+sampled, and tried on fewer cases.
 """
 
 import json
@@ -32,9 +33,10 @@ from supsae.training import capture, fit, recording
 from supsae.training.recording import SamplingConfig
 
 BASE = "cond, pooled"
-PROMPT_SITES = (BASE, "txt@0, pooled")
-RECORDED = "txt@1-2, img@0-3"
-FEWER_SITES = ("cond", "pooled", "txt@1, pooled", "txt@2, pooled", "img@0", "img@1", "img@2", "img@3")
+PROMPT_SITES = (BASE, "txt@0, pooled", "txt@1, pooled", "txt@2, pooled")
+REWRITTEN_SITES = ("txt@0, pooled", "txt@1, pooled", "txt@2, pooled")
+RECORDED = "img@0-3"
+FEWER_SITES = ("cond", "pooled", "img@0", "img@1", "img@2", "img@3")
 PICTURES, BATCH = 300, 16
 Readings = list[dict[str, str]]
 """Of pictures: category → value or ``unreadable``."""
@@ -50,13 +52,26 @@ def moves(dictionary: Dictionary, case: Case, cond: torch.Tensor, where: Where) 
     return steer.moves(dictionary, cond, reading, found, where)
 
 
-def draw(models: Studio, dictionary: Dictionary, drawn: Sequence[Case], where: Where, label: str) -> np.ndarray:
-    """Draw the edited pictures; all prompts have the same number of rows."""
+def rewritten(models: Studio, case: Case, cond: torch.Tensor, pooled: torch.Tensor) -> Moves:
+    """Return what the prompt rewrite adds, row by row; nothing where it needs another number of rows."""
+    (other,), (vector,) = models.host.encode([case.rewrite.text])
+    step = other - cond if other.shape == cond.shape else torch.zeros_like(cond)
+    return Moves(step, vector - pooled, {})
+
+
+def draw(
+    models: Studio, dictionary: Dictionary, drawn: Sequence[Case], where: Where, label: str, rewrite: bool = False
+) -> np.ndarray:
+    """Draw the edited pictures, or those of the rewrites at the same places."""
     conds, pooled = models.host.encode([case.prompt.text for case in drawn])
     made = []
     for start in tqdm(range(0, len(drawn), BATCH), desc=label):
         some = slice(start, start + BATCH)
-        steps = [moves(dictionary, *one, where) for one in zip(drawn[some], conds[some], strict=True)]
+        if rewrite:
+            rows = zip(drawn[some], conds[some], pooled[some], strict=True)
+            steps = [rewritten(models, *one) for one in rows]
+        else:
+            steps = [moves(dictionary, *one, where) for one in zip(drawn[some], conds[some], strict=True)]
         seeds = [case.seed for case in drawn[some]]
         with steered(models.transformer, dictionary, steps, where):
             made.append(studio.draw_portraits(models, conds[some], pooled[some], seeds, batch=BATCH))
@@ -93,10 +108,9 @@ def measure(models: Studio, count: int, fewer: int, work: Path) -> dict[str, dic
             file.write_text(json.dumps(studio.read_portraits(models, make())), encoding="utf-8")
         return json.loads(file.read_text(encoding="utf-8"))
 
-    def edited(learnt: Dictionary, some: Sequence[Case], sites: str) -> list[Outcome]:
-        return judged(
-            some, before, read(sites, some, lambda: draw(models, learnt, some, Where(parse_sites(sites)), sites))
-        )
+    def edited(learnt: Dictionary, some: Sequence[Case], sites: str, rewrite: bool = False) -> list[Outcome]:
+        where, name = Where(parse_sites(sites)), f"{'rewrite, ' if rewrite else ''}{sites}"
+        return judged(some, before, read(name, some, lambda: draw(models, learnt, some, where, name, rewrite)))
 
     with tempfile.TemporaryDirectory() as folder:
         many = shared.captured(models.host, Path(folder) / "many")
@@ -104,6 +118,8 @@ def measure(models: Studio, count: int, fewer: int, work: Path) -> dict[str, dic
         before, few = read("no edit", drawn, lambda: plain(models, drawn)), drawn[:fewer]
         base = edited(dictionary, drawn, BASE)
         found = {sites: row(edited(dictionary, drawn, sites), base) for sites in PROMPT_SITES}
+        for sites in REWRITTEN_SITES:
+            found[f"rewrite, {sites}"] = row(edited(dictionary, drawn, sites, rewrite=True), base)
         deep = recorded(models, Path(folder) / "pictures")
         found |= {sites: row(edited(deep, few, sites), base[:fewer]) for sites in FEWER_SITES}
     found["no edit"] = row(judged(few, before, before[:fewer]), base[:fewer])

@@ -128,8 +128,8 @@ def site_inputs() -> list[Any]:
         io.String.Input(
             "sites", default="txt@0-2, pooled",
             tooltip="Where the edit is made. cond: the prompt's rows. pooled: its one vector. txt@0-5: the text in "
-            "blocks 0 to 5, instead of cond. img@3: the picture's own tokens entering block 3. Blocks after 0 and img "
-            "need a dictionary fitted on a Capture of prompts and blocks.",
+            "blocks 0 to 5, instead of cond. img@3: the picture's own tokens entering block 3, which needs a "
+            "dictionary fitted on a Capture of prompts and blocks.",
         ),
         io.Combo.Input(
             "reach", options=list(REACH), default="to the last block",

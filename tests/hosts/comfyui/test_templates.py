@@ -152,10 +152,8 @@ def test_keep_the_rest(ran):
 
 
 def test_steer_inside_the_model(ran):
-    report = ran("Steer inside the model").text("Did it work?")
-    assert "learnt from 60 prompts" in report and "txt@1" in report
     before, after = ran("Steer inside the model").pictures("Before", "After")
-    assert (before != after).any()
+    assert read(before) == PORTRAIT and read(after) == PORTRAIT | {"hair": "red"}
 
 
 SHOWN = {
