@@ -18,7 +18,7 @@ from ..encoders.families.stored import family_from_json, family_to_json
 from ..encoders.streams import slots_of
 from ..table.concepts import ConceptTable
 from ..table.parsing import table_from_mapping
-from .model import POOLED, Codes, Dictionary, Part
+from .model import POOLED, Codes, Cuts, Dictionary, Part
 from .operator import Operator, operator_from, tensors_of
 from .report_shapes import readable
 
@@ -195,6 +195,12 @@ def _check_shapes(path: Path, dictionary: Dictionary) -> None:
             f"The tensors of {path.name!r} do not fit its own table of {size} concepts and the family "
             f"{dictionary.family.name!r}: slots and widths are {found} instead of {wanted}. Fit or download it again."
         )
+    for name, part in dictionary.parts.items():
+        if part.thresholds.shape not in ((2,), (len(Cuts._fields),)):
+            raise ValueError(
+                f"The thresholds of {name!r} in {path.name!r} are {tuple(part.thresholds.shape)} instead of "
+                f"{(len(Cuts._fields),)}. Fit or download it again."
+            )
     for name, operator in dictionary.operators.items():
         if not operator.fits(len(dictionary.table.phrases), dictionary.family.encoder(name).width):
             raise ValueError(

@@ -80,6 +80,7 @@ TENSORS = {
     "other width": ({"header": {"family": "sd3"}}, "do not fit its own table of 28 concepts and the family 'sd3'"),
     "no encoder": ({"header": {"parts": ["clip", "pooled"]}}, "do not fit its own table"),
     "missing tensor": ({"tensors": {"t5.slot_effects": None}}, "lacks something it should hold: 't5.slot_effects'"),
+    "thresholds": ({"tensors": {"t5.thresholds": torch.zeros(5)}}, "thresholds of 't5' in .* are \\(5,\\) instead of"),
     "wrong tensor": ({"tensors": {"t5.group_effects": torch.zeros(12, 5, 97)}}, "do not fit its own table"),
 }
 REFUSED = [pytest.param(read, *HEADERS[name], id=name) for name in HEADERS for read in (load_dictionary, read_header)]
