@@ -41,30 +41,48 @@ class Effects(NamedTuple):
         return self.shared[group] + self.own
 
 
+class Levels:
+    """Sums centred per slot, and one ridge step on them for each level; a context a slot never had takes the group's
+    effect, one that the group never had the common one: what few prompts can still determine (docs/method.md, 5).
+    """
+
+    def __init__(self, sums: Sums, group: Tensor, count: int) -> None:
+        """Take sums of slots; group (S,) is every slot's of ``count`` groups."""
+        self.mean, self._of = sums.mean_token, group
+        self._gram, self._cross = gram, cross = sums.centred()
+        # A group's normal equations are the sums of its slots'.
+        self._group_gram = gram.new_zeros(count, *gram.shape[1:]).index_add_(0, group, gram)
+        self._group_cross = cross.new_zeros(count, *cross.shape[1:]).index_add_(0, group, cross)
+        # A slot that is alone in its group has nothing to deviate from.
+        self._alone = torch.bincount(group, minlength=count)[group] == 1
+
+    def common(self, strength: Tensor) -> Tensor:
+        """Return what context does to any token (G, K, d), once per group since each has its own strength (G,)."""
+        gram = reduce(self._gram, "s k l -> k l", "sum").expand_as(self._group_gram)
+        cross = reduce(self._cross, "s k d -> k d", "sum").expand_as(self._group_cross)
+        return ridge(gram, cross, strength)
+
+    def shared(self, common: Tensor, strength: Tensor) -> Tensor:
+        """Return the effects on groups (G, K, d): what they deviate by is fitted to what the common level leaves."""
+        # cross − gram W is the residual's cross
+        return common + ridge(self._group_gram, self._group_cross - self._group_gram @ common, strength)
+
+    def own(self, shared: Tensor, strength: Tensor) -> Tensor:
+        """Return what slots deviate by (S, K, d), fitted to what their group leaves."""
+        own = ridge(self._gram, self._cross - self._gram @ shared[self._of], strength[self._of])
+        own[self._alone] = 0
+        return own
+
+
 def effects(sums: Sums, group: Tensor, ridges: Ridges) -> Effects:
     """Fit the effects of context by three ridge steps: common to all slots, then what groups and slots deviate by.
-
-    Columns are centred per slot, so that a context a slot never had takes the group's effect, and one that the group
-    never had the common one: that is what few prompts can still determine (docs/method.md, 5).
 
     Args:
         group: (S,) group of every slot.
     """
-    gram, cross = sums.centred()
-    count = len(ridges.shared)
-    # A group's normal equations are the sums of its slots'.
-    group_gram = gram.new_zeros(count, *gram.shape[1:]).index_add_(0, group, gram)
-    group_cross = cross.new_zeros(count, *cross.shape[1:]).index_add_(0, group, cross)
-    # The common level is solved once per group, since every group chooses its own strength for it.
-    every_gram = reduce(gram, "s k l -> k l", "sum").expand_as(group_gram)
-    every_cross = reduce(cross, "s k d -> k d", "sum").expand_as(group_cross)
-    common = ridge(every_gram, every_cross, ridges.common)
-    # Each further level is fitted to what the one above leaves: cross − gram W is the residual's cross.
-    shared = common + ridge(group_gram, group_cross - group_gram @ common, ridges.shared)
-    own = ridge(gram, cross - gram @ shared[group], ridges.own[group])
-    # A slot that is alone in its group has nothing to deviate from.
-    own[torch.bincount(group, minlength=count)[group] == 1] = 0
-    return Effects(sums.mean_token, shared, own)
+    levels = Levels(sums, group, len(ridges.shared))
+    shared = levels.shared(levels.common(ridges.common), ridges.shared)
+    return Effects(levels.mean, shared, levels.own(shared, ridges.own))
 
 
 def ridge(gram: Tensor, cross: Tensor, strength: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ...supsae_core.capture.statistics import Statistics
-from .effects import NEVER, Effects, Ridges, effects
-from .held_out import Fold, error_over, folds_of, held_out_error, measured, origin_of, require_enough
+from .effects import NEVER, Effects, Levels, Ridges, effects
+from .held_out import Fold, Judged, error_over, folds_of, measured, origin_of, require_enough
 from .options import about
 from .solution import Groups, Solution, encoded
 from .width import directions, narrowed, smallest_width, width_of_means
@@ -61,30 +61,27 @@ EXACT = ExactConfig()
 
 def choose(folds: Sequence[Fold], groups: Groups, config: ExactConfig) -> Ridges:
     """Choose every group's ridges by its own held-out error: common and shared first, then own."""
-    never = torch.full((groups.count,), NEVER, dtype=torch.float64)
+    every = torch.ones(groups.count, dtype=torch.float64)
+    levels = [Levels(fold.train, groups.of, groups.count) for fold in folds]
+    judged = [Judged.of(level.mean, *fold) for level, fold in zip(levels, folds, strict=True)]
     # All pairs of the two upper levels, without deviations of slots: these are the same for a whole group.
-    first = [
-        Ridges(torch.full_like(never, common), torch.full_like(never, shared), never)
-        for common in config.common_ridges
-        for shared in config.shared_ridges
-    ]
-    best = [first[index] for index in _least(folds, groups, first)]
-    common = torch.stack([ridges.common[group] for group, ridges in enumerate(best)])
-    shared = torch.stack([ridges.shared[group] for group, ridges in enumerate(best)])
+    first = [(common, shared) for common in config.common_ridges for shared in config.shared_ridges]
+    errors = torch.zeros(len(first), groups.count, dtype=torch.float64)
+    for level, one in zip(levels, judged, strict=True):
+        summed = one.summed(groups.of, groups.count)
+        solved = {common: level.common(common * every) for common in config.common_ridges}
+        for row, (common, shared) in zip(errors, first, strict=True):
+            row += summed.left(level.shared(solved[common], shared * every))
+    best = [first[index] for index in errors.argmin(0).tolist()]
+    common, shared = (torch.tensor(some, dtype=torch.float64) for some in zip(*best, strict=True))
     # With these fixed, the strength of a slot's own deviation.
-    second = [Ridges(common, shared, torch.full_like(never, own)) for own in config.own_ridges]
-    own = [config.own_ridges[index] for index in _least(folds, groups, second)]
+    errors = torch.zeros(len(config.own_ridges), groups.count, dtype=torch.float64)
+    for level, one in zip(levels, judged, strict=True):
+        fitted = level.shared(level.common(common), shared)
+        for row, own in zip(errors, config.own_ridges, strict=True):
+            row.index_add_(0, groups.of, one.left(fitted[groups.of] + level.own(fitted, own * every)))
+    own = [config.own_ridges[index] for index in errors.argmin(0).tolist()]
     return Ridges(common, shared, torch.tensor(own, dtype=torch.float64))
-
-
-def _least(folds: Sequence[Fold], groups: Groups, candidates: Sequence[Ridges]) -> list[int]:
-    """Return, per group, which candidate has the least held-out error."""
-    errors = torch.zeros(len(candidates), groups.count, dtype=torch.float64)
-    for row, ridges in zip(errors, candidates, strict=True):
-        for fold in folds:
-            fitted = effects(fold.train, groups.of, ridges)
-            row.index_add_(0, groups.of, held_out_error(fitted, *fold, groups.of)[0])
-    return errors.argmin(0).tolist()
 
 
 def exact(statistics: Statistics, groups: Groups, config: ExactConfig = EXACT) -> Solution:

@@ -4,7 +4,7 @@ Letters: K concepts, S slots, T tokens, d columns.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from einops import einsum, rearrange, reduce
@@ -36,42 +36,65 @@ def folds_of(statistics: Statistics) -> list[Fold]:
     return [Fold(statistics.total(without=fold), statistics.fold(fold)) for fold in range(FOLDS)]
 
 
+class Judged(NamedTuple):
+    """A fold that a fit's means are held against: what is left does not yet say which effects the fit has."""
+
+    base: Tensor
+    """(S,) Σ‖x − the fit's own mean of the token‖²"""
+    gram: Tensor
+    """(S, K, K) Σ (a − ā)(a − ā)ᵀ, the mean context ā that of the training folds"""
+    cross: Tensor
+    """(S, K, d) Σ (a − ā)(x − mean)ᵀ, x the mean of a sample's tokens"""
+
+    @classmethod
+    def of(cls, mean: Tensor, train: Sums, test: Sums) -> Self:
+        """Hold means (S, T, d) against a fold; slots that the training folds never saw count nothing."""
+        centre, count, label = train.mean_label, test.count, test.label
+        tokens = test.lengths.clamp(min=1).to(mean.dtype)
+        average = reduce(mean, "s t d -> s d", "sum") / rearrange(tokens, "s -> s 1")
+        # ‖x − mean‖² = ‖x‖² − 2 x·mean + ‖mean‖², summed over samples and tokens.
+        products, squares = (reduce(x, "s t d -> s", "sum") for x in (test.token * mean, mean.square()))
+        base = test.square - 2 * products + count * squares
+        # The test's sums about the training means. Those means are not the test's own, so all four terms of each
+        # product stay.
+        number = rearrange(count, "s -> s 1 1")
+        gram = (
+            test.gram
+            - einsum(label, centre, "s k, s l -> s k l")
+            - einsum(centre, label, "s k, s l -> s k l")
+            + number * rearrange(centre, "s k -> s k 1") * rearrange(centre, "s l -> s 1 l")
+        )
+        heard = reduce(test.token, "s t d -> s d", "sum") / rearrange(tokens, "s -> s 1")  # Σ of mean tokens
+        cross = (
+            test.cross
+            - einsum(centre, heard, "s k, s d -> s k d")
+            - einsum(label, average, "s k, s d -> s k d")
+            + number * rearrange(centre, "s k -> s k 1") * rearrange(average, "s d -> s 1 d")
+        )
+        trained = train.count > 0
+        # One effect for all tokens of a phrase: each counts as often as there are tokens.
+        weight = rearrange(tokens * trained, "s -> s 1 1")
+        return cls(base * trained, weight * gram, weight * cross)
+
+    def summed(self, group: Tensor, count: int) -> Self:
+        """Return the same summed over the slots of ``count`` groups, for effects that all slots of a group share."""
+        return type(self)(*(one.new_zeros(count, *one.shape[1:]).index_add_(0, group, one) for one in self))
+
+    def left(self, slope: Tensor) -> Tensor:
+        """Return Σ‖x − x̂‖² per slot (S,) with effects (S, K, d), exactly, from sums."""
+        # Σ‖r − Wᵀa‖² − Σ‖r‖² = −2 ⟨W, Σ a rᵀ⟩ + ⟨W, Σ a aᵀ W⟩
+        return self.base + reduce(slope * (self.gram @ slope - 2 * self.cross), "s k d -> s", "sum")
+
+
 def held_out_error(fitted: Effects, train: Sums, test: Sums, group: Tensor) -> tuple[Tensor, Tensor]:
     """Return Σ‖x − x̂‖² and Σ‖x − the fit's own mean of the token‖² per slot (S,), exactly, from sums.
-
-    Slots that the training folds never saw count nothing.
 
     Args:
         train: sums whose mean context the means of ``fitted`` refer to.
         group: (S,) group of every slot.
     """
-    slope, mean, centre = fitted.of(group), fitted.mean, train.mean_label
-    count, label = test.count, test.label
-    tokens = test.lengths.clamp(min=1).to(mean.dtype)
-    average = reduce(mean, "s t d -> s d", "sum") / rearrange(tokens, "s -> s 1")
-    # ‖x − mean‖² = ‖x‖² − 2 x·mean + ‖mean‖², summed over samples and tokens.
-    products, squares = (reduce(x, "s t d -> s", "sum") for x in (test.token * mean, mean.square()))
-    base = test.square - 2 * products + count * squares
-    # The test's sums about the training means: Σ (a − ā)(a − ā)ᵀ and Σ (a − ā)(x − mean)ᵀ. Those means are not the
-    # test's own, so all four terms of each product stay.
-    number = rearrange(count, "s -> s 1 1")
-    gram = (
-        test.gram
-        - einsum(label, centre, "s k, s l -> s k l")
-        - einsum(centre, label, "s k, s l -> s k l")
-        + number * rearrange(centre, "s k -> s k 1") * rearrange(centre, "s l -> s 1 l")
-    )
-    heard = reduce(test.token, "s t d -> s d", "sum") / rearrange(tokens, "s -> s 1")  # Σ over samples of mean tokens
-    cross = (
-        test.cross
-        - einsum(centre, heard, "s k, s d -> s k d")
-        - einsum(label, average, "s k, s d -> s k d")
-        + number * rearrange(centre, "s k -> s k 1") * rearrange(average, "s d -> s 1 d")
-    )
-    # One effect for all tokens of a phrase: Σ‖r − Wᵀa‖² − Σ‖r‖² = T (−2 ⟨W, Σ a rᵀ⟩ + ⟨W, Σ a aᵀ W⟩).
-    gain = -2 * reduce(slope * cross, "s k d -> s", "sum") + reduce(slope * (gram @ slope), "s k d -> s", "sum")
-    trained = train.count > 0
-    return (base + tokens * gain) * trained, base * trained
+    judged = Judged.of(fitted.mean, train, test)
+    return judged.left(fitted.of(group)), judged.base
 
 
 def error_over(folds: Sequence[Fold], fits: Sequence[Effects], groups: Groups) -> Error:
