@@ -5,16 +5,20 @@ import shlex
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from PIL import Image
 
 from supsae.cli import commands, parser
+from supsae.cli import demo as demos
 from supsae.cli.demo import DemoConfig, demo
+from supsae.evaluation.pictures import run as pictures_run
 from supsae.evaluation.pictures.parts import Size
 from supsae.hosts.diffusers import studio
 from supsae.portraits import captions
 from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
+from supsae.training.capture import CaptureConfig
 from supsae.training.solvers.options import option_lines
 from supsae.training.solvers.table import SOLVERS
 
@@ -103,7 +107,7 @@ def test_help_names_every_solver(capsys):
 
 
 def test_fit_takes_options(capsys, fitted, tmp_path):
-    options = ["--option", "rank=6", "--option", "shared_ridges=3"]
+    options = ["--option", "rank=6", "--option", "shared_ridges=3", "--option", "own_ridges=30"]
     code, _, _ = run(capsys, "fit", fitted / "capture", "--out", tmp_path / "d", *options)
     assert code == 0
     made = load_dictionary(tmp_path / "d.safetensors")
@@ -202,8 +206,10 @@ def test_missing_weights_are_named(tmp_path):
         studio.load_studio(tmp_path)
 
 
-def test_demo_learns_edits_and_judges(weights, tmp_path):
+def test_demo_learns_edits_and_judges(weights, tmp_path, monkeypatch):
     """With untrained models of pictures: what they show is not told here, test_board does that with the real ones."""
+    monkeypatch.setattr(demos, "CaptureConfig", partial(CaptureConfig, calibration=8))
+    monkeypatch.setattr(pictures_run, "PROBE", 1)
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "old.png").write_bytes(b"")
     config = DemoConfig(prompts=60, size=Size(headline=2, text=4), steps=1)
