@@ -47,8 +47,11 @@ class KnownText:
         return tuple(encoder.layout.place(own, token) for token in range(first, max(stop, first + 1)))
 
     def widened(self, encoder: Encoder, rows: Rows, core: int, taken: Collection[int]) -> range:
-        """Return the words around the one in a row, up to the next mark, joiner or row that is taken."""
-        owner = next(i for i in range(len(self.words)) if core in self._all_rows(encoder, rows, i))
+        """Return the words around the one in a row, up to the next mark, joiner or row that is taken; none if no word
+        is there, but the end of the text or a pad that reads as one."""
+        owner = next((i for i in range(len(self.words)) if core in self._all_rows(encoder, rows, i)), None)
+        if owner is None:
+            return range(0)
         first = last = owner
         while first > 0 and not self._ends(first - 1) and self._free(encoder, rows, first - 1, taken):
             first -= 1

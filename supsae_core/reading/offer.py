@@ -77,6 +77,8 @@ def offer(
     rows = dict[str, tuple[int, ...]]()
     if text is not None:
         words = words or text.widened(lead, reading.rows, spot.core, spot.taken)
+        if not words:
+            return None
         for encoder in reading.encoders(dictionary.family):
             rows[encoder.name] = text.rows(encoder, reading.rows, words)
     else:

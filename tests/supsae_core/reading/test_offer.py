@@ -42,6 +42,12 @@ def test_a_row_is_widened_to_its_phrase(learnt, read, word, said):
     assert text.said(text.widened(lead, reading.rows, row, hair)) == said
 
 
+def test_a_row_of_no_word_is_widened_to_none(learnt, read):
+    _, reading, text = read(TEXT)
+    lead = learnt.dictionary.family.encoders[-1]
+    assert not text.widened(lead, reading.rows, reading.layouts["t5"].roles.pad[-1], ())
+
+
 def test_words_are_offered_with_their_rows_in_every_encoder(learnt, read):
     cond, reading, text = read(TEXT)
     made = offer(learnt.dictionary, cond, reading, "hat", text)
