@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import yaml
 
 from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
@@ -36,23 +37,14 @@ WORDING = Wording(
 LONGEST = 46
 """Longest caption in tokens: one chunk of the causal encoder."""
 
-PARAPHRASES: dict[str, tuple[str, ...]] = {
-    "background: beach": ("by the sea",),
-    "background: forest": ("among tall trees",),
-    "background: city": ("in town",),
-    "hair: red": ("copper hair",),
-    "hair: black": ("coal dark hair",),
-    "haircut: long": ("lengthy mane",),
-    "eyes: blue": ("sky coloured eyes",),
-    "eyewear: glasses": ("nerdy specs",),
-    "hat: crown": ("tiara of gold",),
-    "hat: beanie": ("warm winter cap",),
-    "clothing: suit": ("black tie outfit",),
-    "clothing: stripes": ("stripy top",),
-    "expression: smile": ("cheerful grin",),
-    "expression: surprised": ("astonished stare",),
-}
-"""Phrases that the model knows and the concept table does not: the test of wordings nobody foresaw."""
+
+def _paraphrases() -> dict[str, tuple[str, ...]]:
+    read = yaml.safe_load(paths.WORDINGS.read_text(encoding="utf-8"))
+    return {f"{category}: {name}": tuple(said) for category, some in read.items() for name, said in some.items()}
+
+
+PARAPHRASES = _paraphrases()
+"""Concept → phrases that the model knows and the concept table does not: the test of wordings nobody foresaw."""
 
 
 @cache

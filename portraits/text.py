@@ -22,6 +22,10 @@ CAUSAL_WIDTH = 128
 WIDTH = 192
 """Width of the conditioning; causal rows are zero from ``CAUSAL_WIDTH`` on, as CLIP's are from 2048 on in SD3.5."""
 
+EMBEDDED = 0.25
+"""Spread of the embeddings that training starts from. It decides how much of a word stays in its own row: chosen once,
+before anything was measured on these encoders, and never tuned."""
+
 PAD, START, END_CAUSAL, END, MASK, UNKNOWN = range(6)
 SPECIAL = ("<pad>", "<start>", "<end-causal>", "<end>", "<mask>", "<unknown>")
 PIECES = (*",.;:!?'-()", *"0123456789", *"abcdefghijklmnopqrstuvwxyz")
@@ -73,6 +77,18 @@ def bidirectional_row(ids: Sequence[int], length: int = CHUNK) -> list[int]:
     return [*ids, END] + [PAD] * (length - len(ids) - 1)
 
 
+def _embedding(count: int, width: int) -> nn.Embedding:
+    made = nn.Embedding(count, width)
+    nn.init.normal_(made.weight, std=EMBEDDED)
+    return made
+
+
+def at_end(rows: Tensor, ids: Tensor) -> Tensor:
+    """(B, n, width) causal rows, (B, n) ids → (B, width): each text's row at its first end."""
+    end = (ids == END_CAUSAL).int().argmax(1)
+    return rows[torch.arange(len(rows), device=rows.device), end]
+
+
 class Layer(nn.Module):
     """A pre-norm transformer layer with an additive attention bias."""
 
@@ -91,39 +107,47 @@ class Layer(nn.Module):
 
 
 class CausalEncoder(nn.Module):
-    """Learned positions, causal attention, pads unmasked."""
+    """Learned positions, causal attention, pads unmasked. Version 1 had a layer less, and its rows were the last's."""
 
-    def __init__(self, vocabulary: int, width: int = CAUSAL_WIDTH, layers: int = 3, heads: int = 2) -> None:
+    def __init__(self, vocabulary: int, *, first_version: bool = False) -> None:
         super().__init__()
-        self.token, self.position = nn.Embedding(vocabulary, width), nn.Embedding(CHUNK, width)
+        width, heads, layers = CAUSAL_WIDTH, 2, 3 if first_version else 4
+        self.first_version = first_version
+        self.token, self.position = _embedding(vocabulary, width), _embedding(CHUNK, width)
         self.layers = nn.ModuleList(Layer(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """(B, CHUNK) ids → (B, CHUNK, width)."""
+    def forward(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, n ≤ CHUNK) ids → two (B, n, width): the rows behind the last layer but one, and the last's with its norm.
+
+        The first are what a picture model reads, the second's end row is the pooled vector, as of SD3.5's CLIPs.
+        """
         x = self.token(ids) + self.position.weight[: ids.shape[1]]
-        for layer in self.layers:
+        for layer in self.layers[:-1]:
             x = layer(x, None)
-        return self.norm(x)
+        last = self.norm(self.layers[-1](x, None))
+        return last if self.first_version else x, last
 
 
 class BidirectionalEncoder(nn.Module):
-    """Relative position bias shared by the layers, pads take part."""
+    """Relative position bias shared by the layers; pads take part, unless told otherwise."""
 
     reach = 16
 
     def __init__(self, vocabulary: int, width: int = WIDTH, layers: int = 3, heads: int = 3) -> None:
         super().__init__()
-        self.token = nn.Embedding(vocabulary, width)
+        self.token = _embedding(vocabulary, width)
         self.relative = nn.Embedding(2 * self.reach + 1, heads)
         self.layers = nn.ModuleList(Layer(width, heads) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, *, hear_pads: bool = True) -> Tensor:
         """(B, n) ids → (B, n, width)."""
         place = torch.arange(ids.shape[1], device=ids.device)
         distance = (place - rearrange(place, "row -> row 1")).clamp(-self.reach, self.reach) + self.reach
         bias = rearrange(self.relative(distance), "row other h -> 1 h row other")
+        if not hear_pads:
+            bias = bias.masked_fill(rearrange(ids == PAD, "b other -> b 1 1 other"), -torch.inf)
         x = self.token(ids)
         for layer in self.layers:
             x = layer(x, bias)
@@ -133,10 +157,10 @@ class BidirectionalEncoder(nn.Module):
 class TextEncoders(nn.Module):
     """Both encoders behind one call; the rows stand one after the other as in SD3.5."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, first_version: bool = False) -> None:
         super().__init__()
         self.tokenizer = tokenizer
-        self.causal = CausalEncoder(len(tokenizer))
+        self.causal = CausalEncoder(len(tokenizer), first_version=first_version)
         self.bidirectional = BidirectionalEncoder(len(tokenizer))
 
     def encode(self, texts: Sequence[str]) -> EncodedText:
@@ -152,10 +176,9 @@ class TextEncoders(nn.Module):
         """Encode laid-out ids: per text its causal chunks and its bidirectional row."""
         device = self.causal.token.weight.device
         batch = torch.tensor(chunks, device=device)
-        hidden = self.causal(rearrange(batch, "b chunk row -> (b chunk) row"))  # a chunk hears only itself
-        causal = rearrange(hidden, "(b chunk) row d -> b chunk row d", b=len(batch))
-        end = (batch[:, 0] == END_CAUSAL).int().argmax(1)
-        pooled = causal[:, 0][torch.arange(len(batch), device=device), end]
+        found = self.causal(rearrange(batch, "b chunk row -> (b chunk) row"))  # a chunk hears only itself
+        causal, last = (rearrange(one, "(b chunk) row d -> b chunk row d", b=len(batch)) for one in found)
+        pooled = at_end(last[:, 0], batch[:, 0])
         other = self.bidirectional(torch.tensor(rows, device=device))
         rows_of_causal = F.pad(rearrange(causal, "b chunk row d -> b (chunk row) d"), (0, WIDTH - CAUSAL_WIDTH))
         return EncodedText(torch.cat([rows_of_causal, other], 1), pooled)
@@ -164,8 +187,9 @@ class TextEncoders(nn.Module):
 def load_encoders(path: Path = WEIGHTS) -> TextEncoders:
     """Load the frozen encoders that ship with the pack; the vocabulary lies in the file's header."""
     with safe_open(path, "pt") as file:
-        words = json.loads(file.metadata()["vocabulary"])
+        header = file.metadata()
         tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a mapping
-    encoders = TextEncoders(Tokenizer(tuple(words)))
+    words, first_version = json.loads(header["vocabulary"]), header.get("version", "1") == "1"
+    encoders = TextEncoders(Tokenizer(tuple(words)), first_version=first_version)
     encoders.load_state_dict(tensors)
     return encoders.eval().requires_grad_(False)

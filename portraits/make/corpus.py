@@ -13,8 +13,9 @@ from tqdm import trange
 
 from .. import captions, scene
 from ..paths import WEIGHTS
-from ..text import load_encoders
+from ..text import Tokenizer, load_encoders
 from ..vae import AutoEncoder
+from . import texts
 
 
 def pictures(work: Path, count: int, seed: int = 0) -> tuple[np.ndarray, list[dict[str, str]]]:
@@ -94,12 +95,17 @@ def decoded(work: Path, count: int, seed: int, device: torch.device) -> tuple[np
 
 
 def caption_texts(factors: list[dict[str, str]], each: int) -> list[str]:
-    """Return ``each`` captions a picture, the same every time."""
-    rng = np.random.default_rng(3)
-    made: list[str] = []
-    for one in factors:
-        made += [captions.caption(one, rng).text for _ in range(each)]
-    return made
+    """Return ``each`` captions a picture, the same every time; every third is as rich as those of the encoders."""
+    rng, tokenizer = np.random.default_rng(3), load_encoders().tokenizer
+    plain = [[captions.caption(one, rng).text for _ in range(each - each // 3)] for one in factors]
+    rich = [[_fitting(one, tokenizer, rng) for _ in range(each // 3)] for one in factors]
+    return [text for some in zip(plain, rich, strict=True) for part in some for text in part]
+
+
+def _fitting(factors: Mapping[str, str], tokenizer: Tokenizer, rng: np.random.Generator) -> str:
+    while len(tokenizer.ids(text := texts.describe((factors,), rng))) > captions.LONGEST:
+        pass
+    return text
 
 
 def said(work: Path, factors: list[dict[str, str]], each: int, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
