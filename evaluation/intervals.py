@@ -149,6 +149,8 @@ def _correlation(pairs: Mapping[tuple[bool, bool], int], count: int) -> float:
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
-    """Return a mean of two values or more with its interval by the normal distribution."""
+    """Return a mean with its interval by the normal distribution; one value alone has none."""
+    if len(values) == 1:
+        return Interval(values[0], float("-inf"), float("inf"), 1)
     middle, half = float(np.mean(values)), Z * float(np.std(values, ddof=1)) / len(values) ** 0.5
     return Interval(middle, middle - half, middle + half, len(values))

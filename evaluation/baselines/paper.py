@@ -30,6 +30,10 @@ class PaperConfig:
     epochs: int = 60
     batch: int = 64
     rate: float = 1e-2
+    scale: float = 1.0
+    """spread of the codes before the first step"""
+    fixed: bool = False
+    """whether the codes stay as they are before the first step"""
     seed: int = 0
 
 
@@ -81,16 +85,34 @@ def fit(
 ) -> Flattened:
     """Fit the paper's model to a capture's fit prompts by Adam; prompts of another length than most are left out."""
     x, labels, shape = flattened(capture, "fit")
+    kept = widest(x, config.keep)
+    return Flattened(kept, *learn(x[:, kept], labels, config, progress=progress), shape)
+
+
+def widest(x: Tensor, keep: int) -> Tensor:
+    """Return which dimensions of x (n, N) have the largest range, at most ``keep``, and none that never varies."""
     spread = x.amax(0) - x.amin(0)
     varying = int((spread > 0).sum())  # zeros tell rows apart: leave them
-    kept = spread.topk(min(config.keep, varying)).indices.sort().values
-    x = x[:, kept]
+    return spread.topk(min(keep, varying)).indices.sort().values
+
+
+class Learnt(NamedTuple):
+    """Codes (K, d), decoder (K · d, N) and bias (N,)."""
+
+    codes: Tensor
+    decoder: Tensor
+    bias: Tensor
+
+
+@torch.inference_mode(False)
+def learn(x: Tensor, labels: Tensor, config: PaperConfig, *, progress: Progress | None = None) -> Learnt:
+    """Fit x (n, N) from labels (n, K) by Adam."""
     generator = torch.Generator().manual_seed(config.seed)
     size = labels.shape[1]
-    codes = torch.randn(size, config.width, generator=generator).requires_grad_()
-    decoder = (0.1 * torch.randn(size * config.width, len(kept), generator=generator)).requires_grad_()
+    codes = first_codes(size, config, generator).requires_grad_(not config.fixed)
+    decoder = (0.1 * torch.randn(size * config.width, x.shape[1], generator=generator)).requires_grad_()
     bias = x.mean(0).clone().requires_grad_()
-    optimiser = torch.optim.Adam([codes, decoder, bias], config.rate)
+    optimiser = torch.optim.Adam([one for one in (codes, decoder, bias) if one.requires_grad], config.rate)
     for epoch in range(config.epochs):
         for batch in torch.randperm(len(x), generator=generator).split(config.batch):
             loss = F.mse_loss(decode(labels[batch], codes, decoder, bias), x[batch])
@@ -99,7 +121,12 @@ def fit(
             optimiser.step()
         if progress:
             progress(epoch + 1, config.epochs)
-    return Flattened(kept, codes.detach(), decoder.detach(), bias.detach(), shape)
+    return Learnt(codes.detach(), decoder.detach(), bias.detach())
+
+
+def first_codes(size: int, config: PaperConfig, generator: torch.Generator) -> Tensor:
+    """Draw the codes (K, d) before the first step."""
+    return config.scale * torch.randn(size, config.width, generator=generator)
 
 
 class Prompts(NamedTuple):

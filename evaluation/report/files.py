@@ -9,12 +9,12 @@ from ..intervals import Interval
 from ..pictures.methods import OURS, REWRITE
 from ..results import Results
 from ..text.cases import SPLITS
+from . import reconstruction, rows
 from .checks import KEYS
 from .methods import Json, pairs
 from .numbers import figure, ranged
 from .page import page
 from .plots import plots
-from .rows import lines
 
 
 def write(found: Results, out: Path) -> dict[str, Path]:
@@ -46,7 +46,9 @@ def summary(results: Json) -> str:
     sections = results["sections"]
     made = list(_headline(sections["headline"])) if "headline" in sections else []
     if "rows" in sections:
-        made += lines(sections["rows"])
+        made += rows.lines(sections["rows"])
+    if "reconstruction" in sections:
+        made += reconstruction.lines(sections["reconstruction"])
     if "text" in sections:
         made += _text(sections["text"])
     if "proxies" in sections:

@@ -22,9 +22,10 @@ def points(value: Interval) -> str:
 
 def figure(value: Interval | float | None) -> str:
     """Return a number that is no share, with its interval if it has one; a dash where there is none."""
-    if isinstance(value, Interval):
+    if isinstance(value, Interval) and isfinite(value.high):
         return f"{value.estimate:.3f} ({value.low:.3f} to {value.high:.3f})".replace("-", "−")
-    return "–" if value is None else f"{value:.3f}"
+    number = value.estimate if isinstance(value, Interval) else value
+    return "–" if number is None else f"{number:.3f}"
 
 
 def ratio(value: Interval) -> str:

@@ -6,7 +6,7 @@ from html import escape
 from ..intervals import Interval
 from ..pictures.methods import NO_EDIT, OURS, REWRITE
 from ..results import Example, Results
-from . import checks, rows, sections
+from . import checks, reconstruction, rows, sections
 from .blocks import cards, document, fault, photograph, terms, tile
 from .methods import LOCK, Json
 from .numbers import beside, percent, ranged
@@ -45,6 +45,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Json], Told]]] = {
     "adapters": ("adapters", sections.adapters),
     "proxies": ("proxies", checks.proxies),
     "rows": ("rows", rows.rows),
+    "reconstruction": ("reconstruction", reconstruction.reconstruction),
     "text": ("text", checks.text),
     "artifacts": ("headline", checks.artifacts),
 }

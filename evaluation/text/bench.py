@@ -22,6 +22,7 @@ from ..results import Hooks, Results, Section, gathered
 from . import photographs
 from .asked import SIZES, Asked, draw_asked
 from .figures import of_reading, of_splits, profile
+from .reconstruction import count_models, reconstruction
 from .rivals import Rival, of_table, rivals
 from .rows import Measured, measured, truths
 from .synonyms import draw_strange, of_synonyms
@@ -79,7 +80,9 @@ def run_bench(host: TextHost, table: ConceptTable, config: BenchConfig, folder: 
     about = {"host": host.family.name, "encodings": list(sizes), "concepts": len(table), "cases": len(asked)}
     found = {**about, "fit_seconds": seconds, "chosen": _chosen(fitted), **section, "notes": notes}
     settings = {"size": config.size, "seed": config.seed, "mention": config.mention}
-    return gathered(fitted[sizes[-1]], settings, {"rows": Section(found)})
+    models = hooks.part("reconstruct", count_models())
+    paper = Section(reconstruction(host, table, config.size, config.seed, models))
+    return gathered(fitted[sizes[-1]], settings, {"rows": Section(found), "reconstruction": paper})
 
 
 def wording_of(table: ConceptTable) -> Wording:

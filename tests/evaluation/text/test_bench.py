@@ -10,7 +10,7 @@ import torch
 from supsae.cli import parser
 from supsae.evaluation.report import files
 from supsae.evaluation.results import Hooks
-from supsae.evaluation.text import asked, bench, rivals
+from supsae.evaluation.text import asked, bench, reconstruction, rivals
 from supsae.evaluation.text.asked import Counts, draw_asked, same_lengths
 from supsae.evaluation.text.bench import BenchConfig, run_bench
 from supsae.evaluation.text.figures import SWAPS
@@ -34,6 +34,7 @@ def run(tmp_path_factory):
         patch.setitem(bench.ENCODINGS, "quick", (40, 60))
         patch.setattr(bench, "CaptureConfig", partial(CaptureConfig, calibration=12))
         patch.setitem(asked.SIZES, "quick", Counts(swaps=2, others=1, several=1))
+        patch.setitem(reconstruction.PROMPTS, "quick", 80)
         hooks, folder = Hooks(lambda said: None, lambda name, total: lambda done: None), tmp_path_factory.mktemp("run")
         config = BenchConfig("quick", seed=1, mention=0.75)
         return run_bench(PortraitsText(), captions.table(), config, folder, hooks)
@@ -57,7 +58,9 @@ def test_it_is_written_as_numbers_a_page_and_lines(run, tmp_path):
     assert json.loads(made["results"].read_text(encoding="utf-8"))["sections"]["rows"]["encodings"] == [40, 60]
     page = made["report"].read_text(encoding="utf-8")
     assert "Edits in the text encoders’ rows" in page and "Error, unseen pairs" in page
-    assert "60 encodings by 'portraits'" in files.summary(run.results)
+    assert "The paper’s model, part by part" in page
+    summary = files.summary(run.results)
+    assert "60 encodings by 'portraits'" in summary and "of 16 prompts kept aside" in summary
 
 
 @pytest.fixture(scope="module")
