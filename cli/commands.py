@@ -175,6 +175,13 @@ def demo_command(args: argparse.Namespace) -> None:
     print(f"dictionary  {args.out / 'portraits.safetensors'}")
 
 
+def reproduce_command(args: argparse.Namespace) -> None:
+    """Repeat the paper's experiment."""
+    from .reproducing import reproduce  # diffusers takes seconds to import
+
+    reproduce(args)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "demo": demo_command,
     "prompts": prompts_command,
@@ -183,6 +190,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "fit": fit_command,
     "edit": edit_portrait,
     "eval": evaluate,
+    "reproduce": reproduce_command,
     "inspect": inspect_command,
 }
 """Spelling → what it does with the parsed arguments."""

@@ -1,4 +1,7 @@
-"""The command line: ``supsae demo | prompts | capture | merge | fit | edit | eval | inspect``; see ``commands.py``."""
+"""The command line: ``supsae demo | prompts | capture | merge | fit | edit | eval | reproduce | inspect``.
+
+``commands.py`` holds what they do.
+"""
 
 import argparse
 import sys
@@ -197,6 +200,29 @@ def _eval(parser: argparse.ArgumentParser) -> None:
     _number(other, "--cfg", 4.5, "guidance")
 
 
+def _reproduce(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", type=Path, metavar="FOLDER", help="SD3 or SD3.5 in diffusers' layout (default: Portraits)"
+    )
+    parser.add_argument(
+        "--clip", type=Path, metavar="FOLDER", help="CLIP in transformers' layout, to read the pictures of --model by"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("supsae-reproduce"), metavar="FOLDER",
+        help="of all that is made; a run goes on with what is there (default: ./supsae-reproduce)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--table", type=Path, metavar="FILE", help="concept table (default: the paper's, with Portraits its own)"
+    )
+    _number(parser, "--prompts", 1500, "prompts to learn from")
+    _number(parser, "--swaps", 50, "swaps to judge, in combinations never seen")
+    parser.add_argument("--category", default="hair", metavar="NAME", help="whose values are swapped (default: hair)")
+    _number(parser, "--seed", 0, "of every choice")
+    parser.add_argument("--picture-size", default="1024x1024", metavar="WxH", help="of --model (default: 1024x1024)")
+    _number(parser, "--steps", 28, "of the sampler of --model")
+    _number(parser, "--cfg", 4.5, "guidance of --model")
+
+
 def _inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, metavar="FILE|CAPTURE", help="a dictionary file or a capture folder")
     parser.add_argument("--prompt", metavar="TEXT", help="read this prompt's conditioning with the dictionary")
@@ -241,6 +267,12 @@ COMMANDS: dict[str, Command] = {
         "stopped",
         "supsae eval my_concepts.safetensors --quick",
         _eval,
+    ),
+    "reproduce": Command(
+        "repeat the paper's experiment as published, SupSAE beside it: learn from prompts of one template, swap in "
+        "combinations never seen, and look at the pictures; goes on where it stopped",
+        "supsae reproduce --model stable-diffusion-3.5-medium --clip clip-vit-large-patch14",
+        _reproduce,
     ),
     "inspect": Command(
         "describe a dictionary or a capture, or read what a prompt says with it",

@@ -5,7 +5,7 @@ x̂_i = W σ(M_i ⊙ Y) + b with σ a leaky ReLU and x the dimensions of the fla
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from einops import pack, rearrange, unpack
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...supsae_core.capture.captures import Capture
+from ...supsae_core.capture.captures import Capture, Encoded
 from ...supsae_core.host import Progress, TextHost
 from .additive import require_shape
 
@@ -34,7 +34,17 @@ class PaperConfig:
     """spread of the codes before the first step"""
     fixed: bool = False
     """whether the codes stay as they are before the first step"""
+    last_rate: float | None = None
+    """to which the rate falls evenly; None leaves it as it is"""
+    scaled: bool = False
+    """whether every dimension is first brought into 0 … 1"""
     seed: int = 0
+
+
+EDGE = 1e-6
+"""Added to every range before dividing by it."""
+PUBLISHED = PaperConfig(epochs=100, batch=16, rate=1e-3, last_rate=1e-4, scaled=True)
+"""The settings of the paper's public code; its epochs are not told, 100 is where the loss hardly falls any more."""
 
 
 @dataclass(frozen=True)
@@ -81,17 +91,49 @@ def decode(labels: Tensor, codes: Tensor, decoder: Tensor, bias: Tensor) -> Tens
 
 @torch.inference_mode(False)  # ComfyUI runs nodes without gradients
 def fit(
-    capture: Capture, host: TextHost, config: PaperConfig = PaperConfig(), *, progress: Progress | None = None
+    capture: Capture, host: TextHost | None, config: PaperConfig = PaperConfig(), *, progress: Progress | None = None
 ) -> Flattened:
     """Fit the paper's model to a capture's fit prompts by Adam; prompts of another length than most are left out."""
-    x, labels, shape = flattened(capture, "fit")
-    kept = widest(x, config.keep)
-    return Flattened(kept, *learn(x[:, kept], labels, config, progress=progress), shape)
+    kept, (x, labels, shape) = narrowed(capture, config.keep)
+    return Flattened(kept, *learn(x, labels, config, progress=progress), shape)
+
+
+def narrowed(capture: Capture, keep: int) -> tuple[Tensor, "Prompts"]:
+    """Return the dimensions of the largest range, and the fit prompts with these alone.
+
+    Rows are read twice, so that no more than a shard of them is in memory beside what is kept.
+    """
+    table, width = capture.plan.table, capture.plan.family.width
+    length = usual_length(capture, "fit")
+
+    def rows() -> Iterator[tuple[Encoded, Tensor]]:
+        for row in capture.read():
+            if row.entry.set == "fit" and len(row.cond) == length:
+                yield row, pack([row.cond, row.pooled], "*")[0]
+
+    _, least = next(rows())
+    most = least.clone()
+    for _, x in rows():
+        least, most = torch.minimum(least, x), torch.maximum(most, x)
+    kept = of_range(most - least, keep)
+    found = [(row.entry.prompt.support(table), x[kept]) for row, x in rows()]
+    labels = label_matrix([support for support, _ in found], len(table))
+    return kept, Prompts(torch.stack([x for _, x in found]), labels, (length, width))
+
+
+def usual_length(capture: Capture, name: str) -> int:
+    """Return the number of rows that most prompts of a set have."""
+    rows = zip(capture.plan.entries, capture.rows(), strict=True)
+    return Counter(length for entry, length in rows if entry.set == name).most_common(1)[0][0]
 
 
 def widest(x: Tensor, keep: int) -> Tensor:
     """Return which dimensions of x (n, N) have the largest range, at most ``keep``, and none that never varies."""
-    spread = x.amax(0) - x.amin(0)
+    return of_range(x.amax(0) - x.amin(0), keep)
+
+
+def of_range(spread: Tensor, keep: int) -> Tensor:
+    """Return the indices of the largest ranges (N,), at most ``keep``, and of none that is 0."""
     varying = int((spread > 0).sum())  # zeros tell rows apart: leave them
     return spread.topk(min(keep, varying)).indices.sort().values
 
@@ -107,21 +149,26 @@ class Learnt(NamedTuple):
 @torch.inference_mode(False)
 def learn(x: Tensor, labels: Tensor, config: PaperConfig, *, progress: Progress | None = None) -> Learnt:
     """Fit x (n, N) from labels (n, K) by Adam."""
+    least, size = (x.amin(0), x.amax(0) - x.amin(0) + EDGE) if config.scaled else (x.new_zeros(()), x.new_ones(()))
+    x = (x - least) / size
     generator = torch.Generator().manual_seed(config.seed)
-    size = labels.shape[1]
-    codes = first_codes(size, config, generator).requires_grad_(not config.fixed)
-    decoder = (0.1 * torch.randn(size * config.width, x.shape[1], generator=generator)).requires_grad_()
+    concepts = labels.shape[1]
+    codes = first_codes(concepts, config, generator).requires_grad_(not config.fixed)
+    decoder = (0.1 * torch.randn(concepts * config.width, x.shape[1], generator=generator)).requires_grad_()
     bias = x.mean(0).clone().requires_grad_()
     optimiser = torch.optim.Adam([one for one in (codes, decoder, bias) if one.requires_grad], config.rate)
+    last = (config.last_rate or config.rate) / config.rate
+    fall = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, last, config.epochs)
     for epoch in range(config.epochs):
         for batch in torch.randperm(len(x), generator=generator).split(config.batch):
             loss = F.mse_loss(decode(labels[batch], codes, decoder, bias), x[batch])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+        fall.step()
         if progress:
             progress(epoch + 1, config.epochs)
-    return Learnt(codes.detach(), decoder.detach(), bias.detach())
+    return Learnt(codes.detach(), decoder.detach() * size, bias.detach() * size + least)
 
 
 def first_codes(size: int, config: PaperConfig, generator: torch.Generator) -> Tensor:

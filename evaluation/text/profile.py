@@ -6,7 +6,7 @@ edit. So the embedded encoders are held against a pre-trained one, by figures th
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -72,7 +72,7 @@ def changes(host: TextHost, table: ConceptTable, cases: Sequence[Case]) -> dict[
     Kinds are the swapped phrase, all ``words`` that stayed, and the roles of rows that are no words. ``of words`` is
     the swapped phrase's share of the change of words, the swapped ones included.
     """
-    sums: dict[str, Counter[str]] = {encoder.name: Counter() for encoder in host.family.encoders}
+    sums = {encoder.name: defaultdict[str, float](float) for encoder in host.family.encoders}
     for case in cases:
         (before, after), _ = host.encode([case.prompt.text, case.rewrite.text])
         rows, moved = rows_of(before, host.family), (after - before).double()

@@ -78,7 +78,12 @@ def latents(work: Path, count: int, seed: int, device: torch.device) -> tuple[np
     """Return (count, 16, 16, 16) float16 latents of drawn pictures, encoded once, and their factors."""
     store, factors = pictures(work, count, seed)
     encoder: AutoEncoder = load_weights("vae/supsae_portraits_vae", AutoEncoder(), device)
-    make = lambda: in_parts(lambda rows: encoder.encode(pixels_of(rows)), store, device, "latents")  # noqa: E731
+    make = lambda: in_parts(
+        lambda rows: encoder.encode(pixels_of(rows).contiguous(memory_format=torch.channels_last)),
+        store,
+        device,
+        "latents",
+    )  # noqa: E731
     return cached(work / f"latents-{seed}-{count}.npy", make), factors
 
 
