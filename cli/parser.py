@@ -215,6 +215,7 @@ def _reproduce(parser: argparse.ArgumentParser) -> None:
         "--table", type=Path, metavar="FILE", help="concept table (default: the paper's, with Portraits its own)"
     )
     _number(parser, "--prompts", 1500, "prompts to learn from")
+    _number(parser, "--calibration", 64, "prompts kept for calibration, each with a rewrite")
     _number(parser, "--swaps", 50, "swaps to judge, in combinations never seen")
     parser.add_argument("--category", default="hair", metavar="NAME", help="whose values are swapped (default: hair)")
     _number(parser, "--seed", 0, "of every choice")

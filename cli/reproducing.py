@@ -18,7 +18,7 @@ def reproduce(args: argparse.Namespace) -> None:
     """Run the experiment, saying first what it will take; print the figures and where the pictures are."""
     if args.clip and not args.model:
         raise ValueError("--clip reads the pictures of --model; Portraits has an exact reader. Leave one of them out.")
-    config = ReproduceConfig(args.prompts, swaps=args.swaps, category=args.category, seed=args.seed)
+    config = ReproduceConfig(args.prompts, args.calibration, swaps=args.swaps, category=args.category, seed=args.seed)
     own = captions.table() if args.model is None else load_table(TABLE)
     table = load_table(args.table) if args.table else own
     if args.model is None:

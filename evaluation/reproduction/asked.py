@@ -37,7 +37,7 @@ class ReproduceConfig:
     category: str = "hair"
     """whose values are swapped"""
     qualifying: int = 4
-    """prompts of never seen combinations that every concept is first drawn in, unedited"""
+    """most prompts of never seen combinations that every concept is first drawn in, unedited"""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -85,9 +85,9 @@ def draw_experiment(table: ConceptTable, host: TextHost, config: ReproduceConfig
     asked = [swapped[number % len(swapped)] for number in range(config.swaps)]
     cases = tuple(_case(table, *_pair(table, unseen, known, new), rng) for new in asked)
     qualifying = tuple(
-        (concept, _prompt(table, _with(table, next(unseen), concept)))
+        (concept, _prompt(table, support))
         for concept in range(len(table))
-        for _ in range(config.qualifying)
+        for support in [one for one in every[config.prompts :] if concept in one][: config.qualifying]
     )
     plan = TextPlan(table, host.family, tuple(entries), (), text_fingerprint(host), config.seed)
     return Experiment(plan, cases, qualifying)

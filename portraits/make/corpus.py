@@ -1,6 +1,7 @@
 """What Portraits is trained on, drawn once and kept on disk: pictures, their latents, their captions' rows."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +79,11 @@ def latents(work: Path, count: int, seed: int, device: torch.device) -> tuple[np
     """Return (count, 16, 16, 16) float16 latents of drawn pictures, encoded once, and their factors."""
     store, factors = pictures(work, count, seed)
     encoder: AutoEncoder = load_weights("vae/supsae_portraits_vae", AutoEncoder(), device)
-    make = lambda: in_parts(
-        lambda rows: encoder.encode(pixels_of(rows).contiguous(memory_format=torch.channels_last)),
-        store,
-        device,
-        "latents",
-    )  # noqa: E731
+
+    def encode(rows: Tensor) -> Tensor:
+        return encoder.encode(pixels_of(rows).contiguous(memory_format=torch.channels_last))  # a quarter faster
+
+    make = partial(in_parts, encode, store, device, "latents")
     return cached(work / f"latents-{seed}-{count}.npy", make), factors
 
 
