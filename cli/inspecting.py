@@ -61,7 +61,8 @@ def read_prompt(learnt: Dictionary, text: str) -> str:
     if not reading.found:
         return "The conditioning says none of the dictionary's concepts."
     lines = [("concept", "words in the prompt", "score", "rows")]
-    first = reading.rows.of(learnt.family.encoders[-1]).start
+    lead = reading.encoders(learnt.family)[-1]
+    first = reading.rows.of(lead).start + lead.layout.lead
     for found in reading.found:
         rows = f"{found.rows[0]}-{found.rows[-1]}"
         words = _words(encoders.tokenizer, text, [row - first for row in found.rows])

@@ -65,10 +65,10 @@ def _cuts(dictionary: Dictionary, encoder: Encoder, rows: Sequence[Encoded]) -> 
         last, errors = best_cut(scores_of(dictionary, both, layouts))
         some = scores_of(dictionary, both, layouts, by_category=True)
         again = max(best_cut(some, TWICE)[0], last)
-        found.append((errors, Cuts(first, last, min(expected_cut(some), last), again, *weights, last)))
+        wrong = errors + confused(dictionary, both, layouts)
+        found.append((errors, Cuts(first, last, min(expected_cut(some), last), again, *weights, last, wrong)))
     cuts = min(found, key=lambda one: one[0])[1]
-    leads = encoder == dictionary.family.encoders[-1]
-    return cuts if leads else cuts._replace(told=_told_cut(dictionary, encoder, seen))
+    return cuts._replace(told=min(_told_cut(dictionary, encoder, seen), cuts.last))
 
 
 class _Seen(NamedTuple):
@@ -105,10 +105,11 @@ def with_tolerance(dictionary: Dictionary, rows: Sequence[Encoded]) -> Dictionar
     """Choose how far from 1 a prompt weight must be read to be one, on calibration prompts: none has one."""
     if not dictionary.family.weighted:
         return dictionary
-    exact, name = replace(dictionary, tolerance=0.0), dictionary.family.encoders[-1].name
+    exact = replace(dictionary, tolerance=0.0)
     together, alone = list[float](), list[float]()  # the leading encoder may be the only one: then it errs more
     for row in rows:
         truth = reading_of_prompt(exact, row.cond, row.entry.prompt, row.entry.counts)
+        name = truth.lead
         for off, some in ((together, truth.layouts), (alone, {name: truth.layouts[name]})):
             off += [abs(span.weight - 1) for span in weighted(exact, row.cond, truth.rows, some)[name].spans]
     least = max(_quantile(off, 1 - UNWEIGHTED) for off in (together, alone))
@@ -144,6 +145,28 @@ def true_and_false(places: Places, layout: Layout) -> tuple[list[float], Tensor]
     nowhere = free.new_full((len(free), 1), -torch.inf)
     true = [score for score in scores if math.isfinite(score)]  # another number of tokens is missed at any cut
     return true, reduce(torch.cat([free, nowhere], 1), "phrase word -> phrase", "max")
+
+
+def confused(dictionary: Dictionary, places: Sequence[Places], layouts: Sequence[Layout]) -> float:
+    """Return how many of the true phrases would be taken for another value of their category.
+
+    Expected, not counted, by the normal tail of their margins: few prompts hold no such error, and words that the table
+    lacks have smaller margins than its own.
+    """
+    table, margins = dictionary.table, list[float]()
+    group = torch.tensor([table.category_of[phrase.concept] for phrase in table.phrases])
+    concept = torch.tensor([phrase.concept for phrase in table.phrases])
+    for one, layout in zip(places, layouts, strict=True):
+        at = {row: place for place, row in enumerate(one.words)}
+        for span in layout.spans:
+            if span.rows[0] in at:
+                scores = one.table[:, at[span.rows[0]]]
+                others = scores[(group == group[span.phrase]) & (concept != concept[span.phrase])]
+                margins.append(float(scores[span.phrase] - others.amax()))
+    known = torch.tensor([one for one in margins if math.isfinite(one)])
+    if len(known) < 2:
+        return 0.0
+    return len(known) * float(torch.special.ndtr(-known.mean() / known.std().clamp(min=1e-6)))
 
 
 def expected_cut(scores: Scores) -> float:

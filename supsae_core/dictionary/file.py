@@ -196,7 +196,7 @@ def _check_shapes(path: Path, dictionary: Dictionary) -> None:
             f"{dictionary.family.name!r}: slots and widths are {found} instead of {wanted}. Fit or download it again."
         )
     for name, part in dictionary.parts.items():
-        if part.thresholds.shape not in ((2,), (len(Cuts._fields),)):
+        if part.thresholds.shape not in ((2,), (7,), (len(Cuts._fields),)):  # the first two of older files
             raise ValueError(
                 f"The thresholds of {name!r} in {path.name!r} are {tuple(part.thresholds.shape)} instead of "
                 f"{(len(Cuts._fields),)}. Fit or download it again."

@@ -81,6 +81,8 @@ class Cuts(NamedTuple):
     """times what the token that fits worst scores at the first look is added: each word of a phrase must be there"""
     told: float
     """least score of a phrase that another encoder found, in the context of all that it found"""
+    errors: float = 0.0
+    """made with these on the calibration prompts: who errs least leads"""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Part(Codes):
     mean_code: Tensor
     """(r,) mean code of the tokens of concepts"""
     thresholds: Tensor
-    """(7,) as ``Cuts``; (2,) of files that lack the others, which then change nothing"""
+    """(8,) as ``Cuts``; (2,) or (7,) of older files, whose missing numbers then change nothing"""
 
     @property
     def cuts(self) -> Cuts:

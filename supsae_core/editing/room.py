@@ -174,7 +174,7 @@ def _shifted_reading(
         before = count if rows and not inside and rows.start >= first else 0
         own[name] = range(rows.start + before, rows.stop + (count if inside else before))
     found = tuple(one._replace(rows=shift(one.rows)) for one in reading.found)
-    return Reading(layouts, found, Rows(own, reading.rows.total + count))
+    return Reading(layouts, found, Rows(own, reading.rows.total + count), reading.lead)
 
 
 def _shifted(rows: Sequence[int], first: int, count: int) -> tuple[int, ...]:

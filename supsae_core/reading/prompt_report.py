@@ -67,7 +67,8 @@ def report_prompt(dictionary: Dictionary, cond: Tensor, reading: Reading | None 
     here = reading.encoders(dictionary.family)
     unexplained = {
         encoder.name: _unexplained(dictionary, encoder, cond, reading.rows, reading.layouts[encoder.name])
-        for encoder in here
+        for encoder in dictionary.family.encoders
+        if encoder in here
     }
     lead = dictionary.parts[here[-1].name]  # as in read_conditioning: what it finds is said
     return PromptReport(said, unmentioned, unexplained, lead.cuts.last)

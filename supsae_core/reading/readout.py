@@ -28,6 +28,10 @@ FOREIGN = 0.05
 """Relative distance of start rows above which the text encoder is another one; another precision stays below."""
 
 
+MORE = 2
+"""Times as much as the leading encoder another one must find to lead: then it was given another text."""
+
+
 class Reading(NamedTuple):
     """What a conditioning says."""
 
@@ -36,6 +40,8 @@ class Reading(NamedTuple):
     found: tuple[Found, ...]
     """in order of writing, as the leading encoder has them"""
     rows: Rows
+    lead: str
+    """name of the encoder that decides what is said"""
 
     def concepts(self, dictionary: Dictionary) -> tuple[int, ...]:
         """Return the concepts, in order of writing."""
@@ -43,7 +49,8 @@ class Reading(NamedTuple):
 
     def encoders(self, family: Family) -> list[Encoder]:
         """Return the encoders that say something; the last one leads."""
-        return [one for one in family.encoders if one.name in self.layouts]
+        here = [one for one in family.encoders if one.name in self.layouts]
+        return sorted(here, key=lambda one: one.name == self.lead)
 
     def coded(self, dictionary: Dictionary, encoder: Encoder, part: Codes | None = None) -> CodedRows:
         """Return an encoder's rows in its own codes, or in those of a block inside the model that they went into."""
@@ -53,7 +60,8 @@ class Reading(NamedTuple):
 def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[int] = ()) -> Reading:
     """Read one conditioning (L, width).
 
-    The leading encoder (the bidirectional one if it is there) decides what is said; the others say where they have it.
+    The leading encoder decides what is said (``leading``); the others say where they have it. Of a category that it
+    finds nothing of, less will do where another encoder finds it by itself.
 
     Args:
         named: concepts of the categories that are expected, since an edit names them: of these less will do.
@@ -65,15 +73,31 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
     check_encoder(dictionary, cond, rows)
     check_length(dictionary, cond, rows)
     here = [encoder for encoder in dictionary.family.encoders if rows.of(encoder)]
+    alone = {encoder.name: _search(dictionary, encoder, cond, rows, None, named) for encoder in here}
     # The leading encoder says what there is, as often as it finds it; the others are only asked where they have it.
-    lead = here[-1]
-    found = _search(dictionary, lead, cond, rows, None, named)
+    lead = leading(dictionary, here, rows)
+    most = max(here, key=lambda one: len(alone[one.name]))
+    if len(alone[most.name]) > MORE * len(alone[lead.name]):
+        lead = most
+    found = alone[lead.name]
+    for encoder in here:
+        if encoder != lead:
+            found = _witnessed(dictionary, lead, cond, rows, found, alone[encoder.name])
     wanted = [one.phrase for one in found]
     layouts = {}
     for encoder in here:
         spans = found if encoder == lead else _search(dictionary, encoder, cond, rows, wanted)
         layouts[encoder.name] = _layout(dictionary, encoder, cond, rows, spans)
-    return Reading(weighted(dictionary, cond, rows, layouts), tuple(found), rows)
+    return Reading(weighted(dictionary, cond, rows, layouts), tuple(found), rows, lead.name)
+
+
+def leading(dictionary: Dictionary, here: Sequence[Encoder], rows: Rows) -> Encoder:
+    """Return which of some encoders decides what is said: who erred least on calibration prompts, of equals the last.
+
+    Where others have a text in one part, one that has it in several does not: it hears a phrase at a border by halves.
+    """
+    whole = [one for one in here if len(one.layout.parts(rows.of(one))) == 1] or here
+    return min(reversed(whole), key=lambda one: dictionary.parts[one.name].cuts.errors)
 
 
 def reading_of_prompt(
@@ -89,8 +113,8 @@ def reading_of_prompt(
     """
     rows = rows_of(cond, dictionary.family)
     layouts = layout_of(dictionary.family, dictionary.table, prompt, counts, rows)
-    lead = layouts[dictionary.family.encoders[-1].name]
-    return Reading(layouts, tuple(Found(span.phrase, span.rows, 1.0) for span in lead.spans), rows)
+    lead = leading(dictionary, [one for one in dictionary.family.encoders if one.name in layouts], rows).name
+    return Reading(layouts, tuple(Found(span.phrase, span.rows, 1.0) for span in layouts[lead].spans), rows, lead)
 
 
 def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
@@ -150,6 +174,21 @@ def _search(
     places = look(dictionary, encoder, cond, rows, Look(cuts.first, cuts.trust, cuts.weakest))
     found = pick_phrases(dictionary, encoder, places, None, cuts.last, cuts.again)
     return pick_expected(dictionary, encoder, places, found, named, cuts.named) if named else found
+
+
+def _witnessed(
+    dictionary: Dictionary, lead: Encoder, cond: Tensor, rows: Rows, found: list[Found], heard: Sequence[Found]
+) -> list[Found]:
+    """Add what another encoder found by itself of other categories, where the leading one has it too."""
+    phrases, category_of = dictionary.table.phrases, dictionary.table.category_of
+    said = {category_of[phrases[one.phrase].concept] for one in found}
+    missing = [one.phrase for one in heard if category_of[phrases[one.phrase].concept] not in said]
+    if not missing:
+        return found
+    taken = set(chain.from_iterable(one.rows for one in found))
+    again = _search(dictionary, lead, cond, rows, [*(one.phrase for one in found), *missing])
+    more = [one for one in again if one.phrase in missing and taken.isdisjoint(one.rows)]
+    return sorted((*found, *more), key=lambda one: one.rows)
 
 
 def _layout(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, found: Sequence[Found]) -> Layout:
