@@ -8,18 +8,28 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from ...supsae_core.capture.captures import Capture
+from ...supsae_core.capture.captures import Capture, Encoded
+from ...supsae_core.capture.plan import Entry
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.host import TextHost
+from ...supsae_core.table.prompts import Prompt, delete_mention
 from ...training.fit import fit_dictionary
+from ..baselines.flattened_ridge import regress
+from ..baselines.paper import flattened, split
 from ..baselines.table import BASELINES, Baseline
 from ..cases import Case, answer
 from ..results import content_hash
+from ..text.asked import Asked, mentions_of
+from ..text.trivial import PhraseMeans
 from .gallery import LazyRows
 
 LINEAR = "flattened ridge"
 """The baseline that is learnt from few prompts too: the exact form of the paper's model."""
 NO_EDIT, REWRITE, OURS = "no edit", "prompt rewrite", "SupSAE"
+PRIOR = "phrase deleted"
+"""The prompt without the words that a swap replaces: how often what was asked for is there shows what chance does."""
+MEANS = {"replace": False, "shortcut": True}
+"""Trivial rival → whether what the old phrase's rows were off their mean stays (``evaluation/text/trivial.py``)."""
 STRENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0)
 """Strengths that a method's best one is chosen from, on the calibration prompts."""
 Conditioning = tuple[Tensor, Tensor]
@@ -45,8 +55,9 @@ class Methods:
 
     def rows(self, spelling: str, case: Case, strength: float = 1.0) -> LazyRows:
         """Return a method's conditioning of a case, yet to be made."""
-        if spelling in (NO_EDIT, REWRITE):
-            text = (case.prompt if spelling == NO_EDIT else case.rewrite).text
+        texts = {NO_EDIT: case.prompt, REWRITE: case.rewrite, PRIOR: unsaid(case)}
+        if spelling in texts:
+            text = texts[spelling].text
             return LazyRows(text, partial(encoded, self.host, text))
         method = self.edits[spelling]
         return LazyRows(
@@ -59,6 +70,15 @@ def encoded(host: TextHost, text: str) -> Conditioning:
     """Encode one text."""
     conds, pooled = host.encode([text])
     return conds[0], pooled[0]
+
+
+def unsaid(case: Case) -> Prompt:
+    """Return the prompt without the phrases that a case's swaps replace."""
+    made = case.prompt
+    if len(case.before) == len(case.after):
+        for at in reversed([at for at, old in enumerate(case.before) if old != case.after[at]]):
+            made = delete_mention(made, at)
+    return made
 
 
 def by_dictionary(dictionary: Dictionary) -> Method:
@@ -80,6 +100,28 @@ def by_baseline(name: str, capture: Capture, host: TextHost, tick: Callable[[], 
     return Method(f"{name} {learnt_from}", edit)
 
 
+def by_means(capture: Capture, host: TextHost, *, kept: bool) -> Method:
+    """Put phrases' mean tokens where the rewrite has them, told the places; the pooled vector moves by its means."""
+    means, told = PhraseMeans.fit(capture), flattened(capture, "fit")
+    _, vectors = split(told.x, told.shape)
+    effects, _, _ = regress(told.labels, vectors)
+
+    def edit(case: Case, cond: Tensor, pooled: Tensor, strength: float) -> Conditioning:
+        before, after = (Entry(prompt, "test", host.counts(prompt.words)) for prompt in (case.prompt, case.rewrite))
+        try:
+            asked = Asked("", case, mentions_of(capture.plan.table, case))
+            other = Encoded(after, encoded(host, case.rewrite.text)[0], pooled)
+            rows = means.edit(asked, Encoded(before, cond, pooled), other, kept=kept)
+        except ValueError:
+            return cond, pooled
+        came, went = (set(one) - set(other) for one, other in ((case.after, case.before), (case.before, case.after)))
+        moved = effects[list(came)].sum(0) - effects[list(went)].sum(0)
+        return cond + strength * (rows - cond), pooled + strength * moved
+
+    learnt_from = hashlib.sha256(repr(capture.plan).encode()).hexdigest()
+    return Method(f"means {kept} {learnt_from}", edit)
+
+
 def prepare(
     dictionary: Dictionary,
     host: TextHost,
@@ -99,12 +141,13 @@ def prepare(
         edits[_with(LINEAR, few)] = by_baseline(LINEAR, few, host, tick)
     if capture:
         edits |= {name: by_baseline(name, capture, host, tick) for name in BASELINES}
+        edits |= {name: by_means(capture, host, kept=kept) for name, kept in MEANS.items()}
     return Methods(host, edits)
 
 
 def baselines() -> int:
     """Return how many methods there are beside the dictionary when a capture and few prompts are at hand."""
-    return 2 + len(BASELINES)
+    return 2 + len(BASELINES) + len(MEANS)
 
 
 def _with(name: str, capture: Capture) -> str:

@@ -15,7 +15,7 @@ from . import splits
 from .bench import ADAPTER, Bench, Way, examples
 from .figures import change, compared, figures, interference, largest, three
 from .gallery import pixels
-from .methods import NO_EDIT, OURS, REWRITE, STRENGTHS
+from .methods import NO_EDIT, OURS, PRIOR, REWRITE, STRENGTHS
 
 PAPER = "paper, all dimensions"
 """The better of its two settings on Portraits: the paper keeps the 1000 dimensions of the largest range."""
@@ -72,7 +72,7 @@ def headline(bench: Bench, size: Size) -> Section:
     """Swap into unseen pairs, everyone, with and without the lock, all at strength 1."""
     cases = splits.draw(bench.headline, bench.world, size.headline, bench.seed)
     core = [Way(name, lock) for lock in (False, True) for name in (REWRITE, OURS)]
-    found, pictures = bench.judge(cases, core)
+    found, pictures = bench.judge(cases, [*core, Way(PRIOR)])
     rows = {str(way): _row(bench, way, found) for way in found}
     others = [Way(name, lock) for name in bench.methods.edits for lock in (False, True) if name != OURS]
     shown, shown_in = [Way(NO_EDIT), *core], found
@@ -233,7 +233,7 @@ class BoardPart(NamedTuple):
 PARTS: dict[str, BoardPart] = {
     "text": BoardPart(text, lambda n: n.text, lambda n, others: 0),
     "headline": BoardPart(
-        headline, lambda n: n.headline, lambda n, others: 5 * n.headline + (5 + 2 * others) * n.baselines
+        headline, lambda n: n.headline, lambda n, others: 6 * n.headline + (5 + 2 * others) * n.baselines
     ),
     "removal": BoardPart(removal, lambda n: n.removal, lambda n, others: 3 * n.removal),
     "strength": BoardPart(strength, lambda n: n.curve, lambda n, others: (2 + len(POSITIONS)) * n.curve),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..pictures.methods import NO_EDIT, OURS, REWRITE
+from ..pictures.methods import NO_EDIT, OURS, PRIOR, REWRITE
 
 Json = Mapping[str, Any]
 LOCK = " + lock"
@@ -15,6 +15,9 @@ NOTES = {
     "flattened ridge": "the paper’s model solved exactly",
     "broadcast mean difference": "what slider nodes do",
     "position-wise delta": "what delta nodes do",
+    "replace": "the new phrase’s mean tokens in place of the old, told where",
+    "shortcut": "the same, with what the old tokens were off theirs",
+    "phrase deleted": "what the prompt’s own prior draws",
     "TopK auto-encoder": "unsupervised; its best-matching latents",
 }
 """Method → what it is, where its name does not say it."""
@@ -24,7 +27,7 @@ def tone(method: str) -> str:
     """Return the class of a method's colour."""
     if method.startswith(OURS):
         return "edited"
-    return {REWRITE: "rewrite", NO_EDIT: "before"}.get(method, "baseline")
+    return {REWRITE: "rewrite", NO_EDIT: "before", PRIOR: "before"}.get(method, "baseline")
 
 
 def is_baseline(method: str) -> bool:
@@ -39,7 +42,7 @@ def ordered(rows: Mapping[str, Json]) -> list[str]:
 
 
 def _rank(method: str) -> int:
-    return {OURS: 0, REWRITE: 1, NO_EDIT: 4}.get(method, 3 if is_baseline(method) else 2)
+    return {OURS: 0, REWRITE: 1, PRIOR: 4, NO_EDIT: 5}.get(method, 3 if is_baseline(method) else 2)
 
 
 def _best(rows: Mapping[str, Json], method: str) -> float:

@@ -5,9 +5,9 @@ from math import isfinite
 from ..intervals import Interval
 
 
-def percent(share: float) -> str:
-    """Return a share in percent, without a zero behind the point."""
-    return f"{share:.1%}".replace(".0%", "%")
+def percent(share: float | None) -> str:
+    """Return a share in percent, without a zero behind the point; a dash where there is none."""
+    return "–" if share is None else f"{share:.1%}".replace(".0%", "%")
 
 
 def ranged(value: Interval) -> str:

@@ -81,10 +81,10 @@ def draw_asked(world: World, host: TextHost, counts: Counts, seed: int) -> tuple
     found, notes = list[Asked](), list[str]()
     for split, (count, draw) in drawn.items():
         cases = list(_roomy(host, count, draw, pads))
-        found += [Asked(split, case, _mentions(world.table, case)) for case in cases]
+        found += [Asked(split, case, mentions_of(world.table, case)) for case in cases]
         notes += [] if len(cases) == count else [f"Only {len(cases)} of {count} cases of “{split}” could be drawn."]
     some = list(_nested(world, host, counts.several, rng, pads))
-    found += [Asked(f"{len(case.edits)} edits", case, _mentions(world.table, case)) for one in some for case in one]
+    found += [Asked(f"{len(case.edits)} edits", case, mentions_of(world.table, case)) for one in some for case in one]
     return found, notes
 
 
@@ -151,7 +151,7 @@ def _nested(
                 break
 
 
-def _mentions(table: ConceptTable, case: Case) -> Mentions:
+def mentions_of(table: ConceptTable, case: Case) -> Mentions:
     """Return which mentions of a case's prompt and its rewrite stand for one another.
 
     They stand in the order of the edits, which take pads in that order, and then of writing.

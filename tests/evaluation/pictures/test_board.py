@@ -24,7 +24,9 @@ pytestmark = pytest.mark.slow
 def test_every_part_has_its_section_within_its_budget(board, name):
     assert json.dumps(board.sections[name], allow_nan=False)
     told, most = board.drawn[name]
-    assert told <= most == PARTS[name].pictures(board.size, others=4)  # two baselines, and two that learnt from few
+    assert (
+        told <= most == PARTS[name].pictures(board.size, others=6)
+    )  # two baselines, two trivial edits, two of few prompts
     for example in board.found.examples[name]:
         assert example.pictures.keys() == example.faults.keys() and example.title and example.prompt
 
@@ -40,7 +42,8 @@ def test_a_run_says_what_it_takes(board):
 def test_headline_holds_everyone_against_the_rewrite(board):
     rows = board.sections["headline"]["rows"]
     assert list(rows)[:3] == [NO_EDIT, REWRITE, OURS]
-    assert len(rows) == 1 + 2 * 6  # no edit; with and without the lock: rewrite, SupSAE, baselines, learnt from few
+    # no edit, the phrase deleted; with and without the lock: rewrite, SupSAE, baselines, trivial edits, learnt from few
+    assert len(rows) == 2 + 2 * 8
     # nobody is held against itself
     assert "minus_rewrite" not in rows[REWRITE] and "minus_ours" not in rows[OURS]
     assert {"minus_rewrite", "minus_rewrite_lock", "minus_ours"} <= rows["flattened ridge + lock"].keys()
@@ -69,7 +72,7 @@ def test_a_concept_left_in_shows_in_the_removals(learnt, tmp_path):
         edits = {**asked.edits, OURS: edit}
         made = methods.Methods(models.host, edits)
         bench = Bench(learnt.dictionary, world, made, gallery, models.reader, models.reader, none, 3)
-        return PARTS["removal"].run(bench, Size(removal=4)).json
+        return PARTS["removal"].run(bench, Size(removal=12)).json
 
     good, planted = removed(asked.edits[OURS]), removed(left_in)
     assert planted["still_shown"]["SupSAE"]["estimate"] >= 3 / 4  # nearly every value that was written is drawn
