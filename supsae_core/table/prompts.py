@@ -50,6 +50,10 @@ class Wording:
     fillers: tuple[str, ...] = ("highly detailed", "soft light", "masterpiece", "sharp focus", "in the middle")
     filler_rate: float = 0.15
     """Chance of a filler after each phrase."""
+    leads: tuple[str, ...] = ("a", "the", "his", "her", "wearing", "wearing a", "has", "in front of", "in a")
+    """What may stand right before a phrase of the table: it says "golden crown", people "wearing a golden crown"."""
+    lead_rate: float = 0.2
+    """Chance that it does."""
     others: tuple[str, ...] = ()
     """Phrases about other things than a table's, if some share no word with it. Whoever learns without them reads badly
     among words of no concept."""
@@ -209,6 +213,8 @@ def _write(table: ConceptTable, phrases: Sequence[int], rng: np.random.Generator
     for position, phrase in enumerate(_among_others(table, phrases, rng, wording)):
         if position:
             _join(words, "," if tags else str(rng.choice(wording.joiners)))
+        if not isinstance(phrase, str) and wording.leads and rng.random() < wording.lead_rate:
+            words.extend(str(rng.choice(wording.leads)).split())
         start = len(words)
         words.extend(phrase.split() if isinstance(phrase, str) else table.phrases[phrase].words)
         if not isinstance(phrase, str):

@@ -73,13 +73,22 @@ def test_held_out_pairs():
 
 def test_a_wording_without_choices_is_written_as_told():
     # opener, phrase, filler behind a comma, joiner, phrase: the phrases are shuffled, so ask for one
-    plain = Wording(openers=("one",), joiners=("then",), fillers=("last words",), filler_rate=1.0)
+    plain = Wording(openers=("one",), joiners=("then",), fillers=("last words",), filler_rate=1.0, lead_rate=0.0)
     texts = {
         draw_prompt(SMALL, np.random.default_rng(seed), wording=plain, require=[BLACK], mention=0.0).text
         for seed in range(30)
     }
     # a tag list may drop the opener; a sentence may end in a full stop
     assert texts == {"one black hair, last words", "one black hair, last words.", "black hair, last words"}
+
+
+def test_what_leads_a_phrase_is_none_of_its_words():
+    led = Wording(openers=("one",), fillers=("last words",), filler_rate=0.0, leads=("wearing a",), lead_rate=1.0)
+    for seed in range(8):
+        prompt = draw_prompt(SMALL, np.random.default_rng(seed), wording=led, require=[BLACK], mention=0.0)
+        (mention,) = prompt.mentions
+        assert prompt.words[mention.start - 2 : mention.start] == ("wearing", "a")
+        assert [word.rstrip(",.") for word in prompt.words[mention.start : mention.stop]] == ["black", "hair"]
 
 
 PLAIN = prompt_of("a cat with red hair, and top hat.", (0, 3, 5), (4, 6, 8))
