@@ -1,6 +1,5 @@
 """Portraits prompts: factors → a caption of free wording, and which of its words belong to which concept."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -67,10 +66,3 @@ def caption(factors: Mapping[str, str], rng: np.random.Generator, *, longest: in
         prompt = prompts.draw_prompt(full_table(), rng, wording=WORDING, mention=0.0, require=written)
         if prompts.length(prompt.text) <= longest:
             return prompt
-
-
-def vocabulary() -> list[str]:
-    """Return every word that captions use, in a fixed order."""
-    texts = [phrase.text for phrase in full_table().phrases]
-    texts += [*WORDING.openers, *WORDING.joiners, *WORDING.fillers]
-    return sorted(set(re.findall("[a-z]+", " ".join(texts))))

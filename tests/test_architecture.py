@@ -53,7 +53,10 @@ ROOMS = {
     "hosts/comfyui": Room(CORE | {"portraits", "training", "drawing", "hosts"}, NUMERIC | PICTURES),
 }
 BELOW_EVALUATION = CORE | HOSTS - {"hosts/comfyui"} | {"portraits", "training", "training/solvers", "drawing"}
-EVALUATION = {"evaluation", *(f"evaluation/{room}" for room in ("pictures", "text", "baselines", "report"))}
+EVALUATION = {
+    "evaluation",
+    *(f"evaluation/{room}" for room in ("pictures", "text", "baselines", "report", "reproduction")),
+}
 ROOMS |= {room: Room(BELOW_EVALUATION | EVALUATION, NUMERIC | PICTURES) for room in EVALUATION}
 ROOMS |= {
     "cli": Room(BELOW_EVALUATION | EVALUATION, NUMERIC | PICTURES),

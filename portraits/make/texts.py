@@ -1,6 +1,7 @@
 """What the text encoders learn from: captions far richer than a concept table, of one person or of two side by side."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,11 @@ RICH = Wording(
         "for a children book", "close to the camera", "very sharp", "thick outlines", "a friendly style",
         "masterpiece", "no text", "vector art", "on a nice day", "drawn by hand", "in good mood", "seen from the front",
     ),
+    leads=(
+        "a", "the", "his", "her", "their", "some", "one", "wearing", "wearing a", "wears", "in", "in a", "in front of",
+        "in front of a", "at", "at the", "on the", "on a", "has", "has a", "who has", "having", "with a", "this",
+    ),
+    lead_rate=0.3,
     others=EVERYDAY,
     full=7,
 )  # fmt: skip
@@ -87,13 +93,22 @@ def describe(people: Sequence[Person], rng: np.random.Generator) -> str:
     far = next((one for one in NOUNS if _number(person, one) in said), None) if rng.random() < 0.12 else None
     if far:
         said.remove(_number(person, far))
-    others = () if rng.random() < 0.5 else RICH.others
-    wording = Wording(RICH.openers, RICH.joiners, RICH.fillers, others=others, full=RICH.full)
+    plain, bare = rng.random(2) < (0.5, 0.3)
+    wording = replace(RICH, others=() if plain else RICH.others, lead_rate=0.0 if bare else RICH.lead_rate)
     prompt = prompts.draw_prompt(full_table(), rng, wording=wording, mention=0.0, require=said)
     text = _twice(prompt, rng) if rng.random() < 0.25 else prompt.text
-    if rng.random() < 0.1:  # a word nobody knows, so that spelled words are met too
-        text += " " + "".join(rng.choice(list("abcdefghijklmnopqrstuvwxyz"), int(rng.integers(3, 7))))
+    if rng.random() < 0.2:
+        text = _with_spelled(text, rng)
     return f"{NOUNS[far][0]}, {text}, {NOUNS[far][1]} {person[far]}" if far else text
+
+
+def _with_spelled(text: str, rng: np.random.Generator) -> str:
+    """Put a word or two anywhere that nobody knows, so that words spelled letter by letter are met too."""
+    words = text.split()
+    for _ in range(int(rng.integers(1, 3))):
+        letters = rng.choice(list("abcdefghijklmnopqrstuvwxyz"), int(rng.integers(3, 8)))
+        words.insert(int(rng.integers(len(words) + 1)), "".join(letters))
+    return " ".join(words)
 
 
 def _twice(prompt: Prompt, rng: np.random.Generator) -> str:
@@ -128,7 +143,8 @@ def _short(people: Sequence[Person], rng: np.random.Generator) -> str:
 
 
 def _word(person: Person, category: str, rng: np.random.Generator) -> str:
-    return str(rng.choice(full_table().concepts[_number(person, category)].phrases))
+    lead = f"{rng.choice(RICH.leads)} " if rng.random() < RICH.lead_rate else ""
+    return f"{lead}{rng.choice(full_table().concepts[_number(person, category)].phrases)}"
 
 
 def _number(person: Person, category: str) -> int:
@@ -141,6 +157,6 @@ def _category_of(value: str) -> str:
 
 def words() -> str:
     """Return every word that captions may use, with repetitions."""
-    said = [*RICH.openers, *RICH.joiners, *RICH.fillers, *RICH.others, *ECHOES, *PAIR, *SOMEONE]
+    said = [*RICH.openers, *RICH.joiners, *RICH.fillers, *RICH.leads, *RICH.others, *ECHOES, *PAIR, *SOMEONE]
     said += [side for pair in SIDES for side in pair]
     return " ".join([*said, *(word for pair in NOUNS.values() for word in pair), *full_table().words])

@@ -16,6 +16,6 @@ def test_a_level_that_does_nothing_leaves_more_undone(benchmark, learnt, monkeyp
     assert list(found["200"]) == ["as it is", "not calibrated", "no effect of context"]
     own, without = (found["200"][name]["unseen"] for name in few)
     # Without effects a phrase decodes as its mean: all that context does is left, 1 but for chance and rounding.
-    assert own["t5 fvu_slot"] < 0.9 and without["t5 fvu_slot"] == pytest.approx(1, abs=0.02)
-    assert own["t5 undone"] < without["t5 undone"]
+    assert own["clip fvu_slot"] < 0.95 and without["clip fvu_slot"] == pytest.approx(1, abs=0.02)
+    assert own["clip undone"] < without["clip undone"]
     assert bench.table(found).count("\n") == 4

@@ -132,7 +132,7 @@ def test_inspect_reads_a_prompt(capsys, fitted):
     assert list(lines) == ["hair: blond", "expression: smile", "hat: top hat"]
     assert "\nnot mentioned: background, haircut, eyes, eyewear, clothing\nnot explained: clip phrases " in out
     # Causal rows fill 0 … 47; of the others "a drawing of someone with" are rows 48 … 52.
-    assert "golden hair, " in lines["hair: blond"] and lines["hair: blond"].endswith("53-54")
+    assert "golden hair, " in lines["hair: blond"] and lines["hair: blond"].endswith("6-7")
 
 
 def test_captured_blocks_are_merged_and_fitted(capsys, weights, tmp_path):
@@ -215,7 +215,7 @@ def test_demo_learns_edits_and_judges(weights, tmp_path, monkeypatch):
     config = DemoConfig(prompts=60, size=Size(headline=2, text=4), steps=1)
     found = demo(tmp_path, config, weights=weights)
     assert list(found.results["sections"]) == ["text", "headline"] and found.results["settings"]["size"] == "demo"
-    assert not (tmp_path / "pictures" / "old.png").exists() and len(list(tmp_path.rglob("pictures/*/*.png"))) == 10
+    assert not (tmp_path / "pictures" / "old.png").exists() and len(list(tmp_path.rglob("pictures/*/*.png"))) == 12
     table = found.dictionary.table
     assert load_dictionary(tmp_path / "portraits.safetensors").table == table
     assert found.results["dictionary"]["held_out"] == len(found.dictionary.provenance["held_out"]) > 0

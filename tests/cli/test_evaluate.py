@@ -31,7 +31,9 @@ def test_a_run_says_what_it_takes_and_where_the_report_lies(tiny, capsys, tmp_pa
     found = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert code == 0 and "pictures at most" in out and str(tmp_path / "report.html") in out
     assert found["sections"].keys() == {"headline"} and found["sections"]["headline"]["rows"]["SupSAE"]["count"] == 1
-    assert len(list(tmp_path.rglob("pictures/*/*.png"))) == 5  # no edit; rewrite and SupSAE, with the lock and without
+    assert (
+        len(list(tmp_path.rglob("pictures/*/*.png"))) == 6
+    )  # no edit, the phrase deleted; rewrite and SupSAE, with the lock and without
 
 
 def test_without_pictures_the_text_side_is_judged(tiny, capsys, tmp_path):

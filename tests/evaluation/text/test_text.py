@@ -53,7 +53,7 @@ def test_a_good_dictionary_has_good_figures(metrics):
         # one answer a category of every rewrite
         assert split.located.count == 20 * 8 and split.located.estimate > 0.95
         assert split.named.estimate >= split.located.estimate
-        assert all(part.undone < 0.35 for part in split.parts.values())
+        assert all(part.undone < 0.6 for part in split.parts.values())
     assert metrics.unchanged[:1] + metrics.unchanged[3:] == (1, 40)
     assert {one.swaps for one in metrics.concepts.values()} <= {1, 2, 3}
     assert not any(one.poor for one in metrics.concepts.values()) and not metrics.notes
@@ -160,7 +160,10 @@ def test_a_change_of_the_wrong_size_is_poorly_learnt(learnt):
     found = text_metrics(doubled, learnt.host, FEW)
     poor = [one.poor for one in found.concepts.values() if one.swaps]
     said = r"Its change is too large: writing the word is 0\.[3-6]\d times"
-    assert poor and all(re.match(said, one) for one in poor)
+    elsewhere = "Its change points elsewhere than the word's"
+    assert all(re.match(said, one) or one.startswith(elsewhere) for one in poor) and any(
+        map(re.compile(said).match, poor)
+    )
 
 
 def test_a_dictionary_of_another_model_is_refused(learnt, sd3_learnt):

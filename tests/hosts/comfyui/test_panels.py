@@ -1,5 +1,7 @@
 """The panels around learning, in a real browser: table, capture, reports, upload, and the picker of Concept Edit."""
 
+import re
+
 import pytest
 from page import RENDERERS
 
@@ -199,7 +201,8 @@ def test_a_capture_is_followed_and_its_fit_is_judged(studio):
     finished = studio.page.get_by_text("in output/supsae/captures/followed").filter(has_text="Finished: 116 prompts")
     finished.wait_for()
     studio.show("fit")
-    report = studio.page.locator(".supsae-report").filter(has_text="all 4 concepts")  # the loader has one of its own
+    judged = re.compile("all 4 concepts|found again in fresh prompts")  # 8 calibration prompts say either
+    report = studio.page.locator(".supsae-report").filter(has_text=judged)  # the loader has one of its own
     report.wait_for()
     assert report.locator("table").count() >= 3
     file = studio.page.locator(".supsae-upload").filter(has_text="Saved as followed.safetensors")

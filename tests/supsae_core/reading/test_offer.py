@@ -55,7 +55,8 @@ def test_words_are_offered_with_their_rows_in_every_encoder(learnt, read):
     first = {"clip": 1 + 10, "t5": reading.rows.own["t5"].start + 10}
     assert made.words == "tiara of gold" and made.how != GUESS
     assert made.rows == {name: tuple(range(row, row + 3)) for name, row in first.items()}
-    assert offer(learnt.dictionary, cond, reading, "hat").rows["t5"][0] in made.rows["t5"]  # without the text, by rows
+    by_rows = offer(learnt.dictionary, cond, reading, "hat")  # without the text
+    assert by_rows.rows[reading.lead][0] in made.rows[reading.lead]
 
 
 def test_words_may_be_named(learnt, read):

@@ -54,10 +54,8 @@ READ = {
 @pytest.mark.parametrize(("parts", "sentence"), READ.values(), ids=READ)
 def test_reading_is_a_sentence_of_what_is_said_in_its_rows(learnt, said, parts, sentence):
     row = learnt.encoded(said(*parts))
-    reading, spans = (
-        read_conditioning(learnt.dictionary, row.cond),
-        known_reading(learnt.dictionary, row).layouts["t5"].spans,
-    )
+    reading = read_conditioning(learnt.dictionary, row.cond)
+    spans = known_reading(learnt.dictionary, row).layouts[reading.lead].spans
     assert describe_reading(learnt.dictionary, reading) == sentence
     assert [one[:2] for one in reading.found] == [one[:2] for one in spans]
     assert reading.concepts(learnt.dictionary) == tuple(learnt.table.phrases[one.phrase].concept for one in spans)
@@ -90,7 +88,7 @@ def test_precision_does_not_matter_and_nothing_is_written(learnt, dtype):
 def test_another_encoder_is_refused(learnt, said):
     cond = learnt.encoded(said(RED)).cond
     cond[:48] *= 1.2
-    with pytest.raises(ValueError, match="not of the text encoder 'clip'.*differs by 2.%, 5% is the"):
+    with pytest.raises(ValueError, match="not of the text encoder 'clip'.*differs by [0-9]+%, 5% is the"):
         read_conditioning(learnt.dictionary, cond)
 
 

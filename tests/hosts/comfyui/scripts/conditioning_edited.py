@@ -27,7 +27,7 @@ weak = "hair: red did not take: 'blond hair' reads stronger there than 'red hair
 expect("an edit that did not take says so", report.splitlines()[-1].startswith(weak))
 _, report = edit_conditioning([entry], learnt, [RED], {"where": EVERYWHERE})
 expect("one that took says no more", report.splitlines(), told)
-unknown = encode("blond hair, a tiara of gold, blue eyes")
+unknown = encode("blond hair, crowned like a queen, blue eyes")
 _, report = edit_conditioning(unknown, learnt, [Swap("hat: top hat")], {"where": EVERYWHERE})
 expect("added, and what beside", "hat: top hat was added, but rows" in report and "may speak of hat" in report)
 expect("a new entry", made is not entry and made[0] is not cond and made[1] is not extra)

@@ -17,7 +17,7 @@ from supsae.training import calibration
 LEFT = {
     "swap": {"clip_l": 0.45, "clip_g": 0.45, "t5xxl": 0.2, "pooled": 0.9},
     "add": {"clip_l": 0.4, "clip_g": 0.4, "t5xxl": 0.2, "pooled": 0.95},
-    "remove": {"clip_l": 0.65, "clip_g": 0.65, "t5xxl": 0.35, "pooled": 0.95},
+    "remove": {"clip_l": 0.75, "clip_g": 0.75, "t5xxl": 0.5, "pooled": 0.95},
 }
 
 
