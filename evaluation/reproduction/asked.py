@@ -65,7 +65,7 @@ def draw_experiment(table: ConceptTable, host: TextHost, config: ReproduceConfig
     """
     if config.category not in table.categories:
         raise ValueError(
-            f"There is no category {config.category!r} to swap in. The table has: {', '.join(table.categories)}."
+            f"There is no category {config.category!r} to swap in. Choose one of: {', '.join(table.categories)}."
         )
     rng = np.random.default_rng((config.seed, STREAM))
     every = [one for one in template_prompts(table, 200_000, rng) if _fits(host, template_text(table, one))]

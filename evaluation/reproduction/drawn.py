@@ -15,7 +15,7 @@ Rows = tuple[Tensor, Tensor]
 """A conditioning (L, width) and its pooled vector (P,)"""
 
 
-class Drawn:
+class Pictures:
     """A folder of pictures, and the model that draws what is missing."""
 
     def __init__(self, painter: Painter, folder: Path) -> None:

@@ -25,7 +25,7 @@ from ..results import Hooks
 HALF = torch.float16
 
 
-class Told(Protocol):
+class Informed(Protocol):
     """A model that is told which concepts a prompt says before and after."""
 
     def edit(self, cond: Tensor, pooled: Tensor, old: tuple[int, ...], new: tuple[int, ...]) -> tuple[Tensor, Tensor]:
@@ -33,15 +33,15 @@ class Told(Protocol):
         ...
 
 
-class Models(NamedTuple):
+class Fits(NamedTuple):
     """All that was learnt."""
 
     ours: Dictionary
-    told: Mapping[str, Told]
+    told: Mapping[str, Informed]
     """rivals"""
 
 
-def fitted(capture: Capture, config: PaperConfig, folder: Path, hooks: Hooks) -> Models:
+def fitted(capture: Capture, config: PaperConfig, folder: Path, hooks: Hooks) -> Fits:
     """Fit what is missing in the folder, and load all of it."""
     ours, published, solved = (folder / f"{name}.safetensors" for name in ("supsae", "paper", "solved"))
     if not ours.exists():
@@ -52,7 +52,7 @@ def fitted(capture: Capture, config: PaperConfig, folder: Path, hooks: Hooks) ->
     if not solved.exists():
         _save(solved, vars(flattened_ridge.by_sums(capture)))
     rivals = {"the paper's": _flattened(published), "the paper's, solved": Additive(**load_file(solved))}
-    return Models(load_dictionary(ours), rivals)
+    return Fits(load_dictionary(ours), rivals)
 
 
 def _save(file: Path, fields: Mapping[str, object]) -> None:

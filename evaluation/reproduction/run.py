@@ -20,8 +20,8 @@ from ..cases import Case, answer
 from ..outcomes import Outcome, judge
 from ..results import Hooks
 from .asked import Experiment, ReproduceConfig, draw_experiment
-from .drawn import Drawn, Rows
-from .models import Models, Told, fitted, onto
+from .drawn import Pictures, Rows
+from .models import Fits, Informed, fitted, onto
 from .painters import Painter
 from .told import SHOWN, Became, contact_sheet, figures, weak
 
@@ -55,7 +55,7 @@ def run(
     encoded = onto(hooks.part("encode", len(experiment.plan.entries)))
     capture = capture_text(painter.host, folder / "capture", experiment.plan, progress=encoded)
     models = fitted(capture, published, folder, hooks)
-    drawn = Drawn(painter, folder / "pictures")
+    drawn = Pictures(painter, folder / "pictures")
     qualified = _qualified(drawn, table, experiment, hooks)
     became = _became(drawn, models, experiment, hooks)
     found = {"settings": settings, "read": painter.about, "qualified": qualified, "weak": weak(qualified)}
@@ -101,7 +101,7 @@ def _cost(painter: Painter, experiment: Experiment, folder: Path) -> str:
     )
 
 
-def _qualified(drawn: Drawn, table: ConceptTable, experiment: Experiment, hooks: Hooks) -> dict[str, dict[str, int]]:
+def _qualified(drawn: Pictures, table: ConceptTable, experiment: Experiment, hooks: Hooks) -> dict[str, dict[str, int]]:
     """Return concept → how many of its own pictures show it, of how many; empty where nobody reads."""
     names = [f"alone-{number:03d}" for number in range(len(experiment.qualifying))]
     rows = [partial(_encoded, drawn.painter, prompt) for _, prompt in experiment.qualifying]
@@ -114,7 +114,7 @@ def _qualified(drawn: Drawn, table: ConceptTable, experiment: Experiment, hooks:
     return found
 
 
-def _became(drawn: Drawn, models: Models, experiment: Experiment, hooks: Hooks) -> list[Became]:
+def _became(drawn: Pictures, models: Fits, experiment: Experiment, hooks: Hooks) -> list[Became]:
     """Draw every case in every way, from the same noise, and read it."""
     cases, encode = experiment.cases, partial(_encoded, drawn.painter)
     made: dict[str, Callable[[Case], Rows]] = {"before": lambda case: encode(case.prompt)}
@@ -137,7 +137,7 @@ def _encoded(painter: Painter, prompt: Prompt) -> Rows:
     return conds[0], pooled[0]
 
 
-def _told(encode: Callable[[Prompt], Rows], model: Told, case: Case) -> Rows:
+def _told(encode: Callable[[Prompt], Rows], model: Informed, case: Case) -> Rows:
     return model.edit(*encode(case.prompt), case.before, case.after)
 
 

@@ -39,7 +39,7 @@ RIDGE = 1e-3
 """Of the mean square of a centred label."""
 
 
-class Told(NamedTuple):
+class Template(NamedTuple):
     """Prompts of one template."""
 
     x: Tensor
@@ -48,7 +48,7 @@ class Told(NamedTuple):
     """M (n, K)"""
 
 
-Model = Callable[[Told, Told, int], Tensor]
+Model = Callable[[Template, Template, int], Tensor]
 """(prompts to learn from, prompts to reconstruct, seed) → x̂ of the latter"""
 
 
@@ -90,7 +90,7 @@ def count_models() -> int:
     return len(_models(2, 1, 1))
 
 
-def _told(host: TextHost, table: ConceptTable, supports: Sequence[tuple[int, ...]]) -> tuple[Told, Told]:
+def _told(host: TextHost, table: ConceptTable, supports: Sequence[tuple[int, ...]]) -> tuple[Template, Template]:
     """Encode prompts; those of another length than most are left out."""
     flat: list[Tensor] = []
     for first in range(0, len(supports), 64):
@@ -102,7 +102,7 @@ def _told(host: TextHost, table: ConceptTable, supports: Sequence[tuple[int, ...
     labels = label_matrix([one for one, length in zip(supports, lengths, strict=True) if length == usual], len(table))
     first = round(len(x) * (1 - TESTED))
     kept = widest(x[:first], PaperConfig().keep)
-    return Told(x[:first, kept], labels[:first]), Told(x[first:, kept], labels[first:])
+    return Template(x[:first, kept], labels[:first]), Template(x[first:, kept], labels[first:])
 
 
 def _models(concepts: int, categories: int, seeds: int) -> dict[str, tuple[Model, int]]:
@@ -125,7 +125,7 @@ def _models(concepts: int, categories: int, seeds: int) -> dict[str, tuple[Model
 
 
 def _paper(config: PaperConfig, *, shuffled: bool = False) -> Model:
-    def model(fitted: Told, tested: Told, seed: int) -> Tensor:
+    def model(fitted: Template, tested: Template, seed: int) -> Tensor:
         own = PaperConfig(**{**vars(config), "seed": seed})
         generator = torch.Generator().manual_seed(seed)
         labels = fitted.labels[torch.randperm(len(fitted.labels), generator=generator)] if shuffled else fitted.labels
@@ -134,7 +134,7 @@ def _paper(config: PaperConfig, *, shuffled: bool = False) -> Model:
     return model
 
 
-def _least_squares(fitted: Told, tested: Told, seed: int) -> Tensor:
+def _least_squares(fitted: Template, tested: Template, seed: int) -> Tensor:
     """Solve for one vector a concept: what the paper's model can reach with any code width."""
     mean, at = fitted.x.mean(0), fitted.labels.mean(0)
     labels = fitted.labels - at
@@ -145,7 +145,7 @@ def _least_squares(fitted: Told, tested: Told, seed: int) -> Tensor:
 
 
 def _components(count: int) -> Model:
-    def model(fitted: Told, tested: Told, seed: int) -> Tensor:
+    def model(fitted: Template, tested: Template, seed: int) -> Tensor:
         mean = fitted.x.mean(0)
         basis = torch.linalg.svd(fitted.x - mean, full_matrices=False).Vh[:count]
         return mean + (tested.x - mean) @ basis.T @ basis
@@ -154,7 +154,7 @@ def _components(count: int) -> Model:
 
 
 def _topk(config: topk.TopKConfig) -> Model:
-    def model(fitted: Told, tested: Told, seed: int) -> Tensor:
+    def model(fitted: Template, tested: Template, seed: int) -> Tensor:
         coder = topk.train(fitted.x, topk.TopKConfig(**{**vars(config), "seed": seed}))
         return coder.decode(topk.strongest(coder.heard(tested.x), coder.active))
 
@@ -169,7 +169,7 @@ def _scores(x: Tensor, made: Tensor, mean: Tensor) -> dict[str, float]:
     return {"error": float(off.mean()), "left": float(left), "cosine": float(cosine)}
 
 
-def _codes(fitted: Told, table: ConceptTable, seed: int) -> dict[str, dict[str, float]]:
+def _codes(fitted: Template, table: ConceptTable, seed: int) -> dict[str, dict[str, float]]:
     """Return how alike concepts are in the paper's codes before and after, in what they decode to, and in the rows."""
     config = PaperConfig(seed=seed)
     learnt = learn(fitted.x, fitted.labels, config)

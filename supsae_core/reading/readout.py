@@ -26,8 +26,6 @@ from .weights import weighted
 
 FOREIGN = 0.05
 """Relative distance of start rows above which the text encoder is another one; another precision stays below."""
-
-
 MORE = 2
 """Times as much as the leading encoder another one must find to lead: then it was given another text."""
 

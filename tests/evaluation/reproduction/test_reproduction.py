@@ -70,7 +70,7 @@ def test_the_same_arguments_draw_the_same(host, experiment):
     [
         ({"prompts": 9}, "prompts is 9; it must be 10 or more"),
         ({"qualifying": -1}, "qualifying is -1"),
-        ({"prompts": 10, "category": "shoes"}, "There is no category 'shoes'.*background, hair"),
+        ({"prompts": 10, "category": "shoes"}, "There is no category 'shoes'.*Choose one of: background, hair"),
     ],
 )
 def test_settings_that_will_not_do(host, config, message):

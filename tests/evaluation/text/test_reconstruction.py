@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from supsae.evaluation.text import reconstruction
-from supsae.evaluation.text.reconstruction import PUBLISHED, Told, template_prompts, template_text
+from supsae.evaluation.text.reconstruction import PUBLISHED, Template, template_prompts, template_text
 from supsae.portraits import captions
 from supsae.supsae_core.table.parsing import parse_table
 
@@ -31,7 +31,7 @@ def additive():
     for row, support in zip(labels, itertools.product((0, 1), (2, 3, 4)), strict=True):
         row[list(support)] = 1
     x = labels @ torch.randn(5, 12, generator=torch.Generator().manual_seed(0)) + 1
-    return Told(x.repeat(40, 1), labels.repeat(40, 1)), Told(x, labels)
+    return Template(x.repeat(40, 1), labels.repeat(40, 1)), Template(x, labels)
 
 
 def left(model, told):
