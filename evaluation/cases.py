@@ -39,6 +39,12 @@ class Case:
     """concepts that the prompt says, in order of writing"""
     after: tuple[int, ...]
     """concepts that the rewrite says"""
+    places: tuple[str, ...] = ()
+    """where a picture of two people shows what the prompt says, in order of writing; of one person the category"""
+
+    def said(self, table: ConceptTable) -> set[str]:
+        """Return what the prompt speaks of, as a picture's readings name it."""
+        return set(self.places) or {table.concepts[index].category for index in self.before}
 
     @property
     def title(self) -> str:

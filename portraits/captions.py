@@ -1,6 +1,6 @@
 """Portraits prompts: factors → a caption of free wording, and which of its words belong to which concept."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -10,7 +10,7 @@ import yaml
 from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
 from ..supsae_core.table.parsing import load_table
-from ..supsae_core.table.prompts import Prompt, Wording
+from ..supsae_core.table.prompts import Mention, Prompt, Wording
 from . import paths
 
 
@@ -45,6 +45,19 @@ def _paraphrases() -> dict[str, tuple[str, ...]]:
 PARAPHRASES = _paraphrases()
 """Concept → phrases that the model knows and the concept table does not: the test of wordings nobody foresaw."""
 
+PAIR = (
+    "two people,", "two friends,", "a portrait of two people,", "a pair,", "side by side,", "a drawing of two people,",
+    "",
+)  # fmt: skip
+SIDES = (
+    ("on the left {} with", "on the right {} with"),
+    ("the left one has", "the right one has"),
+    ("left, {} with", "right, {} with"),
+    ("at the left stands {} with", "at the right stands {} with"),
+)  # fmt: skip
+SOMEONE = ("a person", "someone", "a man", "a woman", "a girl", "a boy", "a friend")
+"""How captions of two people side by side speak of the left one and the right one."""
+
 
 @cache
 def full_table() -> ConceptTable:
@@ -66,3 +79,26 @@ def caption(factors: Mapping[str, str], rng: np.random.Generator, *, longest: in
         prompt = prompts.draw_prompt(full_table(), rng, wording=WORDING, mention=0.0, require=written)
         if prompts.length(prompt.text) <= longest:
             return prompt
+
+
+def caption_of_two(
+    table: ConceptTable, said: Sequence[Sequence[int]], rng: np.random.Generator, *, turned: bool = False
+) -> Prompt:
+    """Word two people side by side, each by phrases of a table.
+
+    Args:
+        said: the phrases of the left one and of the right one.
+        turned: whether the right one is spoken of first.
+    """
+    sides = SIDES[int(rng.integers(len(SIDES)))]
+    words, mentions = str(rng.choice(PAIR)).split(), list[Mention]()
+    for number, place in enumerate((1, 0) if turned else (0, 1)):
+        words += ["and"] if number and rng.random() < 0.5 else []
+        words += sides[place].format(rng.choice(SOMEONE)).split()
+        for position, phrase in enumerate(said[place]):
+            words += ["and"] if position else []
+            start = len(words)
+            words += table.phrases[phrase].words
+            mentions.append(Mention(phrase, start, len(words)))
+        words[-1] += "," * (number == 0)
+    return Prompt(tuple(words), tuple(mentions))

@@ -21,10 +21,14 @@ def _frequencies(half: int) -> Tensor:
     return torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float32) / half)
 
 
-def position_table(side: int, width: int = HIDDEN) -> Tensor:
-    """Return the fixed sin-cos positions (side², width) of a square grid, x first, coordinates 0 … 15."""
-    line = torch.linspace(0, 15, side)
-    y, x = torch.meshgrid(line, line, indexing="ij")
+def position_table(rows: int, columns: int, width: int = HIDDEN) -> Tensor:
+    """Return the fixed sin-cos positions (rows · columns, width) of a grid, x first.
+
+    The shorter side has coordinates 0 … 15, the longer one goes beyond both ends at the same distances, as hosts do
+    it where a file brings no table.
+    """
+    y, x = (7.5 + torch.linspace(-7.5, 7.5, n) * n / min(rows, columns) for n in (rows, columns))
+    y, x = torch.meshgrid(y, x, indexing="ij")
     across, down = (rearrange(axis, "row column -> (row column) 1") * _frequencies(width // 4) for axis in (x, y))
     return torch.cat([across.sin(), across.cos(), down.sin(), down.cos()], 1)
 
@@ -123,7 +127,7 @@ class _Final(nn.Module):
 
 
 class MMDiT(nn.Module):
-    """Predict the flow's velocity (noise − latent) of square latents (Esser et al., arXiv 2403.03206)."""
+    """Predict the flow's velocity (noise − latent) of latents (Esser et al., arXiv 2403.03206)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -136,16 +140,17 @@ class MMDiT(nn.Module):
         self.apply(_initialise)
 
     def forward(self, x: Tensor, sigma: Tensor, context: Tensor, pooled: Tensor) -> Tensor:
-        """(B, 16, h, h) noisy latents, (B,) noise levels 0 … 1, (B, L, WIDTH), (B, CAUSAL_WIDTH) → (B, 16, h, h)."""
+        """(B, 16, h, w) noisy latents, (B,) noise levels 0 … 1, (B, L, WIDTH), (B, CAUSAL_WIDTH) → (B, 16, h, w)."""
         patches = self.x_embedder["proj"](x)
-        side = patches.shape[-1]
-        tokens = rearrange(patches, "b d row column -> b (row column) d") + position_table(side).to(x.device)
+        rows, columns = patches.shape[-2:]
+        places = position_table(rows, columns).to(x.device)
+        tokens = rearrange(patches, "b d row column -> b (row column) d") + places
         vec = self.t_embedder["mlp"](_embed_number(sigma * 1000)) + self.y_embedder["mlp"](pooled)
         context = self.context_embedder(context)
         for block in self.joint_blocks:
             context, tokens = block(context, tokens, vec)
         laid = "b (row column) (y x c) -> b c (row y) (column x)"
-        return rearrange(self.final_layer(tokens, vec), laid, row=side, y=PATCH, x=PATCH)
+        return rearrange(self.final_layer(tokens, vec), laid, row=rows, y=PATCH, x=PATCH)
 
 
 def _initialise(module: nn.Module) -> None:

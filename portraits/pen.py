@@ -28,9 +28,9 @@ class Palette:
     clothes_light: float
 
 
-def canvas(mode: str, color: int | str = "white") -> Image.Image:
+def canvas(mode: str, color: int | str = "white", *, width: int = SIZE) -> Image.Image:
     """Make an oversampled picture of one colour."""
-    return Image.new(mode, (SIZE * OVERSAMPLING, SIZE * OVERSAMPLING), color)
+    return Image.new(mode, (width * OVERSAMPLING, SIZE * OVERSAMPLING), color)
 
 
 class Pen:

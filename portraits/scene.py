@@ -4,7 +4,7 @@ The person is drawn on white and cut out with a margin, which gives the white st
 apart from every background.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -78,13 +78,26 @@ def draw_portrait(factors: Mapping[str, str], nuisance: Nuisance) -> Image.Image
     Returns an RGB picture of SIZE x SIZE pixels; the same inputs give the same bytes.
     Raises ValueError when a category is missing or unknown or has an unknown value.
     """
-    _check(factors)
-    background = canvas("RGB")
-    BACKGROUNDS[factors["background"]](Pen(background), np.random.default_rng(nuisance.layout))
-    person, silhouette = canvas("RGB"), canvas("L", 0)
-    _person(person, silhouette, factors, nuisance)
-    mask = silhouette.reduce(OVERSAMPLING).filter(ImageFilter.MaxFilter(EDGE))
-    return Image.composite(person.reduce(OVERSAMPLING), background.reduce(OVERSAMPLING), mask)
+    return draw_people([factors], [nuisance])
+
+
+def draw_people(people: Sequence[Mapping[str, str]], nuisances: Sequence[Nuisance]) -> Image.Image:
+    """Draw people side by side, the first on the left, before the first one's background.
+
+    Returns an RGB picture of SIZE pixels a person x SIZE; raises ValueError as ``draw_portrait`` does.
+    """
+    width = SIZE * len(people)
+    picture = canvas("RGB", width=width)
+    for factors in people:
+        _check(factors)
+    BACKGROUNDS[people[0]["background"]](Pen(picture), np.random.default_rng(nuisances[0].layout), width)
+    picture = picture.reduce(OVERSAMPLING)
+    for place, (factors, nuisance) in enumerate(zip(people, nuisances, strict=True)):
+        person, silhouette = canvas("RGB", width=width), canvas("L", 0, width=width)
+        _person(person, silhouette, factors, nuisance, middle=(place + 0.5) * SIZE)
+        mask = silhouette.reduce(OVERSAMPLING).filter(ImageFilter.MaxFilter(EDGE))
+        picture = Image.composite(person.reduce(OVERSAMPLING), picture, mask)
+    return picture
 
 
 def _check(factors: Mapping[str, str]) -> None:
@@ -95,10 +108,12 @@ def _check(factors: Mapping[str, str]) -> None:
             raise ValueError(f"factors: {category} is {value!r}, expected one of {list(FACTORS[category])}")
 
 
-def _person(picture: Image.Image, silhouette: Image.Image, factors: Mapping[str, str], nuisance: Nuisance) -> None:
-    """Draw the person from back to front."""
+def _person(
+    picture: Image.Image, silhouette: Image.Image, factors: Mapping[str, str], nuisance: Nuisance, middle: float
+) -> None:
+    """Draw a person from back to front, about ``middle`` pixels from the left."""
     palette = _palette(factors, nuisance)
-    place = {"x": SIZE / 2 + nuisance.x, "y": 69 + nuisance.y, "scale": nuisance.scale}
+    place = {"x": middle + nuisance.x, "y": 69 + nuisance.y, "scale": nuisance.scale}
     body = Pen(picture, silhouette, **place)
     head = Pen(picture, silhouette, **place, tilt=nuisance.tilt)
     HAIR_BEHIND[factors["haircut"]](head, palette)

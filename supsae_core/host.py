@@ -102,11 +102,11 @@ class PictureHost(Protocol):
 
 
 class Draw(Protocol):
-    """How a host draws pictures (n, H, W, 3), bytes; equal seeds start from equal noise."""
+    """How a host draws portraits (n, 128, 128 · people, 3), bytes; equal seeds start from equal noise."""
 
     def __call__(
         self, conds: Sequence[Tensor], pooled: Sequence[Tensor], seeds: Sequence[int], *,
-        progress: Progress | None = None, step: Callable[[list[int]], Step] | None = None,
+        progress: Progress | None = None, step: Callable[[list[int]], Step] | None = None, people: int = 1,
     ) -> np.ndarray: ...  # fmt: skip
 
 

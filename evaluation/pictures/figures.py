@@ -45,7 +45,7 @@ def three(found: Sequence[Judged]) -> Json:
 def _attributes(table: ConceptTable, found: Sequence[Judged]) -> dict[str, list[bool]]:
     made: dict[str, list[bool]] = {"attribute_kept": [], "attribute_kept_said": [], "attribute_kept_open": []}
     for one in found:
-        said = {table.concepts[index].category for index in one.case.before}
+        said = one.case.said(table)
         for name, kept in one.outcome.kept.items():
             made["attribute_kept"].append(kept)
             made["attribute_kept_said" if name in said else "attribute_kept_open"].append(kept)

@@ -1,9 +1,12 @@
 """Pictures drawn once and kept on disk, named by what they were drawn from, so that a run goes on where it stopped."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -63,7 +66,7 @@ class Picture(NamedTuple):
     """One picture."""
 
     pixels: np.ndarray
-    """(128, 128, 3) bytes"""
+    """(128, 128 · people, 3) bytes"""
     let_through: float
     """share of it that the lock let the edit change; 1 without a lock"""
 
@@ -71,13 +74,19 @@ class Picture(NamedTuple):
 class Gallery:
     """A folder of pictures, and the host that draws what is missing."""
 
-    def __init__(self, renderer: Renderer, folder: Path, lock: LockConfig) -> None:
-        self._renderer, self._folder, self._lock = renderer, folder, lock
+    def __init__(self, renderer: Renderer, folder: Path, lock: LockConfig, people: int = 1) -> None:
+        self._renderer, self._folder, self._lock, self._people = renderer, folder, lock, people
+        self._pictures = partial(renderer.draw, people=people)
         folder.mkdir(parents=True, exist_ok=True)
+
+    def of_two(self) -> Gallery:
+        """Return the same gallery for pictures of two people side by side."""
+        return Gallery(self._renderer, self._folder, self._lock, people=2)
 
     def key(self, shot: Shot) -> str:
         """Return the name of a shot's picture: a hash of everything that decides it."""
         said = [__version__, self._renderer.name, shot.seed, shot.rows.name, *_change(shot)]
+        said += [self._people] if self._people > 1 else []
         if shot.held_to:
             said += [shot.held_to.name, self._lock]
         return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
@@ -102,7 +111,7 @@ class Gallery:
         for alike in _grouped(shots, lambda one: _change(one[1])):
             for some in _chunks(alike):
                 with _changed(some[0][1]):
-                    pictures = self._renderer.draw(*_columns([shot for _, shot in some]))
+                    pictures = self._pictures(*_columns([shot for _, shot in some]))
                 for (key, _), pixels in zip(some, pictures, strict=True):
                     self._save(key, pixels)
                 yield len(some)
@@ -115,7 +124,7 @@ class Gallery:
             reference = Shot(shot.held_to, shot.seed)
             by_reference.setdefault(self.key(reference), (reference, []))[1].append((key, shot))
         for some in _chunks(list(by_reference.items())):
-            references = locked.reference(self._renderer.draw, *_columns([shot for _, (shot, _) in some]))
+            references = locked.reference(self._pictures, *_columns([shot for _, (shot, _) in some]))
             for (key, _), pixels in zip(some, references.pictures, strict=True):
                 if not self._file(key).exists():
                     self._save(key, pixels)
@@ -130,7 +139,7 @@ class Gallery:
         conds, pooled, _ = _columns([shot for _, _, shot in asked])
         with _changed(asked[0][2]):
             own = references.at([index for index, _, _ in asked])
-            drawn = locked.hold(self._renderer.draw, conds, pooled, own, self._lock)
+            drawn = locked.hold(self._pictures, conds, pooled, own, self._lock)
         areas = reduce(drawn.masks.float(), "n h w -> n", "mean").tolist()
         for (_, key, _), pixels, area in zip(asked, drawn.pictures, areas, strict=True):
             self._save(key, pixels, area)
@@ -178,10 +187,10 @@ def _columns(shots: Iterable[Shot]) -> tuple[list[Tensor], list[Tensor], list[in
 
 
 def stacked(pictures: Sequence[Picture]) -> Tensor:
-    """Return pictures (n, 3, 128, 128) in 0 … 1."""
+    """Return pictures (n, 3, 128, 128 · people) in 0 … 1."""
     return rearrange(torch.from_numpy(pixels(pictures)), "n h w c -> n c h w").float() / 255
 
 
 def pixels(pictures: Sequence[Picture]) -> np.ndarray:
-    """Return pictures (n, 128, 128, 3) of bytes."""
+    """Return pictures (n, 128, 128 · people, 3) of bytes."""
     return np.stack([one.pixels for one in pictures])

@@ -13,6 +13,7 @@ from ..results import Section
 from ..text.metrics import TextConfig, text_section
 from . import splits
 from .bench import ADAPTER, Bench, Way, examples
+from .couples import draw_couples, other_kept
 from .figures import change, compared, figures, interference, largest, three
 from .gallery import pixels
 from .methods import NO_EDIT, OURS, PRIOR, REWRITE, STRENGTHS
@@ -47,15 +48,26 @@ class Size:
     removal: int = 0
     adapter: int = 0
     """for each concept that has a low-rank adapter"""
+    two: int = 0
+    """prompts of two people"""
     text: int = 0
     """prompts that are read and decoded without a picture"""
 
 
 SIZES = {
-    "quick": Size(headline=40, curve=8, removal=24, text=64),
-    "medium": Size(headline=256, baselines=64, split=64, several=32, curve=28, removal=128, text=256),
+    "quick": Size(headline=40, curve=8, removal=24, two=24, text=64),
+    "medium": Size(headline=256, baselines=64, split=64, several=32, curve=28, removal=128, two=48, text=256),
     "full": Size(
-        headline=1024, baselines=192, calibration=40, split=128, several=96, curve=64, removal=384, adapter=24, text=512
+        headline=1024,
+        baselines=192,
+        calibration=40,
+        split=128,
+        several=96,
+        curve=64,
+        removal=384,
+        adapter=24,
+        two=128,
+        text=512,
     ),
 }
 """Size of a run → how many cases each part asks."""
@@ -220,6 +232,16 @@ def _wanting(bench: Bench, count: int, salt: int) -> list[Case]:
     return made
 
 
+def two_people(bench: Bench, size: Size) -> Section:
+    """Change one of two people who stand side by side, everyone told which."""
+    cases = draw_couples(bench.world, size.two, np.random.default_rng((bench.seed, 400)))
+    ways = [Way(NO_EDIT), Way(PRIOR), *(Way(name, lock) for lock in (False, True) for name in (REWRITE, OURS))]
+    ways += [Way(name) for name in bench.methods.edits if name != OURS]
+    found, pictures = bench.of_two().judge(cases, ways)
+    rows = {str(way): {**_row(bench, way, found), **other_kept(found[way])} for way in ways}
+    return Section({"rows": rows}, examples(found, pictures, SHOWN, [ways[0], *ways[2:4]]))
+
+
 class BoardPart(NamedTuple):
     """One part of the scoreboard."""
 
@@ -249,5 +271,6 @@ PARTS: dict[str, BoardPart] = {
         lambda n: n.adapter,
         lambda n, others: len(CONCEPTS) * (8 * n.adapter + (2 + len(STRENGTHS)) * (n.adapter // 2)),
     ),
+    "two_people": BoardPart(two_people, lambda n: n.two, lambda n, others: (6 + others) * n.two),
 }
 """Part → what makes its section of the results, in the order they run."""

@@ -20,6 +20,8 @@ MEASURES = {
     "kept": "All else kept",
     "both": "Both",
     "attribute_kept": "Attributes kept",
+    "other_same_category": "The other’s same attribute kept",
+    "other_kept": "All of the other kept",
     "free": "Without lock",
     "held": "With lock",
     "still": "Removed value still shown",

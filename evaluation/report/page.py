@@ -40,6 +40,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Json], Told]]] = {
     "best_strength": ("best_strength", sections.best_strength),
     "splits": ("splits", sections.splits),
     "several": ("several", sections.several),
+    "two_people": ("two_people", sections.two_people),
     "strength": ("strength", sections.strength),
     "removal": ("removal", checks.removal),
     "adapters": ("adapters", sections.adapters),

@@ -178,6 +178,28 @@ def _line(name: str, found: Sequence[Json]) -> Line:
     return Line(name, tuple(one.estimate for one in values), ranges)
 
 
+def two_people(section: Json) -> Told:
+    """Tell who can change one of two people."""
+    rows = section["rows"]
+    asked = (
+        "Two people side by side in one prompt, each with a value of the same attribute; change it for one of them, at "
+        "strength 1. Everyone is told whose."
+    )
+    figure = everyone(rows, ("success", "other_same_category", "other_kept", "both"))
+    return Told("One of two people", asked, figure, _of_two_people(rows))
+
+
+def _of_two_people(rows: Mapping[str, Json]) -> Iterator[str]:
+    ours = rows[OURS]
+    yield (
+        f"SupSAE changes the one asked for in {ranged(Interval.parse(ours['success']))}, and leaves the other’s same "
+        f"attribute in {ranged(Interval.parse(ours['other_same_category']))}."
+    )
+    for key, what in (("success", "Its success"), ("both", "That nothing else changed")):
+        yield f"{what} is {beside(Interval.parse(ours['minus_rewrite'][key]), 'the rewrite')}."
+    yield from _nearest(rows)
+
+
 def strength(section: Json) -> Told:
     """Tell how the slider acts."""
     lines = {

@@ -52,10 +52,11 @@ def comfy_renderer(models: Models, told: Told | None = None, *, steps: int = 16,
 def draw(
     models: Models, settings: SamplerSettings, told: Told | None,
     conds: Sequence[Tensor], pooled: Sequence[Tensor], seeds: Sequence[int], *,
-    progress: Progress | None = None, step: Callable[[list[int]], Step] | None = None,
+    progress: Progress | None = None, step: Callable[[list[int]], Step] | None = None, people: int = 1,
 ) -> np.ndarray:  # fmt: skip
     """Draw one picture per conditioning; with what comes first filled in a ``supsae_core.host.Draw``."""
-    latent, after_step = sampling.empty_latent(SIDE, SIDE), (lambda _, denoised: told(denoised)) if told else None
+    latent = sampling.empty_latent(SIDE * people, SIDE)
+    after_step = (lambda _, denoised: told(denoised)) if told else None
 
     def alike(some: list[int]) -> np.ndarray:
         model = stepped(models.model, step(some)) if step else models.model

@@ -67,7 +67,7 @@ def load_studio(weights: Path | None = None) -> Studio:
 def draw_portraits(
     studio: Studio, conds: Sequence[Tensor], pooled: Sequence[Tensor], seeds: Sequence[int], *,
     steps: int = 16, cfg: float = 3.0, batch: int = 16,
-    progress: Progress | None = None, step: Callable[[list[int]], Step] | None = None,
+    progress: Progress | None = None, step: Callable[[list[int]], Step] | None = None, people: int = 1,
 ) -> np.ndarray:  # fmt: skip
     """Draw one picture per conditioning.
 
@@ -78,14 +78,15 @@ def draw_portraits(
         cfg: guidance against the empty prompt.
         progress: called with (pictures done, pictures).
         step: called with the indices of the pictures sampled together; what it returns may change their steps.
+        people: side by side, which is how wide the picture is.
 
     Returns:
-        (n, 128, 128, 3) bytes, in the order given.
+        (n, 128, 128 · people, 3) bytes, in the order given.
     """
 
     def draw(some: list[int]) -> np.ndarray:
         cond, vector = (torch.stack([rows[i] for i in some]) for rows in (conds, pooled))
-        empty, noise = negative(studio, cond[0]), initial_noise([seeds[i] for i in some])
+        empty, noise = negative(studio, cond[0]), initial_noise([seeds[i] for i in some], width=16 * people)
         own = step and step(some)
         latents = sample_latents(studio.transformer, cond, vector, empty, noise, steps=steps, cfg=cfg, step=own)
         return decode_latents(studio.vae, latents)

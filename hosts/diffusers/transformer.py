@@ -14,7 +14,7 @@ from diffusers import AutoencoderTiny, FlowMatchEulerDiscreteScheduler, SD3Trans
 from diffusers.loaders.single_file_utils import convert_sd3_transformer_checkpoint_to_diffusers
 from einops import rearrange
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...portraits.mmdit import HEAD, PATCH, position_table
 from ...supsae_core.host import Progress, Step
@@ -23,8 +23,26 @@ TRAIN_STEPS = 1000
 """Entries of the noise level table both hosts keep."""
 
 
-def load_transformer(path: Path | str, side: int = 8) -> SD3Transformer2DModel:
-    """Load an SD3 diffusion model in the original key layout, for latents of ``side`` × ``side`` patches, in float32.
+SIDE = 8
+"""Patches along a portrait; what a model is told to have been made for."""
+
+
+class SpreadPositions(nn.Module):
+    """Patches and their places, as ComfyUI spreads them over any size; diffusers' own table is spaced otherwise."""
+
+    def __init__(self, proj: nn.Module) -> None:
+        super().__init__()
+        self.proj = proj
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """(B, C, h, w) → (B, patches, width)."""
+        patches = self.proj(latent)
+        places = position_table(*patches.shape[-2:], patches.shape[1]).to(patches)
+        return rearrange(patches, "b d row column -> b (row column) d") + places
+
+
+def load_transformer(path: Path | str) -> SD3Transformer2DModel:
+    """Load an SD3 diffusion model in the original key layout, for latents of any size, in float32.
 
     Raises ValueError for a file that is no such model, or that stores a position table of its own.
     """
@@ -33,8 +51,8 @@ def load_transformer(path: Path | str, side: int = 8) -> SD3Transformer2DModel:
         raise ValueError(f"{path} stores pos_embed: load such a model with diffusers' own from_pretrained")
     hidden, width = tensors["context_embedder.weight"].shape
     transformer = SD3Transformer2DModel(
-        sample_size=side * PATCH,
-        pos_embed_max_size=side,
+        sample_size=SIDE * PATCH,
+        pos_embed_max_size=SIDE,
         patch_size=PATCH,
         in_channels=tensors["x_embedder.proj.weight"].shape[1],
         out_channels=len(tensors["final_layer.linear.bias"]) // PATCH**2,
@@ -46,13 +64,13 @@ def load_transformer(path: Path | str, side: int = 8) -> SD3Transformer2DModel:
         pooled_projection_dim=tensors["y_embedder.mlp.0.weight"].shape[1],
         qk_norm="rms_norm" if "joint_blocks.0.x_block.attn.ln_q.weight" in tensors else None,
     )
-    # ComfyUI spreads 0 … 15 over any side; diffusers' own table is spaced otherwise.
-    tensors["pos_embed"] = position_table(side, hidden)[None]
+    tensors["pos_embed"] = torch.zeros(1, SIDE**2, hidden)  # goes with the module that held it
     transformer.load_state_dict(convert_sd3_transformer_checkpoint_to_diffusers(tensors))
     if tensors:  # the converter takes out what it knows
         raise ValueError(
             f"{path} holds tensors that diffusers' SD3 model has no place for: {', '.join(sorted(tensors))}"
         )
+    transformer.pos_embed = SpreadPositions(transformer.pos_embed.proj)
     return transformer.eval().requires_grad_(False)
 
 
@@ -114,11 +132,15 @@ def sample_latents(
 ) -> Tensor:  # fmt: skip
     """Sample latents as KSampler does with 'euler' and 'simple'; prompt and negative share one call of the model.
 
-    cond (B, L, width), pooled (B, width'), the same two of the negative prompt with B or 1 rows, and noise (B, C, h, h)
-    → latents (B, C, h, h) in float32. ``progress`` is told (steps done, steps), ``step`` may change every step's
+    cond (B, L, width), pooled (B, width'), the same two of the negative prompt with B or 1 rows, and noise (B, C, h, w)
+    → latents (B, C, h, w) in float32. ``progress`` is told (steps done, steps), ``step`` may change every step's
     velocity. Raises ValueError where sizes differ.
     """
-    _check_sizes(transformer, cond, negative[0], noise)
+    if cond.shape[1] != negative[0].shape[1]:
+        raise ValueError(
+            f"the prompt has {cond.shape[1]} rows and the negative prompt {negative[0].shape[1]}: encode both in one "
+            "call"
+        )
     rows, dtype = len(noise), transformer.dtype
     context = torch.cat([cond, negative[0].expand(rows, -1, -1)]).to(dtype)
     vector = torch.cat([pooled, negative[1].expand(rows, -1)]).to(dtype)
@@ -137,20 +159,6 @@ def sample_latents(
         if progress:
             progress(done, steps)
     return x
-
-
-def _check_sizes(transformer: SD3Transformer2DModel, cond: Tensor, negative: Tensor, noise: Tensor) -> None:
-    if cond.shape[1] != negative.shape[1]:
-        raise ValueError(
-            f"the prompt has {cond.shape[1]} rows and the negative prompt {negative.shape[1]}: encode both in one call"
-        )
-    size, rows, patch = (transformer.config[name] for name in ("sample_size", "pos_embed_max_size", "patch_size"))
-    # diffusers would crop the middle out of a table that load_transformer spread over another size.
-    if rows * patch == size and noise.shape[-2:] != (size, size):
-        raise ValueError(
-            f"noise is {noise.shape[-2]} × {noise.shape[-1]}, but the model was loaded for {size} × {size}: "
-            f"load_transformer(path, side={noise.shape[-1] // patch})"
-        )
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from ...supsae_core.table import prompts
 from ...supsae_core.table.foreign import EVERYDAY
 from ...supsae_core.table.prompts import Prompt, Wording
 from .. import scene
-from ..captions import full_table
+from ..captions import PAIR, SIDES, SOMEONE, full_table
 
 Person = Mapping[str, str]
 """category → value"""
@@ -42,17 +42,6 @@ RICH = Wording(
 NOUNS = {"hair": ("hair", "it is"), "eyes": ("eyes", "they are")}
 """Category → the noun that a caption opens with, and the pronoun that comes back to it at the end."""
 ECHOES = ("again", "once more", "that is", "in other words", "yes")
-PAIR = (
-    "two people,", "two friends,", "a portrait of two people,", "a pair,", "side by side,", "a drawing of two people,",
-    "",
-)  # fmt: skip
-SIDES = (
-    ("on the left {} with", "on the right {} with"),
-    ("the left one has", "the right one has"),
-    ("left, {} with", "right, {} with"),
-    ("at the left stands {} with", "at the right stands {} with"),
-)  # fmt: skip
-SOMEONE = ("a person", "someone", "a man", "a woman", "a girl", "a boy", "a friend")
 TOGETHER = (("snow", "beanie"), ("beach", "stripes"), ("crown", "dress"), ("suit", "top hat"), ("city", "suit"))
 """Values that often come together, as in the world's pictures; the second follows the first."""
 
@@ -79,13 +68,20 @@ def draw_caption(rng: np.random.Generator, fits: Callable[[str], bool]) -> Capti
     people = tuple(draw_person(rng) for _ in range(1 + (rng.random() < 0.2)))
     if len(people) == 2:
         people[1]["background"] = people[0]["background"]
-    write = _short if rng.random() < 0.05 else (describe, _describe_two)[len(people) - 1]
-    while not fits(text := write(people, rng)):
+    if rng.random() < 0.05:
+        return Caption(_short(people, rng), people)
+    return Caption(fitting(people, rng, fits), people)
+
+
+def fitting(people: Sequence[Person], rng: np.random.Generator, fits: Callable[[str], bool]) -> str:
+    """Draw captions of one or two people until one ``fits``."""
+    describe = (_describe_one, _describe_two)[len(people) - 1]
+    while not fits(text := describe(people, rng)):
         pass
-    return Caption(text, people)
+    return text
 
 
-def describe(people: Sequence[Person], rng: np.random.Generator) -> str:
+def _describe_one(people: Sequence[Person], rng: np.random.Generator) -> str:
     """Word a part of what one person looks like, among other things, mentioned twice or from afar at times."""
     (person,) = people
     share = rng.uniform(0.2, 1.0)

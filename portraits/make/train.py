@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +18,17 @@ from ..mmdit import MMDiT
 from ..text import CHUNK, load_encoders
 from ..vae import AutoEncoder
 from . import encoders
-from .corpus import latents, load_weights, pictures, pixels_of, said, write_weights
+from .corpus import (
+    caption_texts,
+    latents,
+    load_weights,
+    pair_latents,
+    pair_texts,
+    pictures,
+    pixels_of,
+    said,
+    write_weights,
+)
 from .handover import handed_over
 from .judges import train_artifacts, train_reader, train_second
 from .optimise import optimise
@@ -85,44 +96,76 @@ def train_decoder(work: Path, steps: int, device: torch.device, *, count: int = 
 TRANSFORMER = "diffusion_models/supsae_portraits_mmdit"
 FACE = (slice(6, 13), slice(4, 12))
 """Rows and columns of the latent in which eyes and mouth lie: a fifth of it, and half of what prompts speak of."""
+FACE_COUNTS = 4.0
+"""How often the error of the face counts."""
 DROPPED = 0.1
 """Share of the captions without either encoder's rows, and as many that are empty."""
+PAIRED = 0.5
+"""Share of the steps that see two people, in the stage that does."""
+
+
+class _Taught(NamedTuple):
+    """What the transformer learns from: pictures of one size, ``each`` captions a picture."""
+
+    codes: np.ndarray
+    """(n, 16, h, w) latents"""
+    cond: np.ndarray
+    """(n · each, L, WIDTH)"""
+    pooled: np.ndarray
+    each: int
+    batch: int
+
+
+def _one_person(work: Path, device: torch.device, *, count: int = 12000, each: int = 3) -> _Taught:
+    codes, factors = latents(work, count, 2, device)
+    cond, pooled = said(work, f"{count}x{each}", caption_texts(factors, each), device)
+    return _Taught(np.array(codes), np.array(cond), np.array(pooled), each, 64)
+
+
+def _two_people(work: Path, device: torch.device, *, count: int = 8000, each: int = 3) -> _Taught:
+    codes, people = pair_latents(work, count, 5, device)
+    cond, pooled = said(work, f"pairs-{count}x{each}", pair_texts(people, each), device)
+    return _Taught(np.array(codes), np.array(cond), np.array(pooled), each, 32)
 
 
 def train_transformer(
-    work: Path, steps: int, device: torch.device, *, name: str, rate: float, face: float, start: str = ""
+    work: Path, steps: int, device: torch.device, *, name: str, rate: float, start: str = "", two: bool = False
 ) -> None:
     """Train the MMDiT on latents and frozen text rows; rewrites its file.
 
     Args:
         name: of the stage.
-        face: how often the error of the face counts.
         start: where the weights come from: "" for none, ``handover`` for the earlier denoiser through a map of its
             encoders' rows, or ``written`` for its file.
+        two: whether half of the steps see two people side by side.
     """
-    count, each, batch = 12000, 3, 64
     module = {"": MMDiT, "handover": lambda: handed_over(work), "written": _written}[start]()
-    stored, factors = latents(work, count, 2, device)
-    codes = np.array(stored)
-    cond, pooled = (np.array(x) for x in said(work, factors, each, device))
+    one = _one_person(work, device)
+    taught = (one, _two_people(work, device)) if two else (one, one)
     empty = [x[0].cpu().numpy() for x in load_encoders().encode([""])]
-    weight = torch.ones(16, 16, device=device)
-    weight[FACE] = face
-    weight /= weight.mean()
 
     def loss(module: nn.Module, rng: np.random.Generator) -> Tensor:
-        text_of = rng.integers(0, count, batch) * each + rng.integers(0, each, batch)
-        clean = torch.from_numpy(codes[text_of // each]).float().to(device)
-        rows, vectors = cond[text_of].astype(np.float32), pooled[text_of].astype(np.float32)
-        dropped = rng.random((3, batch)) < DROPPED
+        now = taught[int(rng.random() < PAIRED)]
+        text_of = rng.integers(0, len(now.cond), now.batch)
+        clean = torch.from_numpy(now.codes[text_of // now.each]).float().to(device)
+        rows, vectors = now.cond[text_of].astype(np.float32), now.pooled[text_of].astype(np.float32)
+        dropped = rng.random((3, now.batch)) < DROPPED
         rows[dropped[0], :CHUNK], vectors[dropped[0]] = 0, 0  # the causal encoder is missing
         rows[dropped[1], CHUNK:] = 0  # the bidirectional one is
         rows[dropped[2]], vectors[dropped[2]] = empty
         context, vector = torch.from_numpy(rows).to(device), torch.from_numpy(vectors).to(device)
+        weight = _weight(clean.shape[-1] // 16).to(device)
         return (_velocity_error(module, clean, context, vector, rng).square() * weight).mean()
 
     module = optimise(module.to(device), loss, name=name, steps=steps, rate=rate, work=work)
     write_weights(TRANSFORMER, module.state_dict(), {})
+
+
+def _weight(people: int) -> Tensor:
+    """Return how much every place of a latent (16, 16 · people) counts, 1 on average."""
+    weight = torch.ones(16, 16)
+    weight[FACE] = FACE_COUNTS
+    return (weight / weight.mean()).repeat(1, people)
 
 
 def _written() -> MMDiT:
@@ -151,9 +194,10 @@ STAGES: dict[str, tuple[Callable[..., None], int]] = {
     "reader": (train_reader, 2000),
     "second": (train_second, 3000),
     "artifacts": (train_artifacts, 3000),
-    "model": (partial(train_transformer, name="model", rate=6e-4, face=4.0), 12000),
-    "handover": (partial(train_transformer, name="handover", rate=2e-4, face=4.0, start="handover"), 3000),
-    "longer": (partial(train_transformer, name="longer", rate=2e-4, face=4.0, start="written"), 6000),
+    "model": (partial(train_transformer, name="model", rate=6e-4), 12000),
+    "handover": (partial(train_transformer, name="handover", rate=2e-4, start="handover"), 3000),
+    "longer": (partial(train_transformer, name="longer", rate=4e-4, start="written"), 4500),
+    "two": (partial(train_transformer, name="two", rate=3e-4, start="written", two=True), 4000),
 }
 """Stage → (function, default steps), in the order they need each other; a step of a closed form is a picture."""
 

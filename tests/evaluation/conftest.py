@@ -54,7 +54,9 @@ def board(learnt, tmp_path_factory):
     models, out = studio.load_studio()._replace(vae=coarse()), tmp_path_factory.mktemp("board")
     blank = low_rank.blank(models.transformer, "hat: crown", 1, torch.Generator().manual_seed(0))
     change = ModelChange("blank", partial(low_rank.adapted, models.transformer, blank))
-    size = Size(headline=3, baselines=2, calibration=1, split=1, several=1, curve=1, removal=2, adapter=2, text=8)
+    size = Size(
+        headline=3, baselines=2, calibration=1, split=1, several=1, curve=1, removal=2, adapter=2, two=2, text=8
+    )
     sentences, drawn = [], {}
 
     def part(name, most):

@@ -40,6 +40,16 @@ def test_a_caption_says_factors_of_its_picture(seed):
     assert len(re.findall(r"\w+|[^\w\s]", prompt.text)) <= captions.LONGEST
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_caption_of_two_says_both_in_the_order_asked_for(turned):
+    left, right = ([TABLE.phrases[one].text for one in some] for some in ((3, 30), (12,)))
+    prompt = captions.caption_of_two(TABLE, ((3, 30), (12,)), np.random.default_rng(1), turned=turned)
+    said = [" ".join(prompt.words[one.start : one.stop]).rstrip(",") for one in prompt.mentions]
+    assert said == ([*right, *left] if turned else [*left, *right])
+    assert (prompt.text.index("right") < prompt.text.index("left")) == turned
+    assert set(re.findall(r"[a-z]+", prompt.text)) <= set(load_encoders().tokenizer.words)
+
+
 def test_captions_leave_categories_out():
     rng = np.random.default_rng(0)
     said = [len(captions.caption(sample_factors(rng), rng).mentions) for _ in range(100)]

@@ -16,6 +16,7 @@ from supsae.portraits.scene import (
     IRIS_COLORS,
     SIZE,
     Nuisance,
+    draw_people,
     draw_portrait,
     sample_factors,
 )
@@ -70,6 +71,21 @@ def test_one_changed_factor_is_visible(category, a, b, seed):
     factors, nuisance = sample_factors(rng), Nuisance.sample(rng)
     before, after = (np.asarray(draw_portrait({**factors, category: value}, nuisance), dtype=int) for value in (a, b))
     assert (abs(after - before).max(axis=-1) > 30).sum() >= 50
+
+
+def test_two_people_stand_side_by_side_and_one_changes_alone():
+    # Nobody reaches over the middle: arms and hair end 62 px from the axis at the largest scale, moved by 3 at most.
+    rng = np.random.default_rng(0)
+    people = [sample_factors(rng) | {"background": "snow"} for _ in range(2)]
+    nuisances = [Nuisance.sample(rng) for _ in range(2)]
+    both = np.asarray(draw_people(people, nuisances), dtype=int)
+    assert both.shape == (SIZE, 2 * SIZE, 3)
+    for side, category in ((0, "hair"), (1, "clothing")):
+        other = [value for value in FACTORS[category] if value != people[side][category]][0]
+        changed = [person | {category: other} if side == i else person for i, person in enumerate(people)]
+        moved = (np.asarray(draw_people(changed, nuisances), dtype=int) != both).any(-1)
+        halves = moved[:, :SIZE], moved[:, SIZE:]
+        assert halves[side].sum() >= 50 and not halves[1 - side].any()
 
 
 def test_the_nuisance_moves_the_person_and_keeps_the_background():

@@ -46,8 +46,9 @@ def test_same_pictures(comfy_python, studio, tmp_path):
     made, model, vae = load_file(tmp_path / "made.safetensors"), studio.transformer, studio.vae
     cond, pooled, noise = made["cond"], made["pooled"], made["noise"]
     with torch.no_grad():
-        velocity = model(noise, cond[:3], pooled[:3], 1000 * made["sigma"], return_dict=False)[0]
-        torch.testing.assert_close(made["velocity"], velocity, rtol=1e-4, atol=1e-4)
+        for name, x in (("velocity", noise), ("wide velocity", made["wide noise"])):
+            velocity = model(x, cond[:3], pooled[:3], 1000 * made["sigma"], return_dict=False)[0]
+            torch.testing.assert_close(made[name], velocity, rtol=1e-4, atol=1e-4)
         codes = vae.encode(2 * made["pixels"].permute(0, 3, 1, 2) - 1).latents
     torch.testing.assert_close(made["latent format"], torch.tensor([LATENT_SCALE, LATENT_SHIFT]))
     # ComfyUI steps by way of the clean latent, so rounding adds up over 16 steps: 3e-6 measured, values of about 2.

@@ -15,6 +15,7 @@ made = {
     "cond": torch.cat([cond for cond, _ in (*prompts, *empty)]),
     "pooled": torch.cat([extra["pooled_output"] for _, extra in (*prompts, *empty)]),
     "noise": torch.randn(3, 16, 16, 16, generator=generator),
+    "wide noise": torch.randn(3, 16, 16, 32, generator=torch.Generator().manual_seed(2)),
     "sigma": torch.tensor([0.1, 0.5, 1.0]),
     "pixels": torch.rand(1, 64, 64, 3, generator=generator),
     "prepared noise": comfy.sample.prepare_noise(torch.zeros(1, 16, 16, 16), 7),
@@ -25,7 +26,8 @@ made["latent format"] = torch.tensor([model.model.latent_format.scale_factor, mo
 for steps in map(int, sys.argv[2:]):
     sampling = model.get_model_object("model_sampling")
     made[f"sigmas {steps}"] = comfy.samplers.calculate_sigmas(sampling, "simple", steps)
-made["velocity"] = model.model.diffusion_model(noise, 1000 * made["sigma"], context=cond[:3], y=pooled[:3])
+for name, x in (("velocity", noise), ("wide velocity", made["wide noise"])):
+    made[name] = model.model.diffusion_model(x, 1000 * made["sigma"], context=cond[:3], y=pooled[:3])
 positive, negative = ([[cond[rows], {"pooled_output": pooled[rows]}]] for rows in (slice(0, 3), slice(3, 4)))
 start = torch.zeros_like(noise)
 made["latents"] = comfy.sample.sample(model, noise, 16, 3.0, "euler", "simple", positive, negative, start)
