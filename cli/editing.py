@@ -24,7 +24,7 @@ from ..supsae_core.table.concepts import spaced
 from .bars import onto
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
-SPELLING = re.compile(r"\s*(\w+)\s+(.+?)\s*(?:@\s*(\S+)\s*)?", re.DOTALL)
+SPELLING = re.compile(r"\s*(\w+)\s+(.+?)\s*(?:#\s*(\d+)\s*)?(?:@\s*(\S+)\s*)?", re.DOTALL)
 
 
 def edit_portrait(args: argparse.Namespace) -> None:
@@ -49,7 +49,7 @@ def edit_portrait(args: argparse.Namespace) -> None:
     with tqdm(total=2, desc="draw", unit="picture") as bar:
         pictures = studio.draw_portraits(
             models, [cond, made.cond], [pooled, made.pooled], [args.seed] * 2,
-            steps=args.steps, cfg=args.cfg, batch=1, progress=onto(bar),
+            steps=args.steps, cfg=args.cfg, batch=1, progress=onto(bar), people=args.people,
         )  # fmt: skip
     print(_difference(*studio.read_portraits(models, pictures)))
     args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -75,21 +75,22 @@ def _read(
 
 
 def parse_edit(text: str) -> Edit:
-    """Read an edit's spelling, ``swap hair: red`` or ``swap hair: red @ 0.5``.
+    """Read an edit's spelling: ``swap hair: red``, ``swap hair: red @ 0.5`` or, of two mentions, ``swap hair: red #2``.
 
     Raises:
         ValueError: naming the text received and how one is written.
     """
     match = SPELLING.fullmatch(text)
     try:
-        strength = float(match[3]) if match and match[3] else 1.0
+        strength = float(match[4]) if match and match[4] else 1.0
     except ValueError:
         match, strength = None, 1.0
     if not match:
         raise ValueError(
-            f"The edit {text!r} cannot be read. Write 'swap hair: red', or 'swap hair: red @ 0.5' for half."
+            f"The edit {text!r} cannot be read. Write 'swap hair: red', 'swap hair: red @ 0.5' for half, or "
+            "'swap hair: red #2' for the second mention."
         )
-    return edits.make_edit(match[1].casefold(), match[2], strength)
+    return edits.make_edit(match[1].casefold(), match[2], strength, int(match[3] or 0))
 
 
 def _change_lines(learnt: Dictionary, wanted: Sequence[Edit], made: Edited) -> list[str]:

@@ -138,8 +138,9 @@ def _edit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prompt", required=True, metavar="TEXT", help="the prompt, which stays as it is")
     parser.add_argument(
         "--edit", action="append", required=True, metavar="EDIT", dest="edits",
-        help="'ACTION CATEGORY: VALUE', if wanted with '@ STRENGTH' behind it (1, the default, is the effect of "
-        "writing the word); actions are swap, add, remove and scale; give --edit several times for several edits",
+        help="'ACTION CATEGORY: VALUE', if wanted with '#N' behind it for the Nth mention alone, as of two people, and "
+        "'@ STRENGTH' (1, the default, is the effect of writing the word); actions are swap, add, remove and scale; "
+        "give --edit several times for several edits",
     )  # fmt: skip
     parser.add_argument(
         "--accept", action="store_true",
@@ -150,6 +151,9 @@ def _edit(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png or .jpg")
     parser.add_argument("--dictionary", type=Path, metavar="FILE", help="default: the Portraits dictionary that ships")
+    parser.add_argument(
+        "--people", type=int, choices=(1, 2), default=1, help="in the picture, side by side (default: 1)"
+    )
     _number(parser, "--seed", 0, "of the picture")
     _number(parser, "--steps", 16, "of the sampler")
     _number(parser, "--cfg", 3.0, "guidance")

@@ -1,5 +1,6 @@
 """Read a portrait: picture → the value of every category, or ``unreadable``; taught on renders alone."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from torch import Tensor, nn
 
 from . import paths
 from .captions import table
+from .pen import SIZE
 
 WEIGHTS = paths.WEIGHTS / "reader.safetensors"
 UNREADABLE = "unreadable"
+Read = Callable[[Tensor], list[dict[str, str]]]
+"""Pictures (n, 3, 128, 128) in 0 … 1 → category → value."""
 CONFIDENCE = 0.8
 """Least probability of a value; a half-and-half blend of two values reads 0.5 each."""
 
@@ -38,6 +42,23 @@ class Reader(nn.Module):
     def read(self, pictures: Tensor) -> list[dict[str, str]]:
         """Return, per picture, category → value or ``unreadable``."""
         return [values(row, CONFIDENCE) for row in self(pictures).exp()]
+
+
+SIDES = ("left", "right")
+
+
+def place(side: str, category: str) -> str:
+    """Return the name of a person's category in a picture of two."""
+    return f"{side} {category}"
+
+
+def read_people(read: Read, pictures: Tensor) -> list[dict[str, str]]:
+    """Return what is read in pictures (n, 3, 128, 128 · people): of two people with the side before each category."""
+    halves = [read(half) for half in pictures.split(SIZE, -1)]
+    if len(halves) == 1:
+        return halves[0]
+    both = [zip(SIDES, people, strict=True) for people in zip(*halves, strict=True)]
+    return [{place(side, name): value for side, own in one for name, value in own.items()} for one in both]
 
 
 def values(scores: Tensor, least: float) -> dict[str, str]:

@@ -10,17 +10,17 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from ...portraits.scene import SIZE
+from ...portraits.pen import SIZE
+from ...portraits.reader import read_people
 from ...supsae_core.dictionary.model import Dictionary
 from ..cases import Case, World
-from ..outcomes import Judged, Look, Read, judge_all
+from ..outcomes import Judged, Look, judge_all
 from ..results import Example
 from .gallery import Gallery, ModelChange, Picture, Shot, stacked
 from .methods import NO_EDIT, REWRITE, Methods
 
 ADAPTER = "low-rank adapter"
 """Method that changes the model and leaves the conditioning alone."""
-SIDES = ("left", "right")
 READ = 64
 """Pictures read together."""
 
@@ -71,10 +71,6 @@ class Bench:
         """The split that the headline is drawn from."""
         return f"{self.world.pairs} pairs"
 
-    @property
-    def _readers(self) -> tuple[PictureReader, PictureReader]:
-        return self.reader, self.second
-
     def of_two(self) -> Bench:
         """Return a bench that draws and reads two people side by side."""
         return replace(self, gallery=self.gallery.of_two())
@@ -114,27 +110,12 @@ class Bench:
         names = list(new)
         for start in range(0, len(names), READ):
             some = names[start : start + READ]
-            halves = stacked([new[key] for key in some]).split(SIZE, dim=-1)
-            read, second = (
-                [_together(*own) for own in zip(*map(by.read, halves), strict=True)] for by in self._readers
-            )
-            artifact = torch.stack([self.artifacts(one) for one in halves]).any(0).tolist()
+            pixels = stacked([new[key] for key in some])
+            read, second = (read_people(one.read, pixels) for one in (self.reader, self.second))
+            artifact = torch.stack([self.artifacts(half) for half in pixels.split(SIZE, -1)]).any(0).tolist()
             for key, own, other, damaged in zip(some, read, second, artifact, strict=True):
                 self.seen[key] = Look(own, other, damaged, new[key].let_through)
         return [self.seen[key] for key in keys]
-
-
-def _together(*people: Read) -> Read:
-    """Return what is read of one person, or of the left one and the right one with their side before each category."""
-    if len(people) == 1:
-        return people[0]
-    both = zip(SIDES, people, strict=True)
-    return {place(side, category): value for side, own in both for category, value in own.items()}
-
-
-def place(side: str, category: str) -> str:
-    """Return the name of a person's category in a picture of two."""
-    return f"{side} {category}"
 
 
 def examples(

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from ...portraits import captions
+from ...portraits.reader import SIDES, place
 from ...supsae_core.editing.edits import Swap
 from ...supsae_core.table import prompts
 from ...supsae_core.table.concepts import ConceptTable
 from ..cases import TRIES, Case, World
 from ..intervals import share
 from ..outcomes import Judged
-from .bench import SIDES, place
 
 SHARED = "background"
 """Category that two people have in common."""

@@ -102,6 +102,6 @@ def negative(studio: Studio, cond: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def read_portraits(studio: Studio, pictures: np.ndarray) -> list[dict[str, str]]:
-    """Return, per picture (n, 128, 128, 3), category → value or ``unreadable``."""
+    """Return, per picture (n, 128, 128 · people, 3), category → value or ``unreadable``; of two each with its side."""
     pixels = rearrange(torch.from_numpy(pictures), "n h w c -> n c h w").float() / 255
-    return list(chain.from_iterable(studio.reader.read(some) for some in pixels.split(64)))
+    return list(chain.from_iterable(reader.read_people(studio.reader.read, some) for some in pixels.split(64)))

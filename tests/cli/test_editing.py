@@ -21,6 +21,8 @@ SPELLED = {
     "  ADD hat: top hat@-1 ": Add("hat: top hat", -1),
     "remove hat: crown": Remove("hat: crown", 1),
     "scale eyes: blue @ 2": Scale("eyes: blue", 2),
+    "swap hair: red #2": Swap("hair: red", 1, occurrence=2),
+    "remove hat: crown # 1 @ 0.5": Remove("hat: crown", 0.5, occurrence=1),
 }
 
 
@@ -52,6 +54,12 @@ def test_edit_draws_before_and_after(edit):
     assert "hair: black, hat: none, background: beach" in said
     assert "hair: black to hair: red\n" in said and "hat: none to hat: crown, strength 0.5" in said
     assert (before != after).any()
+
+
+def test_one_of_two_people_is_edited(edit):
+    prompt = "on the left a woman with black hair, on the right a man with blond hair"
+    said, *_ = edit("swap hair: red #2", prompt=prompt, more=("--people", 2))
+    assert "hair: blond to hair: red\n" in said and "hair: black to" not in said
 
 
 def test_strength_nothing_draws_the_same_picture(edit):
