@@ -37,7 +37,8 @@ class SpreadPositions(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         """(B, C, h, w) → (B, patches, width)."""
         patches = self.proj(latent)
-        places = position_table(*patches.shape[-2:], patches.shape[1]).to(patches)
+        width, rows, columns = patches.shape[1:]
+        places = position_table(rows, columns, width).to(patches)
         return rearrange(patches, "b d row column -> b (row column) d") + places
 
 
@@ -70,7 +71,7 @@ def load_transformer(path: Path | str) -> SD3Transformer2DModel:
         raise ValueError(
             f"{path} holds tensors that diffusers' SD3 model has no place for: {', '.join(sorted(tensors))}"
         )
-    transformer.pos_embed = SpreadPositions(transformer.pos_embed.proj)
+    transformer.add_module("pos_embed", SpreadPositions(transformer.pos_embed.proj))
     return transformer.eval().requires_grad_(False)
 
 

@@ -66,14 +66,14 @@ def train_vae(
     write_weights("vae/supsae_portraits_vae", trained.state_dict(), {})
 
 
-def train_decoder(work: Path, steps: int, device: torch.device, *, count: int = 6000, batch: int = 8) -> None:
+def train_decoder(work: Path, steps: int, device: torch.device, *, count: int = 12000, batch: int = 8) -> None:
     """Go on with the decoder alone, on the latents as they are now; rewrites the auto-encoder's file.
 
     The encoder must not move any more once the transformer trains on its latents. Crops are 80 px, judged on their
     inner 64, so that what a crop's border lacks does not teach the decoder.
     """
-    codes, _ = latents(work, count, 1, device)
-    store, _ = pictures(work, count, 1)
+    codes, _ = latents(work, count, 2, device)
+    store, _ = pictures(work, count, 2)
     whole: AutoEncoder = load_weights("vae/supsae_portraits_vae", AutoEncoder(), device)
 
     def loss(module: nn.Module, rng: np.random.Generator) -> Tensor:
