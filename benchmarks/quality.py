@@ -4,6 +4,8 @@ Fresh prompts of free wording (paraphrases included), fixed seeds; the reader ju
 """
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from supsae.portraits.reader import UNREADABLE
 from supsae.portraits.vae import AutoEncoder
 
 SEED = 20260
+FULL = captions.full_table()
 
 
 def check_reader(count: int) -> dict[str, object]:
@@ -44,43 +47,93 @@ def check_reader(count: int) -> dict[str, object]:
     return found
 
 
-def measure(count: int, steps: int, cfg: float) -> dict[str, object]:
+class Drawer(NamedTuple):
+    """How every picture is drawn."""
+
+    models: studio.Studio
+    steps: int
+    cfg: float
+
+    def read(self, texts: Sequence[str], people: int) -> list[dict[str, str]]:
+        """Draw texts from fixed seeds and return what is read."""
+        conds, pooled = self.models.host.encode(texts)
+        with tqdm(total=len(texts), desc=f"pictures of {people}") as bar:
+            pictures = studio.draw_portraits(
+                self.models, conds, pooled, [SEED + i for i in range(len(texts))], steps=self.steps, cfg=self.cfg,
+                people=people, progress=lambda done, _: bar.update(done - bar.n) and None,
+            )  # fmt: skip
+        return studio.read_portraits(self.models, pictures)
+
+
+def one_person(drawer: Drawer, count: int) -> dict[str, object]:
     """Draw ``count`` prompts and return the share of mentioned attributes read right, per category and in all."""
     rng = np.random.default_rng(SEED)
-    wanted = [scene.sample_factors(rng) for _ in range(count)]
-    prompts = [captions.caption(factors, rng) for factors in wanted]
-    models = studio.load_studio()
-    conds, pooled = models.host.encode([prompt.text for prompt in prompts])
-    with tqdm(total=count, desc="pictures") as bar:
-        pictures = studio.draw_portraits(
-            models, conds, pooled, [SEED + i for i in range(count)], steps=steps, cfg=cfg,
-            progress=lambda done, _: bar.update(done - bar.n) and None,
-        )  # fmt: skip
+    prompts = [captions.caption(scene.sample_factors(rng), rng) for _ in range(count)]
+    found = drawer.read([prompt.text for prompt in prompts], 1)
     right: dict[str, list[bool]] = defaultdict(list)
-    unreadable = 0
-    for prompt, values in zip(prompts, studio.read_portraits(models, pictures), strict=True):
-        unreadable += sum(value == UNREADABLE for value in values.values())
-        for index in prompt.support(captions.full_table()):
-            concept = captions.full_table().concepts[index]
+    for prompt, values in zip(prompts, found, strict=True):
+        for index in prompt.support(FULL):
+            concept = FULL.concepts[index]
             right[concept.category].append(values[concept.category] == concept.name)
+    return {"unreadable": _unreadable(found), **_by_category(right)}
+
+
+def two_people(drawer: Drawer, count: int) -> dict[str, object]:
+    """Draw ``count`` prompts of two, up to three phrases each, and return the share of attributes read right.
+
+    ``other`` is how often a value was the other one's, of those who are said to differ.
+    """
+    rng = np.random.default_rng(SEED + 2)
+    people = [corpus.draw_pair(rng) for _ in range(count)]
+    said = [tuple(_said(person, rng) for person in both) for both in people]
+    texts = [captions.caption_of_two(FULL, _phrases(both, rng), rng, turned=rng.random() < 0.3).text for both in said]
+    right, other = defaultdict[str, list[bool]](list), list[bool]()
+    found = drawer.read(texts, 2)
+    for values, both in zip(found, said, strict=True):
+        for side, own, others in zip(reader.SIDES, both, both[::-1], strict=True):
+            for category, value in own.items():
+                read = values[reader.place(side, category)]
+                right[category].append(read == value)
+                other += [read == others[category]] if others.get(category, value) != value else []
+    return {"prompts": count, "unreadable": _unreadable(found), "other": share(other)._asdict(), **_by_category(right)}
+
+
+def _said(person: dict[str, str], rng: np.random.Generator) -> dict[str, str]:
+    own = [name for name in person if name != "background"]
+    return {str(name): person[str(name)] for name in rng.choice(own, int(rng.integers(1, 4)), replace=False)}
+
+
+def _phrases(people: Sequence[dict[str, str]], rng: np.random.Generator) -> list[list[int]]:
+    concepts = [[FULL.index(f"{name}: {value}") for name, value in own.items()] for own in people]
+    return [
+        [FULL.first_phrase[one] + int(rng.integers(len(FULL.concepts[one].phrases))) for one in own] for own in concepts
+    ]
+
+
+def _unreadable(found: Sequence[dict[str, str]]) -> float:
+    values = [value for one in found for value in one.values()]
+    return values.count(UNREADABLE) / len(values)
+
+
+def _by_category(right: Mapping[str, Sequence[bool]]) -> dict[str, object]:
     rows = {name: share(one)._asdict() for name, one in right.items()}
     every = [answer for one in right.values() for answer in one]
-    return {
-        "prompts": count, "steps": steps, "cfg": cfg, "seed": SEED, "unreadable": unreadable / (count * len(rows)),
-        "all": share(every)._asdict(), "worst": min(rows, key=lambda n: rows[n]["estimate"]),
-        "categories": rows,
-    }  # fmt: skip
+    worst = min(rows, key=lambda name: rows[name]["estimate"])
+    return {"all": share(every)._asdict(), "worst": worst, "categories": rows}
 
 
 def main() -> None:
     """Parse the command line, measure, write and print."""
     parser = writing.parser(__file__, __doc__)
-    parser.add_argument("--count", type=int, default=512, help="prompts")
+    parser.add_argument("--count", type=int, default=512, help="prompts of one person, and half as many of two")
     parser.add_argument("--steps", type=int, default=16, help="sampler steps")
     parser.add_argument("--cfg", type=float, default=3.0, help="guidance")
     args = parser.parse_args()
     torch.manual_seed(0)
-    writing.write({"reader": check_reader(args.count), **measure(args.count, args.steps, args.cfg)}, args.out)
+    drawer = Drawer(studio.load_studio(), args.steps, args.cfg)
+    settings = {"prompts": args.count, "steps": args.steps, "cfg": args.cfg, "seed": SEED}
+    made = {**one_person(drawer, args.count), "two": two_people(drawer, args.count // 2)}
+    writing.write({"reader": check_reader(args.count), **settings, **made}, args.out)
 
 
 if __name__ == "__main__":
