@@ -55,18 +55,18 @@ class Size:
 
 
 SIZES = {
-    "quick": Size(headline=40, curve=8, removal=24, two=24, text=64),
+    "quick": Size(headline=40, curve=8, removal=24, text=64),
     "medium": Size(headline=256, baselines=64, split=64, several=32, curve=28, removal=128, two=48, text=256),
     "full": Size(
-        headline=1024,
-        baselines=192,
+        headline=1536,
+        baselines=384,
         calibration=40,
         split=128,
         several=96,
         curve=64,
         removal=384,
-        adapter=24,
-        two=128,
+        adapter=128,
+        two=192,
         text=512,
     ),
 }

@@ -66,25 +66,23 @@ def train_vae(
     write_weights("vae/supsae_portraits_vae", trained.state_dict(), {})
 
 
-def train_decoder(work: Path, steps: int, device: torch.device, *, count: int = 12000, batch: int = 8) -> None:
+def train_decoder(work: Path, steps: int, device: torch.device, *, count: int = 12000, batch: int = 3) -> None:
     """Go on with the decoder alone, on the latents as they are now; rewrites the auto-encoder's file.
 
-    The encoder must not move any more once the transformer trains on its latents. Crops are 80 px, judged on their
-    inner 64, so that what a crop's border lacks does not teach the decoder.
+    The encoder must not move any more once the transformer trains on its latents. Whole pictures: crops would not teach
+    what a picture's border looks like, where the convolutions have nothing to read beyond it.
     """
     codes, _ = latents(work, count, 2, device)
     store, _ = pictures(work, count, 2)
     whole: AutoEncoder = load_weights("vae/supsae_portraits_vae", AutoEncoder(), device)
 
     def loss(module: nn.Module, rng: np.random.Generator) -> Tensor:
-        places = rng.integers(0, scene.SIZE // 8 - 10 + 1, (batch, 2))
-        chosen = [(i, y, x) for i, (y, x) in zip(rng.integers(0, count, batch), places, strict=True)]
-        z = torch.from_numpy(np.stack([codes[i][:, y : y + 10, x : x + 10] for i, y, x in chosen])).float().to(device)
-        inner = [store[i][8 * y + 8 : 8 * y + 72, 8 * x + 8 : 8 * x + 72] for i, y, x in chosen]
+        chosen = np.sort(rng.integers(0, count, batch))
+        z = torch.from_numpy(codes[chosen]).float().to(device)
         noise = torch.from_numpy(rng.standard_normal(z.shape, np.float32)).to(device)
         with torch.autocast(device.type, torch.bfloat16):
-            made = module((z + 0.03 * noise).contiguous(memory_format=torch.channels_last)).float()[..., 8:72, 8:72]
-        wanted = pixels_of(np.stack(inner)).to(device)
+            made = module((z + 0.03 * noise).contiguous(memory_format=torch.channels_last)).float()
+        wanted = pixels_of(store[chosen]).to(device)
         return F.mse_loss(made, wanted) + 0.05 * F.l1_loss(made, wanted)
 
     decoder = whole.taesd_decoder.requires_grad_(True).train()
