@@ -81,6 +81,7 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
     for encoder in here:
         if encoder != lead:
             found = _witnessed(dictionary, lead, cond, rows, found, alone[encoder.name])
+    found = _joined(dictionary, found)
     wanted = [one.phrase for one in found]
     layouts = {}
     for encoder in here:
@@ -187,6 +188,26 @@ def _witnessed(
     again = _search(dictionary, lead, cond, rows, [*(one.phrase for one in found), *missing])
     more = [one for one in again if one.phrase in missing and taken.isdisjoint(one.rows)]
     return sorted((*found, *more), key=lambda one: one.rows)
+
+
+def _joined(dictionary: Dictionary, found: Sequence[Found]) -> list[Found]:
+    """Take mentions of a concept that follow one another without a row between as one: its own words, in other words.
+
+    Nobody says a concept twice in one breath; but each word of "twin tails" may be held for "pigtails".
+    """
+    concept_of, made = dictionary.table.phrases, list[Found]()
+    for one in found:
+        last = made[-1] if made else None
+        if (
+            last
+            and last.rows[-1] + 1 == one.rows[0]
+            and concept_of[last.phrase].concept == concept_of[one.phrase].concept
+        ):
+            best = max(last, one, key=lambda some: some.score)
+            made[-1] = Found(best.phrase, (*last.rows, *one.rows), best.score)
+        else:
+            made.append(one)
+    return made
 
 
 def _layout(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, found: Sequence[Found]) -> Layout:

@@ -61,6 +61,17 @@ def test_reading_is_a_sentence_of_what_is_said_in_its_rows(learnt, said, parts, 
     assert reading.concepts(learnt.dictionary) == tuple(learnt.table.phrases[one.phrase].concept for one in spans)
 
 
+@pytest.mark.parametrize(
+    ("words", "concept"), [("twin tails", "haircut: pigtails"), ("cheerful grin", "expression: smile")]
+)
+def test_other_words_for_a_concept_are_one_mention(learnt, words, concept):
+    # Neither word is the table's, whose phrases for both are one token; each word alone is held for one of them.
+    (cond,), _ = learnt.host.encode([f"a portrait of a person with {words} and top hat"])
+    reading = read_conditioning(learnt.dictionary, cond)
+    assert describe_reading(learnt.dictionary, reading) == f"{concept}, hat: top hat"
+    assert len(reading.found[0].rows) == 2
+
+
 def test_a_phrase_across_a_chunk_border_is_found_on_both_sides(learnt, said):
     # 45 tokens before it: the causal encoder has its first word in row 46 and its second in row 49
     row = learnt.encoded(said(LONG_OPENER, RED, "and", CROWN))
