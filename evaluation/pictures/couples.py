@@ -47,7 +47,7 @@ def _try(world: World, rng: np.random.Generator) -> Case | None:
     for person, concept in zip(said, (left, right), strict=True):
         person.insert(int(rng.integers(len(person) + 1)), concept)
     turned, asked = bool(rng.random() < 0.3), int(rng.integers(2))
-    phrases = [[table.first_phrase[one] for one in person] for person in said]
+    phrases = [[_phrase(table, one, rng) for one in person] for person in said]
     prompt = captions.caption_of_two(table, phrases, rng, turned=turned)
     order = (1, 0) if turned else (0, 1)
     places = tuple(place(SIDES[who], table.concepts[one].category) for who in order for one in said[who])
@@ -55,17 +55,13 @@ def _try(world: World, rng: np.random.Generator) -> Case | None:
     rewrite = prompts.replace_mention(table, prompt, places.index(goal), table.first_phrase[new])
     edit = Swap(str(table.concepts[new]), occurrence=1 + order.index(asked))
     wanted = {goal: table.concepts[new].name}
-    case = Case(
-        prompt,
-        (edit,),
-        rewrite,
-        int(rng.integers(2**31)),
-        wanted,
-        prompt.support(table),
-        rewrite.support(table),
-        places,
-    )
+    support = prompt.support(table), rewrite.support(table)
+    case = Case(prompt, (edit,), rewrite, int(rng.integers(2**31)), wanted, *support, places)
     return case if world.is_short(case) else None
+
+
+def _phrase(table: ConceptTable, concept: int, rng: np.random.Generator) -> int:
+    return table.first_phrase[concept] + int(rng.integers(len(table.concepts[concept].phrases)))
 
 
 def _company(table: ConceptTable, own: dict[str, Any], category: str, rng: np.random.Generator) -> list[int]:
