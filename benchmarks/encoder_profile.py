@@ -41,7 +41,7 @@ def main() -> None:
     found = {
         "prompts": args.prompts,
         "swaps": args.swaps,
-        "Portraits": judged(PortraitsText(), captions.table(), captions.WORDING, args.prompts, args.swaps),
+        "Portraits": judged(PortraitsText(), captions.table(), captions.PLAIN, args.prompts, args.swaps),
         "all-MiniLM-L6-v2": judged(minilm(), photographs.table(), photographs.WORDING, args.prompts, args.swaps),
     }
     writing.write(found, args.out)

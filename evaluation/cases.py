@@ -78,7 +78,7 @@ class World:
             frozenset(frozenset(pair) for pair in plan.held_out),
             frozenset(entry.prompt.text for entry in plan.entries),
             tuple(frozenset(support) for support in fitted),
-            captions.WORDING,
+            captions.PLAIN,
             longest=captions.LONGEST,
         )
 

@@ -20,7 +20,7 @@ def table() -> ConceptTable:
     return load_table(paths.TABLE)
 
 
-WORDING = Wording(
+PLAIN = Wording(
     openers=(
         "a portrait of a person with", "a cartoon person with", "portrait,", "a drawing of someone with",
         "an illustration of a person,", "picture of a character with", "please draw a person with", "",
@@ -32,7 +32,22 @@ WORDING = Wording(
     ),
     others=tuple(phrase.text for phrase in table().phrases),  # for tables that know less than the model
 )  # fmt: skip
-
+"""Of captions of one person, and of prompts to judge by."""
+WORDING = replace(
+    PLAIN,
+    openers=(
+        *PLAIN.openers,
+        "two people, on the left a person with", "two friends, the right one has", "side by side, left, a woman with",
+        "a pair, at the right stands a man with", "a portrait of two people, the left one has",
+        "a drawing of two people, on the right a boy with",
+    ),
+    joiners=(
+        *3 * PLAIN.joiners,
+        ", on the right a man with", ", and on the left a girl with", ", the right one has",
+        ", and at the left stands someone with",
+    ),
+)  # fmt: skip
+"""Of prompts to learn from, some of two people: who learns without them takes "two people" for two tails."""
 LONGEST = 46
 """Longest caption in tokens: one chunk of the causal encoder."""
 
@@ -76,7 +91,7 @@ def caption(factors: Mapping[str, str], rng: np.random.Generator, *, longest: in
         full_table().index(f"{category}: {value}") for category, value in factors.items() if rng.random() < share
     ]
     while True:
-        prompt = prompts.draw_prompt(full_table(), rng, wording=WORDING, mention=0.0, require=written)
+        prompt = prompts.draw_prompt(full_table(), rng, wording=PLAIN, mention=0.0, require=written)
         if prompts.length(prompt.text) <= longest:
             return prompt
 
