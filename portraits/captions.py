@@ -36,15 +36,14 @@ PLAIN = Wording(
 WORDING = replace(
     PLAIN,
     openers=(
-        *PLAIN.openers,
+        *3 * PLAIN.openers,
         "two people, on the left a person with", "two friends, the right one has", "side by side, left, a woman with",
         "a pair, at the right stands a man with", "a portrait of two people, the left one has",
         "a drawing of two people, on the right a boy with",
     ),
     joiners=(
-        *3 * PLAIN.joiners,
-        ", on the right a man with", ", and on the left a girl with", ", the right one has",
-        ", and at the left stands someone with",
+        *6 * PLAIN.joiners,
+        ", on the right a man with", ", the left one has",
     ),
 )  # fmt: skip
 """Of prompts to learn from, some of two people: who learns without them takes "two people" for two tails."""

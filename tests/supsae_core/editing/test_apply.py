@@ -113,15 +113,15 @@ def rewrites(learnt, count, seed, *, unseen):
 
 @pytest.mark.parametrize("unseen", [False, True], ids=["seen pairs", "unseen pairs"])
 def test_a_swap_is_like_rewriting_the_prompt(learnt, unseen):
-    # Measured with 200 prompts, levels alone: clip 0.15, t5 0.39 to 0.46, pooled 0.09 of the rewrite's squared change
-    # left undone, on seen and unseen pairs alike. The bounds leave a third for the draw.
+    # Measured with 200 prompts, some of two people, levels alone: clip 0.20, t5 0.36, pooled 0.15 of the rewrite's
+    # squared change left undone, on seen and unseen pairs alike. The bounds leave a third for the draw.
     off = torch.zeros(2, 3)  # of the edited and the unedited conditioning
     for row, name, target in rewrites(learnt, 40, 21 + unseen, unseen=unseen):
         made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(name)], known_reading(learnt.dictionary, row))
         for place, one in enumerate((made, row)):
             apart = (one.cond - target.cond).square().sum(1).split([len(row.cond) - 48, 48])
             off[place] += torch.stack([*(some.sum() for some in apart), (one.pooled - target.pooled).square().sum()])
-    assert (off[0] / off[1] < torch.tensor([0.2, 0.6, 0.15])).all(), off[0] / off[1]
+    assert (off[0] / off[1] < torch.tensor([0.27, 0.55, 0.2])).all(), off[0] / off[1]
 
 
 READ_BACK = {  # what is said, what is asked, what is read afterwards

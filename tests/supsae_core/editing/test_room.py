@@ -43,7 +43,7 @@ def full(learnt, said):
     [
         (0, [Swap(BLACK)], [BLACK]),  # as many words for as many need no pads
         (0, [Remove(RED)], []),
-        (0, [Add(SUIT)], "'clip': writing 'dark suit' needs 2 more rows and the prompt has 0 to spare"),
+        (0, [Add(SUIT)], "'(clip|t5)': writing 'dark suit' needs 2 more rows and the prompt has [01] to spare"),
         (4, [Add(SUIT)], [RED, SUIT]),  # half of the pads can be spared, and nothing is left for a city
         (4, [Add(SUIT), Add(CITY)], "has [01] to spare"),
     ],
