@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from supsae.training import gather
+from supsae.portraits import captions
+from supsae.training import capture, gather
 from supsae.training.fit import ALONE
 from supsae.training.operators import pooled
 from supsae.training.solvers.exact import exact
@@ -14,15 +15,23 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def solved(paired):
-    statistics = gather.gather(paired.capture, paired.capture.read(), "fit")["pooled"]
+def plain(paired, tmp_path_factory):
+    """120 prompts of one person each, three quarters of which rewrite the others."""
+    config = capture.CaptureConfig(prompts=120, calibration=16, rewrites=3)
+    plan = capture.plan_text(paired.table, paired.host, config, captions.PLAIN)
+    return capture.capture_text(paired.host, tmp_path_factory.mktemp("plain") / "capture", plan)
+
+
+@pytest.fixture(scope="module")
+def solved(plain):
+    statistics = gather.gather(plain, plain.read(), "fit")["pooled"]
     return statistics, exact(statistics, ALONE)
 
 
-def test_pairs_say_more_of_pairs(paired, solved):
+def test_pairs_say_more_of_pairs(plain, solved):
     statistics, solution = solved
-    moves = list(pooled._moves(paired.capture))
-    made = pooled.with_pairs(paired.capture, statistics, solution)
+    moves = list(pooled._moves(plain))
+    made = pooled.with_pairs(plain, statistics, solution)
     errors = []
     for one in (solution, made):
         effects = (one.group_effects[0] + one.slot_effects[0]).double() @ one.decoder.double()
