@@ -197,7 +197,7 @@ STAGES: dict[str, tuple[Callable[..., None], int]] = {
     "model": (partial(train_transformer, name="model", rate=6e-4), 12000),
     "handover": (partial(train_transformer, name="handover", rate=2e-4, start="handover"), 3000),
     "longer": (partial(train_transformer, name="longer", rate=4e-4, start="written"), 4500),
-    "two": (partial(train_transformer, name="two", rate=6e-4, start="written", two=True), 11500),
+    "two": (partial(train_transformer, name="two", rate=6e-4, start="written", two=True), 10500),
 }
 """Stage → (function, default steps), in the order they need each other; a step of a closed form is a picture."""
 
