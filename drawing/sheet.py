@@ -47,16 +47,16 @@ def sheet(columns: Sequence[Column], rows: Sequence[str], title: str, note: str,
 
 def side_by_side(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> Image.Image:
     """Draw pictures of one size in a row at twice their size, a caption under each."""
-    side = 2 * pictures[0].shape[0]
-    lines = [wrapped(caption, font(17), side) for caption in captions]
-    height = side + 2 * GAP + 24 * max(map(len, lines)) + GAP
-    made = Image.new("RGB", (GAP + len(pictures) * (side + GAP), height), PAPER)
+    high, wide = (2 * one for one in pictures[0].shape[:2])
+    lines = [wrapped(caption, font(17), wide) for caption in captions]
+    height = high + 2 * GAP + 24 * max(map(len, lines)) + GAP
+    made = Image.new("RGB", (GAP + len(pictures) * (wide + GAP), height), PAPER)
     pen = ImageDraw.Draw(made)
     for index, (picture, caption) in enumerate(zip(pictures, lines, strict=True)):
-        left = GAP + index * (side + GAP)
-        _paste(made, picture, left, GAP, side)
+        left = GAP + index * (wide + GAP)
+        _paste(made, picture, left, GAP, (wide, high))
         for row, line in enumerate(caption):
-            pen.text((left + 2, 2 * GAP + side + 24 * row), line, INK, font(17))
+            pen.text((left + 2, 2 * GAP + high + 24 * row), line, INK, font(17))
     return made
 
 
@@ -104,18 +104,19 @@ def _band(made: Image.Image, band: Sequence[Column], rows: Sequence[str], top: i
         pen.text((left + 2, top + 8), _shortened(column.title, font(15), SIDE), FAINT, font(15))
         pen.text((left + 2, top + 28), _shortened(column.subtitle, font(20), SIDE), INK, font(20))
         for row, (picture, mark) in enumerate(zip(column.pictures, column.marks, strict=True)):
-            _paste(made, picture, left, top + 62 + row * (SIDE + GAP), SIDE, mark)
+            _paste(made, picture, left, top + 62 + row * (SIDE + GAP), (SIDE, SIDE), mark)
 
 
-def _paste(made: Image.Image, picture: np.ndarray, left: int, top: int, side: int, mark: str = "") -> None:
-    """Paste with round corners, and a coloured frame if something is wrong."""
-    shown = Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
-    mask = Image.new("L", (4 * side, 4 * side), 0)
-    ImageDraw.Draw(mask).rounded_rectangle([0, 0, 4 * side - 1, 4 * side - 1], radius=4 * side // 16, fill=255)
+def _paste(made: Image.Image, picture: np.ndarray, left: int, top: int, size: tuple[int, int], mark: str = "") -> None:
+    """Paste at a size (wide, high), with round corners, and a coloured frame if something is wrong."""
+    wide, high = size
+    shown = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
+    mask = Image.new("L", (4 * wide, 4 * high), 0)
+    ImageDraw.Draw(mask).rounded_rectangle([0, 0, 4 * wide - 1, 4 * high - 1], radius=4 * high // 16, fill=255)
     if mark:
-        box = [left - 4, top - 4, left + side + 3, top + side + 3]
-        ImageDraw.Draw(made).rounded_rectangle(box, radius=side // 16 + 4, fill=MARKS[mark])
-    made.paste(shown, (left, top), mask.resize((side, side), Image.Resampling.LANCZOS))
+        box = [left - 4, top - 4, left + wide + 3, top + high + 3]
+        ImageDraw.Draw(made).rounded_rectangle(box, radius=high // 16 + 4, fill=MARKS[mark])
+    made.paste(shown, (left, top), mask.resize(size, Image.Resampling.LANCZOS))
 
 
 def _shortened(text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:

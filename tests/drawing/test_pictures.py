@@ -91,6 +91,13 @@ def test_a_sheet_frames_what_failed_and_stacks_its_bands():
     assert three.width == plain.width and three.height > plain.height + sheet.SIDE
 
 
+def test_a_wide_picture_keeps_its_shape():
+    wide = np.repeat(GREEN, 2, axis=1)
+    one, two = (sheet.side_by_side([some, some], ["a", "b"]) for some in (GREEN, wide))
+    # two pictures at twice their size, each GREEN's width wider twice over
+    assert two.width - one.width == 2 * 2 * GREEN.shape[1] and two.height == one.height
+
+
 def test_captions_fit():
     short, long = (sheet.side_by_side([GREEN, GREEN], ["before", "after " * n]) for n in (1, 40))
     assert long.width == short.width and long.height > short.height
