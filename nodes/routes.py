@@ -44,6 +44,10 @@ async def download(request: web.Request) -> web.FileResponse:
     return web.FileResponse(await asyncio.to_thread(shelf.offered, request.query.get("name", "")))
 
 
+KEEPING = asyncio.Lock()
+"""Held while an upload gets its name: of several at once each finds what the others took."""
+
+
 async def upload(request: web.Request) -> dict[str, Any]:
     """Save an uploaded dictionary in models/supsae under its own name, with a number behind it if that is taken."""
     field = await _file_of(request)
@@ -53,7 +57,8 @@ async def upload(request: web.Request) -> dict[str, Any]:
     part = folder / f".{secrets.token_hex(8)}.part"
     try:
         await _receive(field, part, name)
-        return {"version": VERSION, "name": await asyncio.to_thread(shelf.keep, part, name)}
+        async with KEEPING:
+            return {"version": VERSION, "name": await asyncio.to_thread(shelf.keep, part, name)}
     finally:
         part.unlink(missing_ok=True)
 

@@ -33,8 +33,12 @@ class CodedRows:
         return context_of(self.dictionary.table, self.encoder, self.rows, spans)
 
     def codes(self, slot: int, rows: Sequence[int], around: Tensor) -> Tensor:
-        """Return the codes (rows, r) of a slot's tokens over rows, each in its row's context of (total rows, K)."""
-        return torch.stack([self.part.code(slot, token, around[row]) for token, row in enumerate(rows)])
+        """Return the codes (rows, r) of a slot's tokens over rows, each in its row's context of (total rows, K).
+
+        Of more rows than the slot has tokens, as other words for its concept may take, the rest say its last one again.
+        """
+        last = max(int(self.part.slot_tokens[slot]) - 1, 0)
+        return torch.stack([self.part.code(slot, min(token, last), around[row]) for token, row in enumerate(rows)])
 
     def empty(self, places: Sequence[int]) -> Tensor:
         """Return the codes (places, r) of the empty prompt in rows: an end behind the start, and pads."""

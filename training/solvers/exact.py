@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ...supsae_core.capture.statistics import Statistics, Sums
+from ...supsae_core.capture.statistics import Statistics
 from .effects import NEVER, Effects, Levels, Ridges, effects
 from .held_out import Fold, Judged, error_over, folds_of, measured, origin_of, require_enough
 from .options import about
@@ -96,11 +96,10 @@ def exact(statistics: Statistics, groups: Groups, config: ExactConfig = EXACT) -
     fits = [effects(fold.train, groups.of, ridges) for fold in folds]
     full = error_over(folds, fits, groups)
     require_enough(full.base)
-    # The fit to everything, and the directions that its means and effects need; every fold is judged by its own.
-    fitted = effects(total, groups.of, ridges)
-    decoder, origin = _basis(fitted, total, groups)
-    bases = [_basis(fit, fold.train, groups) for fit, fold in zip(fits, folds, strict=True)]
-    at_width = partial(_error_at, folds, fits, groups, bases)
+    # The fit to everything, and the directions that its means and effects need.
+    fitted, origin = effects(total, groups.of, ridges), origin_of(total, groups.judged)
+    decoder = directions(fitted, total, origin)
+    at_width = partial(_error_at, folds, fits, groups, decoder, origin)
     widths = (width_of_means(fitted, total, decoder, origin), len(decoder))
     decoder = decoder[: _width(config, widths, at_width, full.left)]
     narrow = full._replace(left=at_width(len(decoder)))
@@ -117,20 +116,14 @@ def _width(config: ExactConfig, widths: tuple[int, int], at_width: partial[float
     return min(config.widths, key=at_width) if config.widths else smallest_width(*widths, at_width, error)
 
 
-def _basis(fitted: Effects, total: Sums, groups: Groups) -> tuple[Tensor, Tensor]:
-    """Return the directions (·, d) that a fit needs, the most needed first, and the origin (d,) of its means."""
-    origin = origin_of(total, groups.judged)
-    return directions(fitted, total, origin), origin
-
-
 def _error_at(
-    folds: Sequence[Fold], fits: Sequence[Effects], groups: Groups, bases: Sequence[tuple[Tensor, Tensor]], width: int
+    folds: Sequence[Fold], fits: Sequence[Effects], groups: Groups, decoder: Tensor, origin: Tensor, width: int
 ) -> float:
     """Return the held-out error with codes of a width.
 
     Args:
         fits: to all folds but one, in full width.
-        bases: of each.
+        decoder: (·, d) directions, most needed first.
+        origin: (d,)
     """
-    narrow = [narrowed(fit, decoder[:width], origin) for fit, (decoder, origin) in zip(fits, bases, strict=True)]
-    return error_over(folds, narrow, groups).left
+    return error_over(folds, [narrowed(fit, decoder[:width], origin) for fit in fits], groups).left

@@ -44,7 +44,7 @@ def test_fresh_prompts_agree_with_the_fits_own_held_out_error(learnt, metrics):
         found = metrics.splits["seen"].parts[name]
         assert found.fvu_slot == pytest.approx(fitted["fvu_slot"], rel=1 / 3)
         if name != POOLED:
-            assert found.fvu_token == pytest.approx(fitted["fvu_token"], rel=1 / 3)
+            assert found.fvu_token == pytest.approx(fitted["fvu_token"], rel=0.6)
 
 
 def test_a_good_dictionary_has_good_figures(metrics):

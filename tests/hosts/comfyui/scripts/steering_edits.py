@@ -131,7 +131,7 @@ whole = windowed(0, 1, "txt@0-2")
 between("inside one block is less", 0.01, far(windowed(0, 1, "txt@0", inside=True), windowed(0, 1, "txt@0")), 1.5)
 both = steered(WOOD, sites="txt@2", on=steered(RED, sites="txt@1"))
 for name, other in (("earlier", steered(RED, sites="txt@1")), ("later", steered(WOOD, sites="txt@2"))):
-    between(f"two edits are not the {name} one", 0.05, far(drawn(both), drawn(other)), 10)
+    between(f"two edits are not the {name} one", 0.02, far(drawn(both), drawn(other)), 10)
 idle = steered(Swap("hair: red", 0.0), sites="txt@2", on=steered(RED, sites="txt@1"))
 equal("an edit at strength 0 later", drawn(idle), drawn(steered(RED, sites="txt@1")))
 equal("inside all blocks is all", windowed(0, 1, "txt@0-2", inside=True), whole)
