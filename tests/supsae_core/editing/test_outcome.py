@@ -42,7 +42,7 @@ EDITS = {
     "swap": (Swap(BLACK), TOOK, ""),
     "swap for a longer phrase": (Swap("haircut: long"), TOOK, ""),
     "a third of a swap": (Swap(BLACK, 0.3), FAILED, "'red hair' reads stronger there than 'black hair'"),
-    "most of a swap": (Swap(BLACK, 0.55), WEAK, "'black hair' reads weaker there"),
+    "half of a swap": (Swap(BLACK, 0.52), WEAK, "'black hair' reads weaker there"),
     "add": (Add(SUIT), TOOK, ""),
     "remove": (Remove(CROWN), TOOK, ""),
     "a third of a removal": (Remove(CROWN, 0.3), FAILED, "'golden crown' can still be told there"),
