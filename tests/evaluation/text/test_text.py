@@ -42,9 +42,10 @@ def test_fresh_prompts_agree_with_the_fits_own_held_out_error(learnt, metrics):
     # The fit's figure comes from five folds of 200 prompts, this one from all 200 on 20 others: like it.
     for name, fitted in learnt.dictionary.report["parts"].items():
         found = metrics.splits["seen"].parts[name]
-        assert found.fvu_slot == pytest.approx(fitted["fvu_slot"], rel=0.6)
+        # what is left of the pooled vector is small: 0.12 in the folds, 0.18 here
+        assert found.fvu_slot == pytest.approx(fitted["fvu_slot"], rel=0.6 if name == POOLED else 1 / 3)
         if name != POOLED:
-            assert found.fvu_token == pytest.approx(fitted["fvu_token"], rel=0.6)
+            assert found.fvu_token == pytest.approx(fitted["fvu_token"], rel=1 / 3)
 
 
 def test_a_good_dictionary_has_good_figures(metrics):

@@ -6,6 +6,8 @@ import torch
 
 from supsae.portraits import captions
 from supsae.portraits.text import bidirectional_row, causal_chunks
+from supsae.supsae_core.encoders.placing import rows_of
+from supsae.supsae_core.reading.coded import CodedRows
 from supsae.supsae_core.reading.places import Places, _fits, pick_phrases
 from supsae.supsae_core.reading.readout import describe_reading, read_conditioning
 from supsae.supsae_core.reading.text_end import Text, end_row
@@ -39,9 +41,7 @@ def test_every_encoder_finds_its_rows(learnt):
             taken = [row for span in layout.spans for row in span.rows] + [row for some in layout.roles for row in some]
             assert sorted(taken) == list(seen.rows.of(encoder))  # found or not, every row has one place
             right.append(layout == truth.layouts[encoder.name])
-    # whole layouts: spans of both encoders with their weights, ends, pads and fillers; a verb before a phrase may look
-    # like a weight of the phrase
-    assert sum(right) >= 0.9 * len(right)
+    assert sum(right) >= 0.95 * len(right)  # whole layouts: spans of both encoders, ends, pads and fillers
 
 
 READ = {
@@ -72,6 +72,18 @@ def test_other_words_for_a_concept_are_one_mention(learnt, words, concept):
     reading = read_conditioning(learnt.dictionary, cond)
     assert describe_reading(learnt.dictionary, reading) == f"{concept}, hat: top hat"
     assert len(reading.found[0].rows) == 2
+
+
+def test_rows_beyond_a_phrase_say_its_last_token(learnt):
+    # Other words may take more rows than any phrase of the table has tokens; here two more than the longest.
+    row = drawn(learnt, 1, 0)[0]
+    encoder = learnt.dictionary.family.encoder("clip")
+    part = learnt.dictionary.parts["clip"]
+    here = CodedRows(learnt.dictionary, encoder, rows_of(row.cond, learnt.dictionary.family), part)
+    rows = range(1, part.slot_codes.shape[1] + 3)
+    made = here.codes(0, rows, torch.zeros(len(row.cond), len(learnt.table)))
+    last = int(part.slot_tokens[0]) - 1
+    assert len(made) == len(rows) and all(torch.equal(one, made[last]) for one in made[last:])
 
 
 def test_a_phrase_across_a_chunk_border_is_found_on_both_sides(learnt, said):
