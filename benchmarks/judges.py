@@ -81,7 +81,7 @@ def generated(count: int, strong: int) -> tuple[Tensor, Tensor]:
     """Draw fresh prompts, and the first of them with red hair written three times too strongly into every row."""
     rng = np.random.default_rng(SEED)
     texts = [captions.caption(scene.sample_factors(rng), rng, longest=40).text for _ in range(count)]
-    models = studio.load_studio()
+    models = studio.quickened(studio.load_studio())
     conds, pooled = models.host.encode(texts)
     red = models.host.encode([f"red hair, {text}" for text in texts])
     black = models.host.encode([f"black hair, {text}" for text in texts])

@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--cfg", type=float, default=3.0, help="guidance")
     args = parser.parse_args()
     torch.manual_seed(0)
-    drawer = Drawer(studio.load_studio(), args.steps, args.cfg)
+    drawer = Drawer(studio.quickened(studio.load_studio()), args.steps, args.cfg)
     settings = {"prompts": args.count, "steps": args.steps, "cfg": args.cfg, "seed": SEED}
     made = {**one_person(drawer, args.count), "two": two_people(drawer, args.count // 2)}
     writing.write({"reader": check_reader(args.count), **settings, **made}, args.out)

@@ -146,7 +146,7 @@ def main() -> None:
     args = parser.parse_args()
     work = args.work / shared.weights()
     work.mkdir(parents=True, exist_ok=True)
-    writing.write(measure(studio.load_studio(), args.count, args.fewer, work), args.out)
+    writing.write(measure(studio.quickened(studio.load_studio()), args.count, args.fewer, work), args.out)
 
 
 if __name__ == "__main__":

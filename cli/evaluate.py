@@ -53,7 +53,7 @@ def _by_pictures(args: argparse.Namespace, learnt: Dictionary) -> Results:
 
     config = run.EvalConfig(args.size, args.seed, tuple(args.parts or PARTS))
     run.require_portraits(learnt)
-    models = studio.load_studio()
+    models = studio.quickened(studio.load_studio())
     train = partial(adapters.trained, models, args.out / "adapters")
     return run.run(learnt, diffusers_renderer(models), args.out, config, hooks(), models.host, train)
 

@@ -91,4 +91,5 @@ def _run(transformer: nn.Module, x: Tensor, context: Tensor, vector: Tensor) -> 
 
 def velocity(transformer: nn.Module, x: Tensor, context: Tensor, vector: Tensor, level: Tensor) -> Tensor:
     """Return the velocity of x (n, C, h, w) at noise levels (n,) between 0 and 1."""
-    return transformer(x, context, vector, 1000 * level, return_dict=False)[0]
+    own = next(transformer.parameters()).dtype
+    return transformer(x.to(own), context.to(own), vector.to(own), 1000 * level, return_dict=False)[0].float()

@@ -97,7 +97,7 @@ def adapted(transformer: nn.Module, adapter: Adapter, strength: float) -> Iterat
 
 
 def _add(down: Tensor, up: Tensor, strength: float, _: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
-    return output + strength * F.linear(F.linear(inputs[0], down), up)
+    return output + strength * F.linear(F.linear(inputs[0].to(down.dtype), down), up).to(output.dtype)
 
 
 @torch.inference_mode(False)  # ComfyUI runs nodes without gradients

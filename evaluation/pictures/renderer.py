@@ -18,5 +18,6 @@ def diffusers_renderer(
         weights: the folder, to tell these models from others.
     """
     content = b"".join((weights / name).read_bytes() for name in studio.FILES)
-    name = f"diffusers {hashlib.sha256(content).hexdigest()[:16]} {steps} {cfg}"
+    kind = str(models.transformer.dtype).removeprefix("torch.")
+    name = f"diffusers {hashlib.sha256(content).hexdigest()[:16]} {kind} {steps} {cfg}"
     return Renderer(name, partial(studio.draw_portraits, models, steps=steps, cfg=cfg))

@@ -83,6 +83,8 @@ def load_vae(path: Path | str) -> AutoencoderTiny:
     tensors = _read(path, "taesd_decoder.1.weight")
     vae = AutoencoderTiny(latent_channels=tensors["taesd_decoder.1.weight"].shape[1])
     vae.load_state_dict({_vae_key(key): tensor for key, tensor in tensors.items() if key.startswith("taesd_")})
+    # Two thirds of the time. Past diffusers' own, which warns of nothing.
+    nn.Module.to(vae, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - stubs lag
     return vae.eval().requires_grad_(False)
 
 
@@ -165,5 +167,6 @@ def sample_latents(
 @torch.no_grad()
 def decode_latents(vae: AutoencoderTiny, latents: Tensor) -> np.ndarray:
     """Decode latents (B, C, h, w) to pictures (B, 8h, 8w, 3), bytes rounded to nearest."""
-    pixels = vae.decode(latents.to(vae.dtype), return_dict=False)[0].float() / 2 + 0.5
+    z = latents.to(vae.dtype).contiguous(memory_format=torch.channels_last)
+    pixels = vae.decode(z, return_dict=False)[0].float() / 2 + 0.5
     return rearrange((pixels.clamp(0, 1) * 255).round().byte(), "n c h w -> n h w c").cpu().numpy()

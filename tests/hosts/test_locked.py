@@ -48,6 +48,13 @@ def test_without_an_edit_nothing_changes(models, draw, references):
     assert np.array_equal(same.pictures, references.pictures) and not same.masks.any()
 
 
+def test_drawing_many_quickly_draws_the_same_picture(references):
+    quick = studio.quickened(studio.load_studio())
+    made = studio.draw_portraits(quick, *quick.host.encode(PROMPTS), SEEDS).astype(int)
+    assert np.abs(made - references.pictures).mean() < 3  # of 255; two prompts are 30 and more apart
+    assert np.abs(references.pictures[0].astype(int) - references.pictures[1]).mean() > 30
+
+
 def test_references_may_be_shared_in_another_order_of_lengths(models, draw, references):
     # the second prompt now has more rows than the first, so that it is sampled after it, in another batch
     conds, pooled = models.host.encode([REWRITES[0], "red hair, " * 30])
