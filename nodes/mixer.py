@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..hosts.comfyui import either
-from ..hosts.comfyui.mixing import PANEL, mix_conditioning, mix_model, panel_teller, read_mix
+from ..hosts.comfyui.mixing import PANEL, mix_conditioning, mix_model, panel_teller
 from .either_inputs import either_inputs, either_outputs
 from .sockets import CATEGORY, SHOWN_AGAIN, DictionarySocket
 
@@ -48,13 +48,11 @@ class ConceptMixerNode(io.ComfyNode):
     @classmethod
     def execute(cls, dictionary, mix, conditioning=None, model=None) -> io.NodeOutput:
         either.require_one(cls.NAME, conditioning, model)
-        tell = panel_teller(cls.hidden.unique_id)
-        wanted = read_mix(mix, dictionary, tell)
         if conditioning is not None:
-            made = mix_conditioning(conditioning, dictionary, wanted)
+            made = mix_conditioning(conditioning, dictionary, mix)
             outputs = either.outputs(cls.NAME, conditioning=made.output)
         else:
-            made = mix_model(model, dictionary, wanted, tell)
+            made = mix_model(model, dictionary, mix, panel_teller(cls.hidden.unique_id))
             outputs = either.outputs(cls.NAME, model=made.output)
         return io.NodeOutput(*outputs, made.report, ui={PANEL: [made.panel]})
 

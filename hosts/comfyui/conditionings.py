@@ -6,7 +6,7 @@ Nothing that came in is written to: ComfyUI caches and shares it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -37,6 +37,8 @@ class EditedConditioning(NamedTuple):
     """what was said before"""
     edited: list[Edited]
     """every place's rows, what was said in them before, and the changes"""
+    left_out: dict[AnyEdit, str]
+    """optional edits that cannot be made, and why"""
 
 
 def edit(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit]) -> tuple[Conditioning, str]:
@@ -45,11 +47,13 @@ def edit(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[Any
     return made.conditioning, made.report
 
 
-def edit_places(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit]) -> EditedConditioning:
+def edit_places(
+    conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit], optional: Collection[AnyEdit] = ()
+) -> EditedConditioning:
     """Edit a list and keep what was read; an entry in which nothing changes is passed on as it is.
 
     Raises:
-        ValueError: if rows cannot be read, or an edit finds nothing to change anywhere.
+        ValueError: if rows cannot be read, or an edit that is not optional finds nothing to change anywhere.
     """
     named = expected(dictionary.table, edits)
     places = [place for index, entry in enumerate(conditioning) for place in read(dictionary, entry, index, named)]
@@ -58,7 +62,7 @@ def edit_places(conditioning: Conditioning, dictionary: Dictionary, edits: Seque
             "This conditioning is empty, or all zeros (Conditioning Zero Out?): no concept can be read or edited. "
             "Connect CLIP Text Encode (Prompt)."
         )
-    chosen = choose(dictionary, edits, places)
+    chosen, left_out = choose(dictionary, edits, places, optional)
     made, found = [], list[Edited]()
     for index, entry in enumerate(conditioning):
         own = [(place, some) for place, some in zip(places, chosen, strict=True) if place.entry == index]
@@ -66,7 +70,8 @@ def edit_places(conditioning: Conditioning, dictionary: Dictionary, edits: Seque
         made.append(edited)
         found += some
     told = zip(places, chosen, [one.changes for one in found], strict=True)
-    return EditedConditioning(made, "\n".join(line(dictionary, *one, len(places)) for one in told), places, found)
+    report = "\n".join(line(dictionary, *one, len(places)) for one in told)
+    return EditedConditioning(made, report, places, found, left_out)
 
 
 def edit_entry(

@@ -55,7 +55,7 @@ def told_beside(
 def mixed_prompt(dictionary: Dictionary, place: Place, again: ReadAgain, total: int) -> MixedPrompt:
     """Return what a place, of so many, said before and says after."""
     after = None if again.reading is None else again.reading.concepts(dictionary)
-    return MixedPrompt(title(place, total), place.said, after)
+    return MixedPrompt(title(place, total), place.said, after, outcome.by_categories(dictionary, again))
 
 
 def title(place: Place, total: int) -> str:

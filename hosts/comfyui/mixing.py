@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import mix
-from ...supsae_core.editing.mix import Mix
+from ...supsae_core.editing.edits import AnyEdit
+from ...supsae_core.editing.mix import Usable
 from ...supsae_core.editing.mix_report import MixedPrompt, lost, mix_report
 from ...supsae_core.editing.steer import Where
 from . import conditionings, edit_reports, messages, steering, transformer
@@ -33,49 +34,45 @@ class Mixed(NamedTuple):
     panel: dict[str, Any]
 
 
-def read_mix(text: str, dictionary: Dictionary, tell: TellPanel) -> Mix:
-    """Read a mix, and refuse what a dictionary does not know, telling what it does: the panel can be mended by that.
+def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, text: str) -> Mixed:
+    """Edit a list as a mix says and read it again; what nothing changes is passed on as it is.
+
+    A row that cannot be made is left out, and told.
 
     Raises:
-        ValueError: if it is no mix, or of other concepts.
+        ValueError: if the text is no mix, or rows cannot be read.
     """
-    wanted = mix.parse_mix(text)
-    try:
-        mix.check_mix(dictionary, wanted)
-    except ValueError as error:
-        tell(panel_of(dictionary, wanted, (), str(error)))
-        raise
-    return wanted
-
-
-def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, wanted: Mix) -> Mixed:
-    """Edit a list and read it again; what nothing changes is passed on as it is."""
-    made = conditionings.edit_places(conditioning, dictionary, mix.edits_of_mix(wanted))
+    wanted = mix.usable_mix(dictionary, mix.parse_mix(text))
+    edits = mix.edits_of_mix(wanted.mix)
+    made = conditionings.edit_places(conditioning, dictionary, edits, edits)
     again, total = edit_reports.read_again(dictionary, made.edited), len(made.places)
     told = zip(made.places, again, strict=True)
     prompts = [edit_reports.mixed_prompt(dictionary, place, one, total) for place, one in told]
     report = "\n".join([made.report, *edit_reports.told_again(dictionary, made.places, again, total)])
-    panel = panel_of(dictionary, wanted, prompts, report)
+    panel = panel_of(dictionary, wanted.without(made.left_out), prompts, report)
     return Mixed(made.conditioning, panel["report"], panel)
 
 
-def mix_model(model: Any, dictionary: Dictionary, wanted: Mix, tell: TellPanel) -> Mixed:
+def mix_model(model: Any, dictionary: Dictionary, text: str, tell: TellPanel) -> Mixed:
     """Return a clone of a MODEL that makes the edits, and calls ``tell`` with the panel's JSON when it samples."""
     transformer.require_network(model)
-    edits = mix.edits_of_mix(wanted)
+    wanted = mix.usable_mix(dictionary, mix.parse_mix(text))
+    edits = mix.edits_of_mix(wanted.mix)
 
-    def told(prompts: Sequence[MixedPrompt], report: str) -> None:
-        tell(panel_of(dictionary, wanted, prompts, report))
+    def told(prompts: Sequence[MixedPrompt], report: str, left_out: Mapping[AnyEdit, str]) -> None:
+        tell(panel_of(dictionary, wanted.without(left_out), prompts, report))
 
-    one, report = Steering(dictionary, edits, Where(), told=(told,)), announced(edits)
-    return Mixed(steering.apply_to_model(model, one), report, panel_of(dictionary, wanted, (), report))
+    one = Steering(dictionary, edits, Where(), told=(told,), optional=frozenset(edits))
+    panel = panel_of(dictionary, wanted, (), announced(edits))
+    return Mixed(steering.apply_to_model(model, one), panel["report"], panel)
 
 
-def panel_of(dictionary: Dictionary, wanted: Mix, prompts: Sequence[MixedPrompt], report: str) -> dict[str, Any]:
-    """Return the panel's JSON; the report also says what did not hold."""
-    missing = lost(dictionary, wanted, prompts)
-    moved = [f"{name} was to be kept, but reads differently after the edit." for name in missing]
-    return mix_report(dictionary, wanted, prompts, "\n".join([report, *moved]))
+def panel_of(dictionary: Dictionary, wanted: Usable, prompts: Sequence[MixedPrompt], report: str) -> dict[str, Any]:
+    """Return the panel's JSON; the report also says what did not hold, and what was left out."""
+    missing = lost(dictionary, wanted.mix, prompts)
+    told = [f"{name} was to be kept, but reads differently after the edit." for name in missing]
+    told += [f"Left out, {name}: {why}" for name, why in wanted.left_out.items()]
+    return mix_report(dictionary, wanted, prompts, "\n".join([report, *told]))
 
 
 def panel_teller(node: str) -> TellPanel:

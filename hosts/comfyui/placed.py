@@ -48,23 +48,51 @@ def read(dictionary: Dictionary, entry: Sequence[Any], index: int, named: Collec
     return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
 
 
-def choose(dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Place]) -> list[list[AnyEdit]]:
-    """Return the edits of every place.
+class Chosen(NamedTuple):
+    """Which edits go where."""
+
+    edits: list[list[AnyEdit]]
+    """of every place"""
+    left_out: dict[AnyEdit, str]
+    """those that cannot be made, and why"""
+
+
+def choose(
+    dictionary: Dictionary, edits: Sequence[AnyEdit], places: Sequence[Place], optional: Collection[AnyEdit] = ()
+) -> Chosen:
+    """Find out which edits go where.
+
+    Args:
+        optional: those that are left out where they cannot be made.
 
     Raises:
-        ValueError: if an edit has no place at all, in the words of the core for the first place.
+        ValueError: if an edit that is not optional has no place at all, in the words of the core for the first place.
     """
-    chosen: list[list[AnyEdit]] = [[] for _ in places]
+    chosen = Chosen([[] for _ in places], {})
     for one in edits:
-        where = where_of(dictionary, one, places)
-        if not where and resolve_edits(dictionary, [one], places[0].said):
+        try:
+            where = _require_places(dictionary, one, places)
+        except ValueError as error:
+            if one not in optional:
+                raise
+            chosen.left_out[one] = str(error)
+            continue
+        for place in where:
+            chosen.edits[place].append(one)
+    return chosen
+
+
+def _require_places(dictionary: Dictionary, edit: AnyEdit, places: Sequence[Place]) -> list[int]:
+    """Return the numbers of the places of an edit; refuse one that cannot be made at one of them, or has none."""
+    where = where_of(dictionary, edit, places)
+    for place in where or [0]:
+        made = resolve_edits(dictionary, [edit], places[place].said)
+        if made and not where:
             raise ValueError(
-                f"Nowhere to say {edit_name(one)!r}: the conditioning has parts for areas or masks only, and none of "
+                f"Nowhere to say {edit_name(edit)!r}: the conditioning has parts for areas or masks only, and none of "
                 "them mentions its category. Edit the part before it is given its area or mask."
             )
-        for place in where:
-            chosen[place].append(one)
-    return chosen
+    return where
 
 
 def where_of(dictionary: Dictionary, edit: AnyEdit, places: Sequence[Place]) -> list[int]:

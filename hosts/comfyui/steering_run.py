@@ -16,6 +16,8 @@ from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.editing.steer import Moves, Where
 from . import edit_reports, placed
 
+TellMixed = Callable[[Sequence[MixedPrompt], str, Mapping[AnyEdit, str]], None]
+
 
 @dataclass(frozen=True, eq=False)
 class Steering:
@@ -26,8 +28,11 @@ class Steering:
     where: Where
     mask: Tensor | None = None
     """(H, W) in 0 … 1: where in the picture the image stream may change"""
-    told: tuple[Callable[[Sequence[MixedPrompt], str], None], ...] = ()
-    """called once a run with what every positive prompt says before and after, and the report; may be all there is"""
+    told: tuple[TellMixed, ...] = ()
+    """called once a run with what every positive prompt says before and after, the report, and what was left out of
+    ``optional``; may be all there is"""
+    optional: frozenset[AnyEdit] = frozenset()
+    """edits that are left out where they cannot be made"""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,10 @@ def merged(steerings: Sequence[Steering]) -> list[Steering]:
     for one in steerings:
         key = (id(one.dictionary), one.where, id(one.mask))
         both = found.get(key, one)
-        found[key] = one if both is one else replace(both, edits=both.edits + one.edits, told=both.told + one.told)
+        if both is not one:
+            told, optional = both.told + one.told, both.optional | one.optional
+            one = replace(both, edits=both.edits + one.edits, told=told, optional=optional)
+        found[key] = one
     return list(found.values())
 
 
@@ -89,7 +97,7 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
     if not places and not negative and steering.edits:
         raise ValueError("The positive conditioning holds no text (Conditioning Zero Out?): there is nothing to edit.")
     edits = [one for one in steering.edits if not negative or _mentioned(dictionary, one, places)]
-    chosen = placed.choose(dictionary, edits, places) if places else []
+    chosen, left_out = placed.choose(dictionary, edits, places, steering.optional) if places else ([], {})
     prompts: list[MixedPrompt] = []
     for index, entry in enumerate(entries):
         own = [
@@ -120,7 +128,7 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
                 lines += edit_reports.told_again(dictionary, [place], [again], len(places))
     if not negative:
         for tell in steering.told:
-            tell(prompts, "\n".join(lines))
+            tell(prompts, "\n".join(lines), left_out)
     return lines
 
 

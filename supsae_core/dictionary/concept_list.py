@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from ..table.concepts import Concept
 from .file import Header
 from .model import Dictionary
 
@@ -14,14 +15,19 @@ def concept_list(source: Dictionary | Header) -> dict[str, Any]:
     """Describe a dictionary, or a file's header alone.
 
     Returns:
-        ``{"categories": [{"name", "identified", "concepts": [{"name", "warning"}]}], "safe": [low, high]}``; a
-        warning is empty or a sentence. From a header it cannot tell the gain that was measured: tensors hold it.
+        ``{"categories": [{"name", "identified", "concepts": [{"name", "says", "warning"}]}], "safe": [low, high]}``;
+        what a concept says is the phrase that an edit writes, a warning is empty or a sentence. From a header it cannot
+        tell the gain that was measured: tensors hold it.
     """
     warnings, categories = dict(_warnings(source)), []
     for (name, members), identified in zip(source.table.categories.items(), source.identified, strict=False):
-        concepts = [{"name": source.table.concepts[i].name, "warning": warnings.get(i, "")} for i in members]
+        concepts = [_shown(source.table.concepts[i], warnings.get(i, "")) for i in members]
         categories.append({"name": name, "identified": bool(identified), "concepts": concepts})
     return {"categories": categories, "safe": list(safe(source))}
+
+
+def _shown(concept: Concept, warning: str) -> dict[str, str]:
+    return {"name": concept.name, "says": concept.phrases[0], "warning": warning}
 
 
 def safe(source: Dictionary | Header) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..dictionary.model import Dictionary
 from .edits import STRENGTHS, AnyEdit, Clear, Keep, Turn, aim
@@ -88,23 +88,43 @@ def edits_of_mix(mix: Mix) -> tuple[AnyEdit, ...]:
     return tuple(_edit(category, row) for category, row in rows.items()) if changing else ()
 
 
-def check_mix(dictionary: Dictionary, mix: Mix) -> None:
-    """Refuse what a dictionary does not know, in any row, whatever its strength.
+class Usable(NamedTuple):
+    """A mix without the rows that a dictionary cannot make."""
 
-    Raises:
-        ValueError: naming the nearest concepts or the categories there are; or if a concept was never captured, or a
-            category has two rows, spelled differently.
+    mix: Mix
+    """the rows that can be made"""
+    asked: Mix
+    """all of them"""
+    left_out: dict[str, str]
+    """category, as the mix spells it → why its row is left out"""
+
+    def without(self, left_out: Mapping[AnyEdit, str]) -> Usable:
+        """Leave out the rows of more edits, for the reasons given."""
+        edits = {category: _edit(category, row) for category, row in self.mix.rows.items()}
+        names = {category: left_out[edit] for category, edit in edits.items() if edit in left_out}
+        rows = {category: row for category, row in self.mix.rows.items() if category not in names}
+        return Usable(Mix(rows), self.asked, self.left_out | names)
+
+
+def usable_mix(dictionary: Dictionary, mix: Mix) -> Usable:
+    """Leave out the rows of what a dictionary does not know: a workflow may come from who has another one.
+
+    So are rows of concepts that were never captured, unless they are at strength 0, and the second of two rows of one
+    category, spelled differently.
     """
-    spellings: dict[str, str] = {}
+    rows, left_out, spellings = dict[str, MixRow](), dict[str, str](), dict[str, str]()
     for category, row in mix.rows.items():
-        index, meant, _ = aim(dictionary.table, _edit(category, row))
-        if meant in spellings:
-            raise ValueError(
-                f"The mix has two rows for the category {meant!r}: {spellings[meant]!r} and {category!r}. Keep one."
-            )
-        spellings[meant] = category
-        if index is not None and isinstance(row, SayRow) and row.strength:
-            dictionary.phrase(index)
+        try:
+            index, meant, _ = aim(dictionary.table, _edit(category, row))
+            if meant in spellings:
+                raise ValueError(f"There is another row for the category {meant!r}: {spellings[meant]!r}. Keep one.")
+            spellings[meant] = category
+            if index is not None and isinstance(row, SayRow) and row.strength:
+                dictionary.phrase(index)
+            rows[category] = row
+        except ValueError as error:
+            left_out[category] = str(error)
+    return Usable(Mix(rows), mix, left_out)
 
 
 _REMEDY = 'Write for example {"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}}}, or {} to change nothing.'

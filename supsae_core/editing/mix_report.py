@@ -1,16 +1,16 @@
-"""What a panel shows of a run of a mix, as plain JSON: what every prompt said before and says after, and what held."""
+"""What a panel shows of a run of a mix, as plain JSON: what every prompt said before and says after, and what took."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..dictionary.concept_list import concept_list
 from ..dictionary.model import Dictionary
 from ..table.concepts import ConceptTable
 from .edits import Keep, aim
-from .mix import KeepRow, Mix, dump_mix
+from .mix import KeepRow, Mix, Usable, dump_mix
 
 VERSION = 1
 """Of the JSON."""
@@ -25,13 +25,16 @@ class MixedPrompt(NamedTuple):
     """concepts it says, in order of writing"""
     after: tuple[int, ...] | None
     """the same once it is edited; None if it could not be read any more"""
+    verdicts: Mapping[str, tuple[str, str]] = {}
+    """category → what became of its change, one of ``outcome.VERDICTS``, and the reason if it did not simply take"""
 
 
-def mix_report(dictionary: Dictionary, mix: Mix, prompts: Sequence[MixedPrompt], report: str) -> dict[str, Any]:
+def mix_report(dictionary: Dictionary, mix: Usable, prompts: Sequence[MixedPrompt], report: str) -> dict[str, Any]:
     """Describe a run: the concepts to choose from, the mix, what every prompt said, and the report as text."""
-    shown = [_shown(dictionary.table, mix, prompt) for prompt in prompts]
-    rows = json.loads(dump_mix(mix)).get("mix", {})
-    return {"version": VERSION, **concept_list(dictionary), "mix": rows, "prompts": shown, "report": report}
+    shown = [_shown(dictionary.table, mix.mix, prompt) for prompt in prompts]
+    rows = json.loads(dump_mix(mix.asked)).get("mix", {})
+    told = {"mix": rows, "prompts": shown, "left_out": mix.left_out, "report": report}
+    return {"version": VERSION, **concept_list(dictionary), **told}
 
 
 def lost(dictionary: Dictionary, mix: Mix, prompts: Sequence[MixedPrompt]) -> list[str]:
@@ -57,6 +60,7 @@ def _shown(table: ConceptTable, mix: Mix, prompt: MixedPrompt) -> dict[str, Any]
         "before": by_category(table, prompt.before),
         "after": {} if prompt.after is None else by_category(table, prompt.after),
         "held": _held(table, mix, prompt),
+        "verdicts": {name: {"verdict": one, "reason": why} for name, (one, why) in prompt.verdicts.items()},
     }
 
 

@@ -91,6 +91,16 @@ def read_again(dictionary: Dictionary, cond: Tensor, reading: Reading, changes: 
     return ReadAgain(outcomes, _unasked(text, before, now), after)
 
 
+def by_categories(dictionary: Dictionary, found: ReadAgain) -> dict[str, tuple[str, str]]:
+    """Return category → the worst verdict on its changes, and the reason."""
+    worst: dict[str, ChangeOutcome] = {}
+    for one in found.outcomes:
+        name = category_of(dictionary, one.change)
+        if name not in worst or VERDICTS.index(one.verdict) > VERDICTS.index(worst[name].verdict):
+            worst[name] = one
+    return {name: (one.verdict, one.reason) for name, one in worst.items()}
+
+
 def tell(dictionary: Dictionary, found: ReadAgain) -> list[str]:
     """Return a line on every change that did not simply take, and on what changed though nobody asked."""
     told = [one for one in found.outcomes if one.verdict != TOOK]

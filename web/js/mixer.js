@@ -3,8 +3,8 @@
 import { conceptsBehind } from "./concepts.js";
 import { make } from "./dom.js";
 import { say } from "./language.js";
-import { dump, keyOf, own, parse, withRow } from "./mix.js";
-import { MixerRow } from "./mixer_row.js";
+import { dump, keyOf, own, parse, rowOf, withRow } from "./mix.js";
+import { LEFT_OUT, MixerRow, VERDICTS } from "./mixer_row.js";
 
 const SEARCH_FROM = 13; // categories from which on there is a search box
 const MOST = 468; // pixels of rows that are shown without scrolling
@@ -25,6 +25,7 @@ class Mixer {
     this.known = null; // {categories, safe}, null before the dictionary is known
     this.prompts = []; // what the last run read
     this.ran = {}; // the rows that it was run with
+    this.leftOut = {}; // category → why its row was not made
     this.views = new Map(); // category → MixerRow
     const { size } = host.shown ?? {}; // of a new node; a saved one gets its own back
     if (size) host.shown.size = [Math.max(size[0], WIDTH), size[1]];
@@ -73,6 +74,7 @@ class Mixer {
     if (found.prompts?.length || !this.host.source("model")) {
       this.prompts = found.prompts ?? [];
       this.ran = found.mix ?? {};
+      this.leftOut = found.left_out ?? {};
     }
     this.know({ categories: found.categories, safe: found.safe });
   }
@@ -134,6 +136,7 @@ class Mixer {
 
   update() {
     for (const view of this.views.values()) view.update();
+    this.list.style.flexBasis = `${this.rowsHeight()}px`;
     this.reset.disabled = !Object.keys(this.rows).length;
     this.tell();
   }
@@ -172,6 +175,14 @@ class Mixer {
   read(category) {
     const [prompt] = this.prompts;
     return prompt && { before: own(prompt.before, category), after: own(prompt.after, category) };
+  }
+
+  /** Return what became of a row in the last run, in the prompt where it stands worst: {verdict, reason}. */
+  verdict(category) {
+    const left = rowOf(this.leftOut, category);
+    if (left) return { verdict: LEFT_OUT, reason: left };
+    const found = this.prompts.map((one) => own(one.verdicts, category)).filter(Boolean);
+    return found.sort((one, other) => VERDICTS.indexOf(other.verdict) - VERDICTS.indexOf(one.verdict))[0];
   }
 
   /** Tell whether a kept category read the same in every prompt of the last run; undefined if it did not say. */

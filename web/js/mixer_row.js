@@ -7,6 +7,13 @@ import { slider } from "./slider.js";
 
 const OPEN = 52; // pixels, as supsae.css lays a row out
 const FOLDED = 26;
+const REASON = 18; // pixels of the line that says why an edit did not simply take
+export const LEFT_OUT = "left out";
+export const VERDICTS = ["took", "weak", "did not take", LEFT_OUT]; // from good to bad, as the server spells them
+const SIGNS = {
+  took: ["pi-check", "tookIt"], weak: ["pi-minus-circle", "tookWeakly"],
+  "did not take": ["pi-times-circle", "tookNot"], [LEFT_OUT]: ["pi-ban", "leftOut"],
+}; // verdict → icon, message
 const LEAVE = "leave"; // values of the picker; concepts are "say:" and their name, so that none can be mistaken
 const NONE = "none";
 
@@ -20,6 +27,8 @@ export class MixerRow {
     }, category.name);
     this.now = make("span", { className: "supsae-now" });
     this.warning = make("span", { className: "supsae-warning pi pi-exclamation-triangle", role: "img", hidden: true });
+    this.verdict = make("span", { className: "supsae-took", role: "img", hidden: true });
+    this.reason = make("div", { className: "supsae-reason", role: "status", hidden: true });
     this.lock = make("button", { type: "button", className: "supsae-lock", onclick: () => this.toggleLock() });
     this.picker = make("select", { aria: { label: category.name }, onchange: () => this.pick(this.picker.value) });
     this.slider = slider({
@@ -28,8 +37,9 @@ export class MixerRow {
     });
     this.element = make(
       "div", { className: "supsae-row", role: "group", aria: { label: category.name } },
-      make("div", { className: "supsae-head" }, this.caret, this.now, this.warning, this.lock),
+      make("div", { className: "supsae-head" }, this.caret, this.now, this.verdict, this.warning, this.lock),
       make("div", { className: "supsae-body" }, this.picker, this.slider.element),
+      this.reason,
     );
     this.learn(category);
   }
@@ -52,7 +62,7 @@ export class MixerRow {
   }
 
   height() {
-    return this.open ? OPEN : FOLDED;
+    return this.open ? OPEN + (this.reason.hidden ? 0 : REASON) : FOLDED;
   }
 
   /** Tell whether the row has to do with a search. */
@@ -89,7 +99,7 @@ export class MixerRow {
   fill(category) {
     this.category = category;
     this.warnings = new Map(category.concepts.map((one) => [one.name, one.warning]));
-    const concepts = category.concepts.map((one) => option(`say:${one.name}`, one.warning ? `${one.name} ⚠` : one.name));
+    const concepts = category.concepts.map((one) => option(`say:${one.name}`, `${spelled(one)}${one.warning ? " ⚠" : ""}`));
     this.picker.replaceChildren(
       option(LEAVE, say("leave")),
       ...concepts,
@@ -113,8 +123,27 @@ export class MixerRow {
     this.caret.textContent = idle ? this.category.name : `${this.category.name}: ${said ?? say("none")}`;
     this.caret.setAttribute("aria-label", this.caret.textContent); // without the triangle
     this.tellNow(row);
+    this.tellVerdict(row);
     this.tellWarning();
     this.tellLock(row);
+  }
+
+  /** Whether the edit took in the last run, and under it why not. */
+  tellVerdict(row) {
+    const found = row && !row.keep && this.isRun(row) ? this.mixer.verdict(this.category.name) : undefined;
+    const { verdict, reason = "" } = found ?? {};
+    const shown = verdict in SIGNS;
+    this.verdict.hidden = !shown;
+    this.reason.hidden = !shown || !reason;
+    this.element.classList.toggle("supsae-told", !this.reason.hidden);
+    if (!shown) return;
+    const [icon, message] = SIGNS[verdict];
+    const said = say(message);
+    this.verdict.className = `supsae-took supsae-took-${VERDICTS.indexOf(verdict)} pi ${icon}`;
+    this.verdict.title = reason ? `${said}: ${reason}` : said;
+    this.verdict.setAttribute("aria-label", `${this.category.name}: ${said}`);
+    this.reason.textContent = `${said}: ${reason}`;
+    this.reason.title = reason;
   }
 
   /** What the prompt says, and after a run with this very row what it says then. */
@@ -158,6 +187,11 @@ export class MixerRow {
     this.lock.title = say(state);
     this.lock.setAttribute("aria-label", `${this.category.name}: ${say(state)}`);
   }
+}
+
+/** Name a concept; "none" by its words too, such as "no hat", for the picker has another way to say nothing. */
+function spelled({ name, says }) {
+  return name === "none" && says ? `${name} (${says})` : name;
 }
 
 function spell(names) {

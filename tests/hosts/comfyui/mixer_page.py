@@ -76,6 +76,11 @@ class Mixer:
     def now(self, category="hair"):
         return self.row(category).locator(".supsae-now").inner_text()
 
+    def verdict(self, category="hair"):
+        """Return what a row says of its edit, None if it says nothing."""
+        sign = self.row(category).locator(".supsae-took")
+        return sign.get_attribute("aria-label") if sign.is_visible() else None
+
     def does(self, script, *values):
         """Run JavaScript that knows the graph, and the values as `given`."""
         return self.page.evaluate(f"(given) => {{ const app = window.app, graph = app.graph; {script} }}", [*values])

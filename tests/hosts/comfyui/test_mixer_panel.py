@@ -163,8 +163,27 @@ def test_names_that_the_dictionary_lacks_are_shown_and_never_dropped(open_mixer)
         assert "not in this dictionary" in warning.get_attribute("title")
     found.pick("eyes", "say:blue")
     assert found.mix() == {**rows, "eyes": {"say": "blue", "strength": 1}}
-    with pytest.raises(RuntimeError, match="execution_error"):
-        found.run()
+    found.run()  # what is known is drawn
+    assert found.now("eyes") == "green → blue" and found.verdict("eyes").startswith("eyes: Took")
+    for category in rows:
+        assert found.verdict(category) == f"{category}: Left out"
+        assert "in this table" in found.row(category).locator(".supsae-reason").inner_text()
+
+
+@both_renderers
+def test_a_row_says_whether_its_edit_took(open_mixer, vue):
+    found = open_mixer({"hair": {"say": "red", "strength": 1}, "eyes": {"keep": True}}, vue)
+    assert found.verdict("hair") is None  # before a run
+    found.run()
+    assert found.verdict("hair").startswith("hair: Took") and found.verdict("eyes") is None
+    found.slider("hair").fill("0.2")
+    assert found.verdict("hair") is None  # that is not what was run
+    found.run()
+    reason = found.row("hair").locator(".supsae-reason")
+    assert found.verdict("hair") in ("hair: Weak", "hair: Did not take") and "raise the strength" in reason.inner_text()
+    assert reason.evaluate(
+        "line => line.getBoundingClientRect().bottom <= line.closest('.supsae-row').getBoundingClientRect().bottom"
+    )
 
 
 def test_output_of_what_is_not_connected_says_so(open_mixer):

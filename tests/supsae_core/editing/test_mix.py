@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from supsae.supsae_core.editing.edits import Clear, Keep, Turn
-from supsae.supsae_core.editing.mix import KeepRow, Mix, SayRow, check_mix, dump_mix, edits_of_mix, parse_mix
+from supsae.supsae_core.editing.mix import KeepRow, Mix, SayRow, dump_mix, edits_of_mix, parse_mix, usable_mix
 from supsae.supsae_core.editing.mix_report import MixedPrompt, lost, mix_report
 
 TEXT = (
@@ -84,42 +84,54 @@ def test_edits(mix, wanted):
     assert edits_of_mix(mix) == wanted
 
 
-@pytest.mark.parametrize(
-    ("category", "one", "sentence"),
-    [
-        ("hair", SayRow("rde", 0.0), "'hair: rde' in this table. Did you mean 'hair: red'"),
-        ("horns", SayRow(None), "no category 'horns' in this table. It has: background, hair"),
-        ("horns", KeepRow(), "no category 'horns'"),
-    ],
-)
-def test_unknown_names_are_refused_in_every_row(learnt, category, one, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        check_mix(learnt.dictionary, Mix({category: one}))
+UNKNOWN = {
+    "concept": ("hair", SayRow("rde", 0.0), "'hair: rde' in this table. Did you mean 'hair: red'"),
+    "category": ("horns", SayRow(None), "no category 'horns' in this table. It has: background, hair"),
+    "kept category": ("horns", KeepRow(), "no category 'horns'"),
+}
+
+
+@pytest.mark.parametrize(("category", "one", "sentence"), UNKNOWN.values(), ids=UNKNOWN)
+def test_rows_of_names_that_the_dictionary_lacks_are_left_out_and_told(learnt, category, one, sentence):
+    asked = Mix({"hat": SayRow("crown"), category: one})
+    made = usable_mix(learnt.dictionary, asked)
+    assert made.mix == Mix({"hat": SayRow("crown")}) and made.asked == asked
+    assert list(made.left_out) == [category] and sentence in made.left_out[category]
 
 
 def test_one_category_has_one_row(learnt):
-    with pytest.raises(ValueError, match="two rows for the category 'hair': 'Hair' and 'hair'. Keep one"):
-        check_mix(learnt.dictionary, Mix({"Hair": SayRow("red"), "hair": KeepRow()}))
+    made = usable_mix(learnt.dictionary, Mix({"Hair": SayRow("red"), "hair": KeepRow()}))
+    assert made.mix == Mix({"Hair": SayRow("red")})
+    assert made.left_out == {"hair": "There is another row for the category 'hair': 'Hair'. Keep one."}
 
 
-def test_known_names_pass_and_what_was_never_captured_is_refused_where_it_is_to_be_said(learnt):
-    check_mix(learnt.dictionary, MIX)
+def test_known_names_pass_and_what_was_never_captured_is_left_out_where_it_is_to_be_said(learnt):
+    assert usable_mix(learnt.dictionary, MIX).mix == MIX
     lengths = learnt.dictionary.parts["t5"].slot_tokens.clone()
     lengths[:2] = 0  # both phrases of the beach
     part = replace(learnt.dictionary.parts["t5"], slot_tokens=lengths)
     blind = replace(learnt.dictionary, parts={**learnt.dictionary.parts, "t5": part})
-    check_mix(blind, Mix({"background": SayRow("beach", 0.0)}))
-    with pytest.raises(ValueError, match="'background: beach' was never written in the captured prompts"):
-        check_mix(blind, Mix({"background": SayRow("beach")}))
+    assert not usable_mix(blind, Mix({"background": SayRow("beach", 0.0)})).left_out
+    told = usable_mix(blind, Mix({"background": SayRow("beach")})).left_out["background"]
+    assert "'background: beach' was never written in the captured prompts" in told
+
+
+def test_more_rows_are_left_out_by_the_edits_they_stand_for(learnt):
+    made = usable_mix(learnt.dictionary, MIX).without({Turn("hair: red", 0.8): "no", Clear("eyes"): "not in it"})
+    assert list(made.mix.rows) == ["hat", "eyes"] and made.left_out == {"hair": "no"} and made.asked == MIX
 
 
 def test_report_tells_what_was_said_and_what_held(learnt):
     index = learnt.table.index
     before = (index("hair: blond"), index("eyes: green"), index("eyes: blue"))
-    held = MixedPrompt("part 1, row 1", before, (index("hair: red"), index("eyes: green"), index("eyes: blue")))
+    verdicts = {"hair": ("weak", "reads weaker")}
+    held = MixedPrompt(
+        "part 1, row 1", before, (index("hair: red"), index("eyes: green"), index("eyes: blue")), verdicts
+    )
     moved = MixedPrompt("part 2, row 1", before, (index("eyes: blue"), index("eyes: green")))  # in another order
     unread = MixedPrompt("part 3, row 1", before, None)
-    made = mix_report(learnt.dictionary, Mix({"EYES": KeepRow(), "hair": SayRow("red")}), [held, moved, unread], "text")
+    asked = usable_mix(learnt.dictionary, Mix({"EYES": KeepRow(), "hair": SayRow("red"), "horns": KeepRow()}))
+    made = mix_report(learnt.dictionary, asked, [held, moved, unread], "text")
     assert made["version"] == 1 and made["report"] == "text"
     first, second, third = made["prompts"]
     assert list(first["before"]) == list(learnt.table.categories)
@@ -127,6 +139,8 @@ def test_report_tells_what_was_said_and_what_held(learnt):
     assert first["before"]["hat"] == [] and first["title"] == "part 1, row 1"
     # the category as the table spells it, however the mix does
     assert [one["held"] for one in (first, second, third)] == [{"eyes": True}, {"eyes": False}, {"eyes": False}]
-    assert third["after"] == {}
+    assert third["after"] == {} and third["verdicts"] == {}
+    assert first["verdicts"] == {"hair": {"verdict": "weak", "reason": "reads weaker"}}
+    assert list(made["mix"]) == ["EYES", "hair", "horns"] and list(made["left_out"]) == ["horns"]
     assert json.loads(json.dumps(made)) == made
     assert lost(learnt.dictionary, MIX, [held]) == [] and lost(learnt.dictionary, MIX, [moved, unread]) == ["eyes"]
