@@ -17,6 +17,7 @@ from ...supsae_core.editing.edits import (
     Remove,
     Scale,
     Turn,
+    Weigh,
     aim,
     edit_name,
 )  # fmt: skip
@@ -89,5 +90,5 @@ def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> 
     return f"{done} (strength {said.strength:g})"
 
 
-GONE: dict[type, str] = {Remove: "removed", Scale: "scaled", Turn: "scaled", Clear: "removed"}
+GONE: dict[type, str] = {Remove: "removed", Scale: "scaled", Turn: "scaled", Weigh: "scaled", Clear: "removed"}
 """Edit that writes nothing new → what the report calls it."""

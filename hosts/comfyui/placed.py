@@ -15,6 +15,7 @@ from ...supsae_core.editing.edits import (
     Keep,
     Swap,
     Turn,
+    Weigh,
     aim,
     edit_name,
     resolve_edits,
@@ -127,6 +128,7 @@ WHERE: dict[type, Callable[[Aim, Sequence[Place]], list[int]]] = {
     Turn: _anew,
     Add: _unmentioned,
     Clear: _mentioned,
+    Weigh: _mentioned,
     Keep: _everywhere,
 }
 """Edit → the places it applies to; one without a line goes where what it changes is said."""

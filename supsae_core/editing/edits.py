@@ -1,4 +1,4 @@
-"""What an artist says: swap, add, remove or scale a concept, clear or keep a category; together one change.
+"""What an artist says: swap, add, remove or scale a concept; clear, weigh or keep a category; together one change.
 
 ``EDITS`` lists what changes something, a row each. Another edit that names a concept is a file beside this one and a
 row.
@@ -63,13 +63,24 @@ class Clear:
 
 
 @dataclass(frozen=True)
+class Weigh:
+    """Scale whatever is said of a category, every mention of it; nothing to do if it is not mentioned."""
+
+    category: str
+    strength: float = 1.0
+    """1 changes nothing, 0 is neither this nor that"""
+
+
+@dataclass(frozen=True)
 class Keep:
     """Hold a category: all other edits are projected off what its concepts do, and it changes nothing by itself."""
 
     category: str
 
 
-AnyEdit = Edit | Clear | Keep
+OfCategory = Clear | Weigh | Keep
+"""What names a category instead of a concept."""
+AnyEdit = Edit | OfCategory
 """What a stack may hold."""
 
 
@@ -89,7 +100,7 @@ def aim(table: ConceptTable, edit: AnyEdit) -> Aim:
     Raises:
         ValueError: if the table lacks its concept or its category; names the nearest ones.
     """
-    if isinstance(edit, Clear | Keep):
+    if isinstance(edit, OfCategory):
         members = table.category(edit.category)
         return Aim(None, table.concepts[members[0]].category, members)
     index = table.index(edit.concept)
@@ -109,7 +120,7 @@ def expected(table: ConceptTable, edits: Sequence[AnyEdit]) -> tuple[int, ...]:
 
 def edit_name(edit: AnyEdit) -> str:
     """Return the concept or category that an edit names, as its node spells it."""
-    return edit.category if isinstance(edit, Clear | Keep) else edit.concept
+    return edit.category if isinstance(edit, OfCategory) else edit.concept
 
 
 def spell_edit(edit: AnyEdit) -> str:
@@ -145,7 +156,9 @@ def resolve_edits(dictionary: Dictionary, edits: Sequence[AnyEdit], said: Sequen
     return [change._replace(off=off) for change in found] if off else found
 
 
-def _changes(dictionary: Dictionary, edit: Edit | Clear, index: int | None, mentions: Sequence[int]) -> list[Change]:
+def _changes(
+    dictionary: Dictionary, edit: Edit | Clear | Weigh, index: int | None, mentions: Sequence[int]
+) -> list[Change]:
     """Return the changes of one edit, given the mentions of its category in order of writing."""
     old, which = _occurrence(edit, index, mentions)
     others = list(dict.fromkeys(mentions)) if old is None else [old]
@@ -153,7 +166,7 @@ def _changes(dictionary: Dictionary, edit: Edit | Clear, index: int | None, ment
     return [change._replace(occurrence=which) for change in made]
 
 
-def _occurrence(edit: Edit | Clear, index: int | None, mentions: Sequence[int]) -> tuple[int | None, int]:
+def _occurrence(edit: Edit | Clear | Weigh, index: int | None, mentions: Sequence[int]) -> tuple[int | None, int]:
     """Return the mentioned concept that an edit means and which mention of it; (None, 0) for every one."""
     wanted = getattr(edit, "occurrence", 0)
     if not wanted:
@@ -210,6 +223,10 @@ def _scale(dictionary: Dictionary, index: int, others: list[int], factor: float)
     return [Change(index, None, factor - 1, scale=True)] if factor != 1 else []
 
 
+def _weigh(dictionary: Dictionary, index: None, others: list[int], factor: float) -> list[Change]:
+    return [Change(old, None, factor - 1, scale=True) for old in others if factor != 1]
+
+
 Resolve = Callable[[Dictionary, Any, list[int], float], list[Change]]
 """(dictionary, the concept or None, concepts of its category that are said, strength) → changes."""
 
@@ -235,6 +252,7 @@ EDITS: dict[type, EditKind] = {
     Scale: EditKind("scale", _scale, "say it more or less; there 1 changes nothing and 0 is neither this nor that."),
     Turn: EditKind("swap", _turn, offered=False, replaces=True),
     Clear: EditKind("clear", _clear, offered=False),
+    Weigh: EditKind("scale", _weigh, offered=False),
 }
 """Edit → how it is called and what it asks for; ``Keep`` has no row, since by itself it asks for nothing."""
 ACTIONS: dict[str, type[Edit]] = {kind.verb: edit for edit, kind in EDITS.items() if kind.offered}

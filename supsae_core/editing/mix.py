@@ -1,7 +1,8 @@
 """The mix: what an artist wants of every category, as one small JSON text that a workflow stores.
 
-``{"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null}, "eyes": {"keep": true}}}``: a
-category that is absent is left alone. Names, not numbers, so a mix outlives a re-fit; they are checked when it is used.
+``{"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null}, "eyes": {"keep": true},
+"haircut": {"scale": 1.3}}}``: a category that is absent is left alone. Names, not numbers, so a mix outlives a re-fit;
+they are checked when it is used.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..dictionary.model import Dictionary
-from .edits import STRENGTHS, AnyEdit, Clear, Keep, Turn, aim
+from .edits import STRENGTHS, AnyEdit, Clear, Keep, Turn, Weigh, aim
 
 VERSION = 1
 
@@ -32,7 +33,15 @@ class KeepRow:
     """Keep a category as it is."""
 
 
-MixRow = SayRow | KeepRow
+@dataclass(frozen=True)
+class ScaleRow:
+    """Say what the prompt says of a category less or more strongly."""
+
+    factor: float
+    """1 changes nothing, 0 is neither this nor that"""
+
+
+MixRow = SayRow | KeepRow | ScaleRow
 
 
 @dataclass(frozen=True)
@@ -74,18 +83,25 @@ def dump_mix(mix: Mix) -> str:
     """Return a mix as text on one line; of nothing, ``{}``."""
     if not mix.rows:
         return "{}"
-    rows = {
-        category: {"keep": True} if isinstance(row, KeepRow) else {"say": row.concept, "strength": row.strength}
-        for category, row in mix.rows.items()
-    }
+    rows = {category: _row_to_json(row) for category, row in mix.rows.items()}
     return json.dumps({"version": VERSION, "mix": rows}, ensure_ascii=False)
 
 
+def _row_to_json(row: MixRow) -> dict[str, Any]:
+    if isinstance(row, KeepRow):
+        return {"keep": True}
+    return {"scale": row.factor} if isinstance(row, ScaleRow) else {"say": row.concept, "strength": row.strength}
+
+
 def edits_of_mix(mix: Mix) -> tuple[AnyEdit, ...]:
-    """Return the edits that make a mix; a row at strength 0 is none, and nothing is kept where nothing changes."""
-    rows = {category: row for category, row in mix.rows.items() if isinstance(row, KeepRow) or row.strength}
-    changing = any(isinstance(row, SayRow) for row in rows.values())
+    """Return the edits that make a mix; a row that changes nothing is none, nor is one that keeps where none does."""
+    rows = {category: row for category, row in mix.rows.items() if isinstance(row, KeepRow) or _changes(row)}
+    changing = any(not isinstance(row, KeepRow) for row in rows.values())
     return tuple(_edit(category, row) for category, row in rows.items()) if changing else ()
+
+
+def _changes(row: SayRow | ScaleRow) -> bool:
+    return row.factor != 1 if isinstance(row, ScaleRow) else row.strength != 0
 
 
 class Usable(NamedTuple):
@@ -133,6 +149,8 @@ _REMEDY = 'Write for example {"version": 1, "mix": {"hair": {"say": "red", "stre
 def _edit(category: str, row: MixRow) -> AnyEdit:
     if isinstance(row, KeepRow):
         return Keep(category)
+    if isinstance(row, ScaleRow):
+        return Weigh(category, row.factor)
     return Clear(category, row.strength) if row.concept is None else Turn(f"{category}: {row.concept}", row.strength)
 
 
@@ -140,16 +158,20 @@ def _row(category: str, row: object) -> MixRow:
     what = f"The row {category!r} of the mix"
     if not isinstance(row, dict) or not row:
         raise ValueError(
-            f'{what} must be {{"say": …, "strength": …}} or {{"keep": true}}, not {_shown(row)}. Leave the category '
-            "out to leave it alone."
+            f'{what} must be {{"say": …, "strength": …}}, {{"scale": …}} or {{"keep": true}}, not {_shown(row)}. Leave '
+            "the category out to leave it alone."
         )
-    _check_keys(row, {"say", "strength", "keep"}, what)
+    _check_keys(row, {"say", "strength", "keep", "scale"}, what)
     if "keep" in row:
         if len(row) > 1:
             raise ValueError(f"{what} says both to keep the category and to change it. Remove 'keep', or the rest.")
         if row["keep"] is not True:
             raise ValueError(f"'keep' of {category!r} must be true, not {_shown(row['keep'])}. Or leave it out.")
         return KeepRow()
+    if "scale" in row:
+        if len(row) > 1:
+            raise ValueError(f"{what} says both to scale what is said and to say something. Remove one.")
+        return ScaleRow(_strength(category, row["scale"], "scale", "1 changes nothing, 0 is neither this nor that."))
     if "say" not in row:
         raise ValueError(f'{what} has a strength and nothing to say. Add "say" with a concept, or null for nothing.')
     if row["say"] is not None and not (isinstance(row["say"], str) and row["say"].strip()):
@@ -157,15 +179,15 @@ def _row(category: str, row: object) -> MixRow:
             f"'say' of {category!r} must be the name of one of its concepts, or null for nothing, not "
             f"{_shown(row['say'])}."
         )
-    return SayRow(row["say"], _strength(category, row.get("strength", 1.0)))
+    meaning = "1 is writing the word, 0 changes nothing."
+    return SayRow(row["say"], _strength(category, row.get("strength", 1.0), "strength", meaning))
 
 
-def _strength(category: str, value: object) -> float:
+def _strength(category: str, value: object, key: str, meaning: str) -> float:
     low, high = STRENGTHS
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ValueError(
-            f"The strength of {category!r} must be a number from {low:g} to {high:g}, not {_shown(value)}. 1 is "
-            "writing the word, 0 changes nothing."
+            f"The {key} of {category!r} must be a number from {low:g} to {high:g}, not {_shown(value)}. {meaning}"
         )
     return float(value)
 

@@ -1,9 +1,10 @@
 /**
  * The value of a Concept Mixer, as text: category → what to say of it.
  *
- *   {"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null, "strength": 1}, "eyes": {"keep": true}}}
+ *   {"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null, "strength": 1},
+ *     "eyes": {"keep": true}, "haircut": {"scale": 1.3}}}
  *
- * `say: null` says nothing of the category. Names are compared as the server does, whatever their case and blanks; those
+ * `say: null` says nothing of the category, `scale` says less or more of what the prompt says of it. Names are compared as the server does, whatever their case and blanks; those
  * that no dictionary knows are kept as they are.
  */
 
@@ -46,6 +47,7 @@ export function rowOf(rows, category) {
 export function alike(one, other) {
   if (!one || !other) return !one && !other;
   if (one.keep || other.keep) return Boolean(one.keep) === Boolean(other.keep);
+  if ("scale" in one || "scale" in other) return one.scale === other.scale;
   return normal(one.say) === normal(other.say) && (one.strength ?? 1) === (other.strength ?? 1);
 }
 

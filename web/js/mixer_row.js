@@ -33,7 +33,7 @@ export class MixerRow {
     this.picker = make("select", { aria: { label: category.name }, onchange: () => this.pick(this.picker.value) });
     this.slider = slider({
       label: say("strengthOf", { category: category.name }), safe: mixer.safe,
-      change: (strength) => this.mixer.set(category.name, { ...this.row, strength }),
+      change: (strength) => this.slide(strength),
     });
     this.element = make(
       "div", { className: "supsae-row", role: "group", aria: { label: category.name } },
@@ -89,6 +89,12 @@ export class MixerRow {
     this.before = row?.keep ? null : row;
   }
 
+  /** Say the concept more or less; where it is left as it is, what the prompt says. */
+  slide(strength) {
+    const left = this.picker.value === LEAVE;
+    this.mixer.set(this.category.name, !left ? { ...this.row, strength } : strength === 1 ? null : { scale: strength });
+  }
+
   pick(chosen) {
     if (chosen === LEAVE) return this.mixer.set(this.category.name, null);
     const strength = this.row?.strength ?? 1;
@@ -111,16 +117,17 @@ export class MixerRow {
   update() {
     const { row, said } = this;
     const idle = !row || Boolean(row.keep);
-    const chosen = idle ? LEAVE : said === null ? NONE : `say:${said}`;
+    const left = idle || "scale" in row;
+    const chosen = left ? LEAVE : said === null ? NONE : `say:${said}`;
     if (![...this.picker.options].some((one) => one.value === chosen)) {
       const name = said ?? say("none");
       this.picker.append(option(chosen, this.mixer.known ? say("missing", { name }) : name));
     }
     this.picker.value = chosen;
     this.picker.disabled = Boolean(row?.keep);
-    this.slider.show(row?.strength ?? 1, this.mixer.safe, idle);
+    this.slider.show(row?.scale ?? row?.strength ?? 1, left ? undefined : this.mixer.safe, Boolean(row?.keep));
     this.element.classList.toggle("supsae-active", !idle);
-    this.caret.textContent = idle ? this.category.name : `${this.category.name}: ${said ?? say("none")}`;
+    this.caret.textContent = left ? this.category.name : `${this.category.name}: ${said ?? say("none")}`;
     this.caret.setAttribute("aria-label", this.caret.textContent); // without the triangle
     this.tellNow(row);
     this.tellVerdict(row);
@@ -156,6 +163,7 @@ export class MixerRow {
 
   change(row, before, after) {
     if (!this.isRun(row)) return before;
+    if (row && "scale" in row) return `${before} × ${row.scale}`;
     const wanted = this.said ?? say("unmentioned");
     const between = row && !row.keep && row.strength > 0 && row.strength < 1 && after !== wanted;
     if (between) return `${before} … ${wanted}`;

@@ -6,11 +6,14 @@ import { say } from "./language.js";
 const END = 1.5;
 const LEGAL = [-2, 3]; // what may be typed, as the server accepts it
 
-/** Return {element, show(strength, safe, disabled)}; `change` is called with each strength that was chosen. */
+/**
+ * Return {element, show(strength, safe, disabled)}; `change` is called with each strength that was chosen. Without a
+ * `safe` range none was measured.
+ */
 export function slider({ label, safe, change }) {
   const range = make("input", { type: "range", min: 0, max: END, step: 0.05, aria: { label } });
   const number = make("input", { type: "number", min: LEGAL[0], max: LEGAL[1], step: 0.05, aria: { label } });
-  const element = make("div", { className: "supsae-slider", title: say("sliderHelp") }, range, number);
+  const element = make("div", { className: "supsae-slider" }, range, number);
   const preview = () => {
     number.value = Number(range.value).toFixed(2);
   };
@@ -22,9 +25,11 @@ export function slider({ label, safe, change }) {
     range.value = strength;
     number.value = Number(strength).toFixed(2);
     range.disabled = number.disabled = disabled;
-    element.style.setProperty("--safe-from", `${(100 * range_[0]) / END}%`);
-    element.style.setProperty("--safe-to", `${(100 * Math.min(range_[1], END)) / END}%`);
-    element.classList.toggle("supsae-unsafe", !disabled && (strength < range_[0] || strength > range_[1]));
+    const [from, to] = range_ ?? [0, 0];
+    element.style.setProperty("--safe-from", `${(100 * from) / END}%`);
+    element.style.setProperty("--safe-to", `${(100 * Math.min(to, END)) / END}%`);
+    element.classList.toggle("supsae-unsafe", !disabled && Boolean(range_) && (strength < from || strength > to));
+    element.title = say(range_ ? "sliderHelp" : "scaleHelp");
   }
   show(1, safe, false);
   return { element, show };

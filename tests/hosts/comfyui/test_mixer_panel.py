@@ -69,6 +69,21 @@ def test_every_control_writes_the_mix_and_leave_takes_its_row_out(open_mixer, vu
 
 
 @both_renderers
+def test_a_row_that_is_left_as_it_is_can_be_said_less_or_more(open_mixer, vue):
+    found = open_mixer(vue=vue)
+    found.slider().fill("0.5")
+    assert found.mix() == {"hair": {"scale": 0.5}} and found.picker("hair").input_value() == "leave"
+    found.run()
+    assert found.now() == "blond × 0.5"
+    found.pick("hair", "say:red")
+    assert found.mix() == {"hair": {"say": "red", "strength": 1}}
+    found.pick("hair", "leave")
+    found.slider().fill("1.2")
+    found.slider().dblclick()
+    assert found.text() == "{}"
+
+
+@both_renderers
 def test_a_keyboard_is_enough(open_mixer, vue):
     found = open_mixer(vue=vue)
     found.picker("hair").focus()

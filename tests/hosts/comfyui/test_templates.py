@@ -78,6 +78,16 @@ def ran(comfy_server, info):
 def test_the_list_is_what_lies_in_the_folder():
     assert sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json")) == TEMPLATES
     assert [path.stem for path in (ROOT / "subgraphs").glob("*.json")] == [BLUEPRINT]
+
+
+def test_no_two_of_them_share_the_number_of_a_node_or_a_link():
+    """The frontend keeps pictures and progress by the number: another tab's would appear below these nodes."""
+    graphs = [load(name) for name in TEMPLATES] + [load(BLUEPRINT, "subgraphs")]
+    graphs += [one for graph in graphs for one in graph.get("definitions", {}).get("subgraphs", [])]
+    numbers = [node["id"] for graph in graphs for node in graph["nodes"]]
+    wires = [link.number for graph in graphs for link in workflows.links(graph)]
+    assert len(numbers) > 150 and len(set(numbers)) == len(numbers)
+    assert len(wires) > 150 and len(set(wires)) == len(wires)
     assert len({load(name)["id"] for name in TEMPLATES}) == len(TEMPLATES)
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from supsae.supsae_core.editing.edits import Clear, Keep, Turn
-from supsae.supsae_core.editing.mix import KeepRow, Mix, SayRow, dump_mix, edits_of_mix, parse_mix, usable_mix
+from supsae.supsae_core.editing.edits import Clear, Keep, Turn, Weigh
+from supsae.supsae_core.editing.mix import KeepRow, Mix, SayRow, ScaleRow, dump_mix, edits_of_mix, parse_mix, usable_mix
 from supsae.supsae_core.editing.mix_report import MixedPrompt, lost, mix_report
 
 TEXT = (
@@ -17,7 +17,9 @@ MIX = Mix({"hair": SayRow("red", 0.8), "hat": SayRow(None), "eyes": KeepRow()})
 
 
 def test_a_mix_reads_as_its_names_say_and_is_written_back():
-    odd = Mix({"z: 的": SayRow('a "quoted" name', -2.0), "a": KeepRow()})  # names that no table needs to have
+    odd = Mix(
+        {"z: 的": SayRow('a "quoted" name', -2.0), "a": KeepRow(), "b": ScaleRow(0.5)}
+    )  # names that no table needs to have
     assert dump_mix(MIX) == TEXT
     for text, mix in ((TEXT, MIX), (dump_mix(odd), odd)):
         assert parse_mix(text) == mix and list(parse_mix(text).rows) == list(mix.rows)
@@ -50,7 +52,15 @@ REFUSED = {
     "mix a list": ('{"version": 1, "mix": []}', r"with a row per category, not \[\]"),
     "twice": ('{"version": 1, "mix": {"hair": {"keep": true}, "hair": {"say": "red"}}}', "'hair' stands twice"),
     "row a text": (row('"red"'), "The row 'hair' of the mix must be .*, not \"red\". Leave the category out"),
-    "row's key": (row('{"says": "red"}'), "'hair' of the mix has an unknown key 'says'. Keys are: keep, say, strength"),
+    "row's key": (
+        row('{"says": "red"}'),
+        "'hair' of the mix has an unknown key 'says'. Keys are: keep, say, scale, strength",
+    ),
+    "scale and say": (row('{"scale": 2, "say": "red"}'), "says both to scale what is said and to say something"),
+    "scale high": (
+        row('{"scale": 3.1}'),
+        "The scale of 'hair' must be a number from -2 to 3, not 3.1. 1 changes nothing",
+    ),
     "both": (row('{"keep": true, "say": "red"}'), "says both to keep the category and to change it"),
     "keep false": (row('{"keep": false}'), "'keep' of 'hair' must be true, not false"),
     "nothing to say": (row('{"strength": 1}'), "has a strength and nothing to say"),
@@ -74,6 +84,8 @@ MEANT = {
     "say": (MIX, (Turn("hair: red", 0.8), Clear("hat", 1.0), Keep("eyes"))),
     "strength 0": (Mix({"hair": SayRow("red", 0.0), "hat": SayRow(None, 0.0)}), ()),
     "0 beside another": (Mix({"hair": SayRow("red", 0.0), "hat": SayRow("crown")}), (Turn("hat: crown"),)),
+    "scale": (Mix({"hair": ScaleRow(1.5), "eyes": ScaleRow(1.0)}), (Weigh("hair", 1.5),)),
+    "kept beside a scale": (Mix({"hair": ScaleRow(0.0), "eyes": KeepRow()}), (Weigh("hair", 0.0), Keep("eyes"))),
     "kept only": (Mix({"eyes": KeepRow()}), ()),  # nothing changes that it could be kept from
     "kept beside 0": (Mix({"eyes": KeepRow(), "hair": SayRow("red", 0.0)}), ()),
 }
