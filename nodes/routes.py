@@ -100,11 +100,11 @@ async def check_table(request: web.Request) -> dict[str, Any]:
 
 async def import_table(request: web.Request) -> dict[str, Any]:
     """Merge a pasted list into a table's text."""
-    pasted, table = await _texts(request, "text", "table")
+    pasted, table, apart = await _texts(request, "text", "table", "apart")
     try:
-        made = await asyncio.to_thread(paste.merge_list, table, pasted)
+        made = await asyncio.to_thread(paste.merge_list, table, pasted, apart=bool(apart))
     except TableError as error:
-        return {"version": VERSION, "ok": False, "text": table, "added": 0, "error": str(error)}
+        return {"version": VERSION, "ok": False, "text": table, "added": 0, "loose": 0, "error": str(error)}
     return {"version": VERSION, "ok": True, **made._asdict(), "error": None}
 
 

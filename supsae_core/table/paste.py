@@ -22,8 +22,12 @@ UNNAMED = "new category"
 """Where phrases go that stand under no heading."""
 HEADS = {"category", "categories", "group", "kind", "type", "attribute"}
 """First cell of a spreadsheet's head, case folded."""
+WIDE = str.maketrans("：，、；｜", ":,,;|")
+"""Marks as Chinese and Japanese keyboards write them → those that divide here."""
 QUOTES = '"“”„«»`'
 _BULLET = re.compile(r"^(?:[-*+•–·▪]|\d+[.)])\s+")
+_RULE = re.compile(r":?-+:?")
+"""A cell of the rule under the head of a Markdown table."""
 _PLAIN = re.compile(r"[\w(](?:[\w '’()/+&.-]*[\w)'’])?")
 """Scalars that YAML needs no quotes for."""
 
@@ -54,10 +58,15 @@ class Imported(NamedTuple):
     text: str
     added: int
     """phrases that the table did not have"""
+    loose: int
+    """concepts of the list that stand under no heading: a person has to say whether two of them can be true at once"""
 
 
-def merge_list(table: str, pasted: str) -> Imported:
+def merge_list(table: str, pasted: str, *, apart: bool = False) -> Imported:
     """Add to a table's text what a pasted list has and the table does not.
+
+    Args:
+        apart: whether concepts under no heading can be true at once, so that they are categories of their own.
 
     Raises:
         TableError: if the table cannot be read, or nothing was pasted.
@@ -67,14 +76,36 @@ def merge_list(table: str, pasted: str) -> Imported:
     rows = rows_of(pasted)
     if not rows:
         raise TableError("There is nothing in this list. Write one phrase a line, or 'hair: red hair, blond hair'.")
+    loose = [row for row in rows if row.category == UNNAMED]
+    if apart:
+        rows = [row for row in rows if row.category != UNNAMED] + sorted_apart(loose)
     merged = {name: dict(section.members) for name, section in there.items()}
     added = _add(merged, rows)
     if not added:
-        return Imported(table, 0)
+        return Imported(table, 0, len(loose))
     text = _kept(table) * (not there) + "".join(_part(name, own, there.get(name)) for name, own in merged.items())
     if not _says(text, merged):  # lines that lean on others, such as YAML's anchors, cannot be kept one by one
         text = _kept(table) + "".join(_category(name, own) for name, own in merged.items())
-    return Imported(text, added)
+    return Imported(text, added, len(loose))
+
+
+def sorted_apart(rows: Sequence[PastedRow]) -> list[PastedRow]:
+    """Sort concepts that can be true at once into categories.
+
+    Those whose names end in the same word, such as "red hair" and "blond hair", exclude one another; any other is held
+    against its absence, which the table says as "no …".
+    """
+    alike: dict[str, list[PastedRow]] = {}
+    for row in rows:
+        alike.setdefault(_key(row.name.split()[-1]), []).append(row)
+    found: list[PastedRow] = []
+    for kind, own in alike.items():
+        if len(own) > 1:
+            found += [row._replace(category=kind) for row in own]
+        else:
+            (row,) = own
+            found += [row._replace(category=row.name), PastedRow(row.name, "none", (f"no {row.phrases[0]}",))]
+    return found
 
 
 def _part(name: str, members: Members, there: TableSection | None) -> str:
@@ -115,7 +146,8 @@ def _same(names: Iterable[str], wanted: str) -> str:
 
 def rows_of(pasted: str) -> list[PastedRow]:
     """Read a pasted list, whatever its form."""
-    text = "".join(_typed(char) for char in "\n".join(pasted.splitlines()))
+    text = "".join(_typed(char) for char in "\n".join(pasted.splitlines())).translate(WIDE)
+    text = _unframed(text)
     found = _as_table(text.expandtabs(2)) or _as_cells(text) or _as_lines(text)
     tidy = (
         PastedRow(_tidy(row.category), _tidy(row.name), tuple(filter(None, map(_tidy, row.phrases)))) for row in found
@@ -126,6 +158,15 @@ def rows_of(pasted: str) -> list[PastedRow]:
 def _typed(char: str) -> str:
     """Return a character as a keyboard has it: web pages hold blanks of all kinds and marks of no width."""
     return char if char.isprintable() or char in "\n\t" else " " if char.isspace() else ""
+
+
+def _unframed(text: str) -> str:
+    """Take the frame off a table as Markdown draws it, and the rule under its head; other texts stay."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) < 2 or not all(line[0] == line[-1] == "|" and len(line) > 1 for line in lines):
+        return text
+    cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
+    return "\n".join("\t".join(row) for row in cells if not all(_RULE.fullmatch(cell) for cell in row))
 
 
 def _tidy(text: str) -> str:

@@ -20,8 +20,9 @@ class TablePanel {
     this.open = make("button", { type: "button", onclick: () => this.unfold(true) }, say("pasteList"));
     this.pasted = make("textarea", { className: "supsae-paste", rows: 6, placeholder: say("pasteHint"), aria: { label: say("pasteList") } });
     this.wrong = make("div", { className: "supsae-wrong", role: "alert", hidden: true });
+    this.sorting = make("div", { className: "supsae-sorting", role: "group", hidden: true });
     this.form = make(
-      "div", { className: "supsae-form", hidden: true }, this.pasted, this.wrong,
+      "div", { className: "supsae-form", hidden: true }, this.pasted, this.wrong, this.sorting,
       make("div", { className: "supsae-buttons" },
         make("button", { type: "button", className: "supsae-main", onclick: () => this.add() }, say("pasteAdd")),
         make("button", { type: "button", onclick: () => this.unfold(false) }, say("cancel"))),
@@ -120,17 +121,19 @@ class TablePanel {
   unfold(open) {
     this.form.hidden = !open;
     this.open.hidden = open;
-    this.wrong.hidden = true;
+    this.wrong.hidden = this.sorting.hidden = true;
     if (open) this.pasted.focus();
     else this.pasted.value = "";
   }
 
-  async add() {
+  /** Add the list; where several phrases stand under no heading, ask first whether two of them can be true at once. */
+  async add(apart) {
     try {
       const { text } = this;
-      const made = await this.host.ask("table/import", { text: this.pasted.value, table: text });
-      if (text !== this.text) return this.add(); // typed meanwhile
+      const made = await this.host.ask("table/import", { text: this.pasted.value, table: text, apart: apart ? "yes" : "" });
+      if (text !== this.text) return this.add(apart); // typed meanwhile
       if (!made.ok) throw new Error(made.error);
+      if (made.loose > 1 && apart === undefined) return this.sort(made.loose);
       if (made.added) this.write(made.text);
       this.unfold(false);
       this.host.toast(made.added ? "success" : "info", say("pasteList"), say(made.added ? "pasteAdded" : "pasteKnown", { count: made.added }));
@@ -138,6 +141,17 @@ class TablePanel {
       this.wrong.textContent = error.message;
       this.wrong.hidden = false;
     }
+  }
+
+  sort(count) {
+    const answer = (key, apart) => make("button", { type: "button", onclick: () => this.add(apart) }, say(key));
+    this.sorting.replaceChildren(
+      make("div", { role: "status" }, say("pasteSort", { count })),
+      make("div", { className: "supsae-buttons" }, answer("pasteOne", false), answer("pasteApart", true)),
+    );
+    this.sorting.hidden = false;
+    this.sorting.querySelector("button").focus();
+    this.host.redraw();
   }
 
   write(text) {

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # not everyone who tests has it
@@ -73,9 +73,20 @@ class ComfyPage:
         """Change a setting of the frontend in the running page."""
         self.page.evaluate("([name, value]) => window.app.extensionManager.setting.set(name, value)", [name, value])
 
-    def load(self, workflow: dict) -> None:
+    def load(self, workflow: dict, app: bool = False) -> None:
+        """Open a workflow; one that is an app as a graph all the same, unless it is to be seen as one."""
+        if not app:
+            extra = {key: value for key, value in workflow.get("extra", {}).items() if not key.startswith("linear")}
+            workflow = workflow | {"extra": extra}
         self.page.evaluate("async (w) => { await window.app.loadGraphData(w) }", workflow)
         self.frames()
+
+    def skip_tour(self) -> None:
+        """Close the frontend's own tour of apps, which it offers the first time."""
+        from playwright.sync_api import TimeoutError as NotShownError
+
+        with suppress(NotShownError):
+            self.page.get_by_text("Skip", exact=True).click(timeout=5000)
 
     def frames(self, count: int = 3) -> None:
         for _ in range(count):

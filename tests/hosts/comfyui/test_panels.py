@@ -116,6 +116,13 @@ def test_the_table_says_what_is_wrong_and_takes_a_pasted_list(studio):
     assert studio.value("table", "text") == SMALL
     studio.said("4 concepts")
     studio.button("Paste a list").click()
+    studio.page.keyboard.insert_text("freckles\ntall crown")
+    studio.button("Add to the table").click()
+    studio.page.get_by_text("2 of these stand under no heading").wait_for()
+    studio.button("Yes: sort them").click()
+    studio.said("4 categories, 8 concepts")
+    assert "none: [no freckles]" in studio.value("table", "text")
+    studio.button("Paste a list").click()
     studio.page.locator(".supsae-paste").press("Escape")
     assert not studio.page.locator(".supsae-form").is_visible()
     studio.set("table", file="hair.yaml")

@@ -158,6 +158,8 @@ def test_a_table_is_checked_and_a_list_imported(ask):
     status, found = ask("table/import", {"text": "hat: beanie, golden crown", "table": TABLE})
     assert (status, found["ok"], found["added"], found["error"]) == (200, True, 1, None)
     assert found["text"].startswith("hair: [red hair, blond hair]\n") and "beanie: [beanie]" in found["text"]
+    status, found = ask("table/import", {"text": "freckles\ncrown", "table": TABLE, "apart": "yes"})
+    assert (found["added"], found["loose"]) == (4, 2) and "no freckles" in found["text"]
     status, found = ask("table/import", {"text": "", "table": TABLE})
     assert (status, found["ok"], found["text"]) == (200, False, TABLE) and "nothing in this list" in found["error"]
 

@@ -22,6 +22,8 @@ TEMPLATES = [
     "Edit a portrait", "Judge a dictionary", "Keep the rest", "Learn your own dictionary", "Mix ten concepts",
     "SD3.5 - learn and edit", "Steer inside the model", "Sweep a strength", "Where does it act",
 ]  # fmt: skip
+GRAPHS = ["Judge a dictionary", "Steer inside the model", "Where does it act"]
+"""Those that open as graphs: they are about what lies between prompt and picture."""
 SD35 = "SD3.5 - learn and edit"
 BLUEPRINT = "Edit by concepts"
 THUMBNAIL = 60_000  # bytes
@@ -78,6 +80,38 @@ def ran(comfy_server, info):
 def test_the_list_is_what_lies_in_the_folder():
     assert sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json")) == TEMPLATES
     assert [path.stem for path in (ROOT / "subgraphs").glob("*.json")] == [BLUEPRINT]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_an_app_offers_what_the_template_has_in_words(name):
+    workflow = load(name)
+    nodes = {node["id"]: node for node in workflow["nodes"]}
+    if "linearMode" not in workflow["extra"]:
+        assert name in GRAPHS
+        return
+    asked = workflow["extra"]["linearData"]
+    assert asked["inputs"] and [nodes[one]["type"] for one in asked["outputs"]] == ["PreviewImage"] * len(
+        asked["outputs"]
+    )
+    for number, widget, *_ in asked["inputs"]:
+        (slot,) = [one for one in nodes[number]["inputs"] if one.get("widget", {}).get("name") == widget]
+        assert slot["label"] != widget and slot["label"][0].isupper() and slot["link"] is None
+
+
+@pytest.mark.every_frontend
+def test_a_template_opens_as_an_app_with_its_sliders_and_pictures(comfy_page):
+    page = comfy_page()
+    page.load(load("Edit a portrait"), app=True)
+    page.skip_tour()
+    for label in ("Prompt", "What to change", "Seed of both pictures"):
+        page.page.get_by_text(label, exact=True).first.wait_for()
+    page.row("hair").get_by_role("slider").fill("0.9")
+    mixer = of_type(load("Edit a portrait"), "SupSAE_ConceptMixer")["id"]
+    assert page.mix(mixer) == {"hair": {"say": "red", "strength": 0.9}}
+    page.run()
+    assert page.row("hair").locator(".supsae-now").inner_text() == "blond → red"
+    page.page.locator("img[src*='ComfyUI_temp']").first.wait_for()
+    page.load({"nodes": [], "links": [], "version": 0.4, "last_node_id": 0, "last_link_id": 0})  # a graph again
 
 
 def test_no_two_of_them_share_the_number_of_a_node_or_a_link():

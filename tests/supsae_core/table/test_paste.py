@@ -47,6 +47,12 @@ FORMS = {
     "blanks of the web": ("hair:\r\n\u200bred\u00a0hair\r\n  blond  hair \r\n", HAIR),
     "comments": ("# mine\nhair:\n# ginger?\nred hair\nblond hair", HAIR),
     "other letters": ("髪: 赤い髪, 金髪", [row("髪", "赤い髪"), row("髪", "金髪")]),
+    "full-width marks": ("髪：赤い髪、金髪", [row("髪", "赤い髪"), row("髪", "金髪")]),
+    "full-width heading": ("髪：\n赤い髪\n金髪", [row("髪", "赤い髪"), row("髪", "金髪")]),
+    "Markdown table": ("| category | name | text |\n|---|:--:|---|\n| hair | red | red hair |\n| hair | blond | cap |",
+        [row("hair", "red", "red hair"), row("hair", "blond", "cap")]),
+    "trailing commas": ("hair: red hair, blond hair,\nhat: cap,", [*HAIR, row("hat", "cap")]),
+    "mark of byte order": ("\ufeffcategory;phrase\r\nhair;red hair\r\nhair;blond hair", HAIR),
     "nothing": ("\n  \n", []),
     "punctuation": ("-\n,,\n[]\n:", []),
 }  # fmt: skip
@@ -69,14 +75,14 @@ hat: [none, cap]
 
 def test_lines_that_stay_are_not_touched():
     made = merge_list(TABLE, "eyes: green eyes, blue eyes")
-    assert made == (TABLE + "eyes:\n  green eyes: [green eyes]\n  blue eyes: [blue eyes]\n", 2)
+    assert made == (TABLE + "eyes:\n  green eyes: [green eyes]\n  blue eyes: [blue eyes]\n", 2, 0)
 
 
 def test_a_category_that_grows_is_written_anew_and_keeps_its_comments():
     made = merge_list(TABLE, "Hat:\ntop hat\n")
     grown = "hat:\n  none: [none]\n  cap: [cap]\n  top hat: [top hat]\n"
     assert made.text == TABLE.replace("hat: [none, cap]\n", grown)
-    assert merge_list(made.text, "Hat:\ntop hat\n") == (made.text, 0)
+    assert merge_list(made.text, "Hat:\ntop hat\n") == (made.text, 0, 0)
 
 
 def test_a_phrase_of_two_lines_is_one_line():
@@ -152,3 +158,17 @@ def test_the_example_and_what_is_wrong():
     assert caught.value.place is not None
     with pytest.raises(TableError, match="characters; up to"):
         merge_list("", "x" * 200_000)
+
+
+def test_what_can_be_true_at_once_is_sorted_into_categories():
+    pasted = "red hair\nblond hair, golden hair\nfreckles\ntop hat"
+    one = merge_list("", pasted)
+    assert one.loose == 4 and list(parse_table(one.text).categories) == [UNNAMED]
+    made = parse_table(merge_list("", pasted, apart=True).text)
+    said = {category: [made.concepts[i].phrases for i in members] for category, members in made.categories.items()}
+    assert said == {
+        "hair": [("red hair",), ("blond hair", "golden hair")],
+        "freckles": [("freckles",), ("no freckles",)],
+        "top hat": [("top hat",), ("no top hat",)],
+    }
+    assert merge_list("", "hair: red, blond", apart=True).loose == 0
