@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import BodyPartReader, web
-from safetensors import SafetensorError
 
 from ..hosts.comfyui import folders, messages, shelf, spelling
 from ..hosts.comfyui.capture_progress import how_far
@@ -151,7 +150,7 @@ def answering(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamR
             return web.json_response(found) if isinstance(found, dict) else found
         except shelf.NotOnShelfError as error:
             return web.json_response({"error": str(error)}, status=404)
-        except (ValueError, OSError, SafetensorError) as error:
+        except (ValueError, OSError) as error:
             return web.json_response({"error": str(error)}, status=400)
 
     return answer

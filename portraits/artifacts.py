@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import torch
 from einops import rearrange, reduce
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..supsae_core.files import TensorFile
 from . import paths
 from .second_reader import CELL, histograms
 
@@ -97,5 +97,5 @@ def fit_artifacts(found: Tensor, moments: Tensor) -> Artifacts:
 
 def load_artifacts(path: Path = WEIGHTS) -> Artifacts:
     """Load what ships with the pack."""
-    tensors = load_file(path)
+    tensors = TensorFile(path).read()
     return Artifacts(*(tensors[name].float() for name in Artifacts._fields))

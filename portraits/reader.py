@@ -5,9 +5,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ..supsae_core.files import TensorFile
 from . import paths
 from .captions import table
 from .pen import SIZE
@@ -73,5 +73,5 @@ def values(scores: Tensor, least: float) -> dict[str, str]:
 def load_reader(path: Path = WEIGHTS) -> Reader:
     """Load the reader that ships with the pack."""
     reader = Reader()
-    reader.load_state_dict({key: value.float() for key, value in load_file(path).items()})
+    reader.load_state_dict({key: value.float() for key, value in TensorFile(path).read().items()})
     return reader.eval()

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import torch
 from einops import rearrange
-from safetensors.torch import load_file
 from torch import Tensor
 
+from ..supsae_core.files import TensorFile
 from . import paths, reader
 
 WEIGHTS = paths.WEIGHTS / "second_reader.safetensors"
@@ -70,5 +70,5 @@ def fit_second_reader(features: Tensor, targets: Tensor) -> SecondReader:
 
 def load_second_reader(path: Path = WEIGHTS) -> SecondReader:
     """Load the second reader that ships with the pack."""
-    tensors = {key: value.float() for key, value in load_file(path).items()}
+    tensors = {key: value.float() for key, value in TensorFile(path).read().items()}
     return SecondReader(tensors["weight"], tensors["offset"])

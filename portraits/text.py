@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import torch
 from einops import rearrange
-from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..supsae_core.files import TensorFile
 from . import paths
 
 WEIGHTS = paths.WEIGHTS / "text_encoders.safetensors"
@@ -186,9 +186,8 @@ class TextEncoders(nn.Module):
 
 def load_encoders(path: Path = WEIGHTS) -> TextEncoders:
     """Load the frozen encoders that ship with the pack; the vocabulary lies in the file's header."""
-    with safe_open(path, "pt") as file:
-        header = file.metadata()
-        tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a mapping
+    file = TensorFile(path)
+    header, tensors = file.metadata, {key: value.float() for key, value in file.read().items()}
     words, first_version = json.loads(header["vocabulary"]), header.get("version", "1") == "1"
     encoders = TextEncoders(Tokenizer(tuple(words)), first_version=first_version)
     encoders.load_state_dict(tensors)

@@ -1,11 +1,7 @@
 """Fit a capture once: what was fitted from this very capture before is read from its folder."""
 
-import contextlib
 import hashlib
-from pathlib import Path
 from typing import Any
-
-from safetensors import SafetensorError
 
 from ..supsae_core.capture.captures import Capture
 from ..supsae_core.dictionary.file import load_dictionary, save_dictionary
@@ -46,9 +42,8 @@ def fit_once(
         for other in file.parent.iterdir():  # of this capture as it was before
             if not other.name.startswith(state):
                 other.unlink()
-    except (OSError, SafetensorError):  # a full or read-only disk costs the next run its time, and this one nothing
-        with contextlib.suppress(OSError):
-            Path(f"{file}.part").unlink()
+    except OSError:  # a full or read-only disk costs the next run its time, and this one nothing
+        pass
     return made
 
 

@@ -13,12 +13,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...hosts.diffusers.studio import Studio
+from ...supsae_core.files import DamagedError, TensorFile, write_tensors
 from ...supsae_core.host import Progress
 from ...supsae_core.table.concepts import ConceptTable
 from ...supsae_core.table.prompts import Pair, Prompt
@@ -59,7 +58,7 @@ class Adapter:
         """Write one ``.safetensors`` file."""
         tensors = {f"{name}.down": value.contiguous() for name, value in self.down.items()}
         tensors |= {f"{name}.up": value.contiguous() for name, value in self.up.items()}
-        save_file(tensors, path, metadata={"kind": KIND, "format_version": "1", "concept": self.concept})
+        write_tensors(Path(path), tensors, {"kind": KIND, "format_version": "1", "concept": self.concept})
 
 
 def load(path: str | Path) -> Adapter:
@@ -70,11 +69,10 @@ def load(path: str | Path) -> Adapter:
     """
     path = Path(path)
     try:
-        with safe_open(path, "pt") as file:
-            found = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path.name!r} is not a whole safetensors file ({error}).") from error
+        file = TensorFile(path)
+        found, tensors = file.metadata, file.read()
+    except (DamagedError, FileNotFoundError) as error:
+        raise ValueError(f"The adapter {path.name!r} {error}.") from error
     if found.get("kind") != KIND:
         raise ValueError(f"{path.name!r} is not a low-rank adapter.")
     down = {key.removesuffix(".down"): value for key, value in tensors.items() if key.endswith(".down")}

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ...hosts import locked
 from ...hosts.locked import Reference
+from ...supsae_core.files import replacing
 from ...supsae_core.host import Renderer
 from ...supsae_core.lock import LockConfig
 from ...supsae_core.version import __version__
@@ -95,7 +96,8 @@ class Gallery:
         """Return the shots' pictures, drawing those that are not there yet."""
         keys = [self.key(shot) for shot in shots]
         wanted = dict(zip(keys, shots, strict=True))
-        missing = {key: shot for key, shot in wanted.items() if not self._file(key).exists()}
+        known = {key: picture for key in wanted if (picture := self._load(key)) is not None}
+        missing = {key: shot for key, shot in wanted.items() if key not in known}
         told = told or (lambda count: None)
         told(len(wanted) - len(missing))
         held = {key: shot for key, shot in missing.items() if shot.held_to}
@@ -105,7 +107,7 @@ class Gallery:
         told(len(missing) - len(held) - len(free))
         for count in self._draw_free(free):
             told(count)
-        return [self._load(key) for key in keys]
+        return [known.get(key) or self._require(key) for key in keys]
 
     def _draw_free(self, shots: list[tuple[str, Shot]]) -> Iterator[int]:
         for alike in _grouped(shots, lambda one: _change(one[1])):
@@ -152,13 +154,25 @@ class Gallery:
         file.parent.mkdir(exist_ok=True)
         if let_through is not None:
             notes.add_text(LET_THROUGH, json.dumps(let_through))
-        half = file.with_suffix(".part")
-        Image.fromarray(pixels).save(half, "png", compress_level=1, pnginfo=notes)
-        half.replace(file)
+        with replacing(file, sync=False) as part:
+            Image.fromarray(pixels).save(part, "png", compress_level=1, pnginfo=notes)
 
-    def _load(self, key: str) -> Picture:
-        with Image.open(self._file(key)) as picture:
-            return Picture(np.asarray(picture), json.loads(picture.info.get(LET_THROUGH, "1")))
+    def _load(self, key: str) -> Picture | None:
+        """Return a picture that is there and whole; None for what is to be drawn."""
+        try:
+            with Image.open(self._file(key)) as picture:
+                return Picture(np.asarray(picture), float(json.loads(picture.info.get(LET_THROUGH, "1"))))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, SyntaxError, EOFError):  # Pillow's ways of saying that a picture is damaged
+            self._file(key).unlink(missing_ok=True)
+            return None
+
+    def _require(self, key: str) -> Picture:
+        found = self._load(key)
+        if found is None:
+            raise OSError(f"{self._file(key)} was drawn and cannot be read. Is another run using this folder?")
+        return found
 
 
 def _change(shot: Shot) -> tuple[str, float]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ...supsae_core.files import replacing, write_text
 from ..intervals import Interval
 from ..pictures.methods import OURS, REWRITE
 from ..results import Results
@@ -21,11 +22,12 @@ def write(found: Results, out: Path) -> dict[str, Path]:
     """Write ``results.json``, the page and its plots; return where they are."""
     out.mkdir(parents=True, exist_ok=True)
     files = {"results": out / "results.json", "report": out / "report.html"}
-    files["results"].write_text(compact(found.results) + "\n", encoding="utf-8")
-    files["report"].write_text(page(found), encoding="utf-8")
+    write_text(files["results"], compact(found.results) + "\n")
+    write_text(files["report"], page(found))
     for name, picture in plots(found).items():
         files[name] = out / f"{name}.png"
-        picture.save(files[name])
+        with replacing(files[name]) as part:
+            picture.save(part, "PNG")
     return files
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from ...supsae_core.files import replacing
 from .painters import Painter
 
 Rows = tuple[Tensor, Tensor]
@@ -34,9 +35,8 @@ class Pictures:
             conds, pooled = zip(*(rows[index]() for index in chosen), strict=True)
             made = self.painter.draw(conds, pooled, [seeds[index] for index in chosen])
             for index, picture in zip(chosen, made, strict=True):
-                part = self._file(names[index]).with_suffix(".part")
-                Image.fromarray(picture).save(part, "PNG")
-                part.replace(self._file(names[index]))
+                with replacing(self._file(names[index]), sync=False) as part:
+                    Image.fromarray(picture).save(part, "PNG")
             tick(len(chosen))
 
     def load(self, name: str) -> np.ndarray:

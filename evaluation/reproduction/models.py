@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ...supsae_core.capture.captures import Capture
 from ...supsae_core.dictionary.file import load_dictionary, save_dictionary
 from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.files import TensorFile, write_tensors
 from ...supsae_core.host import Progress
 from ...training.fit import fit_dictionary
 from ..baselines import flattened_ridge, paper
@@ -51,21 +50,20 @@ def fitted(capture: Capture, config: PaperConfig, folder: Path, hooks: Hooks) ->
         _save(published, vars(paper.fit(capture, None, config, progress=told)))
     if not solved.exists():
         _save(solved, vars(flattened_ridge.by_sums(capture)))
-    rivals = {"the paper's": _flattened(published), "the paper's, solved": Additive(**load_file(solved))}
+    rivals = {"the paper's": _flattened(published), "the paper's, solved": Additive(**TensorFile(solved).read())}
     return Fits(load_dictionary(ours), rivals)
 
 
 def _save(file: Path, fields: Mapping[str, object]) -> None:
     tensors = {name: one.contiguous() for name, one in fields.items() if isinstance(one, Tensor)}
     others = {name: json.dumps(one) for name, one in fields.items() if name not in tensors}
-    save_file(tensors, file.with_suffix(".part"), metadata=others)
-    file.with_suffix(".part").replace(file)
+    write_tensors(file, tensors, others)
 
 
 def _flattened(file: Path) -> Flattened:
-    with safe_open(file, "pt") as opened:
-        length, width = json.loads(opened.metadata()["shape"])
-    return Flattened(**load_file(file), shape=(length, width))
+    opened = TensorFile(file)
+    length, width = json.loads(opened.metadata["shape"])
+    return Flattened(**opened.read(), shape=(length, width))
 
 
 def onto(tick: Callable[[int], None]) -> Progress:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...supsae_core.capture.plan import text_bytes
 from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.files import DamagedError, read_json, replacing, write_text
 from ...supsae_core.table.concepts import ConceptTable
 from ...supsae_core.table.prompts import Prompt
 from ...training.capture import capture_text
@@ -60,10 +61,11 @@ def run(
     became = _became(drawn, models, experiment, hooks)
     found = {"settings": settings, "read": painter.about, "qualified": qualified, "weak": weak(qualified)}
     found |= figures(became, table, qualified)
-    (folder / "results.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(folder / "results.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     ways = ("before", *became[0].ways)
     shown = [[drawn.load(_name(index, way)) for way in ways] for index in range(min(SHOWN, len(became)))]
-    contact_sheet(became, shown, painter.about).save(folder / "sheet.png")
+    with replacing(folder / "sheet.png") as part:
+        contact_sheet(became, shown, painter.about).save(part, "PNG")
     return found
 
 
@@ -75,11 +77,18 @@ def _claim(folder: Path, settings: Mapping[str, Any]) -> None:
     """
     note = folder / "experiment.json"
     folder.mkdir(parents=True, exist_ok=True)
-    if note.exists() and json.loads(note.read_text(encoding="utf-8")) != settings:
+    if note.exists() and _noted(note) != settings:
         raise ValueError(
             f"{folder} holds an experiment with other settings. Choose another --out, or the settings of that one."
         )
-    note.write_text(json.dumps(settings, ensure_ascii=False), encoding="utf-8")
+    write_text(note, json.dumps(settings, ensure_ascii=False))
+
+
+def _noted(note: Path) -> Any:
+    try:
+        return read_json(note)
+    except DamagedError as error:
+        raise ValueError(f"{note} {error}. Choose another --out, or delete that folder.") from error
 
 
 def _cost(painter: Painter, experiment: Experiment, folder: Path) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from safetensors import safe_open
 from torch import Tensor
 
 from ...supsae_core.capture.activations import BATCHES, SUMS, activation_bytes, load_activations
@@ -124,8 +123,8 @@ def _sampled(store: Store) -> int:
     found: set[int] = set()
     for key in (SUMS, *store.keys(BATCHES)):
         if store.has(key):
-            with safe_open(store.file(key), "pt") as opened:
-                found.update(_prompts(store.file(key).name, opened.metadata() or {}))
+            with store.opened(key) as opened:
+                found.update(_prompts(store.file(key).name, opened.metadata))
     return len(found)
 
 

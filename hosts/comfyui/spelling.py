@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-from safetensors import safe_open
-
 from ...portraits import text
+from ...supsae_core.files import TensorFile
 from ...supsae_core.table.check import Speller
 from .text import sd3_tokenizer
 
@@ -25,8 +24,7 @@ ROOM_CLIP = 75
 @cache
 def portraits() -> Speller:
     """Return what Portraits' encoders cannot spell, and words that they never saw."""
-    with safe_open(text.WEIGHTS, "pt") as file:
-        tokenizer = text.Tokenizer(tuple(json.loads(file.metadata()["vocabulary"])))
+    tokenizer = text.Tokenizer(tuple(json.loads(TensorFile(text.WEIGHTS).metadata["vocabulary"])))
     known = {*text.PIECES, *tokenizer.words}
 
     def speller(phrase: str) -> Iterator[tuple[str, str]]:

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from diffusers import AutoencoderTiny, SD3Transformer2DModel
 from einops import rearrange
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from ...portraits import reader
 from ...portraits.paths import WEIGHTS
 from ...portraits.text import CHUNK, TextEncoders, bidirectional_row, causal_chunks, load_encoders
 from ...supsae_core.encoders.placing import rows_of
+from ...supsae_core.files import DamagedError
 from ...supsae_core.host import Progress, Step
 from ..batches import draw_alike
 from ..embedded import PortraitsText
@@ -58,10 +58,8 @@ def load_studio(weights: Path | None = None) -> Studio:
         encoders = load_encoders(files[0])
         models = load_transformer(files[1]), load_vae(files[2]), reader.load_reader(files[3])
         return Studio(PortraitsText(encoders), encoders, *models)
-    except SafetensorError as error:
-        raise ValueError(
-            f"A file in {files[0].parent} is not a whole safetensors file ({error}). Install again."
-        ) from error
+    except DamagedError as error:
+        raise ValueError(f"A file in {files[0].parent} {error}. Install again.") from error
 
 
 def quickened(models: Studio) -> Studio:

@@ -13,10 +13,10 @@ import torch
 from diffusers import AutoencoderTiny, FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel
 from diffusers.loaders.single_file_utils import convert_sd3_transformer_checkpoint_to_diffusers
 from einops import rearrange
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...portraits.mmdit import HEAD, PATCH, position_table
+from ...supsae_core.files import TensorFile
 from ...supsae_core.host import Progress, Step
 
 TRAIN_STEPS = 1000
@@ -89,7 +89,10 @@ def load_vae(path: Path | str) -> AutoencoderTiny:
 
 
 def _read(path: Path | str, mark: str) -> dict[str, Tensor]:
-    tensors = {key.removeprefix("model.diffusion_model."): tensor.float() for key, tensor in load_file(path).items()}
+    tensors = {
+        key.removeprefix("model.diffusion_model."): tensor.float()
+        for key, tensor in TensorFile(Path(path)).read().items()
+    }
     if mark not in tensors:
         raise ValueError(
             f"{path} holds no tensor {mark!r}: expected a file in the original layout, as ComfyUI loads it"

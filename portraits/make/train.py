@@ -114,6 +114,10 @@ class _Taught(NamedTuple):
     pooled: np.ndarray
     each: int
     batch: int
+    noise: float = 0.4
+    """where noise levels lie, before the sigmoid"""
+    bidirectional_dropped: float = DROPPED
+    """share of the captions without the bidirectional encoder's rows"""
 
 
 def _one_person(work: Path, device: torch.device, *, count: int = 12000, each: int = 3) -> _Taught:
@@ -123,9 +127,14 @@ def _one_person(work: Path, device: torch.device, *, count: int = 12000, each: i
 
 
 def _two_people(work: Path, device: torch.device, *, count: int = 8000, each: int = 3) -> _Taught:
+    """Return pictures of two, seen where who is who is decided: at high noise, before the picture itself tells.
+
+    At the noise levels of one person 10 500 steps had not brought it. The causal encoder's rows say on which side a
+    phrase belongs in 99.9 % of the cases, the bidirectional one's in 56 %, so more captions come without these.
+    """
     codes, people = pair_latents(work, count, 5, device)
     cond, pooled = said(work, f"pairs-{count}x{each}", pair_texts(people, each), device)
-    return _Taught(np.array(codes), np.array(cond), np.array(pooled), each, 32)
+    return _Taught(np.array(codes), np.array(cond), np.array(pooled), each, 32, 1.0, 0.4)
 
 
 def train_transformer(
@@ -149,13 +158,13 @@ def train_transformer(
         text_of = rng.integers(0, len(now.cond), now.batch)
         clean = torch.from_numpy(now.codes[text_of // now.each]).float().to(device)
         rows, vectors = now.cond[text_of].astype(np.float32), now.pooled[text_of].astype(np.float32)
-        dropped = rng.random((3, now.batch)) < DROPPED
+        dropped = rng.random((3, now.batch)) < [[DROPPED], [now.bidirectional_dropped], [DROPPED]]
         rows[dropped[0], :CHUNK], vectors[dropped[0]] = 0, 0  # the causal encoder is missing
         rows[dropped[1], CHUNK:] = 0  # the bidirectional one is
         rows[dropped[2]], vectors[dropped[2]] = empty
         context, vector = torch.from_numpy(rows).to(device), torch.from_numpy(vectors).to(device)
         weight = _weight(clean.shape[-1] // 16).to(device)
-        return (_velocity_error(module, clean, context, vector, rng).square() * weight).mean()
+        return (_velocity_error(module, clean, context, vector, now.noise, rng).square() * weight).mean()
 
     module = optimise(module.to(device), loss, name=name, steps=steps, rate=rate, work=work)
     write_weights(TRANSFORMER, module.state_dict(), {})
@@ -173,11 +182,11 @@ def _written() -> MMDiT:
 
 
 def _velocity_error(
-    module: nn.Module, clean: Tensor, context: Tensor, vector: Tensor, rng: np.random.Generator
+    module: nn.Module, clean: Tensor, context: Tensor, vector: Tensor, centre: float, rng: np.random.Generator
 ) -> Tensor:
     """Return (B, C, h, w), predicted less true velocity (noise − latent) of latents at noise levels drawn at random."""
     device = clean.device
-    sigma = torch.sigmoid(torch.from_numpy(rng.normal(0.4, 1.0, len(clean)).astype(np.float32))).to(device)
+    sigma = torch.sigmoid(torch.from_numpy(rng.normal(centre, 1.0, len(clean)).astype(np.float32))).to(device)
     noise = torch.from_numpy(rng.standard_normal(clean.shape, np.float32)).to(device)
     level = rearrange(sigma, "b -> b 1 1 1")
     with torch.autocast(device.type, torch.bfloat16):
@@ -197,7 +206,7 @@ STAGES: dict[str, tuple[Callable[..., None], int]] = {
     "model": (partial(train_transformer, name="model", rate=6e-4), 12000),
     "handover": (partial(train_transformer, name="handover", rate=2e-4, start="handover"), 3000),
     "longer": (partial(train_transformer, name="longer", rate=4e-4, start="written"), 4500),
-    "two": (partial(train_transformer, name="two", rate=6e-4, start="written", two=True), 10500),
+    "two": (partial(train_transformer, name="two", rate=1e-3, start="written", two=True), 5000),
 }
 """Stage → (function, default steps), in the order they need each other; a step of a closed form is a picture."""
 

@@ -250,7 +250,7 @@ def _prompts(store: Store, key: str) -> list[int]:
         ValueError: if it is damaged, or its format is newer.
     """
     with store.opened(key) as opened:
-        header = opened.metadata() or {}
+        header = opened.metadata
         version, indices = int(header["format_version"]), json.loads(header["prompts"])
     if version > FORMAT_VERSION:
         raise ValueError(

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..files import read_json, write_text
 from .plan import FORMAT_VERSION, Entry, TextPlan, difference, plan_from_json, text_bytes
 from .store import Store
 
@@ -106,10 +107,10 @@ class Capture:
 
     def _one(self, shard: int, place: int) -> Encoded:
         with self.store.opened(_key(shard)) as file:
-            lengths = file.get_tensor("lengths").tolist()
+            lengths = file.tensor("lengths").tolist()
             first = sum(lengths[:place])
-            cond = file.get_slice("cond")[first : first + lengths[place]]
-            return Encoded(self.entries(shard)[place], cond.float(), file.get_slice("pooled")[place].float())
+            cond = file.rows("cond", first, first + lengths[place])
+            return Encoded(self.entries(shard)[place], cond.float(), file.rows("pooled", place, place + 1)[0].float())
 
     def _load(self, shard: int) -> dict[str, Tensor]:
         tensors = self.store.read(_key(shard))
@@ -161,9 +162,7 @@ def start_capture(folder: str | Path, plan: TextPlan, *, limit: int | None = Non
             f"This capture needs {need / 1e9:.2f} GB and may take {room / 1e9:.2f} GB. Capture fewer prompts or free "
             "disk."
         )
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(plan.to_json(), ensure_ascii=False), encoding="utf-8")
-    part.replace(file)
+    write_text(file, json.dumps(plan.to_json(), ensure_ascii=False))
     return Capture(folder, plan)
 
 
@@ -182,14 +181,14 @@ def load_capture(folder: str | Path) -> Capture:
     """
     folder = Path(folder)
     try:
-        data = json.loads((folder / "capture.json").read_text(encoding="utf-8"))
+        data = read_json(folder / "capture.json")
         version = int(data["format_version"])
         plan = None if version > FORMAT_VERSION else plan_from_json(data)
     except FileNotFoundError as error:
         raise ValueError(f"There is no capture in {folder}. Run Capture first.") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(
-            f"The capture in {folder} is damaged ({error!r}). Delete the folder and capture again."
+            f"The capture in {folder} is damaged (capture.json: {error}). Delete the folder and capture again."
         ) from error
     if plan is None:
         raise ValueError(

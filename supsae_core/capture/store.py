@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
+
+from ..files import DamagedError, TensorFile, write_tensors
 
 ENDING = ".safetensors"
 
@@ -38,21 +37,13 @@ class Store:
         Raises:
             OSError: with a sentence, if the disk is full.
         """
-        file = self.file(key)
-        part = file.with_suffix(".part")
         try:
-            whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
-            save_file(whole, part, dict(header) if header else None)
-            part.replace(file)
-        except (OSError, SafetensorError) as error:
-            part.unlink(missing_ok=True)
-            raise OSError(
-                f"{file.name} of the capture in {self.folder} could not be written ({error}). Free some disk and run "
-                "again: what is there is kept."
-            ) from error
+            write_tensors(self.file(key), tensors, header)
+        except OSError as error:
+            raise OSError(f"{error} What is there of the capture is kept.") from error
 
     @contextmanager
-    def opened(self, key: str) -> Iterator[Any]:
+    def opened(self, key: str) -> Iterator[TensorFile]:
         """Open a key's file, to read single tensors or slices of them.
 
         Raises:
@@ -60,20 +51,19 @@ class Store:
         """
         file = self.file(key)
         try:
-            with safe_open(file, "pt") as found:
-                yield found
-        except (SafetensorError, OSError, KeyError, ValueError) as error:
-            raise ValueError(f"{file} is damaged ({error!r}). Delete it and run Capture again.") from error
+            yield TensorFile(file)
+        except (DamagedError, FileNotFoundError, KeyError) as error:
+            raise ValueError(f"{file} is damaged ({error}). Delete it and run Capture again.") from error
 
     def read(self, key: str) -> dict[str, Tensor]:
         """Return all tensors of a key."""
         with self.opened(key) as found:
-            return {name: found.get_tensor(name) for name in found.keys()}  # noqa: SIM118 - not a mapping
+            return found.read()
 
     def tensor(self, key: str, name: str, place: int | None = None) -> Tensor:
         """Return one tensor of a key, or one slice of its first axis."""
         with self.opened(key) as found:
-            return found.get_tensor(name) if place is None else found.get_slice(name)[place]
+            return found.tensor(name) if place is None else found.rows(name, place, place + 1)[0]
 
     def remove(self, key: str) -> None:
         self.file(key).unlink()

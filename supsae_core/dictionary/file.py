@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from ..encoders.base import Family
 from ..encoders.families.stored import family_from_json, family_to_json
-from ..encoders.streams import slots_of
+from ..files import DamagedError, TensorFile, write_tensors
 from ..table.concepts import ConceptTable
 from ..table.parsing import table_from_mapping
-from .model import POOLED, Codes, Cuts, Dictionary, Part
+from .checks import check_dictionary, check_numbers
+from .model import Codes, Dictionary, Part
 from .operator import Operator, operator_from, tensors_of
 from .report_shapes import readable
 
@@ -70,10 +69,7 @@ def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
         "report": dict(dictionary.report),
     }
     metadata = {"kind": KIND, "format_version": str(FORMAT_VERSION), "header": json.dumps(header, ensure_ascii=False)}
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    part = Path(f"{path}.part")
-    save_file(tensors, part, metadata=metadata)
-    part.replace(path)
+    write_tensors(Path(path), tensors, metadata)
 
 
 def load_dictionary(path: str | Path) -> Dictionary:
@@ -82,12 +78,17 @@ def load_dictionary(path: str | Path) -> Dictionary:
     Raises:
         ValueError: if the file is missing, truncated, of another kind, or of a newer format; says which.
     """
-    found, tensors = _read(Path(path), whole=True)
+    path = Path(path)
+    found, file = _read(path)
     try:
+        tensors = file.read()
+        check_numbers(tensors)
         dictionary = _build(found, tensors)
+        check_dictionary(dictionary)
+    except DamagedError as error:
+        raise _damaged(path, error) from error
     except (KeyError, TypeError, AttributeError) as error:
-        raise _lacking(Path(path), error) from error
-    _check_shapes(Path(path), dictionary)
+        raise _lacking(path, error) from error
     return dictionary
 
 
@@ -97,24 +98,24 @@ def read_header(path: str | Path) -> Header:
     Raises:
         ValueError: as ``load_dictionary``, but for tensors that do not fit.
     """
-    return _read(Path(path), whole=False)[0]
+    return _read(Path(path))[0]
 
 
-def _read(path: Path, *, whole: bool) -> tuple[Header, dict[str, Tensor]]:
-    if not path.is_file():
-        raise ValueError(f"There is no dictionary file {path.name!r} in {path.parent}.")
+def _read(path: Path) -> tuple[Header, TensorFile]:
     try:
-        with safe_open(path, "pt") as file:
-            found = _header(path, file.metadata() or {})
-            tensors = {key: file.get_tensor(key) for key in file.keys()} if whole else {}  # noqa: SIM118 - no mapping
-    except (SafetensorError, OSError) as error:
-        raise ValueError(
-            f"{path.name!r} is not a whole safetensors file ({error}). Copy or download it again."
-        ) from error
+        file = TensorFile(path)
+    except FileNotFoundError as error:
+        raise ValueError(f"There is no dictionary file {path.name!r} in {path.parent}.") from error
+    except DamagedError as error:
+        raise _damaged(path, error) from error
     try:
-        return _parsed(found), tensors
+        return _parsed(_header(path, file.metadata)), file
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise _lacking(path, error) from error
+
+
+def _damaged(path: Path, error: DamagedError) -> ValueError:
+    return ValueError(f"The dictionary {path.name!r} {error}. Fit, copy or download it again.")
 
 
 def _lacking(path: Path, error: Exception) -> ValueError:
@@ -180,40 +181,6 @@ def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
     streams = {name: levels(name) for name in header.streams}
     operators = {name: operator(name) for name in header.operators}
     return Dictionary(**{**vars(header), "parts": parts, "operators": operators, "streams": streams})
-
-
-def _check_shapes(path: Path, dictionary: Dictionary) -> None:
-    """Refuse tensors that do not fit the header's table and family."""
-    slots = len(dictionary.table.phrases) + len(dictionary.family.roles)
-    wanted = {one.name: (slots, one.width) for one in dictionary.family.encoders}
-    if dictionary.family.pooled:
-        wanted[POOLED] = (1, dictionary.family.pooled_width)
-    found = {name: (*part.slot_tokens.shape, part.decoder.shape[1]) for name, part in dictionary.parts.items()}
-    size = len(dictionary.table)
-    if found != wanted or any(part.group_effects.shape[1] != size for part in dictionary.parts.values()):
-        raise ValueError(
-            f"The tensors of {path.name!r} do not fit its own table of {size} concepts and the family "
-            f"{dictionary.family.name!r}: slots and widths are {found} instead of {wanted}. Fit or download it again."
-        )
-    for name, part in dictionary.parts.items():
-        if part.thresholds.shape not in ((2,), (7,), (len(Cuts._fields),)):  # the first two of older files
-            raise ValueError(
-                f"The thresholds of {name!r} in {path.name!r} are {tuple(part.thresholds.shape)} instead of "
-                f"{(len(Cuts._fields),)}. Fit or download it again."
-            )
-    for name, operator in dictionary.operators.items():
-        if not operator.fits(len(dictionary.table.phrases), dictionary.family.encoder(name).width):
-            raise ValueError(
-                f"The tensors of the operator of {name!r} in {path.name!r} do not fit its own table and the family "
-                f"{dictionary.family.name!r}. Fit or download it again."
-            )
-    for name, some in dictionary.streams.items():
-        expected = slots_of(name, dictionary.table, dictionary.family)
-        if any(expected not in (None, len(one.slot_tokens)) or one.group_effects.shape[1] != size for one in some):
-            raise ValueError(
-                f"The tensors of {name!r} in {path.name!r} do not fit its own table of {size} concepts. Fit or "
-                "download it again."
-            )
 
 
 def _packed(tensor: Tensor) -> Tensor:

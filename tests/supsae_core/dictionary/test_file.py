@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from supsae.supsae_core.dictionary.file import Header, load_dictionary, read_header, save_dictionary
 from supsae.supsae_core.dictionary.model import POOLED, Part
+from supsae.supsae_core.files import HASH
 
 
 @pytest.fixture(scope="module")
@@ -19,10 +20,11 @@ def file(learnt, tmp_path_factory):
     return path
 
 
-def rewritten(file, tmp_path, *, metadata=None, header=None, tensors=None):
-    """A copy of the file with some of its metadata, its header or its tensors changed (None: left out)."""
+def rewritten(file, tmp_path, *, metadata=None, header=None, tensors=None, shift=None):
+    """A copy of the file with some of its metadata, its header or its tensors changed (None: left out), and no hash."""
     with safe_open(file, "pt") as opened:
-        old = opened.metadata()
+        old = {key: value for key, value in opened.metadata().items() if key != HASH}
+    tensors = (tensors or {}) | {key: load_file(file)[key] + by for key, by in (shift or {}).items()}
     made = old | {"header": json.dumps(json.loads(old["header"]) | (header or {}))} | (metadata or {})
     kept = {key: tensor for key, tensor in (load_file(file) | (tensors or {})).items() if tensor is not None}
     save_file(kept, tmp_path / "changed.safetensors", {k: v for k, v in made.items() if v is not None} or None)
@@ -77,11 +79,23 @@ HEADERS = {
     "no report": ({"header": {"report": []}}, "lacks something.*'provenance' and 'report' as JSON objects"),
 }
 TENSORS = {
-    "other width": ({"header": {"family": "sd3"}}, "do not fit its own table of 28 concepts and the family 'sd3'"),
-    "no encoder": ({"header": {"parts": ["clip", "pooled"]}}, "do not fit its own table"),
+    "other width": ({"header": {"family": "sd3"}}, "has the parts .*'t5'.* instead of "),
+    "no encoder": ({"header": {"parts": ["clip", "pooled"]}}, "has the parts .* instead of .*'t5'"),
     "missing tensor": ({"tensors": {"t5.slot_effects": None}}, "lacks something it should hold: 't5.slot_effects'"),
-    "thresholds": ({"tensors": {"t5.thresholds": torch.zeros(5)}}, "thresholds of 't5' in .* are \\(5,\\) instead of"),
-    "wrong tensor": ({"tensors": {"t5.group_effects": torch.zeros(12, 5, 97)}}, "do not fit its own table"),
+    "thresholds": (
+        {"tensors": {"t5.thresholds": torch.zeros(5)}},
+        "has thresholds of 't5' in the shape \\(5,\\) instead of",
+    ),
+    "wrong tensor": (
+        {"tensors": {"t5.group_effects": torch.zeros(12, 5, 97)}},
+        "'group_effects' of 't5' in the shape \\(12, 5, 97\\) instead of \\(12, 28, ",
+    ),
+    "two dimensions": ({"tensors": {"t5.slot_codes": torch.zeros(60, 5)}}, "another number of dimensions than three"),
+    "not a number": ({"tensors": {"t5.bias": torch.full((96,), torch.nan)}}, "values in 't5.bias' that are not finite"),
+    "whole numbers": ({"tensors": {"t5.bias": torch.zeros(96, dtype=torch.int64)}}, "holds 't5.bias' as int64"),
+    "fractions": ({"tensors": {"t5.slot_groups": torch.zeros(1)}}, "'slot_groups' of 't5' in "),
+    "another group": ({"shift": {"t5.slot_groups": 99}}, "slots of 't5' with more than .* in none of"),
+    "more tokens": ({"shift": {"clip.slot_tokens": 9}}, "slots of 'clip' with more than"),
 }
 REFUSED = [pytest.param(read, *HEADERS[name], id=name) for name in HEADERS for read in (load_dictionary, read_header)]
 REFUSED += [pytest.param(load_dictionary, *TENSORS[name], id=name) for name in TENSORS]
@@ -99,6 +113,6 @@ def test_truncated_files_and_none_are_refused(file, tmp_path, length, read):
     path, message = tmp_path / "short.safetensors", "There is no dictionary file 'short.safetensors' in"
     if length is not None:
         path.write_bytes(file.read_bytes()[:length])
-        message = "'short.safetensors' is not a whole safetensors file.*Copy or download it again"
+        message = "'short.safetensors' is not a whole safetensors file.*[Ff]it, copy or download it again"
     with pytest.raises(ValueError, match=message):
         read(path)
