@@ -19,6 +19,7 @@ from ..supsae_core.capture.plan import text_bytes
 from ..supsae_core.dictionary.file import load_dictionary, save_dictionary
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.encoders import sites
+from ..supsae_core.files import replacing, require_writable
 from ..supsae_core.host import check_host
 from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
@@ -80,6 +81,9 @@ def capture_command(args: argparse.Namespace) -> None:
         f"rewrites) will take {text_bytes(plan) / 1e6:.1f} MB in {args.out}."
     )
     begun = start_capture(args.out, plan)
+    damaged = begun.discard_damaged()
+    if damaged:
+        print(f"{len(damaged)} of {begun.shards} parts were damaged and are captured anew.")
     done = begun.shards - len(begun.missing())
     if done:
         print(f"{done} of {begun.shards} parts are there already; going on with the rest.")
@@ -123,6 +127,7 @@ def fit_command(args: argparse.Namespace) -> None:
     """Fit a dictionary, print its report, and write the file and its cosine matrix."""
     options = parse_options(chosen(args.solver).options, args.options)
     out = args.out if args.out.suffix else args.out.with_suffix(".safetensors")
+    require_writable(out)
     found = load_capture(args.capture)
     with tqdm(total=1, desc="fit", unit="step") as bar:
         made = fit.fit_dictionary(found, args.solver, options, progress=onto(bar))
@@ -130,7 +135,8 @@ def fit_command(args: argparse.Namespace) -> None:
         made = _with_slider(made, found)
     save_dictionary(made, out)
     picture = out.with_suffix(".png")
-    cosine_picture(made).save(picture)
+    with replacing(picture) as part:
+        cosine_picture(made).save(part, "PNG")
     print(f"{describe(made)}\n\nWrote the dictionary {out} and its cosine matrix {picture}")
 
 
@@ -139,7 +145,7 @@ def _with_slider(learnt: Dictionary, found: Capture) -> Dictionary:
     from ..evaluation.pictures import slider
     from ..hosts.diffusers import studio
 
-    models = studio.load_studio()
+    models = studio.quickened(studio.load_studio())
     check_host(learnt, models.host)
     with tqdm(total=1, desc="slider", unit="strength") as bar:
         return slider.scaled_slider(models, learnt, found, progress=onto(bar))

@@ -18,6 +18,7 @@ from ..portraits import captions
 from ..portraits.paths import DICTIONARY
 from ..supsae_core.dictionary.file import load_dictionary
 from ..supsae_core.dictionary.model import Dictionary
+from ..supsae_core.files import require_writable
 from ..supsae_core.table.parsing import load_table
 from ..training.picture_size import picture_size
 from .bars import hooks
@@ -53,6 +54,7 @@ def _by_pictures(args: argparse.Namespace, learnt: Dictionary) -> Results:
 
     config = run.EvalConfig(args.size, args.seed, tuple(args.parts or PARTS))
     run.require_portraits(learnt)
+    require_writable(args.out / "results.json")
     models = studio.quickened(studio.load_studio())
     train = partial(adapters.trained, models, args.out / "adapters")
     return run.run(learnt, diffusers_renderer(models), args.out, config, hooks(), models.host, train)
@@ -65,6 +67,7 @@ def _by_rows(args: argparse.Namespace) -> Results:
     is_portraits = host.family == PortraitsText.family
     table = load_table(args.table) if args.table else own if is_portraits else photographs.table()
     mention = BenchConfig.mention if args.mention is None else args.mention
+    require_writable(args.out / "results.json")
     return run_bench(host, table, BenchConfig(args.size, args.seed, mention), args.out / "captures", hooks())
 
 

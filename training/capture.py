@@ -170,8 +170,9 @@ def calibration_pair(
 def capture_text(
     host: TextHost, folder: str | Path, to_do: TextPlan, *, progress: Progress | None = None, batch: int = 32
 ) -> Capture:
-    """Encode what is missing of a planned capture."""
+    """Encode what is missing of a planned capture, and what is damaged."""
     capture = start_capture(folder, to_do)
+    capture.discard_damaged()
     missing = capture.missing()
     for done, shard in enumerate(missing):
         texts = [entry.prompt.text for entry in capture.entries(shard)]

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..files import read_json, write_text
+from ..files import read_json, sweep, write_text
 from .plan import FORMAT_VERSION, Entry, TextPlan, difference, plan_from_json, text_bytes
 from .store import Store
 
@@ -57,6 +57,20 @@ class Capture:
     def missing(self) -> list[int]:
         """Return the shards still to be written."""
         return [index for index in range(self.shards) if not self.store.has(_key(index))]
+
+    def discard_damaged(self) -> list[int]:
+        """Remove the shards that cannot be read any more, so that they are captured anew; return which."""
+        damaged = [index for index in range(self.shards) if self.store.has(_key(index)) and not self._is_whole(index)]
+        for index in damaged:
+            self.store.remove(_key(index))
+        return damaged
+
+    def _is_whole(self, shard: int) -> bool:
+        try:
+            self._load(shard)
+        except ValueError:
+            return False
+        return True
 
     def entries(self, shard: int) -> tuple[Entry, ...]:
         """Return the entries of a shard."""
@@ -145,6 +159,7 @@ def start_capture(folder: str | Path, plan: TextPlan, *, limit: int | None = Non
     """
     folder = Path(folder)
     file = folder / "capture.json"
+    sweep(folder)
     if file.exists():
         there = load_capture(folder)
         other = difference(there.plan, plan)

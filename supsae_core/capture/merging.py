@@ -7,7 +7,16 @@ from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
-from .activations import Activations, activation_bytes, empty_sums, load_activations, read_sums, write_sums
+from .activations import (
+    BATCHES,
+    SUMS,
+    Activations,
+    activation_bytes,
+    empty_sums,
+    load_activations,
+    read_sums,
+    write_sums,
+)
 from .captures import SHARD, Capture, start_capture
 from .plan import ActivationPlan, other_setup
 from .statistics import Statistics
@@ -17,13 +26,14 @@ SHARED = 0.5
 
 
 def merge_captures(one: Capture, other: Capture, folder: str | Path) -> Capture:
-    """Write a capture that holds the prompts of two finished ones of the same set-up into a new folder.
+    """Write a capture that holds the prompts of two finished ones of the same set-up.
+
+    A merge that was cut off is gone on with.
 
     Raises:
-        ValueError: if they do not belong together, one is not finished, or the disk is too full; says which.
+        ValueError: if they do not belong together, one is not finished, the folder holds another capture, or the disk
+            is too full; says which.
     """
-    if (Path(folder) / "capture.json").exists():
-        raise ValueError(f"{folder} holds a capture already. Choose another folder for the merged one.")
     differs = other_setup(one.plan, other.plan)
     if differs:
         raise ValueError(
@@ -37,10 +47,12 @@ def merge_captures(one: Capture, other: Capture, folder: str | Path) -> Capture:
     held_out = tuple(sorted({*one.plan.held_out} & {*other.plan.held_out}))  # if neither wrote it
     plan = replace(one.plan, entries=one.plan.entries + other.plan.entries, held_out=held_out)
     made = start_capture(folder, plan, beside=activation_bytes(plan) if isinstance(plan, ActivationPlan) else 0)
-    rows = chain(one.read(), other.read())
-    for shard in range(made.shards):
+    made.discard_damaged()
+    rows, missing = chain(one.read(), other.read()), set(made.missing())
+    for shard in range(made.shards if missing else 0):
         some = list(islice(rows, SHARD))
-        made.write(shard, [row.cond for row in some], [row.pooled for row in some])
+        if shard in missing:
+            made.write(shard, [row.cond for row in some], [row.pooled for row in some])
     if parts:
         _copy_activations(parts, made)
     return made
@@ -65,7 +77,10 @@ def _require_finished(parts: Sequence[Activations]) -> None:
 
 
 def _copy_activations(parts: Sequence[Activations], made: Capture) -> None:
-    """Copy the batches, and add up the sums that there are already."""
+    """Copy the batches, and add up the sums that there are already; what a merge before has copied is copied anew."""
+    for key in (SUMS, *made.store.keys(BATCHES)):
+        if made.store.has(key):
+            made.store.remove(key)
     assert isinstance(made.plan, ActivationPlan)
     shifts = (0, len(parts[0].plan.entries))
     summed = [shift + index for part, shift in zip(parts, shifts, strict=True) for index in part.summed]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..files import DamagedError, TensorFile, write_tensors
+from ..files import TensorFile, write_tensors
 
 ENDING = ".safetensors"
 
@@ -52,8 +52,9 @@ class Store:
         file = self.file(key)
         try:
             yield TensorFile(file)
-        except (DamagedError, FileNotFoundError, KeyError) as error:
-            raise ValueError(f"{file} is damaged ({error}). Delete it and run Capture again.") from error
+        except (OSError, KeyError, ValueError) as error:
+            said = f"it has no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"{file} is damaged ({said}). Delete it and run Capture again.") from error
 
     def read(self, key: str) -> dict[str, Tensor]:
         """Return all tensors of a key."""

@@ -165,9 +165,9 @@ FULL = "/dev/full"
 
 @pytest.mark.skipif(not os.path.exists(FULL), reason="no device that is always full")
 def test_a_full_disk_is_a_sentence(tmp_path):
-    with pytest.raises(OSError, match=r"a could not be written: No space left.*Free some disk space and run again"):
-        with files.replacing(tmp_path / "a"), open(FULL, "wb", buffering=0) as full:
-            full.write(b"x")
+    told = pytest.raises(OSError, match=r"a could not be written: No space left.*Free some disk space and run again")
+    with told, files.replacing(tmp_path / "a"), open(FULL, "wb", buffering=0) as full:
+        full.write(b"x")
     assert not list(tmp_path.iterdir())
 
 

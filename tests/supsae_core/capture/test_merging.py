@@ -39,6 +39,11 @@ def test_merged_captures_are_one(recorded, other_recorded, tmp_path, folded):
             for field in fields(Statistics):  # added in another order: float64
                 found = [getattr(some, field.name) for some in (got, wanted)]
                 torch.testing.assert_close(*found, rtol=1e-10, atol=1e-10)
+    cut = {key: merged.store.file(key).read_bytes() for key in merged.store.keys("activations")[:1]}
+    for key in cut:
+        merged.store.remove(key)
+    again = load_activations(merge_captures(*pair, tmp_path / "merged"))
+    assert not again.missing and again.batches() == whole.batches()
     assert torch.equal(whole.rows(28, Site("img", 3)), two.rows(10, Site("img", 3)))
 
 
@@ -49,6 +54,10 @@ def test_captures_of_text_merge_too(models, tmp_path):
     merged = merge_captures(*both, tmp_path / "merged")
     assert [row.entry for row in merged.read()] == [entry for plan in plans for entry in plan.entries]
     assert {*merged.plan.held_out} == {*plans[0].held_out} & {*plans[1].held_out}
+    whole = [row.cond for row in merged.read()]
+    merged.store.file("shard-00000").write_bytes(b"")  # as if the merge had been cut off, or the disk were bad
+    again = merge_captures(*both, tmp_path / "merged")
+    assert all(torch.equal(row.cond, one) for row, one in zip(again.read(), whole, strict=True))
 
 
 def sampled(**changes):
@@ -86,5 +95,5 @@ def test_the_same_prompts_are_not_merged(recorded, made, other_recorded, tmp_pat
     made.store.remove(made.store.keys(activations.BATCHES)[-1])
     with pytest.raises(ValueError, match=r"is not finished \(4 prompts are not sampled\)"):
         merge_captures(other_recorded, made, tmp_path / "merged")
-    with pytest.raises(ValueError, match="holds a capture already. Choose another folder"):
+    with pytest.raises(ValueError, match="holds a capture of another .* Choose another folder"):
         merge_captures(recorded, other_recorded, made.folder)
