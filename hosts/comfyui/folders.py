@@ -10,9 +10,16 @@ from pathlib import Path
 import folder_paths
 
 from ...portraits.paths import WEIGHTS
+from ...supsae_core.words import folded
 
 DICTIONARIES = "supsae"
 """The folder kind of dictionaries: models/supsae, extra_model_paths.yaml, and the pack's own."""
+SHIPPED = "portraits.safetensors"
+"""What loaders show first."""
+MOST_BYTES = 200
+"""Bytes of a name: systems bound them at 255, and endings and numbers come behind."""
+DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³")}
+"""Names that Windows keeps, whatever their ending."""
 
 
 def register_folders() -> None:
@@ -27,8 +34,10 @@ def register_folders() -> None:
 
 
 def dictionary_names() -> list[str]:
-    """List the dictionary files, as a loader shows them."""
-    return folder_paths.get_filename_list(DICTIONARIES)
+    """List the dictionary files as a loader shows them, the one that ships first; hidden files are no dictionaries."""
+    names = folder_paths.get_filename_list(DICTIONARIES)
+    shown = [name for name in names if not any(part.startswith(".") for part in Path(name).parts)]
+    return sorted(shown, key=lambda name: name != SHIPPED)
 
 
 def dictionary_file(name: str) -> Path:
@@ -48,17 +57,29 @@ def dictionary_folders() -> list[Path]:
 
 def free_dictionary_file(stem: str) -> Path:
     """Name a file that no loader shows yet: one of the pack's own names would hide that."""
-    taken = {name.casefold() for name in dictionary_names()}
-    name = next(one for one in _numbered(stem) if f"{one}.safetensors".casefold() not in taken)
-    return new_dictionary_file(name, lambda _: False)
+    return new_dictionary_file(stem, lambda _: False)
 
 
 def new_dictionary_file(name: str, replace: Callable[[Path], bool]) -> Path:
-    """Name the file to write: a file that is there and may not be replaced is kept, and a number is appended."""
+    """Name the file to write: a file that is there and may not be replaced is kept, and a number is appended.
+
+    A name that any folder of dictionaries offers, spelled in whatever case, is never given to another file: it would
+    hide that one.
+    """
     folder = dictionary_folders()[0]
     stem = file_name(name.removesuffix(".safetensors"), "the dictionary")
-    files = (folder / f"{one}.safetensors" for one in _numbered(stem))
-    return next(file for file in files if not file.exists() or replace(file))
+    own = {_spelled(file.name): file for file in folder.glob("*.safetensors")} if folder.is_dir() else {}
+    taken = {_spelled(name) for name in folder_paths.get_filename_list(DICTIONARIES)} - own.keys()
+    for one in _numbered(stem):
+        file = own.get(_spelled(f"{one}.safetensors"), folder / f"{one}.safetensors")
+        if _spelled(file.name) not in taken and (not file.exists() or replace(file)):
+            return file
+    raise AssertionError("numbers do not end")
+
+
+def _spelled(name: str) -> str:
+    """Return what names have in common that some system takes for the same."""
+    return folded(name).casefold()
 
 
 def capture_folder(name: str) -> Path:
@@ -97,12 +118,19 @@ def input_file(name: str, endings: Sequence[str]) -> Path:
 
 def file_name(name: str, what: str) -> str:
     """Accept a bare name only: workflows come from strangers and must not write elsewhere."""
-    wanted = name.strip()
+    wanted = folded(name)
     if not re.fullmatch(r"[^\W_][\w .-]{0,79}", wanted) or wanted.endswith("."):
         raise ValueError(
             f"{name!r} cannot name {what}. Use letters, digits, blanks, '-', '_' and '.', starting with a letter or "
             "a digit, at most 80 of them and no folders."
         )
+    if len(wanted.encode()) > MOST_BYTES:
+        raise ValueError(
+            f"{name!r} is too long to name {what}: it takes {len(wanted.encode())} bytes, {MOST_BYTES} at most leave room "
+            "for an ending. Shorten it."
+        )
+    if wanted.split(".")[0].strip().upper() in DEVICES:
+        raise ValueError(f"{name!r} cannot name {what}: Windows keeps this name for a device. Choose another.")
     return wanted
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..words import folded, prompt_syntax
+
 PHRASE_WORDS = 8
 """Longest phrase in whitespace words: longer ones cost prompt room and are rarely written again word for word."""
 MARKS = ",.;:!?"
@@ -147,8 +149,8 @@ def spaced(text: str) -> str:
 
 
 def normal(text: str) -> str:
-    """Fold case and blanks, so that spellings compare as a person reads them."""
-    return ": ".join(" ".join(part.split()) for part in text.casefold().split(":"))
+    """Fold case, blanks and what looks alike, so that spellings compare as a person reads them."""
+    return ": ".join(" ".join(part.split()) for part in folded(text).casefold().split(":"))
 
 
 def _check(concepts: tuple[Concept, ...]) -> None:
@@ -166,7 +168,7 @@ def _check(concepts: tuple[Concept, ...]) -> None:
         if not concept.phrases:
             raise TableError(f"Concept {str(concept)!r} has no phrase. Write at least one.", about)
         for phrase in concept.phrases:
-            key = " ".join(phrase.casefold().split())
+            key = folded(phrase).casefold()
             if wrong := _wrong_phrase(str(concept), phrase, key, phrases):
                 raise TableError(wrong, (*about, phrase))
             phrases[key] = str(concept)
@@ -192,6 +194,8 @@ def _wrong_phrase(concept: str, phrase: str, key: str, seen: Mapping[str, str]) 
         return f"The phrase {phrase!r} of {concept!r} has more than {PHRASE_WORDS} words. Shorten it."
     if key[-1] in MARKS or not any(char.isalnum() for char in key):
         return f"The phrase {phrase!r} of {concept!r} must have letters and end without any of {MARKS}"
+    if syntax := prompt_syntax(phrase):
+        return f"The phrase {phrase!r} of {concept!r} holds {syntax}, which is not written in words. Write the words."
     if key in seen:
         return f"The phrase {phrase!r} belongs to {seen[key]!r} and to {concept!r}. Give each its own."
     return ""

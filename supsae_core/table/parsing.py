@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from ..words import folded, unquoted
 from .concepts import Concept, ConceptTable, TableError, spaced
 
 MOST_PHRASES = 20_000
@@ -131,7 +132,7 @@ def _concepts(data: object) -> tuple[Concept, ...]:
         )
     found: list[Concept] = []
     count = 0
-    written = (_category(str(category), values) for category, values in data.items())
+    written = (_category(folded(str(category)), values) for category, values in data.items())
     for concept in chain.from_iterable(written):
         count += max(1, len(concept.phrases))
         if count > MOST_PHRASES:
@@ -160,11 +161,11 @@ def dump_table(table: ConceptTable) -> str:
 
 def _category(category: str, values: object) -> Iterable[Concept]:
     if isinstance(values, str):
-        values = [part.strip() for part in values.split(",")]
+        values = [part for part in map(str.strip, folded(values).split(",")) if part] or [""]
     if isinstance(values, Mapping) and values:
-        return (Concept(category, str(name), _phrases(category, name, value)) for name, value in values.items())
+        return (Concept(category, _said(name), _phrases(category, name, value)) for name, value in values.items())
     if isinstance(values, (list, tuple)) and values and all(isinstance(name, str) for name in values):
-        return (Concept(category, name, (spaced(name),)) for name in values)
+        return (Concept(category, _said(name), (spaced(_said(name)),)) for name in values)
     raise TableError(
         f"The concepts of category {category!r} must be a list of texts or a mapping from name to phrases, e.g. "
         f"'{category}: [one, other]', not {reprlib.repr(values)}.",
@@ -174,13 +175,18 @@ def _category(category: str, values: object) -> Iterable[Concept]:
 
 def _phrases(category: str, name: object, value: object) -> tuple[str, ...]:
     if isinstance(value, str):
-        return (spaced(value),)
+        return (spaced(_said(value)),)
     if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
-        return tuple(map(spaced, value))
+        return tuple(spaced(_said(item)) for item in value)
     raise TableError(
         f"The phrases of '{category}: {name}' must be a text or a list of texts, not {reprlib.repr(value)}.",
         (category, str(name)),
     )
+
+
+def _said(text: object) -> str:
+    """Return a name or a phrase as it is said: folded, without quotes around it."""
+    return unquoted(folded(str(text)))
 
 
 def _yaml_reason(error: yaml.YAMLError) -> tuple[str, tuple[int, int] | None]:
