@@ -124,10 +124,11 @@ def file_name(name: str, what: str) -> str:
             f"{name!r} cannot name {what}. Use letters, digits, blanks, '-', '_' and '.', starting with a letter or "
             "a digit, at most 80 of them and no folders."
         )
-    if len(wanted.encode()) > MOST_BYTES:
+    size = len(wanted.encode())
+    if size > MOST_BYTES:
         raise ValueError(
-            f"{name!r} is too long to name {what}: it takes {len(wanted.encode())} bytes, {MOST_BYTES} at most leave room "
-            "for an ending. Shorten it."
+            f"{name!r} is too long to name {what}: it takes {size} bytes, and {MOST_BYTES} at most leave room for an "
+            "ending. Shorten it."
         )
     if wanted.split(".")[0].strip().upper() in DEVICES:
         raise ValueError(f"{name!r} cannot name {what}: Windows keeps this name for a device. Choose another.")
