@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
+from ...supsae_core.editing.evenness import evenness
 from ..cases import Case
 from ..intervals import paired_interval, share, variation_interval
 from ..outcomes import Judged, total_variation
@@ -15,7 +17,7 @@ from . import splits
 from .bench import ADAPTER, Bench, Way, examples
 from .couples import draw_couples, other_kept
 from .figures import change, compared, figures, interference, largest, three
-from .gallery import pixels
+from .gallery import Picture, pixels
 from .methods import NO_EDIT, OURS, PRIOR, REWRITE, STRENGTHS
 
 PAPER = "paper, all dimensions"
@@ -27,6 +29,8 @@ OTHER_SPLITS = ("seen tuples", "unseen tuples", "shuffled", "unmentioned", "para
 CONCEPTS = ("hair: red", "hat: crown", "expression: smile")
 """What low-rank adapters are trained for."""
 SHOWN = 12
+EVEN = ("deficit", "variation", "r2", "forward")
+"""What is published of a slider's evenness; strength 0 is the unedited picture itself here."""
 """Examples of a part, at most."""
 
 
@@ -165,9 +169,21 @@ def strength(bench: Bench, size: Size) -> Section:
         "success": [three(found[way])["success"] for way in ways],
         "monotone": bool((steps >= 0).all()),
         "largest_step": round(float(np.abs(steps).max()), 4),
+        "evenness": _evenness(pictures, ways),
         "untouched_at_0": all(_is_untouched(bench, case) for case in cases),
     }
     return Section(made, examples(found, pictures, 6, ways))
+
+
+def _evenness(pictures: Mapping[Way, Sequence[Picture]], ways: Sequence[Way]) -> dict[str, Any]:
+    """Return, over the pictures in which strength 1 changes something, the means of what ``evenness`` measures."""
+    rows = torch.from_numpy(np.stack([pixels(pictures[way]) for way in ways])).float() / 255
+    found = []
+    for case in range(rows.shape[1]):
+        own = rows[:, case : case + 1]
+        if bool((own[POSITIONS.index(1.0)] != own[0]).any()):
+            found += evenness(own, POSITIONS, own[0])
+    return {name: round(float(np.mean([getattr(one, name) for one in found])), 4) for name in EVEN} if found else {}
 
 
 def _is_untouched(bench: Bench, case: Case) -> bool:

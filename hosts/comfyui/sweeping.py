@@ -13,6 +13,7 @@ from ...drawing.grid import grid
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import factors
 from ...supsae_core.editing.edits import AnyEdit, spell_edit
+from ...supsae_core.editing.evenness import evenness, tell_evenness
 from . import conditionings
 from .pictures import Drawing, draw, drawing_progress, to_bytes
 
@@ -39,7 +40,17 @@ def sweep(one: Drawing, dictionary: Dictionary, edits: Sequence[AnyEdit], number
     pictures = [draw(one._replace(positive=made[i][0]), told(i)) for i in range(len(numbers))]
     sheet = _sheet(pictures, numbers, f"{', '.join(spell_edit(own) for own in edits)}, times")
     strongest = max(range(len(numbers)), key=lambda i: abs(numbers[i]))
-    return Sweep(sheet, torch.cat(pictures), f"times {numbers[strongest]:g}:\n{made[strongest][1]}")
+    report = f"times {numbers[strongest]:g}:\n{made[strongest][1]}"
+    return Sweep(sheet, torch.cat(pictures), "\n".join([report, *_measured(pictures, numbers)]))
+
+
+def _measured(pictures: Sequence[Tensor], numbers: Sequence[float]) -> list[str]:
+    """Return a line on how evenly the pictures move, where the numbers can tell."""
+    try:
+        found = evenness(torch.stack(list(pictures)), numbers, pictures[list(numbers).index(0)])
+    except ValueError:  # not among three numbers, or nothing that can be seen changed
+        return []
+    return [tell_evenness(found)]
 
 
 def _sheet(pictures: Sequence[Tensor], numbers: Sequence[float], title: str) -> Image.Image:
