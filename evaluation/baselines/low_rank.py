@@ -71,8 +71,10 @@ def load(path: str | Path) -> Adapter:
     try:
         file = TensorFile(path)
         found, tensors = file.metadata, file.read()
-    except (DamagedError, FileNotFoundError) as error:
-        raise ValueError(f"The adapter {path.name!r} {error}.") from error
+    except FileNotFoundError as error:
+        raise ValueError(f"There is no low-rank adapter {path.name!r} in {path.parent}.") from error
+    except DamagedError as error:
+        raise ValueError(f"The low-rank adapter {path.name!r} {error}.") from error
     if found.get("kind") != KIND:
         raise ValueError(f"{path.name!r} is not a low-rank adapter.")
     down = {key.removesuffix(".down"): value for key, value in tensors.items() if key.endswith(".down")}

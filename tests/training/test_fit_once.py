@@ -1,14 +1,15 @@
 """A capture that was fitted before is not fitted again; one that changed, or whose fit was damaged, is."""
 
+import errno
 import shutil
 from dataclasses import replace
 
 import pytest
 import torch
-from safetensors import SafetensorError
 
 from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
+from supsae.supsae_core import files
 from supsae.supsae_core.capture.captures import load_capture
 from supsae.supsae_core.table.parsing import parse_table
 from supsae.training import capture, fit_once
@@ -76,10 +77,8 @@ def test_a_fit_that_cannot_be_kept_is_still_a_fit(made):
 
 
 def test_a_fit_that_a_full_disk_cuts_off_is_still_a_fit(made, monkeypatch):
-    def full(made, file):
-        file.parent.mkdir()
-        file.with_name(f"{file.name}.part").write_bytes(b"as far as it went")
-        raise SafetensorError("No space left on device")
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(fit_once, "save_dictionary", full)
+    monkeypatch.setattr(files, "save", full)
     assert fitted(made)[1] and list((made.folder / FOLDER).iterdir()) == []

@@ -170,6 +170,9 @@ def test_save_and_load(trained, tmp_path):
 
 def test_other_files_are_refused(tmp_path):
     file = tmp_path / "red.safetensors"
+    with pytest.raises(ValueError, match="There is no low-rank adapter 'red.safetensors' in"):
+        low_rank.load(file)
+    file.write_bytes(b"\0" * 9)
     with pytest.raises(ValueError, match="'red.safetensors' is not a whole safetensors file"):
         low_rank.load(file)
     save_file({"kept": torch.zeros(1)}, file)
