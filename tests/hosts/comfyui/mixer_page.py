@@ -47,7 +47,7 @@ class Mixer:
 
     def load(self, rows=None, dictionary=FILE, text="{}", **extra):
         mix = json.dumps({"version": 1, "mix": rows}) if rows else text
-        self.on.load(workflow(mix, dictionary) | {"extra": extra})
+        self.on.load(workflow(mix, dictionary) | {"extra": extra}, app=bool(extra))
         self.show()
         if dictionary == FILE:
             self.row("hair").wait_for()

@@ -69,14 +69,26 @@ def test_edit_reports_what_it_did(comfy_server):
 def test_mixer_shows_its_panel(comfy_server):
     outputs = comfy_server.run(mixing({"hair": {"say": "red"}, "eyes": {"keep": True}}, "conditioning"))
     (panel,) = outputs["mixer"]["supsae_mixer"]
-    assert list(panel) == ["version", "categories", "safe", "mix", "prompts", "report"]
+    assert list(panel) == ["version", "categories", "safe", "mix", "prompts", "left_out", "report"]
     assert panel["version"] == 1 and panel["safe"] == [0, 1]
     hair = panel["categories"][1]
     assert hair["name"] == "hair" and hair["identified"] is True
-    assert hair["concepts"] == [{"name": name, "warning": ""} for name in ("blond", "red", "black", "blue")]
+    colours = ("blond", "red", "black", "blue")
+    assert hair["concepts"] == [{"name": name, "says": f"{name} hair", "warning": ""} for name in colours]
     (prompt,) = panel["prompts"]
     assert prompt["after"]["hair"] == ["red"] and prompt["held"] == {"eyes": True}
+    assert prompt["verdicts"] == {"hair": {"verdict": "took", "reason": ""}}
     assert outputs["shown"]["text"] == [panel["report"]]
+
+
+@pytest.mark.parametrize("place", ["conditioning", "model"])
+def test_mixer_leaves_out_what_the_dictionary_lacks(comfy_server, place):
+    rows = {"horns": {"keep": True}, "hair": {"say": "rde"}, "eyes": {"say": "blue"}}
+    outputs = comfy_server.run(mixing(rows, place))
+    (panel,) = outputs["mixer"]["supsae_mixer"]
+    assert list(panel["mix"]) == list(rows) and list(panel["left_out"]) == ["horns", "hair"]
+    for told in ("Left out, horns: There is no category 'horns'", "Left out, hair: There is no concept 'hair: rde'"):
+        assert told in outputs["shown"]["text"][0]
 
 
 def test_table_is_read_from_a_file_and_read_again_when_it_changes(comfy_server):
@@ -102,8 +114,6 @@ REFUSED = {
     "added": (editing(action="add", concept="eyes: blue"), "the prompt says 'eyes: green' already"),
     "mixer on both": (mixing({}, "conditioning", "model"), "the edit would be made twice. Disconnect"),
     "mixer on neither": (mixing({}), "Concept Mixer has nothing to change. Connect a conditioning"),
-    "mixed concept": (mixing({"hair": {"say": "rde", "strength": 0}}, "model"), "no concept 'hair: rde'"),
-    "mixed category": (mixing({"horns": {"keep": True}}, "conditioning"), "no category 'horns'.*It has: background"),
     "no JSON": (mixing("hair: red", "conditioning"), "The mix is not readable JSON"),
     "block": (blocks(sites="txt@0-3"), "There is no txt@3: this model has 3 blocks"),
     "no stream": (blocks(sites="cond"), "Activations are captured at txt@i and img@i, not at cond"),

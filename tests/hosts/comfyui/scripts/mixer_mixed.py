@@ -7,7 +7,6 @@ from portraits_parts import RED, WOOD, edited, encode, learnt, model
 from script_parts import between, equal, expect
 
 from supsae.hosts.comfyui.mixing import mix_conditioning, mix_model
-from supsae.supsae_core.editing import mix
 from supsae.supsae_core.editing.edits import Keep, Remove, Swap
 
 plain = encode("a portrait of a person with blond hair, green eyes, smiling, seaside")
@@ -17,16 +16,16 @@ def drawn(model, positive=plain):
     return portraits_parts.drawn(model, positive)
 
 
-def parsed(rows):
-    return mix.parse_mix(json.dumps({"version": 1, "mix": rows}))
+def as_text(rows):
+    return json.dumps({"version": 1, "mix": rows})
 
 
 def mixed(rows, conditioning=plain):
-    return mix_conditioning(conditioning, learnt, parsed(rows))
+    return mix_conditioning(conditioning, learnt, as_text(rows))
 
 
 def modelled(rows, told, on=model):
-    return mix_model(on, learnt, parsed(rows), told.append)
+    return mix_model(on, learnt, as_text(rows), told.append)
 
 
 RED_ROW, KEPT = {"hair": {"say": "red"}}, {"eyes": {"keep": True}}
@@ -44,6 +43,10 @@ wanted = {
     "after": {**nothing, **same, "hair": ["red"], "expression": []},
     "held": {"eyes": True},
 }
+verdicts = made.panel["prompts"][0].pop("verdicts")
+expect("judged are", [(name, one["verdict"]) for name, one in verdicts.items()], [
+    ("hair", "took"), ("expression", "took"),
+])  # fmt: skip
 expect("the panel is told", made.panel["prompts"], [wanted])
 report = [
     "found hair: blond, eyes: green, expression: smile, background: beach",
