@@ -44,7 +44,7 @@ def demo(out: Path, config: DemoConfig = DemoConfig(), *, weights: Path | None =
     Raises:
         ValueError: if the settings or the models' files are unfit.
     """
-    models = studio.load_studio(weights)
+    models = studio.quickened(studio.load_studio(weights))
     for name in ("capture", "pictures"):
         shutil.rmtree(out / name, ignore_errors=True)
     learnt = _learnt(models.host, out, config)

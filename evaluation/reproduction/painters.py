@@ -49,7 +49,7 @@ class Painter(NamedTuple):
 
 def portraits() -> Painter:
     """Return the embedded model and its exact reader."""
-    models = studio.load_studio()
+    models = studio.quickened(studio.load_studio())
     parts: tuple[Module, ...] = (models.encoders, models.transformer, models.vae)
     read: Read = partial(studio.read_portraits, models)  # pyright: ignore[reportAssignmentType] - dict is a Mapping
     return Painter(models.host, partial(studio.draw_portraits, models), 16, read, EXACT, sum(map(_bytes, parts)))
