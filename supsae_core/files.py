@@ -148,7 +148,7 @@ def hash_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name].contiguous()
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        found.update(tensor.flatten().view(torch.uint8).numpy())
+        found.update(tensor.flatten().view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 
@@ -238,7 +238,7 @@ class TensorFile:
         made = torch.empty(shape, dtype=entry.dtype)
         if not made.numel():
             return made
-        buffer = memoryview(made.view(-1).view(torch.uint8).numpy())
+        buffer = made.view(-1).view(torch.uint8).numpy().data
         try:
             with self.path.open("rb") as file:
                 file.seek(first)
