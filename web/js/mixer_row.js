@@ -163,7 +163,7 @@ export class MixerRow {
 
   change(row, before, after) {
     if (!this.isRun(row)) return before;
-    if (row && "scale" in row) return `${before} × ${row.scale}`;
+    if (row && "scale" in row) return before === say("unmentioned") ? before : `${before} × ${row.scale}`; // nothing to scale
     const wanted = this.said ?? say("unmentioned");
     const between = row && !row.keep && row.strength > 0 && row.strength < 1 && after !== wanted;
     if (between) return `${before} … ${wanted}`;
