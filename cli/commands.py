@@ -75,7 +75,8 @@ def capture_command(args: argparse.Namespace) -> None:
         _capture_activations(args, table, config, wording)
         return
     host = choose.text_host(args.model, args.host)
-    plan = capture.plan_text(table, host, config, wording)
+    with tqdm(total=1, desc="draw", unit="prompt") as bar:
+        plan = capture.plan_text(table, host, config, wording, progress=onto(bar))
     print(
         f"{len(plan.entries)} prompts ({config.prompts} to fit on, {config.calibration} to calibrate on and their "
         f"rewrites) will take {text_bytes(plan) / 1e6:.1f} MB in {args.out}."
@@ -102,7 +103,8 @@ def _capture_activations(
 
     host, pictures = choose.picture_hosts(args.model)
     how = recording.SamplingConfig(wanted, args.steps, args.cfg, width, height, args.image)
-    plan = recording.plan_activations(table, host, pictures, config, how, wording)
+    with tqdm(total=1, desc="draw", unit="prompt") as bar:
+        plan = recording.plan_activations(table, host, pictures, config, how, wording, progress=onto(bar))
     need = text_bytes(plan) + activation_bytes(plan)
     print(
         f"{len(plan.entries)} pictures of {args.steps} steps ({config.prompts} to fit on, {config.calibration} to "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from ..hosts.comfyui import folders
+from ..hosts.comfyui import folders, messages
+from ..supsae_core import stopping
 from . import capture, concepts, dictionaries, edit, evaluate, lock, maps, mixer, portraits, read_prompt, routes, sweep
 
 TOPICS = (portraits, concepts, capture, dictionaries, mixer, edit, lock, read_prompt, maps, sweep, evaluate)
@@ -15,9 +16,10 @@ class SupSAEExtension(ComfyExtension):
     """What ComfyUI asks for when it loads the pack."""
 
     async def on_load(self) -> None:
-        """Register the model folders, so that stock loaders list the pack's own weights, and the panels' routes."""
+        """Register the model folders, so that stock loaders list the pack's own weights, the panels' routes, and Stop."""
         folders.register_folders()
         routes.register()
+        stopping.ask_with(messages.throw_if_stopped)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Return the nodes of every topic."""

@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 import os
+import platform
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors.torch import save
 from torch import Tensor
 
@@ -28,6 +30,8 @@ PART, ENDING = ".supsae-", ".part"
 """How what is not yet whole is called."""
 STALE = 24 * 3600.0
 """Seconds after which such a leftover belongs to nobody."""
+LOCKED, OWNER = ".supsae.lock", ".supsae.owner"
+"""Names of the file that is locked while a folder is worked in, and of the one that says who does."""
 HASH = "sha256"
 """Key in a header: a hash of all else; a file without one is read all the same."""
 REMEDIES = {
@@ -45,6 +49,10 @@ DTYPES = {
     "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8,
     "BOOL": torch.bool,
 }  # fmt: skip
+
+
+class BusyError(ValueError):
+    """Another process works in the folder."""
 
 
 class DamagedError(ValueError):
@@ -128,10 +136,47 @@ def sweep(folder: Path) -> None:
                 file.unlink(missing_ok=True)
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold a folder for one long job; another process that wants it is told whose it is.
+
+    The system lets go of it when the process ends, however it ends.
+
+    Raises:
+        BusyError: with a sentence.
+    """
+    require_writable(folder / OWNER)
+    lock, note = FileLock(folder / LOCKED, timeout=0, is_singleton=True), folder / OWNER
+    try:
+        with lock:
+            outermost = lock.lock_counter == 1  # a job may do another in its own folder
+            if outermost:
+                note.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+            try:
+                yield
+            finally:
+                if outermost:
+                    note.unlink(missing_ok=True)
+    except Timeout as error:
+        who = note.read_text(encoding="utf-8") if note.is_file() else "another process"
+        raise BusyError(
+            f"{folder} is being worked in by {who}. Wait until that has ended, or choose another folder."
+        ) from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text in UTF-8, whole or not at all; raises as ``replacing``."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write a JSON object with a hash of it; raises as ``replacing``."""
+    write_text(path, json.dumps({**data, HASH: _hash_of_json(data)}, ensure_ascii=False))
+
+
+def _hash_of_json(data: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
@@ -155,21 +200,27 @@ def hash_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def read_json(path: Path) -> Any:
-    """Read JSON from a file.
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object from a file, and hold it against its hash if it has one.
 
     Raises:
         FileNotFoundError: if it is not there.
-        DamagedError: if it is no JSON.
+        DamagedError: if it is no JSON object, or not the one that was written.
     """
     try:
-        return json.loads(path.read_bytes().decode("utf-8"))
+        found = json.loads(path.read_bytes().decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise DamagedError(f"cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"is not whole JSON ({type(error).__name__})") from error
+    if not isinstance(found, dict):
+        raise DamagedError("is not a JSON object")
+    written = found.pop(HASH, None)
+    if written is not None and written != _hash_of_json(found):
+        raise DamagedError("was changed since it was written")
+    return found
 
 
 class _Entry(NamedTuple):
@@ -298,6 +349,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a name stands twice")
     return found
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")
 
 
 def require_finite(tensors: Mapping[str, Tensor]) -> None:

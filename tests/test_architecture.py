@@ -16,7 +16,7 @@ import supsae
 
 ROOT = Path(__file__).resolve().parents[1]
 
-NUMERIC = {"torch", "numpy", "einops", "safetensors", "yaml"}
+NUMERIC = {"torch", "numpy", "einops", "safetensors", "yaml", "filelock"}
 PICTURES = {"PIL", "tqdm"}
 
 
@@ -159,8 +159,8 @@ def absolute_problem(path: Path, found: Import) -> str | None:
     own = folder_of(path)
     if top == "supsae":
         return "inside the package imports are relative: ComfyUI loads it under another name"
-    if top == "safetensors" and not any(path.as_posix().startswith(one) for one in FILES):
-        return "only supsae_core/files.py opens tensor files; use it"
+    if top in ("safetensors", "filelock") and not any(path.as_posix().startswith(one) for one in FILES):
+        return "only supsae_core/files.py opens tensor files and locks folders; use it"
     if top in sys.stdlib_module_names or top in ROOMS[own].libraries | DOORS.get(own, set()):
         return None
     doors = [door for door, libraries in DOORS.items() if top in libraries]
@@ -234,6 +234,7 @@ PLANTED = {
     "comfy in the other door": ("hosts/diffusers/a.py", "import comfy", "may not import comfy"),
     "hidden import": ("training/a.py", "import importlib as i\ni.import_module('comfy')", "hides an import"),
     "tensor file": ("training/a.py", "from safetensors import safe_open", "only supsae_core/files.py opens"),
+    "lock": ("training/a.py", "import filelock", "and locks folders"),
     "pickle": ("training/a.py", "def f():\n    import pickle", "not pickle"),
     "torch.load renamed": ("training/a.py", "from torch import load as read\nread('x')", "torch.load is not used here"),
     "numpy pickle": ("portraits/a.py", "import numpy\nnumpy.load('x', allow_pickle=True)", "allow_pickle"),

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..supsae_core.capture.captures import SHARD, Capture, start_capture
 from ..supsae_core.capture.plan import Entry, TextPlan
+from ..supsae_core.files import alone_in
 from ..supsae_core.host import Progress, TextHost, text_fingerprint
 from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
@@ -67,11 +68,14 @@ def plan_text(
     config: CaptureConfig,
     wording: Wording = PLAIN,
     held_out: frozenset[prompts.Pair] | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> TextPlan:
     """Draw every prompt of a capture; the same arguments give the same plan.
 
     Args:
         host: counts tokens and knows how long a prompt may be.
+        progress: told of every prompt; may raise to interrupt.
         held_out: pairs of concepts never to write together; otherwise the configured share of them is drawn.
 
     Raises:
@@ -85,7 +89,10 @@ def plan_text(
 
     again = np.random.default_rng((config.seed, 3))
     entries: list[Entry] = []
+    told = progress or (lambda done, total: None)
+    total = config.prompts + 2 * config.calibration
     while len(entries) < config.prompts:
+        told(len(entries), total)
         count = min(config.rewrites_each, config.prompts - len(entries) - 1)
 
         def to_fit(worded: Wording, count: int = count) -> list[Entry]:
@@ -94,6 +101,7 @@ def plan_text(
         entries += _with_room(host, to_fit, wording, used)
     rng = np.random.default_rng((config.seed, 2))
     for index in range(config.calibration):
+        told(len(entries), total)
 
         def to_calibrate(worded: Wording, new: int = index % len(table)) -> list[Entry]:
             prompt, changed = calibration_pair(table, rng, new, worded, config.mention, held_out)
@@ -170,8 +178,16 @@ def calibration_pair(
 def capture_text(
     host: TextHost, folder: str | Path, to_do: TextPlan, *, progress: Progress | None = None, batch: int = 32
 ) -> Capture:
-    """Encode what is missing of a planned capture, and what is damaged."""
-    capture = start_capture(folder, to_do)
+    """Encode what is missing of a planned capture, and what is damaged.
+
+    Raises:
+        BusyError: if another process does.
+    """
+    with alone_in(Path(folder)):
+        return _encoded(host, start_capture(folder, to_do), progress, batch)
+
+
+def _encoded(host: TextHost, capture: Capture, progress: Progress | None, batch: int) -> Capture:
     capture.discard_damaged()
     missing = capture.missing()
     for done, shard in enumerate(missing):

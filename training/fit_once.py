@@ -49,7 +49,7 @@ def fit_once(
 
 def state_of(capture: Capture) -> str:
     """Return what tells a capture's files, and the software that fits them, from others."""
-    files = sorted(file for file in capture.folder.iterdir() if file.is_file())
+    files = sorted(file for file in capture.folder.iterdir() if file.is_file() and not file.name.startswith("."))
     seen = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return _hash((VERSION, __version__, seen))
 

@@ -17,6 +17,7 @@ from ..supsae_core.capture.statistics import Statistics, fold_of
 from ..supsae_core.dictionary.model import POOLED
 from ..supsae_core.encoders.layout import TEMPLATE, Layout
 from ..supsae_core.encoders.placing import context_of, layout_of, pooled_spans, rows_of
+from ..supsae_core.stopping import heed
 from .solvers.solution import Groups
 
 PADS = 16
@@ -71,6 +72,7 @@ def groups(capture: Capture) -> Groups:
 
 
 def _collect(plan: TextPlan, row: Encoded, samples: Samples) -> None:
+    heed()
     table, fold, prompt = plan.table, fold_of(row.entry.root), row.entry.prompt
     rows = rows_of(row.cond, plan.family)
     layouts = layout_of(plan.family, table, prompt, row.entry.counts, rows)

@@ -16,6 +16,7 @@ from ..supsae_core.capture.plan import ActivationPlan, TextPlan
 from ..supsae_core.capture.sampling import Sampling
 from ..supsae_core.encoders.fingerprints import project
 from ..supsae_core.encoders.sites import Site, check
+from ..supsae_core.files import alone_in
 from ..supsae_core.host import PROBES, PictureHost, Progress, TextHost
 from ..supsae_core.table.concepts import ConceptTable
 from ..supsae_core.table.prompts import PLAIN, Wording
@@ -52,8 +53,12 @@ def plan_activations(
     config: CaptureConfig,
     sampling: SamplingConfig,
     wording: Wording = PLAIN,
+    *,
+    progress: Progress | None = None,
 ) -> ActivationPlan:
     """Draw every prompt of a capture of activations, and fix how their pictures are sampled.
+
+    ``progress`` is told of every prompt, and may raise to interrupt.
 
     Raises:
         ValueError: if the model has no such block, or the options do not fit together; before anything is encoded.
@@ -61,7 +66,7 @@ def plan_activations(
     check(sampling.sites, model.depth)
     sigmas = model.sigmas(sampling.steps)
     how = Sampling(**vars(sampling), sigmas=sigmas, hidden=model.hidden, fingerprint={})
-    drawn = plan_text(table, text, config, wording)
+    drawn = plan_text(table, text, config, wording, progress=progress)
     how = replace(how, fingerprint=picture_fingerprint(text, model, how))
     return ActivationPlan(**vars(drawn), sampling=how)
 
@@ -111,11 +116,19 @@ def capture_activations(
         limit: most bytes it may take; None is the free disk less a tenth.
 
     Raises:
+        BusyError: if another process works in the folder.
         ValueError: if the folder holds another capture, or the capture would be too large.
         OSError: with a sentence, if the disk is full; what was recorded is kept.
     """
-    start_activations(folder, plan, limit=limit)
-    capture = capture_text(text, folder, plan, progress=encoded)
+    with alone_in(Path(folder)):
+        start_activations(folder, plan, limit=limit)
+        capture = capture_text(text, folder, plan, progress=encoded)
+        _sample(model, capture, plan, sampled)
+    return capture
+
+
+def _sample(model: PictureHost, capture: Capture, plan: ActivationPlan, sampled: Sampled | None) -> None:
+    """Sample the pictures that are missing."""
     found, seeds = load_activations(capture), noise_seeds(plan)
     missing, steps = found.missing, plan.sampling.steps
     total = len(plan.entries) * steps
@@ -128,7 +141,6 @@ def capture_activations(
         model.sample(rows, [seeds[index] for index in batch], plan.sampling, recorder, told)
         found.add(batch, recorder.recorded())
         done += len(batch) * steps
-    return capture
 
 
 def _tell(sampled: Sampled, done: int, total: int, pictures: int, steps: int, denoised: Tensor | None) -> None:

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from ...supsae_core.capture.captures import Capture, Encoded
 from ...supsae_core.host import Progress, TextHost
+from ...supsae_core.stopping import heed
 from .additive import require_shape
 
 
@@ -161,6 +162,7 @@ def learn(x: Tensor, labels: Tensor, config: PaperConfig, *, progress: Progress 
     fall = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, last, config.epochs)
     for epoch in range(config.epochs):
         for batch in torch.randperm(len(x), generator=generator).split(config.batch):
+            heed()
             loss = F.mse_loss(decode(labels[batch], codes, decoder, bias), x[batch])
             optimiser.zero_grad()
             loss.backward()

@@ -10,6 +10,7 @@ from ...hosts.embedded import PortraitsText
 from ...portraits import artifacts, captions, reader, scene, second_reader
 from ...supsae_core.capture.plan import TextPlan
 from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.files import alone_in
 from ...supsae_core.host import Renderer, TextHost, check_host
 from ...supsae_core.lock import LockConfig
 from ...training import capture
@@ -82,11 +83,25 @@ def run(
         adapters: trains changes of the model on a capture's prompts, where the host can.
 
     Raises:
+        BusyError: if another process works in the folder.
         ValueError: if the dictionary is of another model or the reader cannot judge it.
     """
-    began = time.perf_counter()
-    host, size = host or PortraitsText(), config.counts
     require_portraits(dictionary)
+    with alone_in(out):
+        return _run(dictionary, renderer, out, config, hooks, host or PortraitsText(), adapters)
+
+
+def _run(
+    dictionary: Dictionary,
+    renderer: Renderer,
+    out: Path,
+    config: EvalConfig,
+    hooks: Hooks,
+    host: TextHost,
+    adapters: AdaptersOf | None,
+) -> Results:
+    began = time.perf_counter()
+    size = config.counts
     check_host(dictionary, host)
     bench = prepared(dictionary, renderer, out, config, host, hooks, adapters)
     most = _most(config, bench)

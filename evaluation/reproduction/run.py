@@ -12,7 +12,7 @@ from typing import Any
 
 from ...supsae_core.capture.plan import text_bytes
 from ...supsae_core.dictionary.model import Dictionary
-from ...supsae_core.files import DamagedError, read_json, replacing, write_text
+from ...supsae_core.files import DamagedError, alone_in, read_json, replacing, write_json, write_text
 from ...supsae_core.table.concepts import ConceptTable
 from ...supsae_core.table.prompts import Prompt
 from ...training.capture import capture_text
@@ -47,8 +47,16 @@ def run(
         hooks: told what is done.
 
     Raises:
+        BusyError: if another process works in the folder.
         ValueError: if the table is too small, or the folder holds another experiment.
     """
+    with alone_in(folder):
+        return _run(painter, table, config, published, folder, hooks)
+
+
+def _run(
+    painter: Painter, table: ConceptTable, config: ReproduceConfig, published: PaperConfig, folder: Path, hooks: Hooks
+) -> dict[str, Any]:
     experiment = draw_experiment(table, painter.host, config)
     settings = json.loads(json.dumps({**asdict(config), "paper": asdict(published), "table": table.to_json()}))
     _claim(folder, settings)
@@ -81,7 +89,7 @@ def _claim(folder: Path, settings: Mapping[str, Any]) -> None:
         raise ValueError(
             f"{folder} holds an experiment with other settings. Choose another --out, or the settings of that one."
         )
-    write_text(note, json.dumps(settings, ensure_ascii=False))
+    write_json(note, settings)
 
 
 def _noted(note: Path) -> Any:

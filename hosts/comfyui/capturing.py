@@ -43,12 +43,13 @@ def run_capture(
         ValueError: if something does not fit, in a sentence.
     """
     if form["record"] == PROMPTS:
-        plan = capture.plan_text(table, host, config, host.wording)
+        plan = capture.plan_text(table, host, config, host.wording, progress=messages.progress())
         watch = _watch(name, plan, "prompts,")
         made = capture.capture_text(host, watch.folder, plan, progress=encoding_progress(watch), batch=BATCH)
         return Captured(made, watch.finished())
     pictures = ComfyPictures(form["model"], host)
-    plan = recording.plan_activations(table, host, pictures, config, sampling_config(form), host.wording)
+    how, drawn = sampling_config(form), messages.progress()
+    plan = recording.plan_activations(table, host, pictures, config, how, host.wording, progress=drawn)
     watch = _watch(name, plan, f"pictures of {form['steps']} steps, at most")
     encoded, sampled = encoding_progress(watch), sampling_progress(watch, form["model"])
     made = recording.capture_activations(host, pictures, watch.folder, plan, encoded=encoded, sampled=sampled)

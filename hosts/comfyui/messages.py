@@ -50,6 +50,12 @@ class PartsBar:
         self._tell(self._done, denoised)
 
 
+def throw_if_stopped() -> None:
+    """Heed the stop button, in whatever a node runs; never in what a panel asks, which would use the signal up."""
+    if get_executing_context() is not None:
+        comfy.model_management.throw_exception_if_processing_interrupted()
+
+
 def log(message: str) -> None:
     """Write a line to the log."""
     logging.info("SupSAE: %s", message)

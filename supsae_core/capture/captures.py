@@ -7,7 +7,6 @@ is in ``activations.py``.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..files import read_json, sweep, write_text
+from ..files import read_json, sweep, write_json
+from ..stopping import heed
 from .plan import FORMAT_VERSION, Entry, TextPlan, difference, plan_from_json, text_bytes
 from .store import Store
 
@@ -106,6 +106,7 @@ class Capture:
                 "Run Capture again: it goes on where it stopped."
             )
         for shard in range(self.shards):
+            heed()
             tensors = self._load(shard)
             rows = tensors["cond"].float().split(tensors["lengths"].tolist())
             yield from map(Encoded, self.entries(shard), rows, tensors["pooled"].float())
@@ -177,7 +178,7 @@ def start_capture(folder: str | Path, plan: TextPlan, *, limit: int | None = Non
             f"This capture needs {need / 1e9:.2f} GB and may take {room / 1e9:.2f} GB. Capture fewer prompts or free "
             "disk."
         )
-    write_text(file, json.dumps(plan.to_json(), ensure_ascii=False))
+    write_json(file, plan.to_json())
     return Capture(folder, plan)
 
 

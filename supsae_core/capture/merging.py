@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
+from ..files import alone_in
 from .activations import (
     BATCHES,
     SUMS,
@@ -31,6 +32,7 @@ def merge_captures(one: Capture, other: Capture, folder: str | Path) -> Capture:
     A merge that was cut off is gone on with.
 
     Raises:
+        BusyError: if another process writes that folder.
         ValueError: if they do not belong together, one is not finished, the folder holds another capture, or the disk
             is too full; says which.
     """
@@ -41,6 +43,11 @@ def merge_captures(one: Capture, other: Capture, folder: str | Path) -> Capture:
             "with the same settings, apart from the seed."
         )
     _require_other_prompts(one, other)
+    with alone_in(Path(folder)):
+        return _merged(one, other, folder)
+
+
+def _merged(one: Capture, other: Capture, folder: str | Path) -> Capture:
     recorded = isinstance(one.plan, ActivationPlan)
     parts = [load_activations(capture) for capture in (one, other)] if recorded else []
     _require_finished(parts)

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from ..dictionary.model import Dictionary, Part
 from ..encoders.base import Encoder, Rows
+from ..stopping import heed
 from .coded import CodedRows
 from .text_end import Text, codes_of, text_of
 from .weights import inverse_weight, mismatch
@@ -58,6 +59,7 @@ def score_places(
 
     The second look decodes in the context of the phrases ``known`` from the first, which knows of none.
     """
+    heed()
     part, own = dictionary.parts[encoder.name], rows.of(encoder)
     text = text_of(dictionary, encoder, cond, rows)
     codes, lengths = codes_of(part, encoder, cond[text.words]), part.slot_tokens[: len(dictionary.table.phrases)]

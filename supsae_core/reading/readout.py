@@ -17,6 +17,7 @@ from ..dictionary.model import Codes, Dictionary
 from ..encoders.base import Encoder, Family, Rows
 from ..encoders.layout import Layout, Span
 from ..encoders.placing import layout_of, rows_of
+from ..stopping import heed
 from ..table.prompts import Prompt
 from .coded import CodedRows
 from .looks import Look, look, look_for
@@ -110,6 +111,7 @@ def reading_of_prompt(
         prompt: its words and mentions.
         counts: encoder name → tokens of each of the words.
     """
+    heed()
     rows = rows_of(cond, dictionary.family)
     layouts = layout_of(dictionary.family, dictionary.table, prompt, counts, rows)
     lead = leading(dictionary, [one for one in dictionary.family.encoders if one.name in layouts], rows).name

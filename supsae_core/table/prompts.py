@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..stopping import heed
 from .concepts import ConceptTable, trim
 from .foreign import EVERYDAY, apart, draw_foreign
 
@@ -82,6 +83,7 @@ def draw_prompt(
         used: how often each phrase was written so far; rare concepts and phrases are then preferred, and the counts
             brought up to date, so that few prompts cover the whole table.
     """
+    heed()
     support = _draw_support(table, rng, mention, held_out, require, used)
     chosen = [_rarest(_phrases_of(table, concept), rng, used) for concept in support]
     if used is not None:

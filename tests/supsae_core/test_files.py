@@ -4,6 +4,8 @@ import json
 import os
 import stat
 import struct
+import subprocess
+import sys
 import time
 
 import pytest
@@ -11,7 +13,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from supsae.supsae_core import files
-from supsae.supsae_core.files import DamagedError, TensorFile, read_json, write_tensors, write_text
+from supsae.supsae_core.files import (
+    BusyError,
+    DamagedError,
+    TensorFile,
+    alone_in,
+    read_json,
+    write_json,
+    write_tensors,
+    write_text,
+)
 
 TENSORS = {
     "half": torch.arange(6, dtype=torch.float16).reshape(3, 2),
@@ -131,6 +142,49 @@ def test_no_file_and_no_json_are_told_apart(tmp_path):
         (tmp_path / "a.json").write_bytes(text)
         with pytest.raises(DamagedError, match="is not whole JSON"):
             read_json(tmp_path / "a.json")
+
+
+def test_json_is_held_against_its_hash(tmp_path):
+    file, said = tmp_path / "a.json", {"name": "é的", "numbers": [1, 2.5, None], "b": {"z": 1, "a": True}}
+    write_json(file, said)
+    assert read_json(file) == said
+    for old, new in (("2.5", "2.25"), ('"z"', '"y"'), ("é", "e"), ("true", "false")):
+        file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+        with pytest.raises(DamagedError, match="was changed since it was written"):
+            read_json(file)
+        write_json(file, said)
+    file.write_text('{"name": "older"}', encoding="utf-8")
+    assert read_json(file) == {"name": "older"}
+
+
+@pytest.mark.parametrize("text", ["[1]", "null", '"text"'])
+def test_json_of_ours_is_an_object(tmp_path, text):
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    with pytest.raises(DamagedError, match="is not a JSON object"):
+        read_json(tmp_path / "a.json")
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from supsae.supsae_core.files import alone_in
+with alone_in(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_folder_is_worked_in_by_one_process_and_is_free_when_that_is_killed(tmp_path):
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdin and holder.stdout and holder.stdout.readline() == b"held\n"
+    sentence = f"worked in by process {holder.pid} on .*Wait until that has ended"
+    with pytest.raises(BusyError, match=sentence), alone_in(tmp_path):
+        pytest.fail("both have it")
+    holder.kill()
+    holder.communicate()
+    with alone_in(tmp_path), alone_in(tmp_path):  # a job in a job
+        assert str(os.getpid()) in (tmp_path / files.OWNER).read_text(encoding="utf-8")
+    assert [one.name for one in tmp_path.iterdir()] == [files.LOCKED]
 
 
 def test_numbers_that_are_none_are_named():

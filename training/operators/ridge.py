@@ -8,6 +8,8 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from ...supsae_core.stopping import heed
+
 JITTER = 1e-6
 """Share of the mean diagonal added before a solve: landmarks may be nearly alike."""
 RIDGES = (0.3, 3.0, 30.0)
@@ -28,6 +30,7 @@ def solved_ridge(batches: Iterable[Batch], landmarks: Tensor) -> Solved:
     """
     gram, cross = torch.zeros_like(landmarks, dtype=torch.float64), torch.zeros(0)
     for kernel, targets, weights in batches:
+        heed()
         kernel = kernel.double()  # in single precision the sums of like landmarks are not positive definite
         weighted = kernel * rearrange(weights, "n -> n 1")
         gram += weighted.T @ kernel

@@ -30,6 +30,7 @@ from ...supsae_core.dictionary.operator_rows import (
 from ...supsae_core.encoders.base import Encoder
 from ...supsae_core.encoders.layout import Layout
 from ...supsae_core.encoders.placing import layout_of, rows_of
+from ...supsae_core.stopping import heed
 from .pairs import RewritePair, aligned_rows
 
 COLUMNS = 256
@@ -62,6 +63,7 @@ class PairSample(NamedTuple):
 
 def sampled(plan: TextPlan, encoder: Encoder, frame: Frame, pair: RewritePair) -> PairSample | None:
     """Return what a pair tells of an encoder, or None if a phrase does not stand there whole."""
+    heed()
     sides = []
     for row in (pair.before, pair.after):
         rows = rows_of(row.cond, plan.family)

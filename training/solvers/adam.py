@@ -14,6 +14,7 @@ from einops import einsum, rearrange, reduce
 from torch import Tensor
 
 from ...supsae_core.capture.statistics import Statistics, Sums
+from ...supsae_core.stopping import heed
 from .effects import Effects
 from .held_out import base_over, error_over, folds_of, measured, require_enough
 from .options import about
@@ -130,6 +131,7 @@ def learn(wanted: Targets, config: AdamConfig = ADAM) -> Weights:
     optimiser = torch.optim.Adam(weights, config.rate)
     pace = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min(1.0, 2 - 2 * step / config.steps))
     for _ in range(config.steps):
+        heed()
         optimiser.zero_grad()
         loss(weights, wanted).backward()
         optimiser.step()

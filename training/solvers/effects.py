@@ -10,6 +10,7 @@ from einops import rearrange, reduce
 from torch import Tensor
 
 from ...supsae_core.capture.statistics import Sums
+from ...supsae_core.stopping import heed
 
 NEVER = 1e12
 """A ridge so strong that the level it belongs to does nothing."""
@@ -87,6 +88,7 @@ def effects(sums: Sums, group: Tensor, ridges: Ridges) -> Effects:
 
 def ridge(gram: Tensor, cross: Tensor, strength: Tensor) -> Tensor:
     """Solve (gram + strength · 1) W = cross for a batch (n, K, K), (n, K, d), (n,); ``NEVER`` gives zeros."""
+    heed()
     solved = torch.zeros_like(cross)
     some = strength < NEVER
     eye = torch.eye(gram.shape[-1], dtype=gram.dtype)

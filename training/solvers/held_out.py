@@ -11,6 +11,7 @@ from einops import einsum, rearrange, reduce
 from torch import Tensor
 
 from ...supsae_core.capture.statistics import FOLDS, Statistics, Sums
+from ...supsae_core.stopping import heed
 from .effects import Effects
 from .solution import Groups
 
@@ -93,6 +94,7 @@ def held_out_error(fitted: Effects, train: Sums, test: Sums, group: Tensor) -> t
         train: sums whose mean context the means of ``fitted`` refer to.
         group: (S,) group of every slot.
     """
+    heed()
     judged = Judged.of(fitted.mean, train, test)
     return judged.left(fitted.of(group)), judged.base
 

@@ -223,12 +223,20 @@ def test_a_damaged_shard_is_named_and_encoded_anew(host, plan, made, damage, mes
     assert again.texts == [entry.prompt.text for entry in plan.entries[8:16]] and len(list(made.read())) == 20
 
 
+def without_hash(text, old, new):
+    """Return a plan as an older SupSAE would have written it, changed."""
+    data = json.loads(text)
+    del data["sha256"]
+    return json.dumps(data).replace(old, new)
+
+
 DAMAGED_PLANS = {
+    "changed": (lambda text: text.replace('"seed": ', '"seed": 1'), "was changed since it was written"),
     "truncated": (lambda text: text[:-50], "is damaged"),
     "not a capture": (lambda text: "[]", "is damaged"),
-    "unknown family": (lambda text: text.replace('"portraits"', '"sd9"'), "is damaged .*sd9"),
+    "unknown family": (lambda text: without_hash(text, '"portraits"', '"sd9"'), "is damaged .*sd9"),
     "newer": (
-        lambda text: text.replace('"format_version": 1', '"format_version": 2'),
+        lambda text: without_hash(text, '"format_version": 1', '"format_version": 2'),
         "version 2; this SupSAE reads up",
     ),
     "odd entries": (lambda text: json.dumps(json.loads(text) | {"entries": [3]}), "is damaged"),
