@@ -16,7 +16,7 @@ class SupSAEExtension(ComfyExtension):
     """What ComfyUI asks for when it loads the pack."""
 
     async def on_load(self) -> None:
-        """Register the model folders, so that stock loaders list the pack's own weights, the panels' routes, and Stop."""
+        """Register the model folders, so that stock loaders list our weights, the routes, and what Stop stops."""
         folders.register_folders()
         routes.register()
         stopping.ask_with(messages.throw_if_stopped)

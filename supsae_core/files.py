@@ -14,6 +14,7 @@ import json
 import math
 import os
 import platform
+import reprlib
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -32,8 +33,12 @@ STALE = 24 * 3600.0
 """Seconds after which such a leftover belongs to nobody."""
 LOCKED, OWNER = ".supsae.lock", ".supsae.owner"
 """Names of the file that is locked while a folder is worked in, and of the one that says who does."""
-HASH = "sha256"
-"""Key in a header: a hash of all else; a file without one is read all the same."""
+HASH, HASHES = "sha256", "sha256 of tensors"
+"""Keys in a header: a hash of all else in it, and of each tensor; a file without them is read all the same.
+
+The first files had one hash of everything, and no second key.
+"""
+CHANGED = "was changed since it was written"
 REMEDIES = {
     errno.ENOSPC: "Free some disk space",
     errno.EDQUOT: "Free some disk space",
@@ -128,11 +133,11 @@ def require_writable(path: Path) -> None:
             probe.unlink(missing_ok=True)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what writers that died a day ago and more have left in a folder."""
+def sweep(folder: Path, age: float = STALE) -> None:
+    """Remove what writers that died have left in a folder and below it, if it is some seconds old."""
     with contextlib.suppress(OSError):
-        for file in folder.glob(f"{PART}*{ENDING}"):
-            if time.time() - file.stat().st_mtime > STALE:
+        for file in folder.rglob(f"{PART}*{ENDING}"):
+            if time.time() - file.stat().st_mtime >= age:
                 file.unlink(missing_ok=True)
 
 
@@ -152,6 +157,7 @@ def alone_in(folder: Path) -> Iterator[None]:
             outermost = lock.lock_counter == 1  # a job may do another in its own folder
             if outermost:
                 note.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+                sweep(folder, age=0)  # whoever wrote here before is dead
             try:
                 yield
             finally:
@@ -182,18 +188,34 @@ def _hash_of_json(data: Mapping[str, Any]) -> str:
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
     """Write tensors of any shape and a header of texts, with a hash of both; raises as ``replacing``."""
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    header = {**(metadata or {}), HASH: hash_of(whole, metadata or {})}
+    said = {**(metadata or {}), HASHES: json.dumps({name: _hash_of_tensor(one) for name, one in whole.items()})}
+    shapes = {name: (one.dtype, tuple(one.shape)) for name, one in whole.items()}
     with replacing(path) as part:
-        part.write_bytes(save(whole, header))
+        part.write_bytes(save(whole, {**said, HASH: _hash_of_header(said, shapes)}))
+
+
+def _hash_of_tensor(tensor: Tensor) -> str:
+    return hashlib.sha256(_bytes(tensor.contiguous())).hexdigest()
+
+
+def _hash_of_header(metadata: Mapping[str, str], shapes: Mapping[str, tuple[torch.dtype, tuple[int, ...]]]) -> str:
+    """Hash a header's texts but its hash, and names, types and shapes of its tensors."""
+    texts = {name: text for name, text in metadata.items() if name != HASH}
+    said = [texts, [[name, str(dtype), list(shape)] for name, (dtype, shape) in sorted(shapes.items())]]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    return tensor.flatten().view(torch.uint8).numpy().data
 
 
 def hash_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """Return the SHA-256 of a header's texts and of tensors with their names, types and shapes, in order of names."""
+    """Return the one hash of the first files: of texts and of tensors with their names, types and shapes, by names."""
     found = hashlib.sha256(json.dumps({**metadata, HASH: ""}, sort_keys=True).encode())
     for name in sorted(tensors):
         tensor = tensors[name].contiguous()
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        found.update(tensor.flatten().view(torch.uint8).numpy().data)
+        found.update(_bytes(tensor))
     return found.hexdigest()
 
 
@@ -219,7 +241,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise DamagedError("is not a JSON object")
     written = found.pop(HASH, None)
     if written is not None and written != _hash_of_json(found):
-        raise DamagedError("was changed since it was written")
+        raise DamagedError(CHANGED)
     return found
 
 
@@ -253,6 +275,20 @@ class TensorFile:
             raise
         except OSError as error:
             raise DamagedError(f"cannot be read ({error.strerror or error})") from error
+        self._hashes = self._checked_hashes()
+
+    def _checked_hashes(self) -> dict[str, str]:
+        """Hold the header against its hash; return the tensors', none in the first files and those of others."""
+        if HASHES not in self.metadata:
+            return {}
+        shapes = {name: (one.dtype, one.shape) for name, one in self._entries.items()}
+        try:
+            found = json.loads(self.metadata[HASHES])
+        except (ValueError, RecursionError) as error:
+            raise DamagedError(CHANGED) from error
+        if self.metadata.get(HASH) != _hash_of_header(self.metadata, shapes) or set(found) != set(shapes):
+            raise DamagedError(CHANGED)
+        return found
 
     def keys(self) -> list[str]:
         return list(self._entries)
@@ -261,12 +297,15 @@ class TensorFile:
         return self._entry(name).shape
 
     def tensor(self, name: str) -> Tensor:
-        """Return one tensor, in memory of its own."""
+        """Return one tensor, in memory of its own; raises ``DamagedError`` if it is not what was written."""
         entry = self._entry(name)
-        return self._read(entry, entry.first, entry.shape)
+        found = self._read(entry, entry.first, entry.shape)
+        if self._hashes and self._hashes[name] != _hash_of_tensor(found):
+            raise DamagedError(CHANGED)
+        return found
 
     def rows(self, name: str, first: int, last: int) -> Tensor:
-        """Return rows first … last − 1 of a tensor's first axis."""
+        """Return rows first … last − 1 of a tensor's first axis, which are held against no hash."""
         entry = self._entry(name)
         if not entry.shape or not 0 <= first <= last <= entry.shape[0]:
             raise DamagedError(f"has no rows {first} to {last} of {name!r}, which is {entry.shape}")
@@ -276,8 +315,8 @@ class TensorFile:
     def read(self) -> dict[str, Tensor]:
         """Return all tensors; raises ``DamagedError`` too if they are not what was written."""
         tensors = {name: self.tensor(name) for name in self._entries}
-        if HASH in self.metadata and self.metadata[HASH] != hash_of(tensors, self.metadata):
-            raise DamagedError("was changed since it was written")
+        if HASH in self.metadata and not self._hashes and self.metadata[HASH] != hash_of(tensors, self.metadata):
+            raise DamagedError(CHANGED)
         return tensors
 
     def _entry(self, name: str) -> _Entry:
@@ -329,7 +368,7 @@ def _header(first: bytes, file: Any, size: int) -> tuple[dict[str, str], dict[st
 def _entry(name: str, said: object, start: int) -> _Entry:
     """Check one tensor of a header."""
     wrong = DamagedError(f"has a header in which {name!r} is described wrongly")
-    if not isinstance(said, dict) or said.get("dtype") not in DTYPES:
+    if not isinstance(said, dict) or not isinstance(said.get("dtype"), str) or said["dtype"] not in DTYPES:
         raise wrong
     shape, offsets = said.get("shape"), said.get("data_offsets")
     if not (_numbers(shape) and _numbers(offsets) and len(offsets) == 2 and offsets[0] <= offsets[1]):
@@ -353,6 +392,33 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number")
+
+
+MOST = 1e30
+"""No number of a file is larger."""
+
+
+def number(said: object, name: str) -> float:
+    """Return a finite number as a file has it.
+
+    Raises:
+        DamagedError: naming the member.
+    """
+    if isinstance(said, bool) or not isinstance(said, (int, float)) or not abs(said) <= MOST:
+        raise DamagedError(f"has {reprlib.repr(said)} as {name!r}, where a number belongs")
+    return float(said)
+
+
+def whole_number(said: object, name: str) -> int:
+    """Return a whole number from 0 on as a file has it; raises as ``number``."""
+    if type(said) is not int or not 0 <= said < 2**63:
+        raise DamagedError(f"has {reprlib.repr(said)} as {name!r}, where a whole number from 0 on belongs")
+    return said
+
+
+def missing(error: Exception) -> str:
+    """Say what a member that is not there is called; nothing of an error that only a programmer understands."""
+    return f" ({error} is missing)" if isinstance(error, KeyError) else ""
 
 
 def require_finite(tensors: Mapping[str, Tensor]) -> None:

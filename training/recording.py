@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..supsae_core.capture.activations import load_activations, start_activations
+from ..supsae_core.capture.activations import discard_damaged, load_activations, start_activations
 from ..supsae_core.capture.captures import Capture
 from ..supsae_core.capture.plan import ActivationPlan, TextPlan
 from ..supsae_core.capture.sampling import Sampling
@@ -123,6 +123,7 @@ def capture_activations(
     with alone_in(Path(folder)):
         start_activations(folder, plan, limit=limit)
         capture = capture_text(text, folder, plan, progress=encoded)
+        discard_damaged(capture)
         _sample(model, capture, plan, sampled)
     return capture
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from ..baselines.paper import Flattened, PaperConfig
 from ..results import Hooks
 
 HALF = torch.float16
+Model = TypeVar("Model")
 
 
 class Informed(Protocol):
@@ -43,15 +45,31 @@ class Fits(NamedTuple):
 def fitted(capture: Capture, config: PaperConfig, folder: Path, hooks: Hooks) -> Fits:
     """Fit what is missing in the folder, and load all of it."""
     ours, published, solved = (folder / f"{name}.safetensors" for name in ("supsae", "paper", "solved"))
-    if not ours.exists():
+
+    def learn_ours() -> None:
         save_dictionary(fit_dictionary(capture, progress=onto(hooks.part("fit SupSAE", 1))), ours)
-    if not published.exists():
+
+    def learn_published() -> None:
         told = onto(hooks.part("fit the paper's", config.epochs))
         _save(published, vars(paper.fit(capture, None, config, progress=told)))
-    if not solved.exists():
+
+    def solve() -> None:
         _save(solved, vars(flattened_ridge.by_sums(capture)))
-    rivals = {"the paper's": _flattened(published), "the paper's, solved": Additive(**TensorFile(solved).read())}
-    return Fits(load_dictionary(ours), rivals)
+
+    rivals: dict[str, Informed] = {
+        "the paper's": _kept(published, _flattened, learn_published),
+        "the paper's, solved": _kept(solved, lambda file: Additive(**TensorFile(file).read()), solve),
+    }
+    return Fits(_kept(ours, load_dictionary, learn_ours), rivals)
+
+
+def _kept(file: Path, load: Callable[[Path], Model], make: Callable[[], None]) -> Model:
+    """Load what a run before has made; make it where it is missing or damaged."""
+    if file.exists():
+        with suppress(ValueError, TypeError, KeyError):
+            return load(file)
+    make()
+    return load(file)
 
 
 def _save(file: Path, fields: Mapping[str, object]) -> None:

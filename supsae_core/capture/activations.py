@@ -8,9 +8,9 @@ Whatever ends a run costs it the batch in flight, and going on adds up in the or
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import torch
@@ -18,6 +18,8 @@ from torch import Tensor
 
 from ..encoders.sites import Site
 from ..encoders.streams import IMAGE, parse_part, slots_of
+from ..files import DamagedError, whole_number
+from ..stopping import heed
 from .captures import Capture, start_capture
 from .plan import ActivationPlan, Entry, cond_rows
 from .samples import Picked, picked, recorded_rows, rows_of_part
@@ -103,7 +105,12 @@ class Activations:
     def rows(self, index: int, site: Site) -> Tensor:
         """Return the raw rows (buckets, rows, d) of a prompt to calibrate on."""
         key, place = self._rows[index]
-        return self._store.tensor(key, str(site), place).float()
+        return self._batch(key, str(site))[place].float()
+
+    @cached_property
+    def _batch(self) -> Callable[[str, str], Tensor]:
+        """(key, site) → rows of a batch; whole ones are held against their hash, and neighbours ask for the same."""
+        return lru_cache(2)(self._store.tensor)
 
     def batches(self) -> dict[str, list[int]]:
         """Return the keys of all batches that are not in the sums, and the prompts in them."""
@@ -142,14 +149,30 @@ def load_activations(capture: Capture) -> Activations:
     if not isinstance(capture.plan, ActivationPlan):
         raise ValueError(f"The capture in {capture.folder} holds no activations. Run Capture with prompts and blocks.")
     store = capture.store
-    found = Activations(capture, _prompts(store, SUMS) if store.has(SUMS) else ())
+    count = len(capture.plan.entries)
+    found = Activations(capture, _prompts(store, SUMS, count) if store.has(SUMS) else ())
     for key in store.keys(BATCHES):
-        indices = _prompts(store, key)
+        indices = _prompts(store, key, count)
         if set(indices) <= set(found.summed):  # it is in the sums; only removing it was cut off
             store.remove(key)
         else:
             found.take(key, indices)
     return found
+
+
+def discard_damaged(capture: Capture) -> list[str]:
+    """Remove the files that cannot be read any more, so that what was in them is sampled anew; return their keys."""
+    store, damaged = capture.store, []
+    for key in (SUMS, *store.keys(BATCHES)):
+        if store.has(key):
+            heed()
+            try:
+                store.read(key)
+                _prompts(store, key, len(capture.plan.entries))
+            except ValueError:
+                damaged.append(key)
+                store.remove(key)
+    return damaged
 
 
 def start_activations(folder: str | Path, plan: ActivationPlan, *, limit: int | None = None) -> Capture:
@@ -243,15 +266,18 @@ def metadata(indices: Sequence[int]) -> dict[str, str]:
     return {"format_version": str(FORMAT_VERSION), "prompts": json.dumps(list(indices))}
 
 
-def _prompts(store: Store, key: str) -> list[int]:
-    """Return the prompts in a file.
+def _prompts(store: Store, key: str, count: int) -> list[int]:
+    """Return the prompts in a file, of ``count`` that there are.
 
     Raises:
         ValueError: if it is damaged, or its format is newer.
     """
     with store.opened(key) as opened:
         header = opened.metadata
-        version, indices = int(header["format_version"]), json.loads(header["prompts"])
+        version, indices = json.loads(header["format_version"]), json.loads(header["prompts"])
+        whole_number(version, "format_version")
+        if not isinstance(indices, list) or not all(type(one) is int and 0 <= one < count for one in indices):
+            raise DamagedError("names prompts that the capture does not have")
     if version > FORMAT_VERSION:
         raise ValueError(
             f"{store.file(key)} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. Update SupSAE."

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..files import read_json, sweep, write_json
+from ..files import missing, read_json, sweep, whole_number, write_json
 from ..stopping import heed
 from .plan import FORMAT_VERSION, Entry, TextPlan, difference, plan_from_json, text_bytes
 from .store import Store
@@ -198,13 +198,18 @@ def load_capture(folder: str | Path) -> Capture:
     folder = Path(folder)
     try:
         data = read_json(folder / "capture.json")
-        version = int(data["format_version"])
+        version = whole_number(data["format_version"], "format_version")
         plan = None if version > FORMAT_VERSION else plan_from_json(data)
     except FileNotFoundError as error:
         raise ValueError(f"There is no capture in {folder}. Run Capture first.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+    except ValueError as error:
         raise ValueError(
             f"The capture in {folder} is damaged (capture.json: {error}). Delete the folder and capture again."
+        ) from error
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        raise ValueError(
+            f"The capture in {folder} is damaged (capture.json does not hold what it should{missing(error)}). Delete "
+            "the folder and capture again."
         ) from error
     if plan is None:
         raise ValueError(

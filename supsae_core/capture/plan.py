@@ -9,6 +9,7 @@ from typing import Any
 from ..encoders.base import Encoder, Family
 from ..encoders.families.stored import family_from_json, family_to_json
 from ..encoders.fingerprints import SAME, distance
+from ..files import DamagedError, whole_number
 from ..table.concepts import ConceptTable
 from ..table.parsing import table_from_mapping
 from ..table.prompts import Mention, Prompt
@@ -122,14 +123,34 @@ def plan_from_json(data: Mapping[str, Any]) -> TextPlan:
         table=table_from_mapping(data["table"]),
         family=family_from_json(data["family"]),
         entries=tuple(_entry(entry) for entry in data["entries"]),
-        held_out=tuple((int(a), int(b)) for a, b in data["held_out"]),
-        fingerprint={site: tuple(values) for site, values in data["fingerprint"].items()},
-        seed=int(data["seed"]),
+        held_out=tuple((whole_number(a, "held_out"), whole_number(b, "held_out")) for a, b in data["held_out"]),
+        fingerprint=sampling.fingerprint_from_json(data["fingerprint"]),
+        seed=whole_number(data["seed"], "seed"),
     )
+    for entry in drawn.entries:
+        _check_entry(entry, drawn)
     return ActivationPlan(**vars(drawn), sampling=sampling.from_json(data["sampling"])) if "sampling" in data else drawn
 
 
 def _entry(data: Mapping[str, Any]) -> Entry:
-    mentions = tuple(Mention(**mention) for mention in data["prompt"]["mentions"])
-    counts = {name: tuple(values) for name, values in data["counts"].items()}
-    return Entry(Prompt(tuple(data["prompt"]["words"]), mentions), data["set"], counts, str(data.get("of", "")))
+    mentions = [
+        Mention(**{key: whole_number(value, key) for key, value in one.items()}) for one in data["prompt"]["mentions"]
+    ]
+    counts = {name: tuple(whole_number(one, "counts") for one in some) for name, some in data["counts"].items()}
+    return Entry(Prompt(tuple(data["prompt"]["words"]), tuple(mentions)), data["set"], counts, data.get("of", ""))
+
+
+def _check_entry(entry: Entry, plan: TextPlan) -> None:
+    """Refuse a prompt that is none of the plan's.
+
+    Raises:
+        DamagedError: saying what does not fit.
+    """
+    words, mentions = entry.prompt.words, entry.prompt.mentions
+    if not all(isinstance(one, str) for one in (*words, entry.of)) or entry.set not in SETS:
+        raise DamagedError("has a prompt that is no text, or of no set")
+    if not all(one.phrase < len(plan.table.phrases) and one.start < one.stop <= len(words) for one in mentions):
+        raise DamagedError(f"has mentions that {' '.join(words)[:40]!r} has no room for")
+    names = {encoder.name for encoder in plan.family.encoders}
+    if set(entry.counts) != names or any(len(counts) != len(words) for counts in entry.counts.values()):
+        raise DamagedError(f"does not count the tokens of every word of {' '.join(words)[:40]!r}")

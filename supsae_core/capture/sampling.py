@@ -13,6 +13,7 @@ from ..encoders.base import Family
 from ..encoders.fingerprints import SAME, distance
 from ..encoders.sites import Site, parse_sites
 from ..encoders.streams import IMAGE, PIXELS, name_of
+from ..files import number, whole_number
 
 ROUNDING = 1e-4
 """Largest difference of noise levels that are the same, computed by two hosts."""
@@ -93,11 +94,18 @@ def from_json(data: Mapping[str, Any]) -> Sampling:
     return Sampling(
         **{
             **data,
+            **{name: whole_number(data[name], name) for name in ("steps", "width", "height", "buckets", "hidden")},
+            "cfg": number(data["cfg"], "cfg"),
             "sites": tuple(parse_sites(", ".join(data["sites"]))),
-            "sigmas": tuple(float(one) for one in data["sigmas"]),
-            "fingerprint": {site: tuple(values) for site, values in data["fingerprint"].items()},
+            "sigmas": tuple(number(one, "sigmas") for one in data["sigmas"]),
+            "fingerprint": fingerprint_from_json(data["fingerprint"]),
         }
     )
+
+
+def fingerprint_from_json(data: Mapping[str, Sequence[Any]]) -> dict[str, tuple[float, ...]]:
+    """Rebuild a fingerprint: site → numbers."""
+    return {site: tuple(number(one, "fingerprint") for one in values) for site, values in data.items()}
 
 
 def difference(one: Sampling | None, other: Sampling | None) -> str:

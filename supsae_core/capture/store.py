@@ -61,10 +61,10 @@ class Store:
         with self.opened(key) as found:
             return found.read()
 
-    def tensor(self, key: str, name: str, place: int | None = None) -> Tensor:
-        """Return one tensor of a key, or one slice of its first axis."""
+    def tensor(self, key: str, name: str) -> Tensor:
+        """Return one tensor of a key."""
         with self.opened(key) as found:
-            return found.tensor(name) if place is None else found.rows(name, place, place + 1)[0]
+            return found.tensor(name)
 
     def remove(self, key: str) -> None:
         self.file(key).unlink()

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..encoders.base import Family
 from ..encoders.families.stored import family_from_json, family_to_json
-from ..files import DamagedError, TensorFile, write_tensors
+from ..files import DamagedError, TensorFile, missing, number, write_tensors
 from ..table.concepts import ConceptTable
 from ..table.parsing import table_from_mapping
 from .checks import check_dictionary, check_numbers
@@ -110,6 +110,8 @@ def _read(path: Path) -> tuple[Header, TensorFile]:
         raise _damaged(path, error) from error
     try:
         return _parsed(_header(path, file.metadata)), file
+    except DamagedError as error:
+        raise _damaged(path, error) from error
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise _lacking(path, error) from error
 
@@ -119,7 +121,7 @@ def _damaged(path: Path, error: DamagedError) -> ValueError:
 
 
 def _lacking(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"The dictionary {path.name!r} lacks something it should hold: {error}.")
+    return _damaged(path, DamagedError(f"does not hold what a dictionary does{missing(error)}"))
 
 
 def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
@@ -130,9 +132,9 @@ def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
     try:
         version, header = int(metadata["format_version"]), json.loads(metadata["header"])
     except (KeyError, ValueError, RecursionError) as error:
-        raise ValueError(f"The dictionary {path.name!r} has a damaged header: {error}. Download it again.") from error
+        raise _damaged(path, DamagedError(f"has a damaged header{missing(error)}")) from error
     if not isinstance(header, dict):
-        raise ValueError(f"The dictionary {path.name!r} has a damaged header: no JSON object. Download it again.")
+        raise _damaged(path, DamagedError("has a header that is no JSON object"))
     if version > FORMAT_VERSION:
         raise ValueError(
             f"The dictionary {path.name!r} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. "
@@ -148,21 +150,21 @@ def _header(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 def _parsed(header: Mapping[str, Any]) -> Header:
     table = table_from_mapping(header["table"])
     if len(header["identified"]) != len(table.categories):
-        raise TypeError(f"'identified' for each of {len(table.categories)} categories")
+        raise DamagedError(f"does not say of {len(table.categories)} categories whether they are 'identified'")
     if not all(isinstance(header[key], dict) for key in ("provenance", "report")):
-        raise TypeError("'provenance' and 'report' as JSON objects")
+        raise DamagedError("has no JSON objects as 'provenance' and 'report'")
     return Header(
         table=table,
         family=family_from_json(header["family"]),
         parts=tuple(header["parts"]),
         identified=tuple(bool(one) for one in header["identified"]),
-        slider=tuple((float(s), float(a)) for s, a in header["slider"]),
+        slider=tuple((number(s, "slider"), number(a, "slider")) for s, a in header["slider"]),
         provenance=header["provenance"],
         report=readable(header["report"]),
         operators=tuple(header.get("operators", ())),
         streams=tuple(header.get("streams", ())),
-        centres=tuple(float(one) for one in header.get("centres", ())),
-        tolerance=float(header.get("tolerance", Dictionary.tolerance)),
+        centres=tuple(number(one, "centres") for one in header.get("centres", ())),
+        tolerance=number(header.get("tolerance", Dictionary.tolerance), "tolerance"),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from .concepts import ConceptTable, TableError
 from .parsing import parse_table
 
-LONGEST = 100_000
+LONGEST = 50_000
 """Characters of a text that are read: a table of thousands of concepts is shorter."""
 SCALES = ("", "thousand", "million", "billion", "trillion")
 Speller = Callable[[str], Iterable[tuple[str, str]]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import NamedTuple
 
@@ -120,12 +120,13 @@ def _add(merged: dict[str, Members], rows: Iterable[PastedRow]) -> int:
     """Add rows to category → concept → phrases; return how many phrases are new."""
     concepts = chain.from_iterable(members.values() for members in merged.values())
     known, added = {_key(phrase) for phrase in chain.from_iterable(concepts)}, 0
+    spelled = _Spellings(merged)
     for row in rows:
         new = [phrase for phrase in dict.fromkeys(row.phrases) if _key(phrase) not in known]
         new = list({_key(phrase): phrase for phrase in reversed(new)}.values())[::-1]
         if new:
-            members = merged.setdefault(_same(merged, row.category), {})
-            name = _same(members, row.name)
+            category, name = spelled.of(row.category, row.name)
+            members = merged.setdefault(category, {})
             members[name] = (*members.get(name, ()), *new)
             known |= {_key(phrase) for phrase in new}
             added += len(new)
@@ -136,9 +137,17 @@ def _key(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _same(names: Iterable[str], wanted: str) -> str:
-    """Return the name that is there already, in whatever case it is spelled."""
-    return next((name for name in names if _key(name) == _key(wanted)), wanted)
+class _Spellings:
+    """How categories and concepts that are there already are spelled, in whatever case they are written again."""
+
+    def __init__(self, table: Mapping[str, Members]) -> None:
+        self._categories = {_key(category): category for category in table}
+        self._names = {(_key(one), _key(name)): name for one, members in table.items() for name in members}
+
+    def of(self, category: str, name: str) -> tuple[str, str]:
+        """Return both as they were first spelled."""
+        key = _key(category)
+        return self._categories.setdefault(key, category), self._names.setdefault((key, _key(name)), name)
 
 
 # --- the pasted list -----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from ...files import missing
 from ..base import Encoder, Family, Pooled, RowLayout
 from ..chunked import Chunked
 from ..padded import Padded
@@ -42,7 +43,7 @@ def family_from_json(data: Any) -> Family:
         pooled = tuple(Pooled(**one) for one in data["pooled"])
         family = Family(**{**data, "encoders": encoders, "pooled": pooled})
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"text of a family that is not described in full ({error}).") from error
+        raise ValueError(f"text of a family that is not described in full{missing(error)}.") from error
     if family.name in FAMILIES and family != FAMILIES[family.name]:
         raise ValueError(f"text that claims to be of the family {family.name!r} and is laid out otherwise.")
     return family

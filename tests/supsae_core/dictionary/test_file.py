@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from supsae.supsae_core.dictionary.file import Header, load_dictionary, read_header, save_dictionary
 from supsae.supsae_core.dictionary.model import POOLED, Part
-from supsae.supsae_core.files import HASH
+from supsae.supsae_core.files import HASH, HASHES
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def file(learnt, tmp_path_factory):
 def rewritten(file, tmp_path, *, metadata=None, header=None, tensors=None, shift=None):
     """A copy of the file with some of its metadata, its header or its tensors changed (None: left out), and no hash."""
     with safe_open(file, "pt") as opened:
-        old = {key: value for key, value in opened.metadata().items() if key != HASH}
+        old = {key: value for key, value in opened.metadata().items() if key not in (HASH, HASHES)}
     tensors = (tensors or {}) | {key: load_file(file)[key] + by for key, by in (shift or {}).items()}
     made = old | {"header": json.dumps(json.loads(old["header"]) | (header or {}))} | (metadata or {})
     kept = {key: tensor for key, tensor in (load_file(file) | (tensors or {})).items() if tensor is not None}
@@ -69,19 +69,22 @@ HEADERS = {
     "odd version": ({"metadata": {"format_version": "x"}}, "damaged header"),
     "odd header": ({"metadata": {"header": "{"}}, "damaged header"),
     "deep header": ({"metadata": {"header": "[" * 200_000}}, "damaged header"),
-    "no object": ({"metadata": {"header": "[]"}}, "damaged header: no JSON object"),
+    "no object": ({"metadata": {"header": "[]"}}, "header that is no JSON object"),
     "odd family": ({"header": {"family": []}}, "text of a family that is not described in full"),
     "other model": ({"header": {"family": "flux"}}, "text of the family 'flux'; this SupSAE knows portraits, sd3"),
-    "huge slider": ({"header": {"slider": [[10**400, 1]]}}, "lacks something it should hold"),
+    "huge slider": ({"header": {"slider": [[10**400, 1]]}}, "as 'slider', where a number belongs"),
     "no table": ({"header": {"table": {}}}, "concept table is empty"),
-    "other table": ({"header": {"identified": [True]}}, "lacks something.*'identified' for each of 8 categories"),
-    "no parts": ({"header": {"parts": None}}, "lacks something it should hold"),
-    "no report": ({"header": {"report": []}}, "lacks something.*'provenance' and 'report' as JSON objects"),
+    "other table": ({"header": {"identified": [True]}}, "does not say of 8 categories whether they are 'identified'"),
+    "no parts": ({"header": {"parts": None}}, "does not hold what a dictionary does"),
+    "no report": ({"header": {"report": []}}, "has no JSON objects as 'provenance' and 'report'"),
 }
 TENSORS = {
     "other width": ({"header": {"family": "sd3"}}, "has the parts .*'t5'.* instead of "),
     "no encoder": ({"header": {"parts": ["clip", "pooled"]}}, "has the parts .* instead of .*'t5'"),
-    "missing tensor": ({"tensors": {"t5.slot_effects": None}}, "lacks something it should hold: 't5.slot_effects'"),
+    "missing tensor": (
+        {"tensors": {"t5.slot_effects": None}},
+        "what a dictionary does .'t5.slot_effects' is missing",
+    ),
     "thresholds": (
         {"tensors": {"t5.thresholds": torch.zeros(5)}},
         "has thresholds of 't5' in the shape \\(5,\\) instead of",

@@ -108,8 +108,15 @@ def test_files(tmp_path):
     with pytest.raises(ValueError, match="'.*none.yaml' cannot be read: No such file"):
         load_table(tmp_path / "none.yaml")
     file.write_bytes(b"a: [\xff, b]")
-    with pytest.raises(ValueError, match="not UTF-8"):
+    with pytest.raises(ValueError, match="neither UTF-8 nor marked UTF-16"):
         load_table(file)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_files_are_read_in_the_encodings_that_editors_write(tmp_path, encoding):
+    mark = "" if encoding in ("utf-8", "utf-8-sig", "utf-16") else "\ufeff"
+    (tmp_path / "table.yaml").write_bytes((mark + TEXT).encode(encoding))
+    assert load_table(tmp_path / "table.yaml") == parse_table(TEXT)
 
 
 @pytest.mark.parametrize(
