@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from aiohttp import BodyPartReader, web
 
 from ..hosts.comfyui import folders, messages, shelf, spelling
 from ..hosts.comfyui.capture_progress import how_far
+from ..supsae_core.files import part_beside
 from ..supsae_core.table import check, paste
 from ..supsae_core.table.concepts import TableError
 
@@ -53,7 +53,7 @@ async def upload(request: web.Request) -> dict[str, Any]:
     name = re.split(r"[/\\]", field.filename or "")[-1]
     folder = folders.dictionary_folders()[0]
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{secrets.token_hex(8)}.part"
+    part = part_beside(folder / name)
     try:
         await _receive(field, part, name)
         async with KEEPING:

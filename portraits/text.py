@@ -16,6 +16,8 @@ from ..supsae_core.files import TensorFile
 from . import paths
 
 WEIGHTS = paths.WEIGHTS / "text_encoders.safetensors"
+MOST_WORDS = 1000
+"""Words and marks of a prompt: beyond, attention among all of them takes minutes and gigabytes."""
 CHUNK = 48
 """Rows of one causal chunk, and the least number of rows of the bidirectional part."""
 CAUSAL_WIDTH = 128
@@ -154,6 +156,18 @@ class BidirectionalEncoder(nn.Module):
         return self.norm(x)
 
 
+def require_short(text: str, count: int) -> None:
+    """Refuse a prompt of more tokens than are encoded.
+
+    Raises:
+        ValueError: naming both numbers.
+    """
+    if count > MOST_WORDS:
+        raise ValueError(
+            f"The prompt {text[:40]!r}… has {count} words and marks; Portraits reads up to {MOST_WORDS}. Shorten it."
+        )
+
+
 class TextEncoders(nn.Module):
     """Both encoders behind one call; the rows stand one after the other as in SD3.5."""
 
@@ -166,6 +180,8 @@ class TextEncoders(nn.Module):
     def encode(self, texts: Sequence[str]) -> EncodedText:
         """Encode a batch of texts; all get the number of rows of the longest."""
         ids = [self.tokenizer.ids(text) for text in texts]
+        for text, one in zip(texts, ids, strict=True):
+            require_short(text, len(one))
         chunks = [causal_chunks(one) for one in ids]
         most = max(len(one) for one in chunks)
         chunks = [one + causal_chunks([]) * (most - len(one)) for one in chunks]

@@ -77,9 +77,11 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     Raises:
         OSError: with a sentence that names the file and the remedy.
     """
-    part = path.parent / f"{PART}{secrets.token_hex(8)}{ENDING}"
+    part = part_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if sync:
+            sweep(path.parent)
         with part.open("xb") as made:  # by us, for a library would give it a mode of its own
             mode = os.stat(made.fileno()).st_mode
         yield part
@@ -96,6 +98,15 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
         raise OSError(f"{path} could not be written: {_why(error)}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def part_beside(path: Path) -> Path:
+    """Name a file for what is not yet whole: it says which process of which machine writes it."""
+    return path.parent / f"{PART}{_machine()}-{os.getpid()}-{secrets.token_hex(6)}{ENDING}"
+
+
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def _why(error: OSError) -> str:
@@ -120,7 +131,7 @@ def require_writable(path: Path) -> None:
     Raises:
         OSError: as ``replacing``.
     """
-    probe = path.parent / f"{PART}{secrets.token_hex(8)}{ENDING}"
+    probe = part_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"\0")
@@ -133,12 +144,27 @@ def require_writable(path: Path) -> None:
             probe.unlink(missing_ok=True)
 
 
-def sweep(folder: Path, age: float = STALE) -> None:
-    """Remove what writers that died have left in a folder and below it, if it is some seconds old."""
+def sweep(folder: Path, *, below: bool = False) -> None:
+    """Remove what writers that died have left in a folder, and ``below`` it."""
     with contextlib.suppress(OSError):
-        for file in folder.rglob(f"{PART}*{ENDING}"):
-            if time.time() - file.stat().st_mtime >= age:
+        for file in folder.rglob(f"{PART}*{ENDING}") if below else folder.glob(f"{PART}*{ENDING}"):
+            if time.time() - file.stat().st_mtime > STALE or _writer_is_dead(file):
                 file.unlink(missing_ok=True)
+
+
+def _writer_is_dead(part: Path) -> bool:
+    """Tell whether a leftover's writer was a process of this machine that is no more."""
+    machine, _, process = part.name.removeprefix(PART).partition("-")
+    number = process.partition("-")[0]
+    if machine != _machine() or not number.isdigit() or not hasattr(os, "fork"):  # Windows ends what it asks for
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 @contextmanager
@@ -157,7 +183,7 @@ def alone_in(folder: Path) -> Iterator[None]:
             outermost = lock.lock_counter == 1  # a job may do another in its own folder
             if outermost:
                 note.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
-                sweep(folder, age=0)  # whoever wrote here before is dead
+                sweep(folder, below=True)
             try:
                 yield
             finally:

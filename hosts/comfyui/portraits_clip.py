@@ -50,6 +50,7 @@ class _ClipTokenizer:
             for number in self._tokenizer.ids(comfy.sd1_clip.unescape_important(part))
         ]
         room, count = text.CHUNK - 2, len(tokens)
+        text.require_short(prompt, count)
         chunks = [
             _lay(ids, tokens[i * room : (i + 1) * room], 1)
             for i, ids in enumerate(text.causal_chunks([number for number, _, _ in tokens]))

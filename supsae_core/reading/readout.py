@@ -25,6 +25,8 @@ from .places import Found, pick_expected, pick_phrases
 from .text_end import codes_of, text_of
 from .weights import weighted
 
+MOST_ROWS = 2048
+"""Rows of a conditioning that are searched: some 1500 tokens, more than any guide to prompts advises."""
 FOREIGN = 0.05
 """Relative distance of start rows above which the text encoder is another one; another precision stays below."""
 MORE = 2
@@ -68,6 +70,10 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
     Raises:
         ValueError: if the rows fit no layout of the dictionary's format, or are another encoder's or another length's.
     """
+    if len(cond) > MOST_ROWS:
+        raise ValueError(
+            f"This prompt has {len(cond)} rows of text, and up to {MOST_ROWS} are searched for concepts. Shorten it."
+        )
     rows = rows_of(cond, dictionary.family)
     check_encoder(dictionary, cond, rows)
     check_length(dictionary, cond, rows)

@@ -241,6 +241,13 @@ def test_leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not(tmp_pat
         (tmp_path / name).write_text("")
     for name in (".supsae-1.part", "mine.part"):
         os.utime(tmp_path / name, (time.time() - 2 * files.STALE,) * 2)
+    dead = subprocess.Popen([sys.executable, "-c", "pass"])
+    dead.wait()
+    living = files.part_beside(tmp_path / "a")
+    for part in (living, living.with_name(living.name.replace(str(os.getpid()), str(dead.pid)))):
+        part.write_text("")
     files.sweep(tmp_path)
     files.sweep(tmp_path / "gone")
+    assert living.exists()
+    living.unlink()
     assert sorted(one.name for one in tmp_path.iterdir()) == [".supsae-2.part", "mine.part"]
