@@ -12,10 +12,11 @@ from ..hosts.comfyui.forms import require_choice
 from ..hosts.comfyui.text import ComfyText
 from ..training.capture import CaptureConfig
 from ..training.recording import BUCKETS
+from .node import Node
 from .sockets import LEARN, CaptureSocket, TableSocket
 
 
-class CaptureNode(io.ComfyNode):
+class CaptureNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -6,13 +6,14 @@ from comfy_api.latest import io
 
 from ..hosts.comfyui import tables
 from ..portraits import paths
+from .node import Node
 from .sockets import LEARN, TableSocket
 
 EXAMPLE = paths.TABLE.read_text(encoding="utf-8")
 """The table of the embedded model: it works as it stands."""
 
 
-class ConceptTableNode(io.ComfyNode):
+class ConceptTableNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -14,6 +14,7 @@ from ..hosts.comfyui.forms import require_choice
 from ..hosts.comfyui.pictures import to_image
 from ..supsae_core.dictionary.file import load_dictionary
 from ..training.fit_once import fit_once
+from .node import Node
 from .reports import shown
 from .sockets import CATEGORY, LEARN, SHOWN_AGAIN, CaptureSocket, DictionarySocket
 
@@ -21,7 +22,7 @@ SAVE, KEEP = "in models/supsae", "no"
 """What becomes of a fitted dictionary, beside going on to the next node."""
 
 
-class FitDictionaryNode(io.ComfyNode):
+class FitDictionaryNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -72,7 +73,7 @@ def file_inputs() -> list[Any]:
     ]  # fmt: skip
 
 
-class LoadDictionaryNode(io.ComfyNode):
+class LoadDictionaryNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -11,10 +11,11 @@ from ..hosts.comfyui.applying import EVERYWHERE, PART, PROMPTS, REACH, SITES, WH
 from ..hosts.comfyui.forms import require_choice
 from ..supsae_core.editing.edits import ACTIONS, EDITS, STRENGTHS, make_edit
 from .either_inputs import either_inputs, either_outputs
+from .node import Node
 from .sockets import CATEGORY, DictionarySocket, EditsSocket
 
 
-class ConceptEditNode(io.ComfyNode):
+class ConceptEditNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         low, high = STRENGTHS
@@ -54,7 +55,7 @@ class ConceptEditNode(io.ComfyNode):
         return io.NodeOutput((*(edits or ()), make_edit(action, concept, strength, occurrence)))
 
 
-class ApplyEditsNode(io.ComfyNode):
+class ApplyEditsNode(Node):
     NAME = "Apply Edits"
 
     @classmethod

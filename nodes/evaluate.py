@@ -24,6 +24,7 @@ from ..hosts.comfyui.studio import Models, comfy_renderer, require_portraits
 from ..hosts.comfyui.text import ComfyText
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.host import check_host
+from .node import Node
 from .reports import shown
 from .sockets import RESEARCH, DictionarySocket
 
@@ -36,7 +37,7 @@ ELSEWHERE = (
 UNCONNECTED = "No picture was drawn: connect model and vae to have pictures judged, too."
 
 
-class EvaluateDictionaryNode(io.ComfyNode):
+class EvaluateDictionaryNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

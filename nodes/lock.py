@@ -8,12 +8,13 @@ from ..hosts.comfyui import messages
 from ..hosts.comfyui.locked_picture import locked_picture
 from ..hosts.comfyui.locking import Lock, masks_of
 from ..supsae_core.lock import LockConfig
+from .node import Node
 from .sockets import CATEGORY, LockSocket
 
 DEFAULT = LockConfig()
 
 
-class LockNode(io.ComfyNode):
+class LockNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -56,7 +57,7 @@ class LockNode(io.ComfyNode):
         return io.NodeOutput(lock.install(model), lock)
 
 
-class LockedPictureNode(io.ComfyNode):
+class LockedPictureNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

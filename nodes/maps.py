@@ -13,10 +13,11 @@ from ..hosts.comfyui.pictures import drawing, drawing_progress, to_image
 from ..supsae_core.editing.blocks import parse_blocks
 from ..supsae_core.editing.windows import Window
 from .drawing_inputs import drawing_inputs
+from .node import Node
 from .sockets import CATEGORY, RESEARCH, EditsSocket
 
 
-class ConceptMapNode(io.ComfyNode):
+class ConceptMapNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         percent = {"min": 0.0, "max": 1.0, "step": 0.01}
@@ -70,7 +71,7 @@ class ConceptMapNode(io.ComfyNode):
         return io.NodeOutput(found.mask, shown, found.pictures, report, ui=ui.PreviewImage(shown, cls=cls))
 
 
-class BlockMapNode(io.ComfyNode):
+class BlockMapNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

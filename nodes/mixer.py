@@ -7,10 +7,11 @@ from comfy_api.latest import io
 from ..hosts.comfyui import either
 from ..hosts.comfyui.mixing import PANEL, mix_conditioning, mix_model, panel_teller
 from .either_inputs import either_inputs, either_outputs
+from .node import Node
 from .sockets import CATEGORY, SHOWN_AGAIN, DictionarySocket
 
 
-class ConceptMixerNode(io.ComfyNode):
+class ConceptMixerNode(Node):
     NAME = "Concept Mixer"
 
     @classmethod

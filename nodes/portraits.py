@@ -5,10 +5,11 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..hosts.comfyui.portraits_clip import portraits_clip
+from .node import Node
 from .sockets import CATEGORY
 
 
-class LoadPortraitsCLIPNode(io.ComfyNode):
+class LoadPortraitsCLIPNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

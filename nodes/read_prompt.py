@@ -6,10 +6,11 @@ from comfy_api.latest import io, ui
 
 from ..hosts.comfyui.pictures import to_image
 from ..hosts.comfyui.prompt_reading import as_json, as_picture, as_text, read_prompt
+from .node import Node
 from .sockets import CATEGORY, DictionarySocket
 
 
-class ReadPromptNode(io.ComfyNode):
+class ReadPromptNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from aiohttp import BodyPartReader, web
 
@@ -18,6 +20,9 @@ from ..supsae_core.table.concepts import TableError
 
 VERSION = 1
 """Of what the routes answer; panels that know another say so."""
+MOST_TEXT = 1024 * 1024
+"""Bytes of a request that holds texts."""
+FOREIGN_PAGE = "A page of another address asked. Open ComfyUI itself, or start it with --enable-cors-header for that."
 MOST = 256 * 1024 * 1024
 """Bytes of an uploaded file: SD3.5's dictionaries have some tens of megabytes."""
 Handler = Callable[[web.Request], Awaitable[dict[str, Any] | web.FileResponse]]
@@ -40,7 +45,8 @@ async def show_dictionary(request: web.Request) -> dict[str, Any]:
 
 async def download(request: web.Request) -> web.FileResponse:
     """Give a dictionary away: the one file that is shared."""
-    return web.FileResponse(await asyncio.to_thread(shelf.offered, request.query.get("name", "")))
+    file = await asyncio.to_thread(shelf.offered, request.query.get("name", ""))
+    return web.FileResponse(file, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}"})
 
 
 KEEPING = asyncio.Lock()
@@ -63,8 +69,14 @@ async def upload(request: web.Request) -> dict[str, Any]:
 
 
 async def _file_of(request: web.Request) -> BodyPartReader:
-    is_form = request.content_type == "multipart/form-data"
-    field: Any = await (await request.multipart()).next() if is_form else None
+    field: Any = None
+    if request.content_type == "multipart/form-data":
+        try:
+            field = await (await request.multipart()).next()
+        except Exception as error:  # the library's parser has many ways of saying that this is no form
+            raise ValueError(
+                f"The form that was sent cannot be read ({type(error).__name__}). Send it again."
+            ) from error
     if not isinstance(field, BodyPartReader) or field.name != "file" or not field.filename:
         raise ValueError("No file was sent. Send one as the field 'file' of multipart/form-data.")
     return field
@@ -110,13 +122,23 @@ async def import_table(request: web.Request) -> dict[str, Any]:
 async def _texts(request: web.Request, *names: str) -> list[str]:
     """Return members of a JSON object that are texts, null and missing ones as nothing."""
     try:
-        body = await request.json()
-    except (ValueError, RecursionError, LookupError) as error:  # no JSON, too deep, in no encoding that there is
-        raise ValueError(f"The request is not JSON: {error}.") from error
+        body = json.loads(await _content(request))
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or too deep
+        raise ValueError(f"The request is not JSON in UTF-8 ({type(error).__name__}).") from error
     found = [body.get(name) or "" for name in names] if isinstance(body, dict) else [None]
     if not all(isinstance(one, str) for one in found):
         raise ValueError(f"The request must be a JSON object with texts as {' and '.join(map(repr, names))}.")
     return found
+
+
+async def _content(request: web.Request) -> bytes:
+    """Return what was sent, of which no more is taken into memory than a table has."""
+    content = b""
+    while piece := await request.content.read(MOST_TEXT + 1 - len(content)):
+        content += piece
+        if len(content) > MOST_TEXT:
+            raise TableError(f"The request is larger than {MOST_TEXT // 1024} KB. Divide the table.")
+    return content
 
 
 # --- captures ------------------------------------------------------------------------------------------------------
@@ -145,6 +167,13 @@ def answering(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamR
     """Return what the server calls: JSON, a file, or a sentence with 404 or 400."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
+        made = await respond(request)
+        made.headers["X-Content-Type-Options"] = "nosniff"
+        return made
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        if request.method != "GET" and not from_own_page(request.headers, messages.allowed_origin()):
+            return web.json_response({"error": FOREIGN_PAGE}, status=403)
         try:
             found = await handler(request)
             return web.json_response(found) if isinstance(found, dict) else found
@@ -154,6 +183,19 @@ def answering(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamR
             return web.json_response({"error": str(error)}, status=400)
 
     return answer
+
+
+def from_own_page(headers: Mapping[str, str], allowed: str | None) -> bool:
+    """Tell whether a request that writes comes from a page of this server, or from no page at all.
+
+    Args:
+        allowed: the origin that ComfyUI was started to allow (``--enable-cors-header``); ``*`` is any.
+    """
+    origin = headers.get("Origin")
+    if origin is None or allowed in ("*", origin):
+        return True
+    hosts = (headers.get("Host"), headers.get("X-Forwarded-Host"))  # no page can set the latter without being asked
+    return urlsplit(origin).netloc.lower() in [host.lower() for host in hosts if host]
 
 
 def register() -> None:

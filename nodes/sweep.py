@@ -8,10 +8,11 @@ from ..hosts.comfyui.pictures import drawing, to_image
 from ..hosts.comfyui.sweeping import sweep
 from ..supsae_core.editing import factors
 from .drawing_inputs import drawing_inputs
+from .node import Node
 from .sockets import CATEGORY, EditsSocket
 
 
-class StrengthSweepNode(io.ComfyNode):
+class StrengthSweepNode(Node):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(

@@ -10,10 +10,11 @@ import torch
 from .faults import Tally, table
 from .files import torture_files
 from .kills import torture_kills
+from .server import torture_server
 from .texts import torture_texts
 from .world import TortureWorld
 
-PARTS = ("files", "texts", "kills")
+PARTS = ("files", "texts", "server", "kills")
 
 
 def main() -> int:
@@ -21,7 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.torture", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of every choice; default 1")
     parser.add_argument("--kills", type=int, default=100, help="processes killed while they write; default 100")
-    parser.add_argument("--inputs", type=int, default=1000, help="damaged files and texts; default 1000")
+    parser.add_argument("--inputs", type=int, default=1000, help="files, texts, workflows and requests; default 1000")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="parts to run; default all")
     parser.add_argument("--faults", type=Path, help="a file to write all faults to, one a line")
     args = parser.parse_args()
@@ -30,8 +31,10 @@ def main() -> int:
         world, rows = TortureWorld(Path(folder)), list[Tally]()
         if "files" in args.only:
             rows += torture_files(world, args.inputs // 2, args.seed)
+        if "server" in args.only:
+            rows += torture_server(Path(folder), args.inputs // 10, args.seed)
         if "texts" in args.only:
-            rows += torture_texts(world, args.inputs - args.inputs // 2, args.seed)
+            rows += torture_texts(world, args.inputs * 2 // 5, args.seed)
         if "kills" in args.only:
             rows += torture_kills(world, args.kills, args.seed)
     print(table(rows))

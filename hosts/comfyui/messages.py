@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import comfy.cli_args
 import comfy.model_management
 import comfy.utils
 from comfy_execution.graph import ExecutionBlocker
@@ -87,6 +88,11 @@ def route_table() -> Any:
     """Return aiohttp's table of the server's routes; None where there is no server."""
     server = getattr(PromptServer, "instance", None)
     return None if server is None else server.routes
+
+
+def allowed_origin() -> str | None:
+    """Return the origin whose pages ComfyUI was started to answer, if there is one."""
+    return comfy.cli_args.args.enable_cors_header
 
 
 def blocked(sentence: str) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
+from torch import Tensor
+
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.edits import (
     EDITS,
@@ -44,9 +46,28 @@ def read(dictionary: Dictionary, entry: Sequence[Any], index: int, named: Collec
     """
     if not bool(entry[0].any()):
         return []
+    require_finite(entry)
     partial = any(entry[1].get(key) is not None and entry[1].get(key) is not False for key in PARTIAL)
     readings = [readout.read_conditioning(dictionary, row, named) for row in entry[0].float().cpu()]
     return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
+
+
+def require_finite(entry: Sequence[Any]) -> None:
+    """Refuse an entry with numbers that are none: whatever is read of them is untrue.
+
+    Raises:
+        ValueError: naming the first row.
+    """
+    rows, pooled = entry[0], entry[1].get("pooled_output")
+    bad = (~rows.isfinite()).any(-1).any(0).nonzero()
+    where = f"row {int(bad[0])}" if len(bad) else ""
+    if not where and isinstance(pooled, Tensor) and not bool(pooled.isfinite().all()):
+        where = "its pooled vector"
+    if where:
+        raise ValueError(
+            f"This conditioning holds something that is not a number (in {where}), so nothing can be read in it. Load "
+            "the text encoder in bfloat16 or float32, or take off the node that changed the conditioning."
+        )
 
 
 class Chosen(NamedTuple):
