@@ -121,8 +121,9 @@ async def import_table(request: web.Request) -> dict[str, Any]:
 
 async def _texts(request: web.Request, *names: str) -> list[str]:
     """Return members of a JSON object that are texts, null and missing ones as nothing."""
+    content = await _content(request)
     try:
-        body = json.loads(await _content(request))
+        body = json.loads(content)
     except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or too deep
         raise ValueError(f"The request is not JSON in UTF-8 ({type(error).__name__}).") from error
     found = [body.get(name) or "" for name in names] if isinstance(body, dict) else [None]
@@ -137,7 +138,7 @@ async def _content(request: web.Request) -> bytes:
     while piece := await request.content.read(MOST_TEXT + 1 - len(content)):
         content += piece
         if len(content) > MOST_TEXT:
-            raise TableError(f"The request is larger than {MOST_TEXT // 1024} KB. Divide the table.")
+            raise ValueError(f"The request is larger than {MOST_TEXT // 1024} KB. Divide the table.")
     return content
 
 

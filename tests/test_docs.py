@@ -54,3 +54,12 @@ def test_the_picture_of_the_rooms_is_that_of_the_table(monkeypatch):
         assert rooms.OUT.read_text(encoding="utf-8") == rooms.picture(), "run: python benchmarks/rooms.py"
     finally:
         del sys.modules["rooms"]
+
+
+def test_the_routes_of_the_security_page_are_those_that_there_are():
+    source = (ROOT / "nodes" / "routes.py").read_text(encoding="utf-8")
+    there = [f"{method} {path}" for method, path in re.findall(r'\("(GET|POST)", "(/supsae/[\w/]+)"\)', source)]
+    told = re.findall(
+        r"^\| `((?:GET|POST) /supsae/[\w/]+)` \|", (ROOT / "SECURITY.md").read_text(encoding="utf-8"), re.M
+    )
+    assert there and sorted(told) == sorted(there)

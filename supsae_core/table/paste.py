@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import yaml
 
+from ..words import folded, unquoted
 from .check import require_short
 from .concepts import MARKS, TableError
 from .parsing import parse_yaml, read_concepts
@@ -180,7 +181,7 @@ def _unframed(text: str) -> str:
 
 def _tidy(text: str) -> str:
     """Fold blanks, take off quotes and what stands behind the last word; what has no letters is nothing."""
-    said = " ".join(text.split()).strip(f"{QUOTES} ").rstrip(f"{MARKS} ").strip(QUOTES)
+    said = unquoted(folded(text).strip(f"{QUOTES} ").rstrip(f"{MARKS} ").strip(QUOTES))  # as a table is read
     return said if any(char.isalnum() for char in said) else ""
 
 

@@ -1,5 +1,6 @@
 """The torture finds faults that are there, and in a slice of what it tries none in the package."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def faults(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.torture import faults as module
-
-    yield module
+    yield importlib.import_module("benchmarks.torture.faults")
     for name in [name for name in sys.modules if name == "benchmarks" or name.startswith("benchmarks.")]:
         del sys.modules[name]
 

@@ -50,11 +50,12 @@ def test_node_explains_itself(comfy_server, schemas, node):
         assert f"`{name.split('.')[-1]}`" in page, f"the help page does not speak of {name}"
 
 
-def test_the_mixer_s_inputs_stay(schemas):
-    node = schemas["SupSAE_ConceptMixer"]
-    order = {"required": ["dictionary", "mix"], "optional": ["conditioning", "model"], "hidden": ["unique_id"]}
-    assert node["input_order"] == order and node["output_name"] == ["conditioning", "model", "report"]
-    assert node["input"]["required"]["mix"][1]["default"] == "{}"
+def test_what_workflows_name_stays(schemas):
+    promised = json.loads((ROOT / "tests" / "promises.json").read_text(encoding="utf-8"))["nodes"]
+    found = {name: {"inputs": list(workflows.all_inputs(schemas[name])), "outputs": schemas[name]["output_name"]}
+             for name in NODES}  # fmt: skip
+    assert found == promised, "widgets are stored by their order, links by their names: both are for ever"
+    assert schemas["SupSAE_ConceptMixer"]["input"]["required"]["mix"][1]["default"] == "{}"
 
 
 # --- what they give out --------------------------------------------------------------------------------------------

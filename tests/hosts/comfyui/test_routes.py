@@ -3,6 +3,8 @@
 import json
 import shutil
 import struct
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
@@ -191,9 +193,34 @@ def test_what_is_no_request_gets_a_sentence(ask, body):
     for path in ("table/check", "table/import"):
         status, found = ask(path, body)
         assert status == 400 and len(found["error"]) > 20
-    headers = {"Content-Type": "application/json; charset=nonsense"}
-    status, found = ask("table/check", {"text": TABLE}, headers)  # an encoding that there is not
-    assert status == 400 and "is not JSON: unknown encoding: nonsense" in found["error"]
+
+
+def test_a_request_that_is_too_large_is_not_taken_into_memory(ask):
+    status, found = ask("table/check", b" " * 2**21)
+    assert status == 400 and "larger than 1024 KB" in found["error"]
+
+
+def test_pages_of_other_addresses_may_look_and_not_write(comfy_server, ask, send, folder):
+    json_from = {"Content-Type": "application/json", "Origin": "null"}
+    for path in ("table/check", "table/import"):
+        status, found = ask(path, {"text": TABLE}, json_from)
+        assert status == 403 and "page of another address" in found["error"]
+    status, found = ask("upload", WHOLE, {**FORM, "Origin": "null"})
+    assert status == 403 and list(folder.iterdir()) == []
+    assert ask("table/check", {"text": TABLE}, {**json_from, "Origin": comfy_server.url})[0] == 200
+    assert ask("dictionaries", None, json_from)[0] == 200
+
+
+def test_no_answer_is_taken_for_something_else(comfy_server):
+    for path in ("dictionaries", "dictionary?name=gone", "download?name=portraits.safetensors"):
+        try:
+            answer = urllib.request.urlopen(f"{comfy_server.url}/supsae/{path}", timeout=60)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            if path.startswith("download"):
+                assert answer.headers["Content-Disposition"] == "attachment; filename*=UTF-8''portraits.safetensors"
 
 
 # --- captures ------------------------------------------------------------------------------------------------------
