@@ -6,9 +6,25 @@ from comfy_api.latest import ComfyExtension, io
 
 from ..hosts.comfyui import folders, messages
 from ..supsae_core import stopping
-from . import capture, concepts, dictionaries, edit, evaluate, lock, maps, mixer, portraits, read_prompt, routes, sweep
+from . import (
+    capture,
+    compare,
+    concepts,
+    dictionaries,
+    edit,
+    evaluate,
+    lock,
+    maps,
+    mixer,
+    portraits,
+    read_prompt,
+    routes,
+    sweep,
+)
 
-TOPICS = (portraits, concepts, capture, dictionaries, mixer, edit, lock, read_prompt, maps, sweep, evaluate)
+TOPICS = (
+    portraits, concepts, capture, dictionaries, mixer, edit, compare, lock, read_prompt, maps, sweep, evaluate,
+)  # fmt: skip
 """Modules of nodes, in the order in which ComfyUI is told of them."""
 
 

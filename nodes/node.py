@@ -40,6 +40,7 @@ def _is_conditioning(one: Any) -> bool:
 
 
 CONDITIONING = SocketKind("a conditioning", "CLIP Text Encode (Prompt)", _is_conditioning)
+IMAGE = SocketKind("a picture", "VAE Decode", lambda one: isinstance(one, Tensor) and one.ndim == 4)
 SOCKETS: Mapping[str, SocketKind] = {
     "dictionary": SocketKind("a dictionary", "Load Dictionary", lambda one: isinstance(one, Dictionary)),
     "table": SocketKind("a concept table", "Concept Table", lambda one: isinstance(one, ConceptTable)),
@@ -53,6 +54,8 @@ SOCKETS: Mapping[str, SocketKind] = {
     "clip": SocketKind("text encoders", "Load Portraits CLIP", _has("tokenize", "encode_from_tokens")),
     "vae": SocketKind("a VAE", "Load VAE", _has("encode", "decode")),
     "latent": SocketKind("a latent", "an empty latent", lambda one: isinstance(one, dict) and "samples" in one),
+    "before": IMAGE,
+    "after": IMAGE,
     "mask": SocketKind("a mask", "Load Image (as Mask)", lambda one: isinstance(one, Tensor)),
 }
 """Name of an input → what it must hold: ComfyUI lets a workflow that was written by hand put anything there."""

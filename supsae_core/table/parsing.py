@@ -233,7 +233,7 @@ def _what_and_where(text: str, error: yaml.YAMLError) -> tuple[str, tuple[int, i
     if mark is None:
         return UNREADABLE, None
     line, column = _mark(mark)
-    while line > 1 and (line > len(lines) or not lines[line - 1].strip()):  # it gave up behind the end
-        line -= 1
-        column = len(lines[line - 1]) + 1
+    last = max((number for number, one in enumerate(lines, 1) if one.strip()), default=1)
+    if line > last:  # it gave up behind the end
+        line, column = last, len(lines[last - 1]) + 1
     return UNREADABLE, (line, column)

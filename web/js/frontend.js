@@ -73,6 +73,22 @@ class Host {
     hear(event);
   }
 
+  /** Tell all panels of the workflow something. */
+  tell(event, detail) {
+    api.dispatchEvent(new CustomEvent(event, { detail: { ...detail, graph: rootGraph() } }));
+  }
+
+  /** Keep the frontend from showing pictures that a panel shows itself. */
+  hidePictures() {
+    this.node.hideOutputImages = true; // in Vue nodes
+    Object.defineProperty(this.node, "imgs", { get: () => undefined, set: () => {}, configurable: true });
+  }
+
+  /** Return the address of a picture as the server names it: filename, subfolder, type. */
+  picture(file) {
+    return api.apiURL(`/view?${new URLSearchParams(file)}`);
+  }
+
   /** Tell whether an id that the server uses, such as "3:7" inside a subgraph, means this node. */
   isMe(id) {
     return nodeOf(rootGraph(), id) === this.node;

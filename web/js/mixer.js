@@ -1,5 +1,6 @@
 /** The panel of the Concept Mixer: a row for every category of the dictionary. */
 
+import { COMPARED } from "./compare.js";
 import { conceptsBehind } from "./concepts.js";
 import { make } from "./dom.js";
 import { say } from "./language.js";
@@ -25,6 +26,7 @@ class Mixer {
     this.known = null; // {categories, safe}, null before the dictionary is known
     this.prompts = []; // what the last run read
     this.ran = {}; // the rows that it was run with
+    this.seen = []; // what a reader saw in the pictures of the last run
     this.leftOut = {}; // category → why its row was not made
     this.views = new Map(); // category → MixerRow
     const { size } = host.shown ?? {}; // of a new node; a saved one gets its own back
@@ -43,6 +45,10 @@ class Mixer {
     );
     host.listen("supsae.mixer", ({ detail }) => {
       if (host.isMe(detail.node)) this.output({ supsae_mixer: [detail.output] }); // read while a model samples
+    });
+    host.listen(COMPARED, ({ detail }) => {
+      this.seen = detail.seen; // in the pictures of this workflow
+      this.update();
     });
     this.draw();
   }
@@ -71,6 +77,7 @@ class Mixer {
   output(data) {
     const found = data?.supsae_mixer?.[0];
     if (!found) return;
+    this.seen = [];
     if (found.prompts?.length || !this.host.source("model")) {
       this.prompts = found.prompts ?? [];
       this.ran = found.mix ?? {};
@@ -183,6 +190,11 @@ class Mixer {
     if (left) return { verdict: LEFT_OUT, reason: left };
     const found = this.prompts.map((one) => own(one.verdicts, category)).filter(Boolean);
     return found.sort((one, other) => VERDICTS.indexOf(other.verdict) - VERDICTS.indexOf(one.verdict))[0];
+  }
+
+  /** Return what a reader saw of a category in the pictures, {before, after}; undefined where there is none. */
+  pictured(category) {
+    return this.seen.find((one) => keyOf([one.category], category) !== undefined);
   }
 
   /** Tell whether a kept category read the same in every prompt of the last run; undefined if it did not say. */

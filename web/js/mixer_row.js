@@ -29,6 +29,7 @@ export class MixerRow {
     this.warning = make("span", { className: "supsae-warning pi pi-exclamation-triangle", role: "img", hidden: true });
     this.verdict = make("span", { className: "supsae-took", role: "img", hidden: true });
     this.reason = make("div", { className: "supsae-reason", role: "status", hidden: true });
+    this.picture = make("span", { className: "supsae-picture", role: "img", hidden: true });
     this.lock = make("button", { type: "button", className: "supsae-lock", onclick: () => this.toggleLock() });
     this.picker = make("select", { aria: { label: category.name }, onchange: () => this.pick(this.picker.value) });
     this.slider = slider({
@@ -37,7 +38,7 @@ export class MixerRow {
     });
     this.element = make(
       "div", { className: "supsae-row", role: "group", aria: { label: category.name } },
-      make("div", { className: "supsae-head" }, this.caret, this.now, this.verdict, this.warning, this.lock),
+      make("div", { className: "supsae-head" }, this.caret, this.now, this.verdict, this.picture, this.warning, this.lock),
       make("div", { className: "supsae-body" }, this.picker, this.slider.element),
       this.reason,
     );
@@ -131,8 +132,24 @@ export class MixerRow {
     this.caret.setAttribute("aria-label", this.caret.textContent); // without the triangle
     this.tellNow(row);
     this.tellVerdict(row);
+    this.tellPicture(row);
     this.tellWarning();
     this.tellLock(row);
+  }
+
+  /** What a reader saw in the picture: whether it shows what was asked, or changed though nobody asked. */
+  tellPicture(row) {
+    const seen = this.isRun(row) ? this.mixer.pictured(this.category.name) : undefined;
+    const asked = row && !row.keep && "say" in row && row.say !== null && row.strength >= 1;
+    const state = !seen ? null : asked ? (shows(this.said, seen.after) ? "pictureShows" : "pictureShowsNot")
+      : seen.before === seen.after ? null : row && !row.keep ? "pictureBecame" : "pictureStray";
+    this.picture.hidden = !state;
+    if (!state) return;
+    const bad = state === "pictureShowsNot" || state === "pictureStray";
+    const said = say(state, { before: seen.before, after: seen.after });
+    this.picture.className = `supsae-picture supsae-took-${bad ? 2 : 0} pi ${bad ? "pi-eye-slash" : "pi-eye"}`;
+    this.picture.title = said;
+    this.picture.setAttribute("aria-label", `${this.category.name}: ${said}`);
   }
 
   /** Whether the edit took in the last run, and under it why not. */
@@ -195,6 +212,12 @@ export class MixerRow {
     this.lock.title = say(state);
     this.lock.setAttribute("aria-label", `${this.category.name}: ${say(state)}`);
   }
+}
+
+/** Tell whether a concept's name is what a reader calls it: "red hair" and "red", "no hat" and "none". */
+function shows(name, seen) {
+  const words = (name ?? "").toLowerCase().split(/[^\p{L}\p{N}]+/u);
+  return (name ?? "").toLowerCase() === seen || words.includes(seen) || (seen === "none" && words[0] === "no");
 }
 
 /** Name a concept; "none" by its words too, such as "no hat", for the picker has another way to say nothing. */

@@ -1,6 +1,7 @@
 /** Which node gets which panel. */
 
 import { capturePanel } from "./capture.js";
+import { comparePanel } from "./compare.js";
 import { mixerPanel } from "./mixer.js";
 import { watchConcept } from "./picker.js";
 import { reportPanel } from "./report.js";
@@ -10,6 +11,7 @@ import { loaderPanel } from "./upload.js";
 
 export const PANELS = {
   SupSAE_ConceptMixer: { replace: { mix: mixerPanel } },
+  SupSAE_ComparePictures: { below: [comparePanel] },
   SupSAE_ConceptEdit: { watch: watchConcept },
   SupSAE_ConceptTable: { below: [tablePanel] },
   SupSAE_Capture: { below: [capturePanel] },

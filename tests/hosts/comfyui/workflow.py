@@ -95,20 +95,52 @@ def chosen_in(found: Sequence[Widget], name: str) -> str | None:
     return next((one.value for one in found if one.name == name), None)
 
 
+class _Level(NamedTuple):
+    """A graph, and the node of another that it is the inside of."""
+
+    graph: Mapping[str, Any]
+    definitions: Mapping[str, Mapping[str, Any]]
+    prefix: str = ""
+    around: Any = None
+    node: Mapping[str, Any] | None = None
+
+    def inside(self, node: Mapping[str, Any]) -> _Level | None:
+        """Return the inside of a node, None if it is no subgraph's."""
+        graph = self.definitions.get(node["type"])
+        return graph and _Level(graph, self.definitions, f"{self.prefix}{node['id']}:", self, node)
+
+    def origin(self, number: int) -> list[Any] | None:
+        """Return the node and the output that a link begins at, through subgraphs; None if it comes from nowhere."""
+        link = next(one for one in links(self.graph) if one.number == number)
+        if link.origin == -10:
+            outer = self.node["inputs"][link.origin_slot]["link"] if self.node else None
+            return None if outer is None else self.around.origin(outer)
+        node = next(one for one in self.graph["nodes"] if one["id"] == link.origin)
+        inner = self.inside(node)
+        if inner is None:
+            return [f"{self.prefix}{link.origin}", link.origin_slot]
+        outward = [one for one in links(inner.graph) if one.target == -20 and one.target_slot == link.origin_slot]
+        return inner.origin(outward[0].number)
+
+
 def to_api(graph: Mapping[str, Any], info: Info) -> dict[str, Any]:
     """Turn a saved workflow into what the frontend posts: widget values by position become inputs by name.
 
-    Links from the outside of a subgraph are left out.
+    Nodes in subgraphs get the ids of both, such as ``3:7``; of one that stands alone links from outside are left out.
     """
-    origin = {link.number: [str(link.origin), link.origin_slot] for link in links(graph) if link.origin not in OUTSIDE}
-    prompt = {}
-    for node in graph["nodes"]:
-        if node["type"] in NOT_SENT:
-            continue
-        linked = {one["name"]: origin[one["link"]] for one in node["inputs"] if one["link"] in origin}
-        inputs = {widget.name: widget.value for widget in widgets(node, info[node["type"]])} | linked
-        prompt[str(node["id"])] = {"class_type": node["type"], "inputs": inputs}
-    return prompt
+    known = {one["id"]: one for one in graph.get("definitions", {}).get("subgraphs", [])}
+    return dict(_posted(_Level(graph, known), info))
+
+
+def _posted(level: _Level, info: Info) -> Iterator[tuple[str, Any]]:
+    for node in level.graph["nodes"]:
+        if inner := level.inside(node):
+            yield from _posted(inner, info)
+        elif node["type"] not in NOT_SENT:
+            found = {one["name"]: level.origin(one["link"]) for one in node["inputs"] if one["link"] is not None}
+            linked = {name: origin for name, origin in found.items() if origin is not None}
+            inputs = {widget.name: widget.value for widget in widgets(node, info[node["type"]])} | linked
+            yield f"{level.prefix}{node['id']}", {"class_type": node["type"], "inputs": inputs}
 
 
 def strange_slots(graph: Mapping[str, Any], info: Info) -> list[str]:
