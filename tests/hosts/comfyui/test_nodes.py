@@ -9,8 +9,8 @@ from api_workflows import BLOCKS, DICTIONARY, TABLE, capturing, editing, fitting
 from server import ROOT
 
 MENU = {
-    "SupSAE": "LoadPortraitsCLIP LoadDictionary ConceptMixer ConceptEdit ApplyEdits Lock LockedPicture StrengthSweep "
-    "ReadPrompt ConceptMap",
+    "SupSAE": "LoadPortraitsCLIP LoadDictionary ConceptMixer ConceptEdit ApplyEdits ComparePictures Lock LockedPicture "
+    "StrengthSweep ReadPrompt ConceptMap",
     "SupSAE/learn": "ConceptTable Capture FitDictionary",
     "SupSAE/research": "BlockMap EvaluateDictionary",
 }
