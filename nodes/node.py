@@ -72,7 +72,8 @@ class Node(io.ComfyNode):
             optional = {name for name, one in taken.items() if one.default is not one.empty}
 
             @functools.wraps(run)
-            def execute(own: type[Node], **inputs: Any) -> io.NodeOutput:
+            def execute(own: type[Node], *given: Any, **named: Any) -> io.NodeOutput:
+                inputs = {**dict(zip(list(taken)[1:], given, strict=False)), **named}
                 require_own(inputs)
                 require_sockets({name: one for name, one in inputs.items() if one is not None or name not in optional})
                 return run(own, **inputs)

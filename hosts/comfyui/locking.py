@@ -65,6 +65,8 @@ class Lock:
         for kind, wrapper in (("outer_sample", self._outer_sample), ("predict_noise", predict_noise)):
             made.remove_wrappers_with_key(kind, KEY)
             made.add_wrapper_with_key(kind, KEY, wrapper)
+            # Outermost: what keeps state of a sampling, such as LazyCache, begins and ends anew for each of the two.
+            made.wrappers[kind] = {KEY: made.wrappers[kind].pop(KEY), **made.wrappers[kind]}
         return made
 
     def result(self, samples: Tensor) -> Result:
