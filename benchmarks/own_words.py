@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 import writing
 
 from supsae.hosts.embedded import PortraitsText
@@ -45,9 +46,9 @@ def drawn(host: PortraitsText, table: ConceptTable, kind: str, count: int) -> li
 
 def moved(dictionary: Dictionary, step: float) -> Dictionary:
     """Return a dictionary whose cuts of what is found in the end are moved."""
-    by = dictionary.parts["t5"].thresholds.new_tensor([0, step, step, step, 0, 0, 0])
     part = dictionary.parts["t5"]
-    return replace(dictionary, parts={**dictionary.parts, "t5": replace(part, thresholds=part.thresholds + by)})
+    cuts = part.cuts._replace(**{name: getattr(part.cuts, name) + step for name in ("last", "named", "again")})
+    return replace(dictionary, parts={**dictionary.parts, "t5": replace(part, thresholds=torch.tensor(cuts))})
 
 
 def rates(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from comfy_api.latest import io, ui
 from ..drawing.codes import cosine_picture
 from ..evaluation.report.describe import describe
 from ..evaluation.report.panel import dictionary_panel
-from ..hosts.comfyui import folders, messages, shelf
+from ..hosts.comfyui import folders, messages, shelf, spelling
 from ..hosts.comfyui.forms import require_choice
 from ..hosts.comfyui.pictures import to_image
 from ..supsae_core.dictionary.file import load_dictionary
@@ -58,7 +58,8 @@ class FitDictionaryNode(Node):
         dictionary = fit_once(capture, progress=messages.progress())
         saved = shelf.save(dictionary, file["name"], file["overwrite"]) if file["save"] == SAVE else None
         image = to_image(cosine_picture(dictionary))
-        seen = shown(dictionary_panel(dictionary), ui.PreviewImage(image, cls=cls), saved)
+        panel = dictionary_panel(dictionary, unknown=spelling.unknown_concepts(dictionary))
+        seen = shown(panel, ui.PreviewImage(image, cls=cls), saved)
         return io.NodeOutput(dictionary, describe(dictionary), image, ui=seen)
 
 
@@ -103,7 +104,8 @@ class LoadDictionaryNode(Node):
     def execute(cls, name) -> io.NodeOutput:
         dictionary = load_dictionary(folders.dictionary_file(name))
         report = f"{shelf.concepts_of(dictionary)}\n\n{describe(dictionary)}"
-        return io.NodeOutput(dictionary, report, ui=shown(dictionary_panel(dictionary, report)))
+        panel = dictionary_panel(dictionary, report, spelling.unknown_concepts(dictionary))
+        return io.NodeOutput(dictionary, report, ui=shown(panel))
 
 
 NODES = [FitDictionaryNode, LoadDictionaryNode]

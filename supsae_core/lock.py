@@ -6,13 +6,16 @@ All functions are pure. ``edited`` and ``reference`` are the denoised latents of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 import torch
 from einops import rearrange, reduce
 from torch import Tensor
 from torch.nn import functional as F
+
+SEVERAL, MANY = 3, 0.7
+"""Edits from which on the threshold is lower, and to which share of it."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,14 @@ class LockConfig:
         for name, value in (("threshold", self.threshold), ("floor", self.floor), ("growth", self.grow)):
             if not value >= 0:
                 raise ValueError(f"The lock's {name} is {value:g}. It cannot be below 0.")
+
+    def for_edits(self, count: int) -> Self:
+        """Return what suits so many edits at once: of many the weak ones must not be swallowed by a strong one.
+
+        One threshold parts a picture's changes into strong and weak ones. In 48 prompts of Portraits all of five edits
+        came in 31 % at the usual one, and in 69 % at ``MANY`` of it (docs/measured.md).
+        """
+        return self if count < SEVERAL else replace(self, threshold=MANY * self.threshold)
 
 
 class State(NamedTuple):

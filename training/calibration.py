@@ -15,7 +15,8 @@ from torch import Tensor
 from ..supsae_core.capture.captures import Encoded
 from ..supsae_core.dictionary.model import POOLED, Dictionary
 from ..supsae_core.editing.apply import apply
-from ..supsae_core.editing.edits import Swap
+from ..supsae_core.editing.edits import Swap, expected
+from ..supsae_core.editing.outcome import TOOK, read_again
 from ..supsae_core.encoders.layout import Layout
 from ..supsae_core.reading.readout import Reading, read_conditioning, reading_of_prompt
 from ..supsae_core.table import foreign
@@ -24,6 +25,8 @@ from .thresholds import with_cuts, with_tolerance
 
 Mentioned = set[tuple[int, tuple[int, ...]]]
 """(concept, rows) of mentions."""
+JUDGED = 32
+"""Swaps in prompts kept aside, at most, that are read again."""
 GAIN_RANGE = (0.8, 1.25)
 """A calibration outside means that the concept was poorly learnt (docs/method.md, 13)."""
 
@@ -48,7 +51,27 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
         "calibration": {name: {"mean": float(gain.mean()), "spread": spread[name]} for name, gain in gains.items()},
         "poorly_learnt": poorly,
     }
-    return replace(dictionary, parts=parts), report
+    made = replace(dictionary, parts=parts)
+    taken = edits_taken(made, pairs[:: -(-len(pairs) // JUDGED)])
+    tried = Counter(taken)
+    report["edits"] = {"took": tried[True] / max(len(taken), 1), "count": float(len(taken))}
+    return made, report
+
+
+def edits_taken(dictionary: Dictionary, pairs: Sequence[tuple[Encoded, Encoded]]) -> list[bool]:
+    """Swap in prompts kept aside, read from their rows alone, and tell of each whether it reads as asked afterwards."""
+    found = []
+    for before, after in pairs:
+        swap = Swap(str(dictionary.table.concepts[swapped(dictionary, before, after)]))
+        try:
+            reading = read_conditioning(dictionary, before.cond, expected(dictionary.table, [swap]))
+            made = apply(dictionary, before.cond, before.pooled, [swap], reading)
+        except ValueError:  # no room, never captured, or nothing to be found in the rows
+            found.append(False)
+            continue
+        again = read_again(dictionary, made.cond, made.reading, made.changes)
+        found.append(bool(again.outcomes) and all(one.verdict == TOOK for one in again.outcomes))
+    return found
 
 
 def known_reading(dictionary: Dictionary, row: Encoded) -> Reading:

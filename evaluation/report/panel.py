@@ -15,6 +15,8 @@ LEVELS = ("good", "fair", "poor")
 """Best first; a report has the worst of what was measured."""
 LOCATE = (0.98, 0.9)
 """Share of concepts found again, with their exact words, in prompts kept aside: from which it is good, and fair."""
+TOOK = (0.9, 0.7)
+"""Share of edits of prompts kept aside that read as asked: from which it is good, and fair."""
 POORLY = (0.0, 0.15)
 """Share of concepts poorly learnt or never captured: up to which it is good, and fair."""
 NAMED = 6
@@ -64,12 +66,31 @@ def at_most(value: float, steps: tuple[float, float]) -> str:
     return next((level for level, step in zip(LEVELS, steps, strict=False) if value <= step), LEVELS[-1])
 
 
-def dictionary_panel(dictionary: Dictionary, text: str = "") -> dict[str, Any]:
-    """Return what Fit Dictionary and Load Dictionary show."""
+def dictionary_panel(
+    dictionary: Dictionary, text: str = "", unknown: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return what Fit Dictionary and Load Dictionary show.
+
+    Args:
+        unknown: concept → why the model cannot know its words, of those that it cannot.
+    """
     count = len(dictionary.table)
     praise = f"Learnt well: all {count} concepts can be swapped, added, removed and made stronger or weaker."
+    for _, share in _edits_row(dictionary.report.get("edits")):
+        praise += f" Of edits of prompts kept aside {share} read as asked."
     sections = [tell(dictionary) for tell in (_measured, _calibration, _errors, _known, _origin)]
-    return panel(text or describe(dictionary), _verdicts(dictionary), praise, sections)
+    strange = section("Words that this model does not know", (), (unknown or {}).items())
+    verdicts = [*_strange(unknown or {}, count), *_verdicts(dictionary)]
+    return panel(text or describe(dictionary), verdicts, praise, [strange, *sections])
+
+
+def _strange(unknown: Mapping[str, str], count: int) -> Iterator[Verdict]:
+    """What the text encoders were never taught cannot be drawn, however well its rows are told apart."""
+    if unknown:
+        show = count - len(unknown)
+        use = "uses" if len(unknown) == 1 else "use"
+        said = f"{show} of {count} concepts will show; {len(unknown)} {use} words that this model does not know"
+        yield LEVELS[2] if show < count / 2 else LEVELS[1], f"{said}: {names(list(unknown))}. Word them otherwise."
 
 
 def names(found: Sequence[str]) -> str:
@@ -100,6 +121,13 @@ def _verdicts(dictionary: Dictionary) -> Iterator[Verdict]:
         f"Only {percent(found)} is found again in fresh prompts. Capture more prompts.",
     )
     yield level, "" if level == LEVELS[0] else least
+    if edits := dictionary.report.get("edits"):
+        took, count = float(edits.get("took", 0)), float(edits.get("count", 0))
+        level, said = (
+            at_least(took, TOOK),
+            f"Only {percent(took)} of {count:.0f} edits of prompts kept aside read as asked",
+        )
+        yield level, "" if level == LEVELS[0] else f"{said}. Capture more prompts."
     if unknown:
         done = f"What leaving out {names(unknown)} does was not learnt: swap there, do not add or remove."
         yield LEVELS[1], f"{done} Capture again with mention below 1."
@@ -110,11 +138,19 @@ def _measured(dictionary: Dictionary) -> dict[str, Any]:
     if "locate" in report:
         rows = [
             ["Found again in fresh prompts", percent(float(report["locate"]))],
+            *_edits_row(report.get("edits")),
             ["Poorly learnt", ", ".join(_listed(dictionary, "poorly_learnt")) or "none"],
             ["Never captured", ", ".join(_listed(dictionary, "never_captured")) or "none"],
             ["Cannot be added or removed", ", ".join(_open(dictionary)) or "none"],
         ]
     return section("How well", (), rows)
+
+
+def _edits_row(edits: Json | None) -> list[list[str]]:
+    if not edits:
+        return []
+    share, count = float(edits.get("took", 0)), float(edits.get("count", 0))
+    return [["Edits of prompts kept aside that read as asked", f"{percent(share)} of {count:.0f}"]]
 
 
 def _calibration(dictionary: Dictionary) -> dict[str, Any]:

@@ -24,6 +24,8 @@ REFERENCE = "supsae_reference"
 """In an edited entry's dict: its tensors as they were before the first edit, by key; the rows are ``cross_attn``."""
 EDITED = "supsae_edited"
 """In an edited entry's dict: its edited rows, to see whether another node changed them since."""
+COUNT = "supsae_changes"
+"""In an edited entry's dict: how many changes were made in it."""
 COMPANIONS = {"cross_attn_controlnet": "pooled_output_controlnet"}
 """Rows that an entry keeps for ControlNets → their pooled vector."""
 
@@ -95,7 +97,8 @@ def edit_entry(
         if isinstance(extra.get(key), Tensor):
             edits = chain.from_iterable(some for _, some in own)
             new |= _edit_companion(dictionary, extra, key, companion, dict.fromkeys(edits))
-    return [made.rows, new | _remembered(extra, cond, made.rows, new)], made.edited[: len(own)]
+    count = max(map(len, planned))
+    return [made.rows, new | _remembered(extra, cond, made.rows, new, count)], made.edited[: len(own)]
 
 
 class EditedRows(NamedTuple):
@@ -122,12 +125,13 @@ def _masked(extra: dict[str, Any], made: EditedRows) -> dict[str, Tensor]:
     return {"attention_mask": shown}
 
 
-def _remembered(extra: dict[str, Any], cond: Tensor, rows: Tensor, new: dict[str, Any]) -> dict[str, Any]:
+def _remembered(extra: dict[str, Any], cond: Tensor, rows: Tensor, new: dict[str, Any], count: int) -> dict[str, Any]:
     """Return what the Lock needs to draw without the edits; nothing, if another node stood between two edits."""
     if extra.get(EDITED, cond) is not cond:
         return {}
     changed = {key: extra[key] for key in extra if new[key] is not extra[key]}
-    return {REFERENCE: {"cross_attn": cond, **changed, **extra.get(REFERENCE, {})}, EDITED: rows}
+    reference = {"cross_attn": cond, **changed, **extra.get(REFERENCE, {})}
+    return {REFERENCE: reference, EDITED: rows, COUNT: count + extra.get(COUNT, 0)}
 
 
 def _edit_rows(

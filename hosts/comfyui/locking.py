@@ -18,7 +18,7 @@ from ...supsae_core import lock
 from ...supsae_core.host import Progress
 from ...supsae_core.lock import LockConfig
 from . import steering
-from .conditionings import EDITED, REFERENCE
+from .conditionings import COUNT, EDITED, REFERENCE
 from .locked_calls import KEY, Holding, LockedCall, NotInStepError, Recording, predict_noise
 from .run_key import run_key
 
@@ -105,7 +105,8 @@ class Lock:
             self._trajectory = self._reference(guider, key, run)
             callback = callback and _second_half(callback)
         guider.conds = edited
-        holding = Holding(self._config, start, self._trajectory.calls, name)
+        config = self._config.for_edits(edits_at_once(guider))
+        holding = Holding(config, start, self._trajectory.calls, name)
         return self._held(guider, self._trajectory, holding, lambda: run(callback))
 
     def _reference(self, guider: Any, key: tuple, run: Callable[[Callable], Tensor]) -> Trajectory:
@@ -143,6 +144,12 @@ def changes(guider: Any) -> bool:
     wrappers = guider.model_options.get("transformer_options", {}).get("wrappers", {})
     steered = any(wrappers.get(kind, {}).get(steering.KEY) for kind in wrappers)
     return steered or any(REFERENCE in entry for entries in guider.conds.values() for entry in entries)
+
+
+def edits_at_once(guider: Any) -> int:
+    """Return how many edits a run makes: in the entry of a conditioning that has the most, and on the model."""
+    made = max((entry.get(COUNT, 0) for entries in guider.conds.values() for entry in entries), default=0)
+    return made + sum(len(one.edits) for one in guider.model_patcher.get_attachment(steering.KEY) or ())
 
 
 def require_lockable(sampler: Any, noise: Tensor) -> str:

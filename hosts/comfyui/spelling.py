@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from ...portraits import text
+from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.files import TensorFile
 from ...supsae_core.table.check import Speller
 from .text import sd3_tokenizer
@@ -61,6 +62,18 @@ def sd3() -> Speller:
 
 def _ids(tokenizer: Any, phrase: str) -> list[int]:
     return tokenizer(phrase)["input_ids"]
+
+
+def unknown_concepts(dictionary: Dictionary) -> dict[str, str]:
+    """Return concept → why its words cannot be drawn, of those all of whose phrases its encoders cannot spell."""
+    if dictionary.family.name not in SPELLERS:
+        return {}
+    speller, found = SPELLERS[dictionary.family.name](), dict[str, str]()
+    for concept in dictionary.table.concepts:
+        whys = [list(speller(phrase)) for phrase in concept.phrases]
+        if all(whys):
+            found[str(concept)] = f"{concept.phrases[0]!r}: {whys[0][0][1]}"
+    return found
 
 
 SPELLERS: dict[str, Callable[[], Speller]] = {"portraits": portraits, "sd3": sd3}

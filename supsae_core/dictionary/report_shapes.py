@@ -65,6 +65,7 @@ SHAPES: dict[str, Callable[[object], bool]] = {
     "locate": number,
     "reading": measured,
     "found": measured,
+    "edits": measured,
     "fit_seconds": number,
     "solve_seconds": number,
     "poorly_learnt": texts,

@@ -142,3 +142,9 @@ def test_soft_composite_shows_all_of_the_mask_and_fades_within_its_growth():
 def test_composite_of_an_empty_mask_is_the_reference():
     reference = torch.rand(2, 16, 16, 3)
     assert torch.equal(lock.composite(torch.rand(2, 16, 16, 3), reference, torch.zeros(2, 2, 2).bool()), reference)
+
+
+@pytest.mark.parametrize(("count", "threshold"), [(0, 1.2), (1, 1.2), (2, 1.2), (3, 0.84), (8, 0.84)])
+def test_of_many_edits_weaker_changes_are_let_through(count, threshold):
+    config = LockConfig(threshold=1.2, floor=0.05, grow=1).for_edits(count)
+    assert config.threshold == pytest.approx(threshold) and (config.floor, config.grow) == (0.05, 1)

@@ -35,6 +35,19 @@ def test_a_good_dictionary_is_praised(learnt):
     assert (found["level"], found["text"], found["version"]) == ("good", "all of it", 1)
     assert found["verdict"].startswith("Learnt well: all 28 concepts")
     assert found["sections"][0]["rows"][0] == ["Found again in fresh prompts", "100%"]
+    own = changed(learnt.dictionary, edits={"took": 31 / 32, "count": 32.0})
+    assert dictionary_panel(own)["verdict"].endswith("Of edits of prompts kept aside 96.9% of 32 read as asked.")
+
+
+def test_words_that_the_model_does_not_know_come_first(learnt):
+    some = {"hat: sombrero": "'a sombrero': it was never taught 'sombrero', so nothing of it will be drawn"}
+    found = dictionary_panel(changed(learnt.dictionary), unknown=some)
+    assert found["level"] == "fair" and found["sections"][0]["rows"] == [list(one) for one in some.items()]
+    assert found["verdict"].startswith(
+        "27 of 28 concepts will show; 1 uses words that this model does not know: hat: som"
+    )
+    many = {f"a: {one}": "unknown" for one in range(15)}
+    assert dictionary_panel(changed(learnt.dictionary), unknown=many)["level"] == "poor"
 
 
 # 28 concepts: one is 3.6 %, four are 14.3 %, five 17.9 % of them; the limits are 0 and 15 %
@@ -46,6 +59,8 @@ JUDGED = {
     "twice the same": ({"poorly_learnt": ["a: 1", "a: 2"], "never_captured": ["a: 1", "a: 2"]}, "fair", "2 of 28"),
     "found mostly": ({"locate": 0.93}, "fair", "Only 93% is found again"),
     "found rarely": ({"locate": 0.5}, "poor", "Only 50% is found again"),
+    "edits mostly": ({"edits": {"took": 0.75, "count": 32.0}}, "fair", "Only 75% of 32 edits of prompts kept aside"),
+    "edits rarely": ({"edits": {"took": 0.5, "count": 32.0}}, "poor", "Only 50% of 32 edits"),
     "removal unknown": ({"unknown": 1}, "fair", "What leaving out background does was not learnt"),
 }
 
