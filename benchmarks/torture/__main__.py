@@ -11,10 +11,11 @@ from .faults import Tally, table
 from .files import torture_files
 from .kills import torture_kills
 from .server import torture_server
+from .soak import torture_soak
 from .texts import torture_texts
 from .world import TortureWorld
 
-PARTS = ("files", "texts", "server", "kills")
+PARTS = ("files", "texts", "server", "soak", "kills")
 
 
 def main() -> int:
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of every choice; default 1")
     parser.add_argument("--kills", type=int, default=100, help="processes killed while they write; default 100")
     parser.add_argument("--inputs", type=int, default=1000, help="files, texts, workflows and requests; default 1000")
+    parser.add_argument("--minutes", type=float, default=0, help="of work that memory must not grow in; default none")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="parts to run; default all")
     parser.add_argument("--faults", type=Path, help="a file to write all faults to, one a line")
     args = parser.parse_args()
@@ -35,6 +37,8 @@ def main() -> int:
             rows += torture_server(Path(folder), args.inputs // 10, args.seed)
         if "texts" in args.only:
             rows += torture_texts(world, args.inputs * 2 // 5, args.seed)
+        if "soak" in args.only and args.minutes:
+            rows += torture_soak(Path(folder), args.minutes, args.seed)
         if "kills" in args.only:
             rows += torture_kills(world, args.kills, args.seed)
     print(table(rows))

@@ -1,8 +1,8 @@
 """The mix: what an artist wants of every category, as one small JSON text that a workflow stores.
 
 ``{"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null}, "eyes": {"keep": true},
-"haircut": {"scale": 1.3}}}``: a category that is absent is left alone. Names, not numbers, so a mix outlives a re-fit;
-they are checked when it is used.
+"haircut": {"scale": 1.3, "off": true}}}``: a category that is absent is left alone, and so is one that is off, which
+keeps its values. Names, not numbers, so a mix outlives a re-fit; they are checked when it is used.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ class SayRow:
     concept: str | None
     """its name without the category; None is to say nothing of the category"""
     strength: float = 1.0
+    off: bool = False
+    """for now nothing is changed"""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class ScaleRow:
 
     factor: float
     """1 changes nothing, 0 is neither this nor that"""
+    off: bool = False
+    """as of ``SayRow``"""
 
 
 MixRow = SayRow | KeepRow | ScaleRow
@@ -90,7 +94,10 @@ def dump_mix(mix: Mix) -> str:
 def _row_to_json(row: MixRow) -> dict[str, Any]:
     if isinstance(row, KeepRow):
         return {"keep": True}
-    return {"scale": row.factor} if isinstance(row, ScaleRow) else {"say": row.concept, "strength": row.strength}
+    off = {"off": True} if row.off else {}
+    if isinstance(row, ScaleRow):
+        return {"scale": row.factor, **off}
+    return {"say": row.concept, "strength": row.strength, **off}
 
 
 def edits_of_mix(mix: Mix) -> tuple[AnyEdit, ...]:
@@ -101,7 +108,7 @@ def edits_of_mix(mix: Mix) -> tuple[AnyEdit, ...]:
 
 
 def _changes(row: SayRow | ScaleRow) -> bool:
-    return row.factor != 1 if isinstance(row, ScaleRow) else row.strength != 0
+    return not row.off and (row.factor != 1 if isinstance(row, ScaleRow) else row.strength != 0)
 
 
 class Usable(NamedTuple):
@@ -135,7 +142,7 @@ def usable_mix(dictionary: Dictionary, mix: Mix) -> Usable:
             if meant in spellings:
                 raise ValueError(f"There is another row for the category {meant!r}: {spellings[meant]!r}. Keep one.")
             spellings[meant] = category
-            if index is not None and isinstance(row, SayRow) and row.strength:
+            if index is not None and isinstance(row, SayRow) and _changes(row):
                 dictionary.phrase(index)
             rows[category] = row
         except ValueError as error:
@@ -161,7 +168,10 @@ def _row(category: str, row: object) -> MixRow:
             f'{what} must be {{"say": …, "strength": …}}, {{"scale": …}} or {{"keep": true}}, not {_shown(row)}. Leave '
             "the category out to leave it alone."
         )
-    _check_keys(row, {"say", "strength", "keep", "scale"}, what)
+    _check_keys(row, {"say", "strength", "keep", "scale", "off"}, what)
+    off = row.get("off", False)
+    if off is not True and "off" in row:
+        raise ValueError(f"'off' of {category!r} must be true, not {_shown(off)}. Or leave it out.")
     if "keep" in row:
         if len(row) > 1:
             raise ValueError(f"{what} says both to keep the category and to change it. Remove 'keep', or the rest.")
@@ -169,9 +179,10 @@ def _row(category: str, row: object) -> MixRow:
             raise ValueError(f"'keep' of {category!r} must be true, not {_shown(row['keep'])}. Or leave it out.")
         return KeepRow()
     if "scale" in row:
-        if len(row) > 1:
+        if row.keys() - {"scale", "off"}:
             raise ValueError(f"{what} says both to scale what is said and to say something. Remove one.")
-        return ScaleRow(_strength(category, row["scale"], "scale", "1 changes nothing, 0 is neither this nor that."))
+        factor = _strength(category, row["scale"], "scale", "1 changes nothing, 0 is neither this nor that.")
+        return ScaleRow(factor, off)
     if "say" not in row:
         raise ValueError(f'{what} has a strength and nothing to say. Add "say" with a concept, or null for nothing.')
     if row["say"] is not None and not (isinstance(row["say"], str) and row["say"].strip()):
@@ -180,7 +191,7 @@ def _row(category: str, row: object) -> MixRow:
             f"{_shown(row['say'])}."
         )
     meaning = "1 is writing the word, 0 changes nothing."
-    return SayRow(row["say"], _strength(category, row.get("strength", 1.0), "strength", meaning))
+    return SayRow(row["say"], _strength(category, row.get("strength", 1.0), "strength", meaning), off)
 
 
 def _strength(category: str, value: object, key: str, meaning: str) -> float:

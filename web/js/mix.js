@@ -4,8 +4,9 @@
  *   {"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null, "strength": 1},
  *     "eyes": {"keep": true}, "haircut": {"scale": 1.3}}}
  *
- * `say: null` says nothing of the category, `scale` says less or more of what the prompt says of it. Names are compared as the server does, whatever their case and blanks; those
- * that no dictionary knows are kept as they are.
+ * `say: null` says nothing of the category, `scale` says less or more of what the prompt says of it, and `off: true` changes
+ * nothing for now. Names are compared as the server does, whatever their case and blanks; those that no dictionary knows are
+ * kept as they are.
  */
 
 export const VERSION = 1;
@@ -43,9 +44,16 @@ export function rowOf(rows, category) {
   return key === undefined ? undefined : rows[key];
 }
 
+/** Return a row that is switched off or on and keeps its values. */
+export function switched(row, off) {
+  const { off: _, ...rest } = row;
+  return off ? { ...rest, off: true } : rest;
+}
+
 /** Tell whether two rows ask for the same. */
 export function alike(one, other) {
   if (!one || !other) return !one && !other;
+  if (Boolean(one.off) !== Boolean(other.off)) return false;
   if (one.keep || other.keep) return Boolean(one.keep) === Boolean(other.keep);
   if ("scale" in one || "scale" in other) return one.scale === other.scale;
   return normal(one.say) === normal(other.say) && (one.strength ?? 1) === (other.strength ?? 1);

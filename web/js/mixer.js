@@ -4,7 +4,7 @@ import { COMPARED } from "./compare.js";
 import { conceptsBehind } from "./concepts.js";
 import { make } from "./dom.js";
 import { say } from "./language.js";
-import { dump, keyOf, own, parse, rowOf, withRow } from "./mix.js";
+import { dump, keyOf, own, parse, rowOf, switched, withRow } from "./mix.js";
 import { LEFT_OUT, MixerRow, VERDICTS } from "./mixer_row.js";
 
 const SEARCH_FROM = 13; // categories from which on there is a search box
@@ -36,12 +36,13 @@ class Mixer {
       aria: { label: say("search") }, oninput: () => this.filter(),
     });
     this.reset = make("button", { type: "button", onclick: () => this.edit({}) }, say("resetAll"));
+    this.compare = make("button", { type: "button", title: say("allOffHelp"), onclick: () => this.switchAll() }, say("allOff"));
     this.fold = make("button", { type: "button", onclick: () => this.foldAll() }, say("foldAll"));
     this.note = make("span", { className: "supsae-note", role: "status" });
     this.list = make("div", { className: "supsae-scroll supsae-rows" });
     this.element = make(
       "section", { className: "supsae-mixer", aria: { label: "Concept Mixer" } },
-      make("header", {}, this.search, this.note, this.fold, this.reset), this.list,
+      make("header", {}, this.search, this.note, this.compare, this.fold, this.reset), this.list,
     );
     host.listen("supsae.mixer", ({ detail }) => {
       if (host.isMe(detail.node)) this.output({ supsae_mixer: [detail.output] }); // read while a model samples
@@ -144,6 +145,7 @@ class Mixer {
   update() {
     for (const view of this.views.values()) view.update();
     this.list.style.flexBasis = `${this.rowsHeight()}px`;
+    this.compare.disabled = !Object.values(this.rows).some((row) => !row.keep);
     this.reset.disabled = !Object.keys(this.rows).length;
     this.tell();
   }
@@ -160,6 +162,12 @@ class Mixer {
   filter() {
     const wanted = this.search.hidden ? "" : this.search.value.trim().toLowerCase();
     for (const view of this.views.values()) view.element.hidden = !view.matches(wanted);
+  }
+
+  /** Switch all rows off, or on again if none is on: before and after, with one press. */
+  switchAll() {
+    const some = Object.values(this.rows).some((row) => !row.keep && !row.off);
+    this.edit(Object.fromEntries(Object.entries(this.rows).map(([name, row]) => [name, row.keep ? row : switched(row, some)])));
   }
 
   foldAll() {

@@ -2,7 +2,7 @@
 
 import { make } from "./dom.js";
 import { say } from "./language.js";
-import { alike, keyOf, rowOf } from "./mix.js";
+import { alike, keyOf, rowOf, switched } from "./mix.js";
 import { slider } from "./slider.js";
 
 const OPEN = 52; // pixels, as supsae.css lays a row out
@@ -30,6 +30,7 @@ export class MixerRow {
     this.verdict = make("span", { className: "supsae-took", role: "img", hidden: true });
     this.reason = make("div", { className: "supsae-reason", role: "status", hidden: true });
     this.picture = make("span", { className: "supsae-picture", role: "img", hidden: true });
+    this.eye = make("button", { type: "button", hidden: true, onclick: () => this.toggleOff() });
     this.lock = make("button", { type: "button", className: "supsae-lock", onclick: () => this.toggleLock() });
     this.picker = make("select", { aria: { label: category.name }, onchange: () => this.pick(this.picker.value) });
     this.slider = slider({
@@ -38,7 +39,7 @@ export class MixerRow {
     });
     this.element = make(
       "div", { className: "supsae-row", role: "group", aria: { label: category.name } },
-      make("div", { className: "supsae-head" }, this.caret, this.now, this.verdict, this.picture, this.warning, this.lock),
+      make("div", { className: "supsae-head" }, this.caret, this.now, this.verdict, this.picture, this.warning, this.eye, this.lock),
       make("div", { className: "supsae-body" }, this.picker, this.slider.element),
       this.reason,
     );
@@ -90,10 +91,16 @@ export class MixerRow {
     this.before = row?.keep ? null : row;
   }
 
+  /** Switch the row off, or on again with what it was. */
+  toggleOff() {
+    this.mixer.set(this.category.name, switched(this.row, !this.row.off));
+  }
+
   /** Say the concept more or less; where it is left as it is, what the prompt says. */
   slide(strength) {
     const left = this.picker.value === LEAVE;
-    this.mixer.set(this.category.name, !left ? { ...this.row, strength } : strength === 1 ? null : { scale: strength });
+    const off = this.row?.off ? { off: true } : {};
+    this.mixer.set(this.category.name, !left ? { ...this.row, strength } : strength === 1 ? null : { scale: strength, ...off });
   }
 
   pick(chosen) {
@@ -130,6 +137,7 @@ export class MixerRow {
     this.element.classList.toggle("supsae-active", !idle);
     this.caret.textContent = left ? this.category.name : `${this.category.name}: ${said ?? say("none")}`;
     this.caret.setAttribute("aria-label", this.caret.textContent); // without the triangle
+    this.tellEye(row);
     this.tellNow(row);
     this.tellVerdict(row);
     this.tellPicture(row);
@@ -140,9 +148,10 @@ export class MixerRow {
   /** What a reader saw in the picture: whether it shows what was asked, or changed though nobody asked. */
   tellPicture(row) {
     const seen = this.isRun(row) ? this.mixer.pictured(this.category.name) : undefined;
-    const asked = row && !row.keep && "say" in row && row.say !== null && row.strength >= 1;
+    const wanted = row && !row.keep && !row.off;
+    const asked = wanted && "say" in row && row.say !== null && row.strength >= 1;
     const state = !seen ? null : asked ? (shows(this.said, seen.after) ? "pictureShows" : "pictureShowsNot")
-      : seen.before === seen.after ? null : row && !row.keep ? "pictureBecame" : "pictureStray";
+      : seen.before === seen.after ? null : wanted ? "pictureBecame" : "pictureStray";
     this.picture.hidden = !state;
     if (!state) return;
     const bad = state === "pictureShowsNot" || state === "pictureStray";
@@ -152,9 +161,21 @@ export class MixerRow {
     this.picture.setAttribute("aria-label", `${this.category.name}: ${said}`);
   }
 
+  /** Whether the row is switched off, where there is something to switch. */
+  tellEye(row) {
+    const off = Boolean(row?.off);
+    this.eye.hidden = !row || Boolean(row.keep);
+    this.element.classList.toggle("supsae-off", off);
+    const state = off ? say("rowOff") : say("rowOn");
+    this.eye.className = `supsae-eye pi ${off ? "pi-circle" : "pi-circle-fill"}`;
+    this.eye.title = state;
+    this.eye.setAttribute("aria-pressed", String(!off));
+    this.eye.setAttribute("aria-label", `${this.category.name}: ${state}`);
+  }
+
   /** Whether the edit took in the last run, and under it why not. */
   tellVerdict(row) {
-    const found = row && !row.keep && this.isRun(row) ? this.mixer.verdict(this.category.name) : undefined;
+    const found = row && !row.keep && !row.off && this.isRun(row) ? this.mixer.verdict(this.category.name) : undefined;
     const { verdict, reason = "" } = found ?? {};
     const shown = verdict in SIGNS;
     this.verdict.hidden = !shown;
@@ -179,7 +200,7 @@ export class MixerRow {
   }
 
   change(row, before, after) {
-    if (!this.isRun(row)) return before;
+    if (!this.isRun(row) || row?.off) return before;
     if (row && "scale" in row) return before === say("unmentioned") ? before : `${before} × ${row.scale}`; // nothing to scale
     const wanted = this.said ?? say("unmentioned");
     const between = row && !row.keep && row.strength > 0 && row.strength < 1 && after !== wanted;

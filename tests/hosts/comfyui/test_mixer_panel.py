@@ -201,6 +201,24 @@ def test_a_row_says_whether_its_edit_took(open_mixer, vue):
     )
 
 
+@both_renderers
+def test_rows_are_switched_off_and_on_and_keep_their_values(open_mixer, vue):
+    found = open_mixer({"hair": {"say": "red", "strength": 0.8}, "eyes": {"keep": True}, "hat": {"scale": 1.3}}, vue)
+    before = found.mix()
+    found.row("hair").locator(".supsae-eye").click()
+    assert found.mix() == before | {"hair": before["hair"] | {"off": True}}
+    found.slider("hair").fill("0.9")
+    assert found.mix()["hair"] == {"say": "red", "strength": 0.9, "off": True}
+    found.run()
+    assert found.row("hair").locator(".supsae-now").inner_text() == "blond" and found.verdict("hair") is None
+    compare = found.page.get_by_role("button", name="A/B")
+    compare.click()
+    assert [row.get("off") for row in found.mix().values()] == [True, None, True]
+    compare.click()
+    assert found.mix() == before | {"hair": {"say": "red", "strength": 0.9}}
+    assert found.row("eyes").locator(".supsae-eye").is_hidden()
+
+
 def test_output_of_what_is_not_connected_says_so(open_mixer):
     """ComfyUI shows an artist the sentence, and leaves out the nodes that would have been given nothing."""
     found = open_mixer()

@@ -75,3 +75,44 @@ def test_on_a_model_the_panel_hears_what_the_prompt_says_while_it_draws(comfy_pa
     found.run()
     found.on.show(mixer)
     assert found.now() == "blond → red"
+
+
+HOSTILE = [
+    "<img src=x onerror='window.hacked=1'>", "<script>window.hacked=1</script>", "\u202eevil", "{{hacked}}", "a\u0000b",
+]  # fmt: skip
+"""Names as a dictionary from a stranger may have them."""
+SHOW = """([number, names]) => {
+    const graph = window.app.graph, tell = (node, output) => node.onExecuted(output);
+    const said = Object.fromEntries(names.map((one) => [one, [one]]));
+    const verdicts = Object.fromEntries(names.map((one) => [one, {verdict: "weak", reason: one}]));
+    const categories = names.map((name) => (
+        {name, identified: true, concepts: names.map((one) => ({name: one, says: one, warning: one}))}));
+    tell(graph.getNodeById(number), {supsae_mixer: [{categories, safe: [0, 1.5], mix: {}, left_out: {},
+        prompts: [{before: said, after: said, held: {}, verdicts}]}]});
+    const add = (type, output) => {
+        const node = LiteGraph.createNode(type);
+        graph.add(node);
+        tell(node, output);
+        return node.id;
+    };
+    const cells = [names, names];
+    const report = {version: 1, level: "good", verdict: names.join("\\n"), text: names.join(),
+        sections: [{title: names[0], head: names, rows: cells}]};
+    const seen = names.map((name) => ({category: name, before: name, after: "x"}));
+    add("SupSAE_EvaluateDictionary", {supsae_report: [report]});
+    add("SupSAE_ComparePictures", {supsae_compared: [{version: 1, changed: 0.5, seen}],
+        images: [{filename: names[0], subfolder: "", type: "temp"}, {filename: "x", subfolder: "", type: "temp"}]});
+}"""
+
+
+@pytest.mark.every_frontend
+def test_names_of_strangers_are_shown_as_text(open_mixer):
+    found = open_mixer()
+    found.page.evaluate(SHOW, [MIXER, HOSTILE])
+    found.row(HOSTILE[0]).wait_for()
+    made = found.page.evaluate(
+        "() => [...document.querySelectorAll('.supsae')].flatMap((one) => [...one.querySelectorAll('*')])"
+        ".filter((one) => ['SCRIPT', 'IFRAME'].includes(one.tagName) || one.hasAttribute('onerror')).length"
+    )
+    assert made == 0 and found.page.evaluate("() => window.hacked") is None
+    found.on.expected.append("/view")  # a picture that there is not

@@ -18,7 +18,7 @@ MIX = Mix({"hair": SayRow("red", 0.8), "hat": SayRow(None), "eyes": KeepRow()})
 
 def test_a_mix_reads_as_its_names_say_and_is_written_back():
     odd = Mix(
-        {"z: 的": SayRow('a "quoted" name', -2.0), "a": KeepRow(), "b": ScaleRow(0.5)}
+        {"z: 的": SayRow('a "quoted" name', -2.0), "a": KeepRow(), "b": ScaleRow(0.5), "c": ScaleRow(2.0, off=True)}
     )  # names that no table needs to have
     assert dump_mix(MIX) == TEXT
     for text, mix in ((TEXT, MIX), (dump_mix(odd), odd)):
@@ -54,7 +54,7 @@ REFUSED = {
     "row a text": (row('"red"'), "The row 'hair' of the mix must be .*, not \"red\". Leave the category out"),
     "row's key": (
         row('{"says": "red"}'),
-        "'hair' of the mix has an unknown key 'says'. Keys are: keep, say, scale, strength",
+        "'hair' of the mix has an unknown key 'says'. Keys are: keep, off, say, scale, strength",
     ),
     "scale and say": (row('{"scale": 2, "say": "red"}'), "says both to scale what is said and to say something"),
     "scale high": (
@@ -63,6 +63,8 @@ REFUSED = {
     ),
     "both": (row('{"keep": true, "say": "red"}'), "says both to keep the category and to change it"),
     "keep false": (row('{"keep": false}'), "'keep' of 'hair' must be true, not false"),
+    "off false": (row('{"say": "red", "off": false}'), "'off' of 'hair' must be true, not false"),
+    "keep off": (row('{"keep": true, "off": true}'), "says both to keep the category and to change it"),
     "nothing to say": (row('{"strength": 1}'), "has a strength and nothing to say"),
     "say a number": (row('{"say": 3}'), "'say' of 'hair' must be the name of one of its concepts.*not 3"),
     "say blank": (row('{"say": " "}'), "'say' of 'hair' must be the name"),
@@ -87,6 +89,11 @@ MEANT = {
     "scale": (Mix({"hair": ScaleRow(1.5), "eyes": ScaleRow(1.0)}), (Weigh("hair", 1.5),)),
     "kept beside a scale": (Mix({"hair": ScaleRow(0.0), "eyes": KeepRow()}), (Weigh("hair", 0.0), Keep("eyes"))),
     "kept only": (Mix({"eyes": KeepRow()}), ()),  # nothing changes that it could be kept from
+    "off": (
+        Mix({"hair": SayRow("red", off=True), "eyes": ScaleRow(0.0, off=True), "hat": SayRow("cap")}),
+        (Turn("hat: cap"),),
+    ),
+    "kept beside off": (Mix({"eyes": KeepRow(), "hair": SayRow("red", off=True)}), ()),
     "kept beside 0": (Mix({"eyes": KeepRow(), "hair": SayRow("red", 0.0)}), ()),
 }
 
