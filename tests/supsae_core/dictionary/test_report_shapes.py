@@ -19,6 +19,7 @@ STRANGE = {
     "locate": ["abc", None, True, [1], 10**400],
     "reading": [0.5, {"plain": "all"}],
     "found": [[], {"hair: red": None}],
+    "edits": [[], {"hair: red": None}],
     "fit_seconds": ["3"],
     "solve_seconds": [{}],
     "poorly_learnt": ["hair: red", [3], {}],
