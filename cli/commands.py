@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 from tqdm import tqdm
@@ -90,7 +91,7 @@ def capture_command(args: argparse.Namespace) -> None:
         print(f"{done} of {begun.shards} parts are there already; going on with the rest.")
     with tqdm(total=1, desc="encode", unit="prompt") as bar:
         made = capture.capture_text(host, args.out, plan, progress=onto(bar))
-    print(f"Wrote the capture {made.folder}. Next: supsae fit {made.folder} --out portraits.safetensors")
+    print(f"Wrote the capture {made.folder}. {_next(made.folder)} --out portraits.safetensors")
 
 
 def _capture_activations(
@@ -115,14 +116,19 @@ def _capture_activations(
         made = recording.capture_activations(
             host, pictures, args.out, plan, sampled=lambda done, total, _: told(done, total)
         )
-    print(f"Wrote the capture {made.folder}. Next: supsae fit {made.folder} --out blocks.safetensors")
+    print(f"Wrote the capture {made.folder}. {_next(made.folder)} --out blocks.safetensors")
+
+
+def _next(capture: Path) -> str:
+    """Say how a capture is gone on with, as a shell takes it."""
+    return f"Next: supsae fit {quote(str(capture))}"
 
 
 def merge_command(args: argparse.Namespace) -> None:
     """Join two captures."""
     one, other = (load_capture(folder) for folder in args.captures)
     made = merge_captures(one, other, args.out)
-    print(f"Wrote the capture {made.folder} of {len(made.plan.entries)} prompts. Next: supsae fit {made.folder}")
+    print(f"Wrote the capture {made.folder} of {len(made.plan.entries)} prompts. {_next(made.folder)}")
 
 
 def fit_command(args: argparse.Namespace) -> None:
@@ -166,9 +172,7 @@ def inspect_command(args: argparse.Namespace) -> None:
     """Describe a capture or a dictionary, or read a prompt with the latter."""
     if args.path.is_dir():
         if args.prompt is not None:
-            raise ValueError(
-                f"{args.path} is a capture; a prompt is read with a dictionary. Fit one: supsae fit {args.path}"
-            )
+            raise ValueError(f"{args.path} is a capture; a prompt is read with a dictionary. {_next(args.path)}")
         print(describe_capture(load_capture(args.path)))
         return
     learnt = load_dictionary(args.path)

@@ -9,6 +9,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+LARGEST_SEED = 2**63 - 1
+"""Files keep seeds as whole numbers of 64 bits."""
+
+
+def path(text: str) -> Path:
+    """Read a path that is written out: nothing at all would mean the folder one stands in."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty. Name a file or a folder; '.' is the one you stand in.")
+    return Path(text)
+
+
+def seed(text: str) -> int:
+    """Read a seed."""
+    found = int(text) if text.strip().isdecimal() and len(text) < 20 else -1
+    if not 0 <= found <= LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"is {text!r}. A seed is a whole number from 0 to {LARGEST_SEED}.")
+    return found
+
 
 class Command(NamedTuple):
     """How a command is spelled."""
@@ -37,16 +55,20 @@ def _number(parser: argparse._ActionsContainer, name: str, default: float, about
     parser.add_argument(name, type=type(default), default=default, metavar=metavar, help=said)
 
 
+def _seed(parser: argparse._ActionsContainer, default: int, about: str) -> None:
+    parser.add_argument("--seed", type=seed, default=default, metavar="N", help=f"{about} (default: {default})")
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--out", type=Path, default=Path("supsae-demo"), metavar="FOLDER", help="default: ./supsae-demo"
+        "--out", type=path, default=Path("supsae-demo"), metavar="FOLDER", help="default: ./supsae-demo"
     )
     _number(parser, "--prompts", 300, "prompts to learn from")
-    _number(parser, "--seed", 0, "of every choice")
+    _seed(parser, 0, "of every choice")
 
 
 def _table(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--table", type=Path, metavar="FILE", help="concept table, YAML or JSON (default: Portraits')")
+    parser.add_argument("--table", type=path, metavar="FILE", help="concept table, YAML or JSON (default: Portraits')")
     parser.add_argument(
         "--mention", type=float, default=0.75, metavar="P", help="chance that a category is mentioned (default: 0.75)"
     )
@@ -54,7 +76,7 @@ def _table(parser: argparse.ArgumentParser) -> None:
         "--held-out", type=float, default=0.0, metavar="SHARE",
         help="share of the pairs of concepts never to write together, to test on them (default: 0)",
     )  # fmt: skip
-    _number(parser, "--seed", 0, "of every choice")
+    _seed(parser, 0, "of every choice")
 
 
 def _prompts(parser: argparse.ArgumentParser) -> None:
@@ -72,9 +94,9 @@ def _host(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
 
 
 def _capture(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the capture goes, or goes on")
+    parser.add_argument("--out", type=path, required=True, metavar="FOLDER", help="where the capture goes, or goes on")
     parser.add_argument(
-        "--model", type=Path, metavar="FOLDER",
+        "--model", type=path, metavar="FOLDER",
         help="an SD3 or SD3.5 model in diffusers' layout, the folder of its model_index.json (default: Portraits)",
     )  # fmt: skip
     _host(parser)
@@ -105,13 +127,13 @@ def _sampling(parser: argparse.ArgumentParser) -> None:
 
 
 def _merge(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("captures", type=Path, nargs=2, metavar="CAPTURE", help="two finished captures of one set-up")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of the merged capture, new")
+    parser.add_argument("captures", type=path, nargs=2, metavar="CAPTURE", help="two finished captures of one set-up")
+    parser.add_argument("--out", type=path, required=True, metavar="FOLDER", help="of the merged capture, new")
 
 
 def _fit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("capture", type=Path, metavar="CAPTURE", help="folder made by 'supsae capture'")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the dictionary, a .safetensors file")
+    parser.add_argument("capture", type=path, metavar="CAPTURE", help="folder made by 'supsae capture'")
+    parser.add_argument("--out", type=path, required=True, metavar="FILE", help="the dictionary, a .safetensors file")
     parser.add_argument("--solver", default="exact", metavar="NAME", help="one of those below (default: exact)")
     parser.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", dest="options",
@@ -149,29 +171,29 @@ def _edit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--at", default="", metavar="WORDS", help="words of the prompt to swap, where the table lacks them"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png or .jpg")
-    parser.add_argument("--dictionary", type=Path, metavar="FILE", help="default: the Portraits dictionary that ships")
+    parser.add_argument("--out", type=path, required=True, metavar="FILE", help="the picture, .png or .jpg")
+    parser.add_argument("--dictionary", type=path, metavar="FILE", help="default: the Portraits dictionary that ships")
     parser.add_argument(
         "--people", type=int, choices=(1, 2), default=1, help="in the picture, side by side (default: 1)"
     )
-    _number(parser, "--seed", 0, "of the picture")
+    _seed(parser, 0, "of the picture")
     _number(parser, "--steps", 16, "of the sampler")
     _number(parser, "--cfg", 3.0, "guidance")
 
 
 def _eval(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "dictionary", type=Path, nargs="?", metavar="DICTIONARY", help="default: the Portraits dictionary that ships"
+        "dictionary", type=path, nargs="?", metavar="DICTIONARY", help="default: the Portraits dictionary that ships"
     )
     parser.add_argument(
         "--size", default="full", metavar="SIZE", help="quick, medium or full (the default): how much is asked"
     )
     parser.add_argument("--quick", action="store_const", dest="size", const="quick", help="short for --size quick")
     parser.add_argument(
-        "--out", type=Path, default=Path("supsae-eval"), metavar="FOLDER",
+        "--out", type=path, default=Path("supsae-eval"), metavar="FOLDER",
         help="of the report, the figures and the pictures; a run goes on with what is there (default: ./supsae-eval)",
     )  # fmt: skip
-    _number(parser, "--seed", 4711, "of every choice")
+    _seed(parser, 4711, "of every choice")
     parser.add_argument("--parts", nargs="+", metavar="PART", help="ask these parts only, such as headline removal")
     parser.add_argument(
         "--no-pictures", action="store_true", help="judge how the dictionary decodes and reads prompts, nothing else"
@@ -189,14 +211,14 @@ def _eval(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     _host(text)
     text.add_argument(
-        "--table", type=Path, metavar="FILE", help="concepts of --text (default: photographs, or Portraits' own)"
+        "--table", type=path, metavar="FILE", help="concepts of --text (default: photographs, or Portraits' own)"
     )
     other = parser.add_argument_group(
         "another model", "real SD3.5 has no exact truth: no reader, but a proxy on request"
     )
-    other.add_argument("--model", type=Path, metavar="FOLDER", help="SD3 or SD3.5 in diffusers' layout")
+    other.add_argument("--model", type=path, metavar="FOLDER", help="SD3 or SD3.5 in diffusers' layout")
     other.add_argument(
-        "--clip", type=Path, metavar="FOLDER", help="CLIP in transformers' layout, to compare pictures by"
+        "--clip", type=path, metavar="FOLDER", help="CLIP in transformers' layout, to compare pictures by"
     )
     _number(other, "--pictures", 16, "edits to draw for --clip")
     other.add_argument("--picture-size", default="1024x1024", metavar="WxH", help="in pixels (default: 1024x1024)")
@@ -206,30 +228,30 @@ def _eval(parser: argparse.ArgumentParser) -> None:
 
 def _reproduce(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--model", type=Path, metavar="FOLDER", help="SD3 or SD3.5 in diffusers' layout (default: Portraits)"
+        "--model", type=path, metavar="FOLDER", help="SD3 or SD3.5 in diffusers' layout (default: Portraits)"
     )
     parser.add_argument(
-        "--clip", type=Path, metavar="FOLDER", help="CLIP in transformers' layout, to read the pictures of --model by"
+        "--clip", type=path, metavar="FOLDER", help="CLIP in transformers' layout, to read the pictures of --model by"
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("supsae-reproduce"), metavar="FOLDER",
+        "--out", type=path, default=Path("supsae-reproduce"), metavar="FOLDER",
         help="of all that is made; a run goes on with what is there (default: ./supsae-reproduce)",
     )  # fmt: skip
     parser.add_argument(
-        "--table", type=Path, metavar="FILE", help="concept table (default: the paper's, with Portraits its own)"
+        "--table", type=path, metavar="FILE", help="concept table (default: the paper's, with Portraits its own)"
     )
     _number(parser, "--prompts", 1500, "prompts to learn from")
     _number(parser, "--calibration", 64, "prompts kept for calibration, each with a rewrite")
     _number(parser, "--swaps", 50, "swaps to judge, in combinations never seen")
     parser.add_argument("--category", default="hair", metavar="NAME", help="whose values are swapped (default: hair)")
-    _number(parser, "--seed", 0, "of every choice")
+    _seed(parser, 0, "of every choice")
     parser.add_argument("--picture-size", default="1024x1024", metavar="WxH", help="of --model (default: 1024x1024)")
     _number(parser, "--steps", 28, "of the sampler of --model")
     _number(parser, "--cfg", 4.5, "guidance of --model")
 
 
 def _inspect(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, metavar="FILE|CAPTURE", help="a dictionary file or a capture folder")
+    parser.add_argument("path", type=path, metavar="FILE|CAPTURE", help="a dictionary file or a capture folder")
     parser.add_argument("--prompt", metavar="TEXT", help="read this prompt's conditioning with the dictionary")
 
 

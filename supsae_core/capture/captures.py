@@ -159,6 +159,8 @@ def start_capture(folder: str | Path, plan: TextPlan, *, limit: int | None = Non
         ValueError: if the folder holds another capture, or the capture would be too large.
     """
     folder = Path(folder)
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file, and a capture is a folder. Choose another name.")
     file = folder / "capture.json"
     sweep(folder)
     if file.exists():

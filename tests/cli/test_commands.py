@@ -56,6 +56,25 @@ def test_help_shows_an_example_that_parses(capsys, name):
     assert program == "supsae" and parser.parser().parse_args(argv).command == name
 
 
+ODD = {
+    "no folder": (["capture", "--out", ""], "argument --out: is empty. Name a file or a folder"),
+    "seed below": (["demo", "--seed", "-1"], "argument --seed: is '-1'. A seed is a whole number from 0 to"),
+    "seed of a word": (["eval", "--seed", "x"], "argument --seed: is 'x'. A seed is"),
+    "seed too large": (["prompts", "--seed", str(2**63)], "A seed is a whole number from 0 to 9223372036854775807."),
+}
+
+
+@pytest.mark.parametrize(("line", "sentence"), ODD.values(), ids=ODD)
+def test_odd_options_are_refused_before_anything_is_done(capsys, line, sentence):
+    with pytest.raises(SystemExit, match="2"):
+        parser.parser().parse_args(line)
+    assert sentence in capsys.readouterr().err
+
+
+def test_the_largest_seed_is_one():
+    assert parser.parser().parse_args(["prompts", "--seed", str(2**63 - 1)]).seed == 2**63 - 1
+
+
 def test_prompts_say_what_they_mention(capsys):
     code, out, _ = run(capsys, "prompts", "--count", 3, "--json")
     drawn = json.loads(out)

@@ -47,6 +47,16 @@ def test_what_is_written_is_read_to_the_bit_here_and_by_the_library(written):
     assert TensorFile(written).metadata["text"] == "é的"
 
 
+def test_the_same_tensors_make_the_same_bytes_and_lie_aligned(written, tmp_path):
+    write_tensors(tmp_path / "b", dict(reversed(TENSORS.items())), {"text": "é的", "kind": "test"})
+    assert (tmp_path / "b").read_bytes() == written.read_bytes()
+    (length,) = struct.unpack("<Q", written.read_bytes()[:8])
+    header = json.loads(written.read_bytes()[8 : 8 + length])
+    assert length % 8 == 0
+    for name, tensor in TENSORS.items():
+        assert header[name]["data_offsets"][0] % tensor.element_size() == 0
+
+
 def test_files_of_the_library_are_read_though_they_have_no_hash(tmp_path):
     save_file({"a": torch.ones(2)}, tmp_path / "b.safetensors")
     assert torch.equal(TensorFile(tmp_path / "b.safetensors").read()["a"], torch.ones(2))
@@ -185,6 +195,16 @@ def test_a_folder_is_worked_in_by_one_process_and_is_free_when_that_is_killed(tm
     with alone_in(tmp_path), alone_in(tmp_path):  # a job in a job
         assert str(os.getpid()) in (tmp_path / files.OWNER).read_text(encoding="utf-8")
     assert [one.name for one in tmp_path.iterdir()] == [files.LOCKED]
+
+
+def test_a_folder_without_locks_is_worked_in_all_the_same(tmp_path, monkeypatch):
+    def acquire(lock):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr(files.FileLock, "acquire", acquire)
+    with alone_in(tmp_path):
+        write_text(tmp_path / "a", "b")
+    assert [one.name for one in tmp_path.iterdir()] == ["a"]
 
 
 def test_numbers_that_are_none_are_named():

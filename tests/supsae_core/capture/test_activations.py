@@ -242,7 +242,7 @@ def test_a_full_disk_costs_the_batch_in_flight(plan, made, record, monkeypatch):
     before = sorted(made.folder.iterdir())
     message = r"activations-000003\.safetensors .*No space left.*Free some disk space and run again"
     with monkeypatch.context() as patch, pytest.raises(OSError, match=message):
-        patch.setattr(files, "save", full)
+        patch.setattr(files.os, "fsync", full)
         record(made.folder, plan)
     assert sorted(made.folder.iterdir()) == before and len(load_activations(made).missing) == 8
 
