@@ -80,5 +80,5 @@ def test_a_fit_that_a_full_disk_cuts_off_is_still_a_fit(made, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(files, "save", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     assert fitted(made)[1] and list((made.folder / FOLDER).iterdir()) == []
