@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import reprlib
 from collections.abc import Sequence
 
 from torch import Tensor
@@ -24,6 +25,8 @@ from ..supsae_core.table.concepts import spaced
 from .bars import onto
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+LONGEST = 300
+"""Characters of an edit: a concept's name and a strength are shorter."""
 SPELLING = re.compile(r"\s*(\w+)\s+(.+?)\s*(?:#\s*(\d+)\s*)?(?:@\s*(\S+)\s*)?", re.DOTALL)
 
 
@@ -80,15 +83,15 @@ def parse_edit(text: str) -> Edit:
     Raises:
         ValueError: naming the text received and how one is written.
     """
-    match = SPELLING.fullmatch(text)
+    match = SPELLING.fullmatch(text) if len(text) <= LONGEST else None
     try:
         strength = float(match[4]) if match and match[4] else 1.0
     except ValueError:
         match, strength = None, 1.0
     if not match:
         raise ValueError(
-            f"The edit {text!r} cannot be read. Write 'swap hair: red', 'swap hair: red @ 0.5' for half, or "
-            "'swap hair: red #2' for the second mention."
+            f"The edit {reprlib.repr(text)} cannot be read. Write 'swap hair: red', 'swap hair: red @ 0.5' for half, "
+            "or 'swap hair: red #2' for the second mention."
         )
     return edits.make_edit(match[1].casefold(), match[2], strength, int(match[3] or 0))
 

@@ -12,6 +12,7 @@ from ..hosts.comfyui.forms import require_choice
 from ..supsae_core.editing.edits import ACTIONS, EDITS, STRENGTHS, make_edit
 from .either_inputs import either_inputs, either_outputs
 from .node import Node
+from .reports import told
 from .sockets import CATEGORY, DictionarySocket, EditsSocket
 
 
@@ -100,7 +101,7 @@ class ApplyEditsNode(Node):
             made, report = applying.edit_model(model, dictionary, edits, form)
             outputs = either.outputs(cls.NAME, model=made)
         messages.say(report)
-        return io.NodeOutput(*outputs, report)
+        return io.NodeOutput(*outputs, report, ui=told(report))
 
 
 def window_inputs() -> list[Any]:

@@ -14,6 +14,7 @@ from ..supsae_core.editing.blocks import parse_blocks
 from ..supsae_core.editing.windows import Window
 from .drawing_inputs import drawing_inputs
 from .node import Node
+from .reports import told
 from .sockets import CATEGORY, RESEARCH, EditsSocket
 
 
@@ -68,7 +69,9 @@ class ConceptMapNode(Node):
         found = concept_map(one, dictionary, wanted, drawing_progress(one, 1)(0))
         shown = over(found)
         report = said(wanted, found)
-        return io.NodeOutput(found.mask, shown, found.pictures, report, ui=ui.PreviewImage(shown, cls=cls))
+        return io.NodeOutput(
+            found.mask, shown, found.pictures, report, ui=told(report, ui.PreviewImage(shown, cls=cls))
+        )
 
 
 class BlockMapNode(Node):
@@ -114,7 +117,8 @@ class BlockMapNode(Node):
         found = block_map(one, dictionary, edits, chosen, pooled=pooled, told=drawing_progress(one, count))
         shown = to_image(plotted(found, ", ".join(edit.concept for edit in edits), depth))
         sheet = to_image(pictured(found, depth))
-        return io.NodeOutput(shown, sheet, as_text(found), as_json(found), ui=ui.PreviewImage(shown, cls=cls))
+        report = as_text(found)
+        return io.NodeOutput(shown, sheet, report, as_json(found), ui=told(report, ui.PreviewImage(shown, cls=cls)))
 
 
 NODES = [ConceptMapNode, BlockMapNode]

@@ -7,6 +7,7 @@ from comfy_api.latest import io, ui
 from ..hosts.comfyui.pictures import to_image
 from ..hosts.comfyui.prompt_reading import as_json, as_picture, as_text, read_prompt
 from .node import Node
+from .reports import told
 from .sockets import CATEGORY, DictionarySocket
 
 
@@ -42,7 +43,8 @@ class ReadPromptNode(Node):
     def execute(cls, conditioning, dictionary) -> io.NodeOutput:
         found = read_prompt(conditioning, dictionary)
         bars = to_image(as_picture(found))
-        return io.NodeOutput(as_text(found), as_json(found), bars, ui=ui.PreviewImage(bars, cls=cls))
+        report = as_text(found)
+        return io.NodeOutput(report, as_json(found), bars, ui=told(report, ui.PreviewImage(bars, cls=cls)))
 
 
 NODES = [ReadPromptNode]

@@ -11,8 +11,15 @@ from ..hosts.comfyui.shelf import Saved
 
 REPORT = "supsae_report"
 """Key of the reports of Fit, Evaluate and Load Dictionary, as ``evaluation.report.panel`` makes them."""
+TOLD = "supsae_told"
+"""Key of a report in a few lines, which the node shows as it is."""
 SAVED = "supsae_saved"
 """Key of what Fit Dictionary has written."""
+
+
+def told(report: str, picture: ui.PreviewImage | None = None) -> dict[str, Any]:
+    """Return the ``ui`` of a node that shows its report below itself."""
+    return {**(picture.as_dict() if picture else {}), TOLD: [report]}
 
 
 def shown(

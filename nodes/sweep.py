@@ -9,6 +9,7 @@ from ..hosts.comfyui.sweeping import sweep
 from ..supsae_core.editing import factors
 from .drawing_inputs import drawing_inputs
 from .node import Node
+from .reports import told
 from .sockets import CATEGORY, EditsSocket
 
 
@@ -46,7 +47,7 @@ class StrengthSweepNode(Node):
     def execute(cls, dictionary, edits, strengths, **how) -> io.NodeOutput:
         made = sweep(drawing(**how), dictionary, edits, factors.parse_factors(strengths))
         sheet = to_image(made.sheet)
-        return io.NodeOutput(sheet, made.pictures, made.report, ui=ui.PreviewImage(sheet, cls=cls))
+        return io.NodeOutput(sheet, made.pictures, made.report, ui=told(made.report, ui.PreviewImage(sheet, cls=cls)))
 
 
 NODES = [StrengthSweepNode]

@@ -7,6 +7,7 @@ import { watchConcept } from "./picker.js";
 import { reportPanel } from "./report.js";
 import { fitPanel } from "./saved.js";
 import { tablePanel } from "./table.js";
+import { toldPanel } from "./told.js";
 import { loaderPanel } from "./upload.js";
 
 export const PANELS = {
@@ -17,5 +18,10 @@ export const PANELS = {
   SupSAE_Capture: { below: [capturePanel] },
   SupSAE_FitDictionary: { below: [fitPanel] },
   SupSAE_EvaluateDictionary: { below: [reportPanel] },
+  SupSAE_ApplyEdits: { below: [toldPanel] },
+  SupSAE_ReadPrompt: { below: [toldPanel] },
+  SupSAE_StrengthSweep: { below: [toldPanel] },
+  SupSAE_ConceptMap: { below: [toldPanel] },
+  SupSAE_BlockMap: { below: [toldPanel] },
   SupSAE_LoadDictionary: { below: [loaderPanel] },
 };

@@ -172,6 +172,18 @@ def test_the_concept_is_picked_where_the_dictionary_is_known_and_typed_where_not
 # --- Load Dictionary, Capture and Fit --------------------------------------------------------------------------------
 
 
+@pytest.mark.every_frontend
+def test_a_report_stands_in_its_node(studio):
+    said = "hair: blond to hair: red\n<b>as it is</b>"
+    studio.page.evaluate(
+        "([id, said]) => window.app.graph.getNodeById(id).onExecuted({supsae_told: [said]})",
+        [studio.ids["apply"], said],
+    )
+    studio.show("apply")
+    shown = studio.page.locator(".supsae-told-text:visible")
+    assert shown.first.inner_text() == said
+
+
 def test_the_loader_says_what_a_file_knows_and_takes_another(studio, comfy_server, tmp_path):
     studio.show("loader")
     panel = studio.page.locator(".supsae").filter(has=studio.button("Upload a dictionary"))
