@@ -14,7 +14,7 @@ from ..evaluation.report.describe import describe
 from ..hosts import choose
 from ..portraits import captions
 from ..supsae_core.capture.activations import activation_bytes
-from ..supsae_core.capture.captures import Capture, load_capture, start_capture
+from ..supsae_core.capture.captures import Capture, load_capture, require_folder, start_capture
 from ..supsae_core.capture.merging import merge_captures
 from ..supsae_core.capture.plan import text_bytes
 from ..supsae_core.dictionary.file import load_dictionary, save_dictionary
@@ -69,6 +69,7 @@ def _prompt_json(table: ConceptTable, prompt: Prompt) -> dict[str, object]:
 
 def capture_command(args: argparse.Namespace) -> None:
     """Encode prompts with a model's text encoders, saying first what it will take."""
+    require_folder(args.out)
     table, wording = _table(args.table)
     wording = captions.WORDING if args.model is None and args.host is None else wording  # words that the encoders know
     config = CaptureConfig(args.prompts, args.calibration, args.mention, args.held_out, args.seed, args.rewrites)

@@ -25,7 +25,7 @@ from .thresholds import with_cuts, with_tolerance
 
 Mentioned = set[tuple[int, tuple[int, ...]]]
 """(concept, rows) of mentions."""
-JUDGED = 32
+JUDGED = 16
 """Swaps in prompts kept aside, at most, that are read again."""
 GAIN_RANGE = (0.8, 1.25)
 """A calibration outside means that the concept was poorly learnt (docs/method.md, 13)."""

@@ -159,8 +159,7 @@ def start_capture(folder: str | Path, plan: TextPlan, *, limit: int | None = Non
         ValueError: if the folder holds another capture, or the capture would be too large.
     """
     folder = Path(folder)
-    if folder.is_file():
-        raise ValueError(f"{folder} is a file, and a capture is a folder. Choose another name.")
+    require_folder(folder)
     file = folder / "capture.json"
     sweep(folder)
     if file.exists():
@@ -182,6 +181,16 @@ def start_capture(folder: str | Path, plan: TextPlan, *, limit: int | None = Non
         )
     write_json(file, plan.to_json())
     return Capture(folder, plan)
+
+
+def require_folder(folder: Path) -> None:
+    """Refuse a file where a capture is to be.
+
+    Raises:
+        ValueError: naming it.
+    """
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file, and a capture is a folder. Choose another name.")
 
 
 def takes_capture(folder: Path, plan: TextPlan) -> bool:

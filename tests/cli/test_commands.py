@@ -196,7 +196,10 @@ BAD = {
         "edit --dictionary {fitted}/d.safetensors --prompt 'red hair' --out {tmp}/a.png --edit 'remove hat: crown'",
         "its category is not mentioned",
     ),
-    "folder in the way": ("capture --out {weights}/reader.safetensors --prompts 10", "exists"),
+    "folder in the way": (
+        "capture --out {weights}/reader.safetensors --prompts 10",
+        "is a file, and a capture is a folder",
+    ),
 }
 
 

@@ -17,7 +17,7 @@ def test_paired_rows():
 
 def test_edits_are_judged_by_what_they_read_as(learnt):
     report = learnt.dictionary.report["edits"]
-    assert report["count"] == JUDGED == 32 and report["took"] > 0.9
+    assert report["count"] == JUDGED == 16 and report["took"] > 0.9
     rows = [one for one in learnt.capture.read() if one.entry.set != "fit"]
     pairs = list(zip(rows[::2], rows[1::2], strict=True))[:4]
     assert [one.entry.set for one in rows[:2]] == ["calibration", "rewrite"] and all(

@@ -1,6 +1,7 @@
 """The Concept Mixer's panel in a real browser: what an artist does with it."""
 
 import contextlib
+import io
 import json
 import re
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from mixer_page import RED, Mixer
 from page import RENDERERS
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[3]
 both_renderers = pytest.mark.parametrize("vue", RENDERERS.values(), ids=RENDERERS)
@@ -22,12 +24,17 @@ def test_the_slider_of_the_template_changes_one_picture_and_not_the_other(comfy_
     found.on.load(json.loads((ROOT / "example_workflows" / "Edit a portrait.json").read_text(encoding="utf-8")))
     nodes = found.on.workflow()["nodes"]
     mixer = next(one["id"] for one in nodes if one["type"] == "SupSAE_ConceptMixer")
-    found.does("for (const one of graph.nodes) if (one.type === 'KSampler') one.widgets[2].value = 4")  # steps
-    shown = {one["title"]: str(one["id"]) for one in nodes if one["type"] == "PreviewImage"}
+    found.does(
+        "for (const one of graph.nodes.flatMap((node) => node.subgraph?.nodes ?? []))"
+        " if (one.type === 'KSampler') one.widgets[2].value = 4"  # steps
+    )
+    (compared,) = [str(one["id"]) for one in nodes if one["type"] == "SupSAE_ComparePictures"]
+    shown = ("After", "Before")
 
     def pictures():
         outputs = found.run()
-        return {title: frontend.view(outputs[number]["images"][0]) for title, number in shown.items()}
+        files = [Image.open(io.BytesIO(frontend.view(one))).tobytes() for one in outputs[compared]["images"]]
+        return dict(zip(shown, files, strict=True))  # pixels: the files hold the workflow as well
 
     first = pictures()
     found.on.show(mixer)

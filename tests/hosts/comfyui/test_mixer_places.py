@@ -61,15 +61,25 @@ def test_on_a_model_the_panel_hears_what_the_prompt_says_while_it_draws(comfy_pa
     found.on.load(json.loads((ROOT / "example_workflows" / "Edit a portrait.json").read_text(encoding="utf-8")))
     mixer = found.does(
         """const of = (type) => graph.nodes.filter((one) => one.type === type);
-        const [mixer] = of("SupSAE_ConceptMixer"), [model] = of("UNETLoader");
-        const prompt = of("CLIPTextEncode").find((one) => one.title === "Prompt");
-        const edited = of("KSampler").find((one) => one.title === "Sample the edit");
+        const [mixer] = of("SupSAE_ConceptMixer"), [prompt] = of("CLIPTextEncode");
+        const portraits = graph.nodes.find((one) => one.outputs?.some((output) => output.name === "latent"));
         const slot = (node, name) => node.inputs.findIndex((one) => one.name === name);
-        for (const one of of("KSampler")) one.widgets[2].value = 2; // steps
+        const add = (type) => graph.add(LiteGraph.createNode(type)) ?? graph.nodes.at(-1);
+        const [sampler, decoder, preview] = ["KSampler", "VAEDecode", "PreviewImage"].map(add);
+        const wire = (from, output, to, input) => from.connect(
+            from.outputs.findIndex((one) => one.name === output), to, slot(to, input));
+        sampler.widgets.find((one) => one.name === "steps").value = 2;
         mixer.disconnectInput(slot(mixer, "conditioning"));
-        model.connect(0, mixer, slot(mixer, "model"));
-        mixer.connect(1, edited, slot(edited, "model"));
-        prompt.connect(0, edited, slot(edited, "positive"));
+        for (const drawn of graph.nodes.filter((one) => one.title.startsWith("Draw twice"))) graph.remove(drawn);
+        for (const compared of of("SupSAE_ComparePictures")) graph.remove(compared);
+        wire(portraits, "model", mixer, "model");
+        wire(mixer, "model", sampler, "model");
+        wire(prompt, "CONDITIONING", sampler, "positive");
+        wire(portraits, "negative", sampler, "negative");
+        wire(portraits, "latent", sampler, "latent_image");
+        wire(sampler, "LATENT", decoder, "samples");
+        wire(portraits, "VAE", decoder, "vae");
+        wire(decoder, "IMAGE", preview, "images");
         return mixer.id;"""
     )
     found.run()
