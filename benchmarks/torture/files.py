@@ -90,7 +90,7 @@ def _recorded(file: Path) -> Any:
 
 
 def torture_files(world: TortureWorld, inputs: int, seed: int) -> list[Tally]:
-    """Damage every kind of file ``inputs`` times in all, a third of them as written by older software: unhashed."""
+    """Damage every kind of file ``inputs`` times in all, a tenth of them as written by older software: unhashed."""
     rows = []
     found = subjects(world)
     with tqdm(total=inputs // len(found) * len(found), desc="files", unit="file") as bar:
