@@ -9,6 +9,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
+from . import scene
 from .pen import SIZE
 from .reader import UNREADABLE, load_reader, read_people
 
@@ -21,6 +22,8 @@ class SeenChange(NamedTuple):
     category: str
     before: str
     after: str
+    values: tuple[str, ...]
+    """what the reader can call it"""
 
 
 def seen_changes(before: Tensor, after: Tensor) -> list[SeenChange] | None:
@@ -36,4 +39,7 @@ def seen_changes(before: Tensor, after: Tensor) -> list[SeenChange] | None:
     one, other = read_people(load_reader().read, small)
     if all(value == UNREADABLE for value in one.values()):
         return None
-    return [SeenChange(category, value, other[category]) for category, value in one.items()]
+    return [
+        SeenChange(place, value, other[place], scene.FACTORS[place.split()[-1]])  # of two people "left hair"
+        for place, value in one.items()
+    ]

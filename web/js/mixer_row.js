@@ -149,7 +149,9 @@ export class MixerRow {
   tellPicture(row) {
     const seen = this.isRun(row) ? this.mixer.pictured(this.category.name) : undefined;
     const wanted = row && !row.keep && !row.off;
-    const asked = wanted && "say" in row && row.say !== null && row.strength >= 1;
+    // A wording that the reader has no value for, such as "golden" of hair, is not judged: it has a name of its own for it.
+    const known = seen?.values?.some((one) => shows(this.said, one));
+    const asked = wanted && known && "say" in row && row.say !== null && row.strength >= 1;
     const state = !seen ? null : asked ? (shows(this.said, seen.after) ? "pictureShows" : "pictureShowsNot")
       : seen.before === seen.after ? null : wanted ? "pictureBecame" : "pictureStray";
     this.picture.hidden = !state;
@@ -235,10 +237,11 @@ export class MixerRow {
   }
 }
 
-/** Tell whether a concept's name is what a reader calls it: "red hair" and "red", "no hat" and "none". */
+/** Tell whether a concept's name is what a reader calls it: "red hair" and "red", "no glasses" and "none". */
 function shows(name, seen) {
-  const words = (name ?? "").toLowerCase().split(/[^\p{L}\p{N}]+/u);
-  return (name ?? "").toLowerCase() === seen || words.includes(seen) || (seen === "none" && words[0] === "no");
+  const words = (name ?? "").toLowerCase().split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+  if (["no", "none", "without"].includes(words[0])) return seen === "none";
+  return ` ${words.join(" ")} `.includes(` ${seen} `);
 }
 
 /** Name a concept; "none" by its words too, such as "no hat", for the picker has another way to say nothing. */

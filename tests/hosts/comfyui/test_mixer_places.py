@@ -126,3 +126,35 @@ def test_names_of_strangers_are_shown_as_text(open_mixer):
     )
     assert made == 0 and found.page.evaluate("() => window.hacked") is None
     found.on.expected.append("/view")  # a picture that there is not
+
+
+SEEN = """(seen) => {
+    const node = LiteGraph.createNode("SupSAE_ComparePictures");
+    window.app.graph.add(node);
+    node.onExecuted({supsae_compared: [{version: 1, changed: 0.5, seen}],
+        images: [{filename: "a", subfolder: "", type: "temp"}, {filename: "b", subfolder: "", type: "temp"}]});
+}"""
+HAIR, HAT = ["blond", "red", "black", "blue"], ["none", "crown", "top hat", "beanie"]
+EYES = {
+    "shown": ({"say": "red"}, ("hair", "blond", "red", HAIR), "The picture shows it: red"),
+    "not shown": ({"say": "red"}, ("hair", "blond", "blond", HAIR), "The picture shows blond"),
+    "a name of two words": ({"say": "top hat"}, ("hat", "none", "top hat", HAT), "The picture shows it: top hat"),
+    "nothing there": ({"say": "none"}, ("hat", "crown", "crown", HAT), "The picture shows crown"),
+    "no value of the reader": ({"say": "golden"}, ("hair", "red", "blond", HAIR), "In the picture: red → blond"),
+    "unasked": (None, ("hair", "blond", "red", HAIR), "Changed in the picture though nobody asked: blond → red"),
+    "as it was": (None, ("hair", "blond", "blond", HAIR), None),
+}
+"""Row of the mix, what a reader saw (category, before, after, its values) → what the row's eye says."""
+
+
+def test_a_row_s_eye_says_what_the_picture_shows(open_mixer):
+    found = open_mixer()
+    found.on.expected.append("/view")  # pictures that there are not
+    for name, (row, (category, before, after, values), said) in EYES.items():
+        found.load({category: {**row, "strength": 1}} if row else {"clothing": {"say": "suit", "strength": 1}})
+        found.run()
+        seen = {"category": category, "before": before, "after": after, "values": values}
+        found.page.evaluate(SEEN, [seen])
+        eye = found.row(category).locator(".supsae-picture")
+        told = None if eye.is_hidden() else eye.get_attribute("title")
+        assert (told or "").startswith(said or "") and (told is None) == (said is None), name
