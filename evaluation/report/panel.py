@@ -77,7 +77,7 @@ def dictionary_panel(
     count = len(dictionary.table)
     praise = f"Learnt well: all {count} concepts can be swapped, added, removed and made stronger or weaker."
     for _, share in _edits_row(dictionary.report.get("edits")):
-        praise += f" Of edits of prompts kept aside {share} read as asked."
+        praise += f" In prompts kept aside {share} edits read as asked."
     sections = [tell(dictionary) for tell in (_measured, _calibration, _errors, _known, _origin)]
     strange = section("Words that this model does not know", (), (unknown or {}).items())
     verdicts = [*_strange(unknown or {}, count), *_verdicts(dictionary)]
@@ -150,7 +150,7 @@ def _edits_row(edits: Json | None) -> list[list[str]]:
     if not edits:
         return []
     share, count = float(edits.get("took", 0)), float(edits.get("count", 0))
-    return [["Edits of prompts kept aside that read as asked", f"{percent(share)} of {count:.0f}"]]
+    return [["Edits of prompts kept aside that read as asked", f"{share * count:.0f} of {count:.0f}"]]
 
 
 def _calibration(dictionary: Dictionary) -> dict[str, Any]:

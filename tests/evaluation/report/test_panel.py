@@ -36,7 +36,7 @@ def test_a_good_dictionary_is_praised(learnt):
     assert found["verdict"].startswith("Learnt well: all 28 concepts")
     assert found["sections"][0]["rows"][0] == ["Found again in fresh prompts", "100%"]
     own = changed(learnt.dictionary, edits={"took": 31 / 32, "count": 32.0})
-    assert dictionary_panel(own)["verdict"].endswith("Of edits of prompts kept aside 96.9% of 32 read as asked.")
+    assert dictionary_panel(own)["verdict"].endswith("In prompts kept aside 31 of 32 edits read as asked.")
 
 
 def test_words_that_the_model_does_not_know_come_first(learnt):
