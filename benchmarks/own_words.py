@@ -46,9 +46,11 @@ def drawn(host: PortraitsText, table: ConceptTable, kind: str, count: int) -> li
 
 def moved(dictionary: Dictionary, step: float) -> Dictionary:
     """Return a dictionary whose cuts of what is found in the end are moved."""
-    part = dictionary.parts["t5"]
-    cuts = part.cuts._replace(**{name: getattr(part.cuts, name) + step for name in ("last", "named", "again")})
-    return replace(dictionary, parts={**dictionary.parts, "t5": replace(part, thresholds=torch.tensor(cuts))})
+    parts = dict(dictionary.parts)
+    for name, part in parts.items():  # of all encoders: any may be the one that decides
+        cuts = part.cuts._replace(**{cut: getattr(part.cuts, cut) + step for cut in ("last", "named", "again")})
+        parts[name] = replace(part, thresholds=torch.tensor(cuts))
+    return replace(dictionary, parts=parts)
 
 
 def rates(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, float]:

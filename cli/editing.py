@@ -44,7 +44,7 @@ def edit_portrait(args: argparse.Namespace) -> None:
     made = apply(learnt, cond, pooled, wanted, reading)
     assert made.pooled is not None
     print(told)
-    again = outcome.read_again(learnt, made.cond, made.reading, made.changes)
+    again = outcome.read_again(learnt, made)
     print("\n".join([*_change_lines(learnt, wanted, made), *_outcome_lines(learnt, again)]))
     from ..hosts.diffusers import studio  # takes seconds to import: only once the edit is known to be possible
 

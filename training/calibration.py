@@ -69,7 +69,7 @@ def edits_taken(dictionary: Dictionary, pairs: Sequence[tuple[Encoded, Encoded]]
         except ValueError:  # no room, never captured, or nothing to be found in the rows
             found.append(False)
             continue
-        again = read_again(dictionary, made.cond, made.reading, made.changes)
+        again = read_again(dictionary, made)
         found.append(bool(again.outcomes) and all(one.verdict == TOOK for one in again.outcomes))
     return found
 
@@ -214,11 +214,13 @@ def moves(
     if POOLED in dictionary.parts:
         assert made.pooled is not None
         moved[POOLED], word[POOLED] = made.pooled - before.pooled, after.pooled - before.pooled
-    edited = made.cond[[row for row in range(len(made.cond)) if row not in made.inserted]]
+    now = {old: row for row, old in enumerate(made.before)}
     for encoder in dictionary.family.encoders:
         here, there = paired_rows(reading.layouts[encoder.name], target.layouts[encoder.name])
+        kept = [(old, new) for old, new in zip(here, there, strict=True) if old in now]  # pads may have gone for words
+        here, there = [old for old, _ in kept], [new for _, new in kept]
         columns = slice(encoder.first, encoder.last)
-        moved[encoder.name] = edited[here, columns] - before.cond[here, columns]
+        moved[encoder.name] = made.cond[[now[old] for old in here], columns] - before.cond[here, columns]
         word[encoder.name] = after.cond[there, columns] - before.cond[here, columns]
     return moved, word
 

@@ -29,7 +29,7 @@ from .placed import Place
 
 def read_again(dictionary: Dictionary, edited: Sequence[Edited]) -> list[ReadAgain]:
     """Read the edited rows of every place again."""
-    return [outcome.read_again(dictionary, one.cond, one.reading, one.changes) for one in edited]
+    return [outcome.read_again(dictionary, one) for one in edited]
 
 
 def told_again(dictionary: Dictionary, places: Sequence[Place], again: Sequence[ReadAgain], total: int) -> list[str]:

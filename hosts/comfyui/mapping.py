@@ -157,13 +157,20 @@ def _others(
     swaps = [Swap(str(table.concepts[one])) for one in others if dictionary.writes[one] is not None]
     mean = Scale(str(table.concepts[index]), 0.0)
     if swaps and not said & set(others):
-        with contextlib.suppress(ValueError):  # too few pads
+        with contextlib.suppress(ValueError):  # no room in the rows there are
             return tuple(_step(entry, dictionary, one) for one in swaps)
     return (_step(entry, dictionary, mean),)
 
 
 def _step(entry: list[Any], dictionary: Dictionary, edit: Edit) -> OtherStep:
+    """Return what an edit adds to a conditioning.
+
+    Raises:
+        ValueError: if the edit has no room in the rows there are.
+    """
     ((cond, extra),), _ = conditionings.edit([entry], dictionary, [edit])
+    if cond.shape[1] != entry[0].shape[1]:
+        raise ValueError(f"The edit needs {cond.shape[1]} rows, and there are {entry[0].shape[1]}.")
     pooled = extra["pooled_output"]
     return OtherStep(cond - repeated(entry[0], cond.shape), pooled - repeated(entry[1]["pooled_output"], pooled.shape))
 

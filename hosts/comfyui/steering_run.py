@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import outcome, steer
-from ...supsae_core.editing.apply import added
+from ...supsae_core.editing.apply import Edited, added
 from ...supsae_core.editing.edits import AnyEdit, Keep, aim, expected, resolve_edits
 from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.editing.steer import Moves, Where
@@ -122,7 +122,7 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
         for number, (place, _, found) in enumerate(own if steering.told else ()):
             step, cond = moves[number].cond if moves else None, entry["cross_attn"][place.row].cpu()
             moved = cond if step is None else added(cond, step)
-            again = outcome.read_again(dictionary, moved, place.reading, found)
+            again = outcome.read_again(dictionary, Edited(moved, None, place.reading, found))
             prompts.append(edit_reports.mixed_prompt(dictionary, place, again, len(places)))
             if step is not None:
                 lines += edit_reports.told_again(dictionary, [place], [again], len(places))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -22,8 +23,9 @@ from ..reading.readout import Reading, read_conditioning
 from . import protect
 from .change import Change
 from .edits import AnyEdit, expected, resolve_edits
+from .growing import grown
 from .operate import OperatorStep
-from .room import Inserted, changed_spans, grown, room_for
+from .room import Inserted, changed_spans, room_for
 from .step import RowStep, gained, off_of
 
 
@@ -31,13 +33,15 @@ class Edited(NamedTuple):
     """A conditioning after the edits."""
 
     cond: Tensor
-    """(L, width), longer where an encoder has no pads to write on"""
+    """(L, width), longer where an encoder has no pads to write on, or too few"""
     pooled: Tensor | None
     reading: Reading
     """what was read before, in the rows of ``cond``"""
     changes: list[Change]
-    inserted: tuple[int, ...] = ()
-    """rows of ``cond`` that were not there before"""
+    inserted: Inserted = MappingProxyType({})
+    """rows that were inserted for words of changes"""
+    before: tuple[int, ...] = ()
+    """(L,) the row that each row of ``cond`` was before, −1 of those that were inserted; empty without changes"""
     shown: tuple[int, ...] = ()
     """rows that a mask hid as pads and that hold words now"""
 
@@ -78,8 +82,9 @@ def apply_changes(
         None if pooled is None else edit_pooled(dictionary, pooled, reading, found),
         longer.reading,
         found,
-        longer.rows,
-        _shown(dictionary, longer.reading, found),
+        longer.inserted,
+        longer.before,
+        _shown(dictionary, longer.reading, found, longer.inserted),
     )
 
 
@@ -165,27 +170,29 @@ def additive_step(dictionary: Dictionary, part: Codes, reading: Reading, found: 
     return torch.stack(steps) @ part.decoder
 
 
-def in_order(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change]) -> Tensor:
-    """Return the rows (L, width) of an edited conditioning as they would be written, to read them again.
-
-    ``reading`` is of the conditioning before the edit, in the rows of ``cond``.
-    """
-    order = written_order(dictionary, reading, found)
-    return cond if order == sorted(order) else cond[order]
+def in_order(dictionary: Dictionary, made: Edited) -> Tensor:
+    """Return the rows (L, width) of an edited conditioning as they would be written, to read them again."""
+    order = written_order(dictionary, made)
+    return made.cond if order == sorted(order) else made.cond[order]
 
 
-def written_order(dictionary: Dictionary, reading: Reading, found: Sequence[Change]) -> list[int]:
+def written_order(dictionary: Dictionary, made: Edited) -> list[int]:
     """Return the rows of an edited conditioning in the order in which they would be written.
 
     A phrase that is longer than the one it replaces ends in pads far behind the text. The transformer does not mind the
     order of rows, but a reader does. Of the leading encoder alone, which decides what is said.
     """
+    reading, inserted = (
+        made.reading,
+        {*chain.from_iterable(one.rows for some in made.inserted.values() for one in some)},
+    )
     encoder, order = reading.encoders(dictionary.family)[-1], list(range(reading.rows.total))
     if not encoder.layout.has_pads:
         return order
     layout, own, part = reading.layouts[encoder.name], reading.rows.of(encoder), encoder.layout.part
-    for change, rows in room_for(reading.coded(dictionary, encoder), layout, found).written:
-        spans = changed_spans(dictionary, layout, change) if change.old is not None else []
+    for change, rows in room_for(reading.coded(dictionary, encoder), layout, made.changes, made.inserted).written:
+        far = change.old is not None and inserted.isdisjoint(rows)  # what was inserted stands where it belongs
+        spans = changed_spans(dictionary, layout, change) if far else []
         ends = part(own, torch.tensor([spans[0].rows[-1], rows[0]])) if spans else None
         if ends is not None and bool(ends[0] == ends[1]):  # a part's own rows go round, the others stay
             order = [row for row in order if row not in rows]
@@ -194,12 +201,12 @@ def written_order(dictionary: Dictionary, reading: Reading, found: Sequence[Chan
     return order
 
 
-def _shown(dictionary: Dictionary, reading: Reading, found: Sequence[Change]) -> tuple[int, ...]:
+def _shown(dictionary: Dictionary, reading: Reading, found: Sequence[Change], inserted: Inserted) -> tuple[int, ...]:
     """Return the masked pads that changes write words on."""
     shown: list[int] = []
     for encoder in reading.encoders(dictionary.family):
         if encoder.layout.masked and encoder.layout.has_pads:
-            room = room_for(reading.coded(dictionary, encoder), reading.layouts[encoder.name], found)
+            room = room_for(reading.coded(dictionary, encoder), reading.layouts[encoder.name], found, inserted)
             shown += chain.from_iterable(one.rows for one in room.written)
     return tuple(dict.fromkeys(shown))
 

@@ -10,12 +10,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from torch import Tensor
-
 from ..dictionary.model import Dictionary
 from ..reading.places import Found
 from ..reading.readout import Reading, read_conditioning
-from .apply import written_order
+from .apply import Edited, written_order
 from .change import Change
 from .mix_report import by_category
 from .room import changed_spans
@@ -63,25 +61,19 @@ class ReadAgain(NamedTuple):
     """of the rows in order; None if they cannot be read any more"""
 
 
-def read_again(dictionary: Dictionary, cond: Tensor, reading: Reading, changes: Sequence[Change]) -> ReadAgain:
-    """Read an edited conditioning (L, width) again and hold it against the changes.
-
-    Args:
-        dictionary: that made the changes.
-        cond: the rows after the edit.
-        reading: what was said before, in the rows of ``cond`` (``Edited.reading``).
-        changes: what was made (``Edited.changes``).
-    """
+def read_again(dictionary: Dictionary, made: Edited) -> ReadAgain:
+    """Read an edited conditioning again and hold it against the changes that the dictionary made."""
+    reading, changes = made.reading, made.changes
     if not changes:
         return ReadAgain((), (), reading)
-    order = written_order(dictionary, reading, changes)
-    rows = cond[order].float().cpu()
+    order = written_order(dictionary, made)
+    rows = made.cond[order].float().cpu()
     try:
         after = read_conditioning(dictionary, rows)
     except ValueError as error:
         why = f"the edited rows cannot be read any more: {error}"
         return ReadAgain(tuple(ChangeOutcome(one, FAILED, -math.inf, -math.inf, why) for one in changes), (), None)
-    text = EditedText(dictionary, rows, reading, after, changes, order)
+    text = EditedText(dictionary, rows, made, after, order)
     standings = [text.standing(change) for change in changes]
     before, now = text.beside(standings)
     said = {text.concept(one) for one in before}

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..dictionary.model import Dictionary
 from ..reading.places import Found, score_places
 from ..reading.readout import Reading
+from .apply import Edited
 from .change import Change
 from .room import changed_spans, room_for
 
@@ -37,10 +38,10 @@ class EditedText:
     """The edited rows of the leading encoder, every phrase at every place. Built per call and dropped."""
 
     def __init__(
-        self, dictionary: Dictionary, rows: Tensor, reading: Reading, after: Reading, changes: Sequence[Change],
-        order: Sequence[int],
-    ) -> None:  # fmt: skip
-        """Score rows (L, width) that stand in their order, of which ``after`` was read; ``reading`` is of before."""
+        self, dictionary: Dictionary, rows: Tensor, made: Edited, after: Reading, order: Sequence[int]
+    ) -> None:
+        """Score the edited rows (L, width), which stand in their order; ``after`` was read of them."""
+        reading = made.reading
         self.dictionary, self.reading, self.after = dictionary, reading, after
         self.encoder = after.encoders(dictionary.family)[-1]
         self.layout, self.at = reading.layouts[self.encoder.name], {row: place for place, row in enumerate(order)}
@@ -50,7 +51,7 @@ class EditedText:
         self.least, self.lengths = float(part.thresholds[1]), part.slot_tokens.tolist()
         self.written = dict[int, tuple[int, ...]]()
         if self.encoder.layout.has_pads:
-            room = room_for(reading.coded(dictionary, self.encoder), self.layout, changes)
+            room = room_for(reading.coded(dictionary, self.encoder), self.layout, made.changes, made.inserted)
             self.written = {id(one.change): one.rows for one in room.written}
 
     def standing(self, change: Change) -> Standing:

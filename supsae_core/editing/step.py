@@ -127,10 +127,12 @@ class RowStep:
         if not rows:
             return torch.zeros(0)
         # Pads hear all that their part says, and so does its end; a row amid the words would hear less.
-        ends = self.layout.roles.end
-        part = self.here.encoder.layout.part(self.here.own, torch.tensor(rows))
-        heard = [ends[number] for number in part.tolist()] if ends else rows
+        ends = dict(zip(self._parts(self.layout.roles.end), self.layout.roles.end, strict=True))
+        heard = [ends.get(part, row) for part, row in zip(self._parts(rows), rows, strict=True)]
         return torch.stack([self.part.code(self.blank, 0, labels[row]) for row in heard])
+
+    def _parts(self, rows: Sequence[int]) -> list[int]:
+        return self.here.encoder.layout.part(self.here.own, torch.tensor(rows, dtype=torch.int64)).tolist()
 
     def _category_mean(self, span: Span) -> Tensor:
         """Return (rows, r): the mean of what the concepts of a span's category would be in its rows, as it is now."""

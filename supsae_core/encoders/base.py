@@ -64,6 +64,11 @@ class RowLayout(Protocol):
         """How long texts are made, in words; dictionaries of another policy do not fit."""
         ...
 
+    @property
+    def more(self) -> int:
+        """Rows that a longer text gets at once: a chunk's, or 1; 0 if it is cut off."""
+        ...
+
     def length(self, tokens: int) -> int:
         """Return the rows of a text of so many tokens."""
         ...
@@ -110,6 +115,10 @@ class RowLayout(Protocol):
 
     def is_empty(self, rows: int) -> bool:
         """Tell whether so many rows hold no text at all."""
+        ...
+
+    def is_longer(self, rows: int) -> bool:
+        """Tell whether so many rows can be of a text longer than texts are padded to, with its end in the last."""
         ...
 
     def wrong_length(self, rows: int, pads: int) -> str | None:

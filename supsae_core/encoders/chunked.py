@@ -36,6 +36,10 @@ class Chunked:
         return self.words if self.cut else None
 
     @property
+    def more(self) -> int:
+        return 0 if self.cut else self.size
+
+    @property
     def policy(self) -> str:
         return f"{'one chunk' if self.cut else 'chunks'} of {self.size} causal rows"
 
@@ -80,6 +84,9 @@ class Chunked:
 
     def is_empty(self, rows: int) -> bool:
         return rows == 0
+
+    def is_longer(self, rows: int) -> bool:
+        return False
 
     def wrong_length(self, rows: int, pads: int) -> str | None:
         return None

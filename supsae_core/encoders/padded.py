@@ -39,6 +39,10 @@ class Padded(OnePart):
         return self.least - self.start - 1 if self.cut else None
 
     @property
+    def more(self) -> int:
+        return 0 if self.cut else 1
+
+    @property
     def policy(self) -> str:
         if not self.least:
             return "rows without pads"
@@ -64,6 +68,9 @@ class Padded(OnePart):
 
     def is_empty(self, rows: int) -> bool:
         return rows <= self.start + 1
+
+    def is_longer(self, rows: int) -> bool:
+        return not self.cut and rows > self.least > 0
 
     def wrong_length(self, rows: int, pads: int) -> str | None:
         if not self.least or rows == self.least:

@@ -46,6 +46,10 @@ class Templated(OnePart):
         return "before" if self.before else None
 
     @property
+    def more(self) -> int:
+        return 1
+
+    @property
     def policy(self) -> str:
         padded = f"at least {self.least} rows" if self.least else "without pads"
         return f"{self.before} rows before the prompt, {self.after} behind it, {padded}"
@@ -71,6 +75,9 @@ class Templated(OnePart):
 
     def is_empty(self, rows: int) -> bool:
         return rows <= self.before + self.after
+
+    def is_longer(self, rows: int) -> bool:
+        return rows > self.least > 0
 
     def wrong_length(self, rows: int, pads: int) -> str | None:
         if self.least and rows != self.least and (rows < self.least or pads > 0):

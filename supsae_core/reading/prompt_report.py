@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -52,6 +53,8 @@ class PromptReport(NamedTuple):
     """by encoder"""
     least: float
     """score from which on a phrase counts as found"""
+    longer: Mapping[str, tuple[int, int]] = MappingProxyType({})
+    """encoder → its rows, and those that texts are padded to: of encoders whose text is longer"""
 
 
 def report_prompt(dictionary: Dictionary, cond: Tensor, reading: Reading | None = None) -> PromptReport:
@@ -71,7 +74,9 @@ def report_prompt(dictionary: Dictionary, cond: Tensor, reading: Reading | None 
         if encoder in here
     }
     lead = dictionary.parts[here[-1].name]  # as in read_conditioning: what it finds is said
-    return PromptReport(said, unmentioned, unexplained, lead.cuts.last)
+    layouts = {one.name: (len(reading.rows.of(one)), one.layout) for one in dictionary.family.encoders}
+    longer = {name: (rows, one.length(0)) for name, (rows, one) in layouts.items() if one.is_longer(rows)}
+    return PromptReport(said, unmentioned, unexplained, lead.cuts.last, longer)
 
 
 def to_json(found: PromptReport) -> dict[str, Any]:
@@ -84,6 +89,7 @@ def to_json(found: PromptReport) -> dict[str, Any]:
             for encoder, (phrases, rows) in found.unexplained.items()
         },
         "least_score": round(found.least, 3),
+        "longer": {encoder: {"rows": rows, "padded_to": least} for encoder, (rows, least) in found.longer.items()},
     }
 
 
@@ -123,7 +129,11 @@ def left(found: PromptReport) -> list[str]:
     """Return as lines of text what was not found: categories, and shares of the rows."""
     shares = ", ".join(f"{name} {share:.0%}" for name, share in shares_of(found))
     unmentioned = [f"not mentioned: {', '.join(found.unmentioned)}"] if found.unmentioned else []
-    return [*unmentioned, f"not explained: {shares}"]
+    longer = [
+        f"longer than most: {name} has {rows} rows, prompts are padded to {least}; what is read may be less sure"
+        for name, (rows, least) in found.longer.items()
+    ]
+    return [*unmentioned, *longer, f"not explained: {shares}"]
 
 
 def shares_of(found: PromptReport) -> list[tuple[str, float]]:

@@ -163,6 +163,13 @@ def check_length(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
                 f"dictionary was made with prompts padded to {policy}. Encode the prompt with the same length setting "
                 f"({dictionary.family.setting}), or capture and fit with this one."
             )
+        if pads < 0 and layout.is_longer(len(own)):
+            raise ValueError(
+                f"The {len(own)} rows of {encoder.name!r} in this conditioning are more than the {layout.length(0)} of "
+                "the dictionary's own prompts, and no end of a text is found in them: the prompt is too long for what "
+                "was learnt, or conditionings of unequal lengths were averaged. Shorten the prompt, or edit before "
+                "nodes that average."
+            )
         if pads < 0 and layout.constant is None:  # others are told by their first row
             raise ValueError(
                 f"The {len(own)} rows of {encoder.name!r} in this conditioning have no end of a text: they were "

@@ -14,7 +14,7 @@ from einops import rearrange, reduce
 from torch import Tensor
 
 from ..dictionary.model import Dictionary, Part
-from ..encoders.base import Encoder, Rows
+from ..encoders.base import Encoder, RowLayout, Rows
 
 WRITTEN = 1e-3
 """Chance that a row behind the end of the text is no pad but was written by an edit."""
@@ -48,7 +48,10 @@ def text_of(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows) 
     roles = role_scores(dictionary, part, codes_of(part, encoder, cond[own.start : own.stop]))
     parts = layout.parts(own)
     lengths = [len(one) for one in parts]
-    ends = [max(end_row(some), layout.lead) for some in roles.split(lengths)]
+    if layout.is_longer(len(own)):
+        ends = [max(end_of_longer(roles, layout), layout.lead)]
+    else:
+        ends = [max(end_row(some), layout.lead) for some in roles.split(lengths)]
     inner = tuple(one[min(end, len(one) - 1)] for one, end in zip(parts[:-1], ends[:-1], strict=True))
     end = parts[-1].start + ends[-1]
     # Words stand between the start and the end of each part,
@@ -77,6 +80,19 @@ def end_row(tail: Tensor) -> int:
     if best == len(end) and len(ends) == 1 and float(end[ends[0]]) > -math.log(SURE):
         return int(ends[0])
     return best
+
+
+def end_of_longer(scores: Tensor, layout: RowLayout) -> int:
+    """Return the row of the end of more rows than texts are padded to, given (rows, 2) scores; their number if none is.
+
+    In texts longer than those learnt from every row is off, the end too: it looks most like one if not much like it.
+    """
+    found, last = end_row(scores), len(scores) - layout.tail
+    if found < last and float(scores[-1, 1]) > 0:
+        return found  # pads: it is no longer text, but one that was padded further
+    # A template is where it must be, and the rows before it tell whose they are.
+    whole = found == last or int(scores[:, 0].argmax()) == last or layout.constant is not None
+    return last if whole else len(scores)
 
 
 def role_scores(dictionary: Dictionary, part: Part, codes: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ def again(learnt, row):
 
     def go(*edits, of=row):
         made = apply(learnt.dictionary, of.cond, of.pooled, edits)
-        return outcome.read_again(learnt.dictionary, made.cond, made.reading, made.changes)
+        return outcome.read_again(learnt.dictionary, made)
 
     return go
 
@@ -82,7 +82,7 @@ def test_of_two_mentions_the_one_that_was_not_meant_stays_unblamed(again, person
 
 def test_rows_that_cannot_be_read_did_not_take(learnt, row):
     made = apply(learnt.dictionary, row.cond, row.pooled, [Swap(BLACK)])
-    found = outcome.read_again(learnt.dictionary, made.cond * 3, made.reading, made.changes)
+    found = outcome.read_again(learnt.dictionary, made._replace(cond=made.cond * 3))
     assert [one.verdict for one in found.outcomes] == [FAILED] and found.reading is None
     assert "cannot be read any more" in found.outcomes[0].reason
     assert outcome.to_json(learnt.dictionary, found)["outcomes"][0]["score"] is None

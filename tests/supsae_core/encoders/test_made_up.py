@@ -207,7 +207,7 @@ def test_an_edited_conditioning_says_what_was_asked(learnt, kind):
         except ValueError:  # what is to go was not read
             right.append(False)
             continue
-        rows = in_order(dictionary, edited.cond, edited.reading, edited.changes)
+        rows = in_order(dictionary, edited)
         right.append({*read_conditioning(dictionary, rows).concepts(dictionary)} == wanted)
     assert len(right) >= 15 and sum(right) >= 0.8 * len(right), right
 
@@ -218,9 +218,10 @@ def test_rows_are_inserted_where_there_are_no_pads_and_only_there(learnt):
     cond, pooled = encoded(host, prompt)
     made = apply(dictionary, cond, pooled, [Swap("hair: long blond hair")])
     encoder = host.family.encoders[-1]
-    assert len(made.inserted) == len(made.cond) - len(cond) == (0 if encoder.layout.has_pads else 1)
-    if made.inserted:  # right behind "red hair", words and all other rows where they were
-        assert made.inserted == (made.reading.layouts[encoder.name].spans[0].rows[-1] + 1,)
+    new = [row for row, old in enumerate(made.before) if old < 0]
+    assert len(new) == len(made.cond) - len(cond) == (0 if encoder.layout.has_pads else 1)
+    if new:  # right behind "red hair", words and all other rows where they were
+        assert new == [made.reading.layouts[encoder.name].spans[0].rows[-1] + 1]
     assert bool(made.shown) == encoder.layout.masked
 
 

@@ -82,7 +82,7 @@ def test_an_offer_is_taken_only_when_told_to(learnt, read):
     swapped = apply(learnt.dictionary, cond, None, edits, taken)
     assert [learnt.table.concepts[change.old].category for change in swapped.changes] == ["hat"]
     assert offered.beside(learnt.dictionary, cond, taken, swapped.changes) == []
-    again = read_again(learnt.dictionary, swapped.cond, swapped.reading, swapped.changes)
+    again = read_again(learnt.dictionary, swapped)
     assert again.outcomes[0].verdict in (TOOK, WEAK)
     assert reading == read_conditioning(learnt.dictionary, cond)  # what was read is not written to
 

@@ -63,11 +63,23 @@ def test_what_is_decoded_is_explained(learnt, cond):
 
 def test_json_holds_names_and_rows_alone(learnt, found):
     data = json.loads(json.dumps(to_json(found)))
-    assert list(data) == ["concepts", "unmentioned", "unexplained", "least_score"]
+    assert list(data) == ["concepts", "unmentioned", "unexplained", "least_score", "longer"]
     assert data["concepts"][1]["concept"] == "eyes: green" and data["concepts"][1]["rows"]["t5"] == [57, 58]
     assert set(data["concepts"][0]) == {"concept", "phrase", "score", "weight", "rows"}
     assert set(data["unexplained"]) == {"clip", "t5"} and set(data["unexplained"]["t5"]) == {"phrases", "rows"}
     assert all(one["score"] >= data["least_score"] for one in data["concepts"])
+    assert data["longer"] == {}
+
+
+def test_a_longer_text_is_read_to_its_last_row_and_called_so(learnt):
+    # six times eleven words and their commas are more than 48 rows of t5, which then has as many as tokens and an end
+    (cond,), _ = learnt.host.encode([", ".join(["a drawing of someone with red hair, in a quiet garden"] * 6)])
+    reading = readout.read_conditioning(learnt.dictionary, cond)
+    rows = len(reading.rows.own["t5"])
+    some = report_prompt(learnt.dictionary, cond, reading)
+    assert rows > 48 and reading.layouts["t5"].roles.end == (len(cond) - 1,) and not reading.layouts["t5"].roles.pad
+    assert some.longer == {"t5": (rows, 48)} and {one.concept for one in some.said} == {"hair: red"}
+    assert left(some)[-2].startswith(f"longer than most: t5 has {rows} rows, prompts are padded to 48")
 
 
 def test_nothing_said(learnt):
