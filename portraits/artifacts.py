@@ -16,7 +16,7 @@ from einops import rearrange, reduce
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..supsae_core.files import TensorFile
+from ..supsae_core.tensor_files import TensorFile
 from . import paths
 from .second_reader import CELL, histograms
 

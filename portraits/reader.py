@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..supsae_core.files import TensorFile
+from ..supsae_core.tensor_files import TensorFile
 from . import paths
 from .captions import table
 from .pen import SIZE

@@ -12,7 +12,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ..supsae_core.files import TensorFile
+from ..supsae_core.tensor_files import TensorFile
 from . import paths, reader
 
 WEIGHTS = paths.WEIGHTS / "second_reader.safetensors"

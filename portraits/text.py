@@ -12,7 +12,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..supsae_core.files import TensorFile
+from ..supsae_core.tensor_files import TensorFile
 from . import paths
 
 WEIGHTS = paths.WEIGHTS / "text_encoders.safetensors"

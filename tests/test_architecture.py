@@ -73,8 +73,8 @@ DOORS = {
     "nodes": {"comfy_api", "aiohttp"},
 }
 
-FILES = {"supsae_core/files.py", "portraits/make/"}
-"""The one door for tensor files, and the workshop that is not shipped."""
+FILES = {"filelock": "supsae_core/files.py", "safetensors": "supsae_core/tensor_files.py"}
+"""The doors for folders and for tensor files."""
 
 # tests and benchmarks stand outside the package and see it as anybody else does: by the name `supsae`.
 OUTSIDE = {"tests", "benchmarks"}
@@ -159,8 +159,8 @@ def absolute_problem(path: Path, found: Import) -> str | None:
     own = folder_of(path)
     if top == "supsae":
         return "inside the package imports are relative: ComfyUI loads it under another name"
-    if top in ("safetensors", "filelock") and not any(path.as_posix().startswith(one) for one in FILES):
-        return "only supsae_core/files.py opens tensor files and locks folders; use it"
+    if path.as_posix() != FILES.get(top, path.as_posix()):
+        return f"only {FILES[top]} may; use it"
     if top in sys.stdlib_module_names or top in ROOMS[own].libraries | DOORS.get(own, set()):
         return None
     doors = [door for door, libraries in DOORS.items() if top in libraries]
@@ -235,8 +235,8 @@ PLANTED = {
     "schemas elsewhere": ("hosts/comfyui/a.py", "from comfy_api.latest import io", "only nodes may"),
     "comfy in the other door": ("hosts/diffusers/a.py", "import comfy", "may not import comfy"),
     "hidden import": ("training/a.py", "import importlib as i\ni.import_module('comfy')", "hides an import"),
-    "tensor file": ("training/a.py", "from safetensors import safe_open", "only supsae_core/files.py opens"),
-    "lock": ("training/a.py", "import filelock", "and locks folders"),
+    "tensor file": ("training/a.py", "from safetensors import safe_open", "only supsae_core/tensor_files.py may"),
+    "lock": ("training/a.py", "import filelock", "only supsae_core/files.py may"),
     "pickle": ("training/a.py", "def f():\n    import pickle", "not pickle"),
     "torch.load renamed": ("training/a.py", "from torch import load as read\nread('x')", "torch.load is not used here"),
     "numpy pickle": ("portraits/a.py", "import numpy\nnumpy.load('x', allow_pickle=True)", "allow_pickle"),

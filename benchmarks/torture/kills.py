@@ -6,6 +6,7 @@ random time; another fork runs it again. What lies in the folder then is held ag
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -13,20 +14,35 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from PIL import Image
 from tqdm import tqdm
 
+from supsae.evaluation.baselines.paper import PUBLISHED
 from supsae.evaluation.pictures.gallery import Gallery, LazyRows, Shot
+from supsae.evaluation.pictures.parts import Size
 from supsae.evaluation.pictures.renderer import diffusers_renderer
+from supsae.evaluation.pictures.run import EvalConfig
+from supsae.evaluation.pictures.run import run as judge
+from supsae.evaluation.report.files import write
+from supsae.evaluation.reproduction import painters
+from supsae.evaluation.reproduction.asked import ReproduceConfig
+from supsae.evaluation.reproduction.run import run as reproduce
+from supsae.evaluation.results import Hooks
 from supsae.hosts.diffusers import studio
+from supsae.portraits import captions
+from supsae.portraits.make.optimise import optimise
+from supsae.portraits.paths import DICTIONARY
 from supsae.supsae_core.capture.merging import merge_captures
-from supsae.supsae_core.dictionary.file import save_dictionary
-from supsae.supsae_core.files import LOCKED, PART, TensorFile, alone_in
+from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
+from supsae.supsae_core.files import LOCKED, PART, alone_in
 from supsae.supsae_core.lock import LockConfig
+from supsae.supsae_core.tensor_files import TensorFile
 from supsae.training import capture, recording
 from supsae.training.fit_once import fit_once
 
@@ -59,6 +75,7 @@ def jobs(world: TortureWorld) -> list[Job]:
     models = studio.quickened(studio.load_studio())
     renderer = diffusers_renderer(models)
     (cond,), (pooled,) = models.host.encode([PROMPT])
+    painter, silent = painters.portraits(), Hooks(lambda text: None, lambda name, most: lambda done: None)
     shots = [Shot(LazyRows(PROMPT, lambda: (cond, pooled)), seed) for seed in range(3)]
 
     def fitted(folder: Path) -> None:
@@ -72,22 +89,44 @@ def jobs(world: TortureWorld) -> list[Job]:
         with alone_in(folder):
             Gallery(renderer, folder / "pictures", LockConfig()).draw(shots)
 
+    def judged(folder: Path) -> None:
+        config = EvalConfig(seed=1, parts=("removal",), own_counts=Size(removal=2))
+        write(judge(load_dictionary(DICTIONARY), renderer, folder, config, silent, models.host), folder)
+
+    def repeated(folder: Path) -> None:
+        config = ReproduceConfig(prompts=40, calibration=4, swaps=1, qualifying=1)
+        reproduce(painter, captions.table(), config, replace(PUBLISHED, epochs=2), folder, silent)
+
+    def trained(folder: Path) -> None:
+        torch.manual_seed(0)
+        optimise(torch.nn.Linear(8, 4), _loss, name="tiny", steps=40, rate=1e-2, work=folder, every=4)
+
     return [
-        Job("capture", lambda folder: capture.capture_text(host, folder / "c", plan), 0.3),
+        Job("capture", lambda folder: capture.capture_text(host, folder / "c", plan), 0.28),
         Job("record", lambda folder: recording.capture_activations(host, pictures, folder / "c", blocks), 0.2),
         Job("merge", lambda folder: merge_captures(one, other, folder / "c"), 0.25),
-        Job("save a dictionary", lambda folder: save_dictionary(dictionary, folder / "d.safetensors"), 0.2),
+        Job("save a dictionary", lambda folder: save_dictionary(dictionary, folder / "d.safetensors"), 0.15),
         Job("fit", fitted, 0.02),
-        Job("draw pictures", drawn, 0.03),
+        Job("draw pictures", drawn, 0.02),
+        Job("evaluate", judged, 0.02),
+        Job("reproduce", repeated, 0.02),
+        Job("train Portraits", trained, 0.04),
     ]
+
+
+def _loss(module: torch.nn.Module, rng: np.random.Generator) -> torch.Tensor:
+    rows = torch.from_numpy(rng.standard_normal((16, 8), np.float32))
+    return (module(rows) - rows[:, :4]).square().mean()
 
 
 def torture_kills(world: TortureWorld, kills: int, seed: int) -> list[Tally]:
     """Kill every job, first at every event on a file in turn, then at random times."""
     rows, rng = list[Tally](), random.Random(seed)
-    found = jobs(world)
-    with tqdm(total=sum(max(1, round(kills * job.share)) for job in found), desc="kills", unit="kill") as bar:
-        for job in found:
+    counts = {job: round(kills * job.share) for job in jobs(world)}
+    with tqdm(total=sum(counts.values()), desc="kills", unit="kill") as bar:
+        for job, count in counts.items():
+            if not count:
+                continue
             tally = Tally(f"killed: {job.name}")
             rows.append(tally)
             whole = world.folder / "whole"
@@ -98,7 +137,7 @@ def torture_kills(world: TortureWorld, kills: int, seed: int) -> list[Tally]:
             if code != ENDED:
                 tally.fault(f"the job itself failed with {code}")
                 continue
-            wanted, count = _content(whole), max(1, round(kills * job.share))
+            wanted = _content(whole)
             for one in range(count):
                 at = _point(one, count, events, rng)
                 _kill_once(job, world.folder / "killed", at, rng.uniform(0, seconds), tally, wanted)
@@ -141,6 +180,10 @@ def _content(folder: Path) -> dict[str, Any]:
             continue
         if file.suffix == ".safetensors" and not file.name.startswith(PART):
             found[_stable(name)] = TensorFile(file).read()
+        elif file.name == "results.json":
+            found[name] = {key: one for key, one in json.loads(file.read_text()).items() if key != "seconds"}
+        elif file.name == "report.html":
+            found[name] = True  # it tells the seconds that the run took
         elif file.suffix == ".png":
             found[name] = np.asarray(Image.open(file))
         else:

@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...hosts.diffusers.studio import Studio
-from ...supsae_core.files import DamagedError, TensorFile, write_tensors
+from ...supsae_core.files import DamagedError
 from ...supsae_core.host import Progress
 from ...supsae_core.table.concepts import ConceptTable
 from ...supsae_core.table.prompts import Pair, Prompt
+from ...supsae_core.tensor_files import TensorFile, write_tensors
 from .lessons import Lessons, swapped, taught, velocity
 
 KIND = "supsae.low_rank"

@@ -14,8 +14,8 @@ from torch import Tensor
 from ...supsae_core.capture.captures import Capture
 from ...supsae_core.dictionary.file import load_dictionary, save_dictionary
 from ...supsae_core.dictionary.model import Dictionary
-from ...supsae_core.files import TensorFile, write_tensors
 from ...supsae_core.host import Progress
+from ...supsae_core.tensor_files import TensorFile, write_tensors
 from ...training.fit import fit_dictionary
 from ..baselines import flattened_ridge, paper
 from ..baselines.additive import Additive

@@ -10,8 +10,8 @@ from typing import Any
 
 from ...portraits import text
 from ...supsae_core.dictionary.model import Dictionary
-from ...supsae_core.files import TensorFile
 from ...supsae_core.table.check import Speller
+from ...supsae_core.tensor_files import TensorFile
 from .text import sd3_tokenizer
 
 ROOM = text.CHUNK - 2

@@ -16,8 +16,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ...portraits.mmdit import HEAD, PATCH, position_table
-from ...supsae_core.files import TensorFile
 from ...supsae_core.host import Progress, Step
+from ...supsae_core.tensor_files import TensorFile
 
 TRAIN_STEPS = 1000
 """Entries of the noise level table both hosts keep."""

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 from einops import rearrange
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import trange
 
+from ...supsae_core.files import replacing
+from ...supsae_core.tensor_files import TensorFile, write_tensors
 from .. import captions, scene
 from ..paths import WEIGHTS
 from ..text import load_encoders
@@ -46,18 +47,17 @@ def draw_pair(rng: np.random.Generator) -> tuple[Person, Person]:
 def _drawn(file: Path, scenes: Sequence[tuple[Sequence[Person], Sequence[scene.Nuisance]]]) -> np.ndarray:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")
         shape = (len(scenes), scene.SIZE, scene.SIZE * len(scenes[0][0]), 3)
-        store = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-        for index in trange(len(scenes), desc=file.stem, mininterval=5):
-            store[index] = np.asarray(scene.draw_people(*scenes[index]))
-        store.flush()
-        part.replace(file)
+        with replacing(file) as part:
+            store = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+            for index in trange(len(scenes), desc=file.stem, mininterval=5):
+                store[index] = np.asarray(scene.draw_people(*scenes[index]))
+            store.flush()
     return np.load(file, mmap_mode="r")
 
 
 def load_weights(name: str, module: nn.Module, device: torch.device) -> Any:
-    module.load_state_dict({k: v.float() for k, v in load_file(WEIGHTS / f"{name}.safetensors").items()})
+    module.load_state_dict({k: v.float() for k, v in TensorFile(WEIGHTS / f"{name}.safetensors").read().items()})
     return module.to(device).eval().requires_grad_(False)
 
 
@@ -66,11 +66,7 @@ def write_weights(name: str, tensors: Mapping[str, Tensor], metadata: dict[str, 
     file = WEIGHTS / f"{name}.safetensors"
     file.parent.mkdir(parents=True, exist_ok=True)
     halved = {k: v if v.ndim == 0 else v.half() for k, v in tensors.items()}
-    save_file(
-        {k: v.detach().cpu().clone().contiguous() for k, v in halved.items()},
-        file,
-        metadata={"format_version": "1", **metadata},
-    )
+    write_tensors(file, halved, {"format_version": "1", **metadata})
     print(f"wrote {file}")
 
 

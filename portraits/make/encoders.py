@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import trange
 
+from ...supsae_core.tensor_files import TensorFile, write_tensors
 from .. import captions, scene, text
 from . import texts
 from .optimise import optimise
@@ -57,9 +57,8 @@ def corpus(work: Path, count: int = COUNT) -> Corpus:
     file = work / f"texts-{count}.safetensors"
     if not file.exists():
         work.mkdir(parents=True, exist_ok=True)
-        save_file(_draw(count)._asdict(), file.with_suffix(".part"))
-        file.with_suffix(".part").replace(file)
-    return Corpus(**load_file(file))
+        write_tensors(file, _draw(count)._asdict())
+    return Corpus(**TensorFile(file).read())
 
 
 def _draw(count: int) -> Corpus:
@@ -160,7 +159,7 @@ def train_masked(work: Path, steps: int, device: torch.device) -> None:
 def load_trained(module: text.TextEncoders, work: Path) -> None:
     """Load into both encoders what their stages left in the work folder: the moving averages."""
     for name, encoder in (("contrast", module.causal), ("masked", module.bidirectional)):
-        tensors, prefix = load_file(work / f"{name}.safetensors"), "ema.encoder."
+        tensors, prefix = TensorFile(work / f"{name}.safetensors").read(), "ema.encoder."
         encoder.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import trange
 
+from ...supsae_core.tensor_files import TensorFile
 from .. import captions, scene, text
 from ..mmdit import MMDiT
 
@@ -35,7 +35,7 @@ def handed_over(work: Path) -> MMDiT:
                 kept.append(one.flatten(0, -2))
     rows, pooled, old_rows, old_pooled = (torch.cat(some) for some in read)
     model = MMDiT()
-    trained = load_file(work / EARLIER / "diffusion_models" / "supsae_portraits_mmdit.safetensors")
+    trained = TensorFile(work / EARLIER / "diffusion_models" / "supsae_portraits_mmdit.safetensors").read()
     model.load_state_dict({key: value.float() for key, value in trained.items()})
     compose(model.context_embedder, rows, old_rows)
     compose(model.y_embedder["mlp"][0], pooled, old_pooled)  # pyright: ignore[reportIndexIssue] - a Sequential

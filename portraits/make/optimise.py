@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import trange
+
+from ...supsae_core.files import write_text
+from ...supsae_core.tensor_files import TensorFile, write_tensors
 
 Loss = Callable[[nn.Module, np.random.Generator], Tensor]
 
@@ -25,11 +27,15 @@ def optimise(
     rate: float,
     work: Path,
     ema: float = 0.999,
+    every: int = 250,
 ) -> nn.Module:
     """Minimise ``loss`` by AdamW with warm-up and cosine decay; return the exponential moving average of the module.
 
     Continues from ``work/name.safetensors`` if that is there. Every step draws from its own seed, so an interrupted run
-    and an uninterrupted one see the same data.
+    and an uninterrupted one see the same data and end alike.
+
+    Args:
+        every: steps between two checkpoints, each of which has its line in ``work/name.log``.
     """
     optimiser = torch.optim.AdamW(
         [p for p in module.parameters() if p.requires_grad], rate, (0.9, 0.99), weight_decay=0.01
@@ -37,9 +43,9 @@ def optimise(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, partial(_share_of_rate, steps))
     average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=True)
     file = work / f"{name}.safetensors"
-    start = _resume(file, module, average, optimiser, schedule)
+    start, losses = _resume(file, module, average, optimiser, schedule)
     bar = trange(start, steps, desc=name, initial=start, total=steps, mininterval=5)
-    shown = 0.0
+    shown = losses[-1]["loss"] if losses else None
     for step in bar:
         value = loss(module, np.random.default_rng((step, len(name))))
         optimiser.zero_grad(set_to_none=True)
@@ -48,11 +54,12 @@ def optimise(
         optimiser.step()
         schedule.step()
         average.update_parameters(module)
-        shown = value.item() if step == start else 0.98 * shown + 0.02 * value.item()
+        shown = value.item() if shown is None else 0.98 * shown + 0.02 * value.item()
         bar.set_postfix(loss=f"{shown:.4f}", refresh=False)
-        if (step + 1) % 250 == 0 or step + 1 == steps:
-            _checkpoint(file, step + 1, module, average, optimiser)
-            (work / f"{name}.log").open("a").write(json.dumps({"step": step + 1, "loss": round(shown, 5)}) + "\n")
+        if (step + 1) % every == 0 or step + 1 == steps:
+            losses.append({"step": step + 1, "loss": shown})
+            _checkpoint(file, losses, module, average, optimiser)
+    write_text(work / f"{name}.log", "".join(json.dumps(one) + "\n" for one in losses))
     return average.module
 
 
@@ -63,22 +70,25 @@ def _share_of_rate(steps: int, step: int) -> float:
 
 
 def _checkpoint(
-    file: Path, step: int, module: nn.Module, average: AveragedModel, optimiser: torch.optim.Optimizer
-) -> None:
+    file: Path, losses: list[dict[str, Any]], module: nn.Module, average: AveragedModel,
+    optimiser: torch.optim.Optimizer,
+) -> None:  # fmt: skip
     tensors = {f"now.{k}": v for k, v in module.state_dict().items()}
     tensors |= {f"ema.{k}": v for k, v in average.module.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"opt.{index}.{k}": v for k, v in state.items()}
-    tensors = {k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}
-    save_file(tensors, file.with_suffix(".part"), metadata={"step": str(step)})
-    file.with_suffix(".part").replace(file)
+    write_tensors(file, tensors, {"losses": json.dumps(losses)})
 
 
-def _resume(file: Path, module: nn.Module, average: AveragedModel, optimiser: Any, schedule: Any) -> int:
+def _resume(
+    file: Path, module: nn.Module, average: AveragedModel, optimiser: Any, schedule: Any
+) -> tuple[int, list[dict[str, Any]]]:
+    """Take up a checkpoint; return its step, 0 if there is none, and the losses told until then."""
     file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
-        return 0
-    tensors = load_file(file)
+        return 0, []
+    stored = TensorFile(file)
+    tensors = stored.read()
     module.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("now.")})
     average.module.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("ema.")})
     state: dict[int, dict[str, Tensor]] = {}
@@ -91,4 +101,4 @@ def _resume(file: Path, module: nn.Module, average: AveragedModel, optimiser: An
     for _ in range(step):
         schedule.step()
     average.n_averaged.fill_(step)
-    return step
+    return step, json.loads(stored.metadata.get("losses", "[]"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..files import TensorFile, write_tensors
+from ..tensor_files import TensorFile, write_tensors
 
 ENDING = ".safetensors"
 

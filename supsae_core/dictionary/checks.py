@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..encoders.streams import slots_of
-from ..files import DamagedError, require_finite
+from ..files import DamagedError
+from ..tensor_files import require_finite
 from .model import POOLED, Codes, Cuts, Dictionary, Part
 
 INDICES = ("slot_tokens", "slot_groups")

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ..encoders.base import Family
 from ..encoders.families.stored import family_from_json, family_to_json
-from ..files import DamagedError, TensorFile, missing, number, write_tensors
+from ..files import DamagedError, missing, number
 from ..table.concepts import ConceptTable
 from ..table.parsing import table_from_mapping
+from ..tensor_files import TensorFile, write_tensors
 from .checks import check_dictionary, check_numbers
 from .model import Codes, Dictionary, Part
 from .operator import Operator, operator_from, tensors_of

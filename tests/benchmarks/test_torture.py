@@ -56,10 +56,10 @@ def test_what_is_no_result_and_no_sentence_is_a_fault(faults, call, said):
 
 @pytest.mark.slow
 def test_a_slice_of_it_finds_nothing(tmp_path):
-    asked = ["--seed", "7", "--inputs", "300", "--kills", "12", "--only", "files", "texts", "kills"]
+    asked = ["--seed", "7", "--inputs", "300", "--kills", "13", "--only", "files", "texts", "kills"]
     faults = tmp_path / "faults.txt"
     command = [sys.executable, "-m", "benchmarks.torture", *asked, "--faults", faults]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, faults.read_text(encoding="utf-8") if faults.exists() else done.stderr
-    # five kinds of files, six of texts, six jobs
-    assert done.stdout.count("\n| damaged") == 5 and done.stdout.count("\n| killed") == 6
+    # five kinds of files, six of texts; of 13 kills five jobs have one at least
+    assert done.stdout.count("\n| damaged") == 5 and done.stdout.count("\n| killed") == 5

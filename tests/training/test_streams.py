@@ -21,7 +21,8 @@ from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.encoders import streams
 from supsae.supsae_core.encoders.families import FAMILIES
 from supsae.supsae_core.encoders.sites import Site, parse_sites
-from supsae.supsae_core.files import HASH, HASHES
+from supsae.supsae_core.files import HASH
+from supsae.supsae_core.tensor_files import HASHES
 from supsae.training import fit, recording
 from supsae.training.calibration import known_reading
 from supsae.training.capture import CaptureConfig

@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from supsae.supsae_core.dictionary.file import Header, load_dictionary, read_header, save_dictionary
 from supsae.supsae_core.dictionary.model import POOLED, Part
-from supsae.supsae_core.files import HASH, HASHES
+from supsae.supsae_core.files import HASH
+from supsae.supsae_core.tensor_files import HASHES
 
 
 @pytest.fixture(scope="module")

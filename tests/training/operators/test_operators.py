@@ -11,7 +11,8 @@ from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
 from supsae.supsae_core.dictionary.operator import tensors_of
 from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Swap
-from supsae.supsae_core.files import HASH, HASHES
+from supsae.supsae_core.files import HASH
+from supsae.supsae_core.tensor_files import HASHES
 from supsae.training.calibration import known_reading
 from supsae.training.operators.pairs import pairs_of
 from supsae.training.operators.ridge import solved_ridge
