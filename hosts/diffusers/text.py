@@ -15,11 +15,13 @@ from diffusers import StableDiffusion3Pipeline
 from torch import Tensor
 
 from ...supsae_core.encoders.families import FAMILIES
+from .precision import multiplies_in_bfloat16
 
 
 def load_pipeline(folder: Path | str, *, text_only: bool = False) -> StableDiffusion3Pipeline:
-    """Load a pipeline as ``save_pretrained`` writes it, onto the GPU (bfloat16) if there is one, else in float32.
+    """Load a pipeline as ``save_pretrained`` writes it, onto the GPU if there is one.
 
+    In bfloat16 there, and on a CPU that multiplies in it if the weights are stored in half precision; else in float32.
     Nothing is downloaded. Without transformer and auto-encoder (``text_only``) it takes far less memory.
 
     Raises:
@@ -32,11 +34,16 @@ def load_pipeline(folder: Path | str, *, text_only: bool = False) -> StableDiffu
             "model_index.json lies in."
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
+    halved = device.type != "cpu" or (_is_stored_in_half(Path(folder)) and multiplies_in_bfloat16())
+    dtype = torch.bfloat16 if halved else torch.float32
     left_out: dict[str, Any] = {"transformer": None, "vae": None} if text_only else {}
     try:
         pipeline = StableDiffusion3Pipeline.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, use_safetensors=True, **left_out
+            folder,
+            dtype=dtype,
+            local_files_only=True,
+            use_safetensors=True,
+            **left_out,
         )
     except (OSError, ValueError) as error:
         raise ValueError(f"The pipeline in {folder} cannot be loaded: {error}") from error
@@ -49,6 +56,14 @@ def _kind(folder: Path) -> str:
         return str(json.loads((folder / "model_index.json").read_text(encoding="utf-8"))["_class_name"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def _is_stored_in_half(folder: Path) -> bool:
+    try:
+        config = json.loads((folder / "text_encoder" / "config.json").read_text(encoding="utf-8"))
+        return (config.get("dtype") or config.get("torch_dtype")) in ("float16", "bfloat16")
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 class DiffusersText:

@@ -1,5 +1,7 @@
 """SD3's text in diffusers' layout: a tiny random pipeline saved to a folder, captured, fitted and edited."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -7,6 +9,7 @@ import torch
 from diffusers import StableDiffusion3Pipeline
 
 from supsae.cli import parser
+from supsae.hosts.diffusers import text as sd3_text
 from supsae.hosts.diffusers.text import DiffusersText, load_pipeline
 from supsae.supsae_core.capture.captures import load_capture
 from supsae.supsae_core.capture.plan import text_bytes
@@ -48,6 +51,20 @@ def test_rows_are_the_pipelines_own(sd3, host):
     ] * 2
     alone = host.encode(texts[:1])[0][0]
     torch.testing.assert_close(alone, conds[0])  # whatever stands beside it in the batch
+
+
+@pytest.mark.parametrize(
+    ("stored", "quick", "dtype"),
+    [("float32", True, torch.float32), ("float16", False, torch.float32), ("float16", True, torch.bfloat16)],
+)
+def test_half_precision_stays_half_where_the_cpu_multiplies_in_it(sd3, tmp_path, monkeypatch, stored, quick, dtype):
+    folder = shutil.copytree(sd3.folder, tmp_path / "model")
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "dtype": stored}))
+    monkeypatch.setattr(sd3_text, "multiplies_in_bfloat16", lambda: quick)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    pipeline = load_pipeline(folder)
+    assert pipeline.transformer.dtype == pipeline.text_encoder_3.dtype == dtype
 
 
 @pytest.mark.parametrize("text", ["red hair", "a photo, with blond hair.", "Red-blond hair's, eyes", ""])
