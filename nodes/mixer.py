@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..hosts.comfyui import either
 from ..hosts.comfyui.mixing import PANEL, mix_conditioning, mix_model, panel_teller
+from ..hosts.comfyui.prompt_text import text_behind
 from .either_inputs import either_inputs, either_outputs
 from .node import Node
 from .sockets import CATEGORY, SHOWN_AGAIN, DictionarySocket
@@ -42,7 +43,7 @@ class ConceptMixerNode(Node):
             outputs=either_outputs(
                 "What was found in the prompt, what was changed, and whether what is kept still reads the same."
             ),
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
             **SHOWN_AGAIN,
         )
 
@@ -50,12 +51,18 @@ class ConceptMixerNode(Node):
     def execute(cls, dictionary, mix, conditioning=None, model=None) -> io.NodeOutput:
         either.require_one(cls.NAME, conditioning, model)
         if conditioning is not None:
-            made = mix_conditioning(conditioning, dictionary, mix)
+            made = mix_conditioning(conditioning, dictionary, mix, cls.prompt_text())
             outputs = either.outputs(cls.NAME, conditioning=made.output)
         else:
             made = mix_model(model, dictionary, mix, panel_teller(cls.hidden.unique_id))
             outputs = either.outputs(cls.NAME, model=made.output)
         return io.NodeOutput(*outputs, made.report, ui={PANEL: [made.panel]})
+
+    @classmethod
+    def prompt_text(cls) -> str | None:
+        """Return what the conditioning was encoded from, if the workflow says so."""
+        graph, node = cls.hidden.prompt, cls.hidden.unique_id
+        return text_behind(graph, str(node)) if graph and node else None
 
 
 NODES = [ConceptMixerNode]

@@ -200,6 +200,11 @@ class TextEncoders(nn.Module):
         return EncodedText(torch.cat([rows_of_causal, other], 1), pooled)
 
 
+def load_tokenizer(path: Path = WEIGHTS) -> Tokenizer:
+    """Load the words of the encoders that ship with the pack, without their weights."""
+    return Tokenizer(tuple(json.loads(TensorFile(path).metadata["vocabulary"])))
+
+
 def load_encoders(path: Path = WEIGHTS) -> TextEncoders:
     """Load the frozen encoders that ship with the pack; the vocabulary lies in the file's header."""
     file = TensorFile(path)

@@ -25,6 +25,10 @@ Support = tuple[int, ...]
 """One concept of every category"""
 
 
+LEAST = {"prompts": 10, "calibration": 4, "swaps": 1, "qualifying": 0}
+"""Of the numbers of an experiment."""
+
+
 @dataclass(frozen=True)
 class ReproduceConfig:
     """How much is asked; the paper learns from 1500 prompts and looks at more than 50 pictures."""
@@ -41,8 +45,7 @@ class ReproduceConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        least = {"prompts": 10, "calibration": 4, "swaps": 1, "qualifying": 0}
-        for name, number in least.items():
+        for name, number in LEAST.items():
             if getattr(self, name) < number:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be {number} or more.")
 
@@ -70,10 +73,11 @@ def draw_experiment(table: ConceptTable, host: TextHost, config: ReproduceConfig
     rng = np.random.default_rng((config.seed, STREAM))
     every = [one for one in template_prompts(table, 200_000, rng) if _fits(host, template_text(table, one))]
     if len(every) < 2 * config.prompts:
+        most = len(every) // 2
+        remedy = f"Ask for at most {most} prompts, or add" if most >= LEAST["prompts"] else "Add"
         raise ValueError(
             f"This table has {len(every)} combinations that have room in the text encoders; learning from "
-            f"{config.prompts} leaves too few that were never seen. Ask for at most {len(every) // 2} prompts, or add "
-            "values to the table."
+            f"{config.prompts} leaves too few that were never seen. {remedy} values to the table."
         )
     learnt, unseen = every[: config.prompts], iter(every[config.prompts :])
     known = set(learnt)

@@ -6,7 +6,7 @@ Nothing that came in is written to: ComfyUI caches and shares it.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.editing import offered
 from ...supsae_core.editing.apply import Edited, apply_changes
 from ...supsae_core.editing.edits import AnyEdit, Change, expected, resolve_edits
-from .edit_reports import line
+from ...supsae_core.reading.known_text import KnownText
+from .edit_reports import line, prefix
 from .placed import Place, choose, read, where_of
 
 Conditioning = list[list[Any]]
@@ -43,6 +45,30 @@ class EditedConditioning(NamedTuple):
     """optional edits that cannot be made, and why"""
 
 
+class Taught(NamedTuple):
+    """Words of a prompt that a person says to speak of categories."""
+
+    words: Mapping[str, str]
+    """category → words"""
+    wanted: Mapping[str, int]
+    """category → the concept that is to be said there"""
+    text: KnownText | None
+    """the prompt's, if it is known"""
+
+
+def _taught_places(
+    conditioning: Conditioning, dictionary: Dictionary, places: Sequence[Place], taught: Taught
+) -> tuple[list[Place], list[str]]:
+    """Return the places as they read with what was taught, and lines on words that are not there."""
+    made, lines = [], list[str]()
+    for place in places:
+        cond = conditioning[place.entry][0][place.row].float().cpu()
+        reading, told = offered.taught(dictionary, cond, place.reading, *taught)
+        made.append(place._replace(reading=reading, said=reading.concepts(dictionary)))
+        lines += [f"{prefix(place, len(places))}{one}" for one in told]
+    return made, lines
+
+
 def edit(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit]) -> tuple[Conditioning, str]:
     """Return the edited list and a report, as ``edit_places`` makes them."""
     made = edit_places(conditioning, dictionary, edits)
@@ -50,9 +76,14 @@ def edit(conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[Any
 
 
 def edit_places(
-    conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit], optional: Collection[AnyEdit] = ()
-) -> EditedConditioning:
+    conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit], optional: Collection[AnyEdit] = (),
+    taught: Taught | None = None,
+) -> EditedConditioning:  # fmt: skip
     """Edit a list and keep what was read; an entry in which nothing changes is passed on as it is.
+
+    Args:
+        optional: edits that are left out where they cannot be made.
+        taught: which words speak of what, where the dictionary does not know them.
 
     Raises:
         ValueError: if rows cannot be read, or an edit that is not optional finds nothing to change anywhere.
@@ -64,6 +95,9 @@ def edit_places(
             "This conditioning is empty, or all zeros (Conditioning Zero Out?): no concept can be read or edited. "
             "Connect CLIP Text Encode (Prompt)."
         )
+    lines = list[str]()
+    if taught is not None:
+        places, lines = _taught_places(conditioning, dictionary, places, taught)
     chosen, left_out = choose(dictionary, edits, places, optional)
     made, found = [], list[Edited]()
     for index, entry in enumerate(conditioning):
@@ -72,7 +106,7 @@ def edit_places(
         made.append(edited)
         found += some
     told = zip(places, chosen, [one.changes for one in found], strict=True)
-    report = "\n".join(line(dictionary, *one, len(places)) for one in told)
+    report = "\n".join([*(line(dictionary, *one, len(places)) for one in told), *lines])
     return EditedConditioning(made, report, places, found, left_out)
 
 

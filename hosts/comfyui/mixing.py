@@ -11,9 +11,11 @@ from ...supsae_core.editing.edits import AnyEdit
 from ...supsae_core.editing.mix import Usable
 from ...supsae_core.editing.mix_report import MixedPrompt, lost, mix_report
 from ...supsae_core.editing.steer import Where
+from ...supsae_core.reading.wording import pieces
 from . import conditionings, edit_reports, messages, steering, transformer
 from .applying import announced
-from .conditionings import Conditioning
+from .conditionings import Conditioning, Taught
+from .prompt_text import known_text
 from .steering_run import Steering
 
 EVENT = "supsae.mixer"
@@ -34,20 +36,31 @@ class Mixed(NamedTuple):
     panel: dict[str, Any]
 
 
-def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, text: str) -> Mixed:
+def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, text: str, prompt: str | None = None) -> Mixed:
     """Edit a list as a mix says and read it again; what nothing changes is passed on as it is.
 
     A row that cannot be made is left out, and told.
+
+    Args:
+        text: the mix.
+        prompt: what was encoded, if it is known.
 
     Raises:
         ValueError: if the text is no mix, or rows cannot be read.
     """
     wanted = mix.usable_mix(dictionary, mix.parse_mix(text))
     edits = mix.edits_of_mix(wanted.mix)
-    made = conditionings.edit_places(conditioning, dictionary, edits, edits)
+    known = None if prompt is None else known_text(dictionary.family, prompt)
+    words, said = mix.taught_by_mix(dictionary, wanted.mix)
+    taught = Taught(words, said, known) if words else None
+    made = conditionings.edit_places(conditioning, dictionary, edits, edits, taught)
     again, total = edit_reports.read_again(dictionary, made.edited), len(made.places)
     told = zip(made.places, again, strict=True)
     prompts = [edit_reports.mixed_prompt(dictionary, place, one, total) for place, one in told]
+    if known is not None and total == 1:
+        (place,) = made.places
+        cond = conditioning[place.entry][0][place.row].float().cpu()
+        prompts = [prompts[0]._replace(words=pieces(dictionary, cond, place.reading, known))]
     report = "\n".join([made.report, *edit_reports.told_again(dictionary, made.places, again, total)])
     panel = panel_of(dictionary, wanted.without(made.left_out), prompts, report)
     return Mixed(made.conditioning, panel["report"], panel)

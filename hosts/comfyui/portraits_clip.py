@@ -26,6 +26,11 @@ def portraits_clip() -> comfy.sd.CLIP:
     return comfy.sd.CLIP(target, parameters=sum(one.numel() for one in encoders.parameters()))
 
 
+def portraits_tokenizer() -> Any:
+    """Return what cuts prompts for the embedded text encoders, as the stock CLIP does."""
+    return _ClipTokenizer(text.load_tokenizer())
+
+
 def portraits_empty(clip: comfy.sd.CLIP, cond: Tensor) -> tuple[Tensor, Tensor]:
     """Encode the empty prompt to as many rows as a conditioning (L, width) of Portraits: both go through together."""
     causal, other = (len(rows) for rows in rows_of(cond, FAMILIES["portraits"]).own.values())

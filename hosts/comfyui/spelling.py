@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -11,7 +10,6 @@ from typing import Any
 from ...portraits import text
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.table.check import Speller
-from ...supsae_core.tensor_files import TensorFile
 from .text import sd3_tokenizer
 
 ROOM = text.CHUNK - 2
@@ -25,7 +23,7 @@ ROOM_CLIP = 75
 @cache
 def portraits() -> Speller:
     """Return what Portraits' encoders cannot spell, and words that they never saw."""
-    tokenizer = text.Tokenizer(tuple(json.loads(TensorFile(text.WEIGHTS).metadata["vocabulary"])))
+    tokenizer = text.load_tokenizer()
     known = {*text.PIECES, *tokenizer.words}
 
     def speller(phrase: str) -> Iterator[tuple[str, str]]:

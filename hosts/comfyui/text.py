@@ -41,22 +41,22 @@ class ComfyText:
         conds, pooled = [], []
         for one in texts:
             comfy.model_management.throw_exception_if_processing_interrupted()
-            cond, vector = self._clip.encode_from_tokens(self._clip.tokenize(_plain(one)), return_pooled=True)
+            cond, vector = self._clip.encode_from_tokens(self._clip.tokenize(plain(one)), return_pooled=True)
             conds.append(cond[0].float().cpu())
             pooled.append(vector[0].float().cpu())
         return conds, pooled
 
     def _count(self, word: str) -> dict[str, int]:
         if word not in self._known:
-            tokens = self._clip.tokenize(_plain(word), return_word_ids=True)  # word id 0: start, end and pads
+            tokens = self._clip.tokenize(plain(word), return_word_ids=True)  # word id 0: start, end and pads
             self._known[word] = {
                 name: sum(token[2] != 0 for chunk in tokens[key] for token in chunk) for name, key in self._keys.items()
             }
         return self._known[word]
 
 
-def _plain(prompt: str) -> str:
-    """Brackets as they are written: a phrase's own must not weight it."""
+def plain(prompt: str) -> str:
+    """Return a prompt whose brackets are text: a phrase's own must not weight it."""
     return prompt.replace("(", "\\(").replace(")", "\\)")
 
 

@@ -2,7 +2,8 @@
 
 ``{"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null}, "eyes": {"keep": true},
 "haircut": {"scale": 1.3, "off": true}}}``: a category that is absent is left alone, and so is one that is off, which
-keeps its values. Names, not numbers, so a mix outlives a re-fit; they are checked when it is used.
+keeps its values. ``"at": "golden locks"`` says which words of the prompt speak of the category where nothing is read of
+it. Names, not numbers, so a mix outlives a re-fit; they are checked when it is used.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from ..dictionary.model import Dictionary
 from .edits import STRENGTHS, AnyEdit, Clear, Keep, Turn, Weigh, aim
 
 VERSION = 1
+LONGEST = 300
+"""Characters of the words that a row names."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class SayRow:
     strength: float = 1.0
     off: bool = False
     """for now nothing is changed"""
+    at: str = ""
+    """words of the prompt that speak of the category, though the dictionary does not know them"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class ScaleRow:
     factor: float
     """1 changes nothing, 0 is neither this nor that"""
     off: bool = False
-    """as of ``SayRow``"""
+    at: str = ""
+    """both as of ``SayRow``"""
 
 
 MixRow = SayRow | KeepRow | ScaleRow
@@ -94,10 +100,10 @@ def dump_mix(mix: Mix) -> str:
 def _row_to_json(row: MixRow) -> dict[str, Any]:
     if isinstance(row, KeepRow):
         return {"keep": True}
-    off = {"off": True} if row.off else {}
+    more = {**({"off": True} if row.off else {}), **({"at": row.at} if row.at else {})}
     if isinstance(row, ScaleRow):
-        return {"scale": row.factor, **off}
-    return {"say": row.concept, "strength": row.strength, **off}
+        return {"scale": row.factor, **more}
+    return {"say": row.concept, "strength": row.strength, **more}
 
 
 def edits_of_mix(mix: Mix) -> tuple[AnyEdit, ...]:
@@ -109,6 +115,14 @@ def edits_of_mix(mix: Mix) -> tuple[AnyEdit, ...]:
 
 def _changes(row: SayRow | ScaleRow) -> bool:
     return not row.off and (row.factor != 1 if isinstance(row, ScaleRow) else row.strength != 0)
+
+
+def taught_by_mix(dictionary: Dictionary, mix: Mix) -> tuple[dict[str, str], dict[str, int]]:
+    """Return category → words that speak of it, and category → the concept that is to be said there."""
+    rows = {name: row for name, row in mix.rows.items() if not isinstance(row, KeepRow) and row.at}
+    said = {name: row.concept for name, row in rows.items() if isinstance(row, SayRow) and row.concept is not None}
+    wanted = {name: dictionary.table.index(f"{name}: {concept}") for name, concept in said.items()}
+    return {name: row.at for name, row in rows.items()}, wanted
 
 
 class Usable(NamedTuple):
@@ -168,10 +182,15 @@ def _row(category: str, row: object) -> MixRow:
             f'{what} must be {{"say": …, "strength": …}}, {{"scale": …}} or {{"keep": true}}, not {_shown(row)}. Leave '
             "the category out to leave it alone."
         )
-    _check_keys(row, {"say", "strength", "keep", "scale", "off"}, what)
+    _check_keys(row, {"say", "strength", "keep", "scale", "off", "at"}, what)
     off = row.get("off", False)
     if off is not True and "off" in row:
         raise ValueError(f"'off' of {category!r} must be true, not {_shown(off)}. Or leave it out.")
+    at = row.get("at", "")
+    if not isinstance(at, str) or len(at) > LONGEST:
+        raise ValueError(
+            f"'at' of {category!r} must be words of the prompt, up to {LONGEST} characters, not {_shown(at)}."
+        )
     if "keep" in row:
         if len(row) > 1:
             raise ValueError(f"{what} says both to keep the category and to change it. Remove 'keep', or the rest.")
@@ -179,10 +198,10 @@ def _row(category: str, row: object) -> MixRow:
             raise ValueError(f"'keep' of {category!r} must be true, not {_shown(row['keep'])}. Or leave it out.")
         return KeepRow()
     if "scale" in row:
-        if row.keys() - {"scale", "off"}:
+        if row.keys() - {"scale", "off", "at"}:
             raise ValueError(f"{what} says both to scale what is said and to say something. Remove one.")
         factor = _strength(category, row["scale"], "scale", "1 changes nothing, 0 is neither this nor that.")
-        return ScaleRow(factor, off)
+        return ScaleRow(factor, off, at.strip())
     if "say" not in row:
         raise ValueError(f'{what} has a strength and nothing to say. Add "say" with a concept, or null for nothing.')
     if row["say"] is not None and not (isinstance(row["say"], str) and row["say"].strip()):
@@ -191,7 +210,7 @@ def _row(category: str, row: object) -> MixRow:
             f"{_shown(row['say'])}."
         )
     meaning = "1 is writing the word, 0 changes nothing."
-    return SayRow(row["say"], _strength(category, row.get("strength", 1.0), "strength", meaning), off)
+    return SayRow(row["say"], _strength(category, row.get("strength", 1.0), "strength", meaning), off, at.strip())
 
 
 def _strength(category: str, value: object, key: str, meaning: str) -> float:

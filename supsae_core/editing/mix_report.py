@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..dictionary.concept_list import concept_list
 from ..dictionary.model import Dictionary
+from ..reading.wording import Piece
 from ..table.concepts import ConceptTable
 from .edits import Keep, aim
 from .mix import KeepRow, Mix, Usable, dump_mix
@@ -27,6 +28,8 @@ class MixedPrompt(NamedTuple):
     """the same once it is edited; None if it could not be read any more"""
     verdicts: Mapping[str, tuple[str, str]] = {}
     """category → what became of its change, one of ``outcome.VERDICTS``, and the reason if it did not simply take"""
+    words: Sequence[Piece] = ()
+    """the text before the edit with what is understood of it; none where it is not known"""
 
 
 def mix_report(dictionary: Dictionary, mix: Usable, prompts: Sequence[MixedPrompt], report: str) -> dict[str, Any]:
@@ -61,6 +64,7 @@ def _shown(table: ConceptTable, mix: Mix, prompt: MixedPrompt) -> dict[str, Any]
         "after": {} if prompt.after is None else by_category(table, prompt.after),
         "held": _held(table, mix, prompt),
         "verdicts": {name: {"verdict": one, "reason": why} for name, (one, why) in prompt.verdicts.items()},
+        "words": [piece._asdict() for piece in prompt.words],
     }
 
 

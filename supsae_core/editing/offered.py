@@ -55,6 +55,33 @@ def take(dictionary: Dictionary, reading: Reading, some: Mapping[str, Offer]) ->
     return reading
 
 
+def taught(
+    dictionary: Dictionary, cond: Tensor, reading: Reading, told: Mapping[str, str], wanted: Mapping[str, int],
+    text: KnownText | None,
+) -> tuple[Reading, list[str]]:  # fmt: skip
+    """Return the reading with words that a person says to speak of categories, and a line on those that are not there.
+
+    Args:
+        cond: (L, width), unedited.
+        told: category → words of the text; one that is read already stays as it is.
+        wanted: category → the concept that is to be said there, which the words are then not taken for.
+        text: the words, if they are known.
+    """
+    said, lines = {dictionary.table.concepts[one].category for one in reading.concepts(dictionary)}, []
+    for name, words in told.items():
+        category = dictionary.table.concepts[dictionary.table.category(name)[0]].category
+        if category in said:
+            continue
+        try:
+            made = offer(dictionary, cond, reading, category, text, words)
+        except ValueError as error:
+            lines.append(f"{category}: {error}")
+            continue
+        if made is not None:
+            reading = accepted(dictionary, reading, made, wanted.get(name))
+    return reading, lines
+
+
 def beside(dictionary: Dictionary, cond: Tensor, reading: Reading, changes: Sequence[Change]) -> list[str]:
     """Return a line on every change that adds a concept although words there may speak of its category already."""
     lines = []

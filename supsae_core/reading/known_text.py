@@ -26,6 +26,15 @@ class KnownText:
         """Return some of the words, without the marks behind them."""
         return trim(" ".join(self.words[words.start : words.stop]))
 
+    def shown(self, words: range) -> str:
+        """Return some of the words as they are written."""
+        return " ".join(self.words[words.start : words.stop])
+
+    def words_in(self, encoder: Encoder, rows: Rows, some: Collection[int]) -> range:
+        """Return the words from the first to the last that stand in some of an encoder's rows."""
+        own = [word for word in range(len(self.words)) if not {*self._all_rows(encoder, rows, word)}.isdisjoint(some)]
+        return range(own[0], own[-1] + 1) if own else range(0)
+
     def find(self, some: str) -> range:
         """Return where words stand; of several places the first.
 

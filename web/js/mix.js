@@ -4,8 +4,8 @@
  *   {"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null, "strength": 1},
  *     "eyes": {"keep": true}, "haircut": {"scale": 1.3}}}
  *
- * `say: null` says nothing of the category, `scale` says less or more of what the prompt says of it, and `off: true` changes
- * nothing for now. Names are compared as the server does, whatever their case and blanks; those that no dictionary knows are
+ * `say: null` says nothing of the category, `scale` says less or more of what the prompt says of it, `off: true` changes
+ * nothing for now, and `at: "golden locks"` says which words of the prompt speak of the category. Names are compared as the server does, whatever their case and blanks; those that no dictionary knows are
  * kept as they are.
  */
 
@@ -50,10 +50,17 @@ export function switched(row, off) {
   return off ? { ...rest, off: true } : rest;
 }
 
+/** Return a row that takes words of the prompt for its category, or takes none for it; null if nothing is left of it. */
+export function taughtRow(row, words) {
+  const { at: _, ...rest } = row ?? { scale: 1 };
+  if (words) return { ...rest, at: words };
+  return rest.scale === 1 && !rest.off ? null : rest;
+}
+
 /** Tell whether two rows ask for the same. */
 export function alike(one, other) {
   if (!one || !other) return !one && !other;
-  if (Boolean(one.off) !== Boolean(other.off)) return false;
+  if (Boolean(one.off) !== Boolean(other.off) || normal(one.at) !== normal(other.at)) return false;
   if (one.keep || other.keep) return Boolean(one.keep) === Boolean(other.keep);
   if ("scale" in one || "scale" in other) return one.scale === other.scale;
   return normal(one.say) === normal(other.say) && (one.strength ?? 1) === (other.strength ?? 1);

@@ -4,8 +4,9 @@ import { COMPARED } from "./compare.js";
 import { conceptsBehind } from "./concepts.js";
 import { make } from "./dom.js";
 import { say } from "./language.js";
-import { dump, keyOf, own, parse, rowOf, switched, withRow } from "./mix.js";
+import { dump, keyOf, own, parse, rowOf, switched, taughtRow, withRow } from "./mix.js";
 import { LEFT_OUT, MixerRow, VERDICTS } from "./mixer_row.js";
+import { Words } from "./words.js";
 
 const SEARCH_FROM = 13; // categories from which on there is a search box
 const MOST = 468; // pixels of rows that are shown without scrolling
@@ -40,9 +41,10 @@ class Mixer {
     this.fold = make("button", { type: "button", onclick: () => this.foldAll() }, say("foldAll"));
     this.note = make("span", { className: "supsae-note", role: "status" });
     this.list = make("div", { className: "supsae-scroll supsae-rows" });
+    this.words = new Words(this);
     this.element = make(
       "section", { className: "supsae-mixer", aria: { label: "Concept Mixer" } },
-      make("header", {}, this.search, this.note, this.compare, this.fold, this.reset), this.list,
+      make("header", {}, this.search, this.note, this.compare, this.fold, this.reset), this.words.element, this.list,
     );
     host.listen("supsae.mixer", ({ detail }) => {
       if (host.isMe(detail.node)) this.output({ supsae_mixer: [detail.output] }); // read while a model samples
@@ -67,7 +69,7 @@ class Mixer {
   }
 
   height() {
-    return HEADER + this.rowsHeight();
+    return HEADER + this.words.height() + this.rowsHeight();
   }
 
   rowsHeight() {
@@ -83,6 +85,7 @@ class Mixer {
       this.prompts = found.prompts ?? [];
       this.ran = found.mix ?? {};
       this.leftOut = found.left_out ?? {};
+      this.words.take(this.prompts.length === 1 ? this.prompts[0].words : []);
     }
     this.know({ categories: found.categories, safe: found.safe });
   }
@@ -107,7 +110,10 @@ class Mixer {
   }
 
   know(known) {
-    if (!known) this.prompts = [];
+    if (!known) {
+      this.prompts = [];
+      this.words.take([]);
+    }
     if (JSON.stringify(this.known) === JSON.stringify(known)) return this.update();
     this.known = known;
     this.draw();
@@ -123,6 +129,21 @@ class Mixer {
 
   set(category, row) {
     this.edit(withRow(this.rows, category, row));
+  }
+
+  /** Say which words of the prompt speak of a category; null takes that back. */
+  teach(category, words) {
+    this.set(category, taughtRow(rowOf(this.rows, category), words));
+  }
+
+  /** Return the number of a category among the dictionary's. */
+  number(category) {
+    return Math.max(0, (this.known?.categories ?? []).findIndex((one) => keyOf([one.name], category) !== undefined));
+  }
+
+  /** Return how wide the panel is, in pixels. */
+  width() {
+    return this.element.clientWidth || WIDTH;
   }
 
   /** Show a row for each of the dictionary's categories, then those that it lacks; rows that stay keep the focus. */
@@ -144,6 +165,7 @@ class Mixer {
 
   update() {
     for (const view of this.views.values()) view.update();
+    this.words.update();
     this.list.style.flexBasis = `${this.rowsHeight()}px`;
     this.compare.disabled = !Object.values(this.rows).some((row) => !row.keep);
     this.reset.disabled = !Object.keys(this.rows).length;

@@ -99,14 +99,16 @@ export class MixerRow {
   /** Say the concept more or less; where it is left as it is, what the prompt says. */
   slide(strength) {
     const left = this.picker.value === LEAVE;
-    const off = this.row?.off ? { off: true } : {};
-    this.mixer.set(this.category.name, !left ? { ...this.row, strength } : strength === 1 ? null : { scale: strength, ...off });
+    const { off, at } = this.row ?? {};
+    const more = { ...(off && { off }), ...(at && { at }) };
+    this.mixer.set(this.category.name, !left ? { ...this.row, strength } : strength === 1 && !at ? null : { scale: strength, ...more });
   }
 
   pick(chosen) {
-    if (chosen === LEAVE) return this.mixer.set(this.category.name, null);
-    const strength = this.row?.strength ?? 1;
-    this.mixer.set(this.category.name, { say: chosen === NONE ? null : chosen.slice(4), strength });
+    const { at, strength = 1 } = this.row ?? {};
+    const more = at && { at };
+    if (chosen === LEAVE) return this.mixer.set(this.category.name, at ? { scale: 1, at } : null);
+    this.mixer.set(this.category.name, { say: chosen === NONE ? null : chosen.slice(4), strength, ...more });
   }
 
   /** Offer the concepts; "none" only where it was learnt what saying nothing is. */

@@ -80,8 +80,13 @@ def test_settings_that_will_not_do(host, config, message):
 
 def test_a_table_with_too_few_combinations(host):
     small = parse_table("hair: {red: [red hair], blond: [blond hair]}\nhat: {crown: [golden crown], none: [no hat]}")
-    with pytest.raises(ValueError, match="has 4 combinations .* at most 2 prompts"):
+    with pytest.raises(ValueError, match=r"has 4 combinations .* never seen\. Add values to the table\.$"):
         draw_experiment(small, host, ReproduceConfig(prompts=10))
+    # 3 · 8 combinations: half of them may be learnt
+    hats = ", ".join(f"a{number}: [hat {number}]" for number in range(8))
+    some = parse_table(f"hair: {{red: [red hair], blond: [blond hair], grey: [grey hair]}}\nhat: {{{hats}}}")
+    with pytest.raises(ValueError, match="has 24 combinations .* at most 12 prompts, or add values"):
+        draw_experiment(some, host, ReproduceConfig(prompts=13))
 
 
 def test_the_papers_table_has_room_for_its_experiment():

@@ -91,6 +91,30 @@ def test_a_row_that_is_left_as_it_is_can_be_said_less_or_more(open_mixer, vue):
 
 
 @both_renderers
+def test_the_prompt_is_underlined_and_a_click_teaches_its_own_words(open_mixer, vue):
+    """A word of the table is underlined; one outside is asked about, and taken once that is clicked."""
+    found = open_mixer(RED, vue=vue)
+    found.does("graph.getNodeById(3).widgets[0].value = 'a blonde girl, smiling, wearing a cap'")
+    found.run()
+    words = found.page.locator(".supsae-words .supsae-word")
+    assert words.all_inner_texts() == ["blonde girl,?", "smiling,", "cap?"]
+    assert words.nth(1).get_attribute("title") == "expression: smile"
+    assert found.now() == "unmentioned → red"
+    words.nth(0).click()
+    assert found.mix() == {"hair": {**RED["hair"], "at": "blonde girl"}}
+    found.run()
+    assert found.now() == "blond → red"  # taken for what is nearest to it
+    words.nth(2).press("Enter")  # of a row that changes nothing it is kept all the same
+    assert found.mix()["hat"] == {"scale": 1, "at": "cap"}
+    found.pick("hat", "say:crown")
+    assert found.mix()["hat"] == {"say": "crown", "strength": 1, "at": "cap"}
+    found.pick("hat", "leave")
+    words.nth(2).click()  # taken back
+    words.nth(0).click()
+    assert found.mix() == RED
+
+
+@both_renderers
 def test_a_keyboard_is_enough(open_mixer, vue):
     found = open_mixer(vue=vue)
     found.picker("hair").focus()

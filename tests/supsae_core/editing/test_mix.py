@@ -18,7 +18,13 @@ MIX = Mix({"hair": SayRow("red", 0.8), "hat": SayRow(None), "eyes": KeepRow()})
 
 def test_a_mix_reads_as_its_names_say_and_is_written_back():
     odd = Mix(
-        {"z: 的": SayRow('a "quoted" name', -2.0), "a": KeepRow(), "b": ScaleRow(0.5), "c": ScaleRow(2.0, off=True)}
+        {
+            "z: 的": SayRow('a "quoted" name', -2.0, at="golden locks"),
+            "a": KeepRow(),
+            "b": ScaleRow(0.5),
+            "c": ScaleRow(2.0, off=True),
+            "d": ScaleRow(1.0, at="a cap"),
+        }
     )  # names that no table needs to have
     assert dump_mix(MIX) == TEXT
     for text, mix in ((TEXT, MIX), (dump_mix(odd), odd)):
@@ -54,12 +60,17 @@ REFUSED = {
     "row a text": (row('"red"'), "The row 'hair' of the mix must be .*, not \"red\". Leave the category out"),
     "row's key": (
         row('{"says": "red"}'),
-        "'hair' of the mix has an unknown key 'says'. Keys are: keep, off, say, scale, strength",
+        "'hair' of the mix has an unknown key 'says'. Keys are: at, keep, off, say, scale, strength",
     ),
     "scale and say": (row('{"scale": 2, "say": "red"}'), "says both to scale what is said and to say something"),
     "scale high": (
         row('{"scale": 3.1}'),
         "The scale of 'hair' must be a number from -2 to 3, not 3.1. 1 changes nothing",
+    ),
+    "words as a number": (row('{"say": "red", "at": 3}'), "must be words of the prompt, up to 300 characters, not 3"),
+    "words without end": (
+        row(json.dumps({"say": "red", "at": "a" * 301})),
+        "'at' of 'hair' must be words .*, not \"aa",
     ),
     "both": (row('{"keep": true, "say": "red"}'), "says both to keep the category and to change it"),
     "keep false": (row('{"keep": false}'), "'keep' of 'hair' must be true, not false"),

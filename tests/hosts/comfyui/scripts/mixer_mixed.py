@@ -7,6 +7,8 @@ from portraits_parts import RED, WOOD, edited, encode, learnt, model
 from script_parts import between, equal, expect
 
 from supsae.hosts.comfyui.mixing import mix_conditioning, mix_model
+from supsae.hosts.comfyui.prompt_text import known_text, text_behind
+from supsae.hosts.comfyui.text import ComfyText
 from supsae.supsae_core.editing.edits import Keep, Remove, Swap
 
 plain = encode("a portrait of a person with blond hair, green eyes, smiling, seaside")
@@ -30,6 +32,44 @@ def modelled(rows, told, on=model):
 
 RED_ROW, KEPT = {"hair": {"say": "red"}}, {"eyes": {"keep": True}}
 
+# --- the text behind it ---
+WORKFLOW = {
+    "1": {"class_type": "PrimitiveString", "inputs": {"value": "red hair"}},
+    "2": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["9", 0], "text": ["1", 0]}},
+    "3:7": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["9", 0], "text": "(red hair:1.2), \\(a) cap"}},
+    "4": {"class_type": "ConditioningCombine", "inputs": {"conditioning_1": ["2", 0], "conditioning_2": ["3:7", 0]}},
+    "5": {"class_type": "CLIPTextEncodeSD3", "inputs": {"clip_l": "a", "clip_g": "b", "t5xxl": "a", "clip": ["9", 0]}},
+    "6": {"class_type": "ConditioningSetTimestepRange", "inputs": {"conditioning": ["3:7", 0], "start": 0.0}},
+    "7": {"class_type": "A loop", "inputs": {"conditioning": ["7", 0]}},
+}
+WEIGHTED = WORKFLOW["3:7"]["inputs"]["text"]
+BEHIND = {"2": "red hair", "3:7": WEIGHTED, "4": None, "5": None, "6": WEIGHTED, "7": None}
+for node, text in {**BEHIND, "none there": None}.items():
+    graph = {**WORKFLOW, "mixer": {"inputs": {"conditioning": [node, 0]}}}
+    expect(f"the text behind {node}", text_behind(graph, "mixer"), text)
+expect("nothing connected", text_behind({"mixer": {"inputs": {}}}, "mixer"), None)
+known = known_text(learnt.family, WEIGHTED)
+expect("its words", known.words, ("red", "hair,", "(a)", "cap"))
+expect("and their tokens", known.counts, ComfyText(portraits_parts.clip).counts(known.words))
+STRANGE = "a blonde girl, smiling, wearing a cap"
+taught = {
+    "hair": {"say": "red", "at": "blonde girl"},
+    "hat": {"scale": 1, "at": "cap"},
+    "eyes": {"say": "blue", "at": "x"},
+}
+made = mix_conditioning(encode(STRANGE), learnt, as_text(taught), STRANGE)
+cut = [(one["text"], one["category"], one["how"]) for one in made.panel["prompts"][0]["words"]]
+said = [
+    ("a", "", ""),
+    ("blonde girl,", "hair", "said"),
+    ("smiling,", "expression", "said"),
+    ("wearing a", "", ""),
+    ("cap", "hat", "said"),
+]
+expect("the words are taken for what they were said to be", cut, said)
+expect("and edited", made.panel["prompts"][0]["after"]["hair"], ["red"])
+expect("those that are not there are told", "eyes: The prompt does not say 'x'." in made.report)
+
 # --- a conditioning ---
 made = mixed({"hair": {"say": "red", "strength": 0.8}, "expression": {"say": None}, **KEPT})
 ((cond, extra),) = edited(Swap("hair: red", 0.8), Remove("expression: smile"), Keep("eyes"), of=plain)
@@ -42,6 +82,7 @@ wanted = {
     "before": {**nothing, **same, "hair": ["blond"], "expression": ["smile"]},
     "after": {**nothing, **same, "hair": ["red"], "expression": []},
     "held": {"eyes": True},
+    "words": [],  # the text is not known here
 }
 verdicts = made.panel["prompts"][0].pop("verdicts")
 expect("judged are", [(name, one["verdict"]) for name, one in verdicts.items()], [

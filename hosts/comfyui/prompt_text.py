@@ -1,0 +1,80 @@
+"""The text that a conditioning was encoded from, as the workflow says it, and where its words stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeGuard
+
+import comfy.sd1_clip
+
+from ...supsae_core.encoders.base import Family
+from ...supsae_core.reading.known_text import KnownText
+from .portraits_clip import portraits_tokenizer
+from .text import plain, sd3_tokenizer
+
+TEXTS = ("text", "prompt", "string", "value", "clip_l", "clip_g", "t5xxl")
+"""Inputs that hold a prompt's text: of nodes that encode it, and of those that a text is typed into."""
+DEEP = 16
+"""Nodes that are gone through at most."""
+
+
+def text_behind(graph: Mapping[str, Any], node: str, name: str = "conditioning") -> str | None:
+    """Return the text of a conditioning that goes into a node's input; None where there is none, or more than one.
+
+    Args:
+        graph: the workflow as ComfyUI runs it, id → {"inputs": name → value or [id, output]}.
+    """
+    for _ in range(DEEP):
+        link = _inputs(graph, node).get(name)
+        if not _is_link(link):
+            return None
+        node, inputs = str(link[0]), _inputs(graph, str(link[0]))
+        said = {_typed(graph, inputs[one]) for one in TEXTS if one in inputs}
+        if said:
+            return said.pop() if len(said) == 1 else None
+        name = "conditioning"
+    return None
+
+
+def _typed(graph: Mapping[str, Any], value: object) -> str | None:
+    """Return a text, or that of the node it is linked to."""
+    for _ in range(DEEP):
+        if isinstance(value, str):
+            return value
+        if not _is_link(value):
+            return None
+        inputs = _inputs(graph, str(value[0]))
+        own = [inputs[one] for one in TEXTS if one in inputs]
+        value = own[0] if len(own) == 1 else None
+    return None
+
+
+def _inputs(graph: Mapping[str, Any], node: str) -> Mapping[str, Any]:
+    found = graph.get(node)
+    inputs = found.get("inputs") if isinstance(found, Mapping) else None
+    return inputs if isinstance(inputs, Mapping) else {}
+
+
+def _is_link(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list) and len(value) == 2
+
+
+def known_text(family: Family, text: str) -> KnownText | None:
+    """Return a text word by word, without ComfyUI's weights; None where the family's tokenizers are not at hand."""
+    if family.name not in TOKENIZERS:
+        return None
+    parts = comfy.sd1_clip.token_weights(comfy.sd1_clip.escape_important(text), 1.0)
+    words = tuple(comfy.sd1_clip.unescape_important("".join(part for part, _ in parts)).split())
+    tokenizer, keys = TOKENIZERS[family.name](), family.comfyui
+    names = [encoder.name for encoder in family.encoders]
+    return KnownText(words, {one: tuple(_tokens(tokenizer, keys[one], word) for word in words) for one in names})
+
+
+def _tokens(tokenizer: Any, key: str, word: str) -> int:
+    found = tokenizer.tokenize_with_weights(plain(word), return_word_ids=True)[key]
+    return sum(token[2] != 0 for chunk in found for token in chunk)  # word id 0: start, end and pads
+
+
+TOKENIZERS = {"portraits": cache(portraits_tokenizer), "sd3": cache(sd3_tokenizer)}
+"""Family → its tokenizers, which need no weights."""
