@@ -20,10 +20,12 @@ from . import (
     read_prompt,
     routes,
     sweep,
+    trying,
 )
 
 TOPICS = (
-    portraits, concepts, capture, dictionaries, mixer, edit, compare, lock, read_prompt, maps, sweep, evaluate,
+    portraits, concepts, capture, dictionaries, mixer, edit, compare, lock, read_prompt, maps, sweep, trying,
+    evaluate,
 )  # fmt: skip
 """Modules of nodes, in the order in which ComfyUI is told of them."""
 

@@ -21,6 +21,7 @@ export const PANELS = {
   SupSAE_ApplyEdits: { below: [toldPanel] },
   SupSAE_ReadPrompt: { below: [toldPanel] },
   SupSAE_StrengthSweep: { below: [toldPanel] },
+  SupSAE_TryConcepts: { below: [toldPanel] },
   SupSAE_ConceptMap: { below: [toldPanel] },
   SupSAE_BlockMap: { below: [toldPanel] },
   SupSAE_LoadDictionary: { below: [loaderPanel] },

@@ -10,7 +10,7 @@ from server import ROOT
 
 MENU = {
     "SupSAE": "LoadPortraitsCLIP LoadDictionary ConceptMixer ConceptEdit ApplyEdits ComparePictures Lock LockedPicture "
-    "StrengthSweep ReadPrompt ConceptMap",
+    "StrengthSweep TryConcepts ReadPrompt ConceptMap",
     "SupSAE/learn": "ConceptTable Capture FitDictionary",
     "SupSAE/research": "BlockMap EvaluateDictionary",
 }
