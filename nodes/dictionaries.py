@@ -66,7 +66,11 @@ class FitDictionaryNode(Node):
 def file_inputs() -> list[Any]:
     """Return what it takes to write a dictionary."""
     return [
-        io.String.Input("name", default="my_dictionary", tooltip="File name, without folder and ending."),
+        io.String.Input(
+            "name", default="",
+            tooltip="File name, without folder and ending. Empty: named after its categories; the same words learnt "
+            "again take the file's place.",
+        ),
         io.Boolean.Input(
             "overwrite", default=False,
             tooltip="Replace a file of this name. Otherwise it is kept and a number is put behind the new name.",

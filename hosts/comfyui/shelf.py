@@ -16,6 +16,9 @@ from . import folders, messages
 MOST_HEADER = 8 * 1024 * 1024
 """Bytes of a header that is read: tables of thousands of concepts have one of less than a megabyte."""
 
+MOST_NAME = 48
+"""Bytes of a name that is made of categories."""
+
 _ENDINGS = re.compile(r"(?i)(?:\.safetensors|[._-])+$")
 
 
@@ -101,13 +104,35 @@ class Saved(NamedTuple):
 def save(dictionary: Dictionary, name: str, overwrite: bool) -> Saved:
     """Write a dictionary to models/supsae; another file of the name is kept, and a number put behind the new one.
 
+    Args:
+        name: of the file; if empty it is named after its words, and takes the place of one that holds the same words.
+
     Raises:
         ValueError: if the name cannot be one.
     """
-    file = folders.new_dictionary_file(name, lambda there: overwrite or holds(there, dictionary))
+    same = holds if name.strip() else _has_words_of
+    named = name if name.strip() else named_after(dictionary)
+    file = folders.new_dictionary_file(named, lambda there: overwrite or same(there, dictionary))
     save_dictionary(dictionary, file)
     messages.log(f"saved {file}")
     return Saved(file.name, file.stat().st_size)
+
+
+def named_after(dictionary: Dictionary) -> str:
+    """Return a file's name made of its categories, as many as there is room for."""
+    names, left = list(dictionary.table.categories), 0
+    while len(stem("-".join(names)).encode()) > MOST_NAME and len(names) > 1:
+        names, left = names[:-1], left + 1
+    return stem("-".join([*names, *([f"and-{left}-more"] if left else [])]))
+
+
+def _has_words_of(file: Path, dictionary: Dictionary) -> bool:
+    """Tell whether a file holds a dictionary of the same table and the same text encoders."""
+    try:
+        there = load_dictionary(file)
+    except ValueError:
+        return False
+    return there.table == dictionary.table and there.family.name == dictionary.family.name
 
 
 def holds(file: Path, dictionary: Dictionary) -> bool:

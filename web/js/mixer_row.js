@@ -182,17 +182,24 @@ export class MixerRow {
     const found = row && !row.keep && !row.off && this.isRun(row) ? this.mixer.verdict(this.category.name) : undefined;
     const { verdict, reason = "" } = found ?? {};
     const shown = verdict in SIGNS;
+    const [icon, message] = SIGNS[verdict] ?? [];
+    const said = shown ? say(message) : "";
+    const line = shown && reason ? `${said}: ${reason}` : this.beyond(row);
     this.verdict.hidden = !shown;
-    this.reason.hidden = !shown || !reason;
-    this.element.classList.toggle("supsae-told", !this.reason.hidden);
+    this.reason.hidden = !line;
+    this.reason.textContent = this.reason.title = line;
+    this.element.classList.toggle("supsae-told", Boolean(line));
     if (!shown) return;
-    const [icon, message] = SIGNS[verdict];
-    const said = say(message);
     this.verdict.className = `supsae-took supsae-took-${VERDICTS.indexOf(verdict)} pi ${icon}`;
-    this.verdict.title = reason ? `${said}: ${reason}` : said;
+    this.verdict.title = reason ? line : said;
     this.verdict.setAttribute("aria-label", `${this.category.name}: ${said}`);
-    this.reason.textContent = `${said}: ${reason}`;
-    this.reason.title = reason;
+  }
+
+  /** Say that a strength lies where none was measured; nothing of others. */
+  beyond(row) {
+    const [from, to] = this.mixer.safe;
+    const outside = row && "say" in row && !row.off && this.mixer.known && (row.strength < from || row.strength > to);
+    return outside ? say("outsideRange", { strength: Number(row.strength).toFixed(2), from, to }) : "";
   }
 
   /** What the prompt says, and after a run with this very row what it says then. */

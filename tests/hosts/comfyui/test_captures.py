@@ -43,6 +43,23 @@ def test_nothing_is_overwritten_unless_it_is_asked_for(comfy_server, captures, d
     assert (captures / "kept/shard-00000.safetensors").is_file()
 
 
+def test_a_dictionary_without_a_name_is_named_after_its_words(comfy_server, dictionaries):
+    def names():
+        return {file.name for file in dictionaries.glob("hair-*.safetensors")}
+
+    comfy_server.run(fitting("words", " "))
+    first = (dictionaries / "hair-eyes.safetensors").read_bytes()
+    comfy_server.run(fitting("words again", "", seed=5))  # the same words learnt anew are no second file
+    assert names() == {"hair-eyes.safetensors"} and (dictionaries / "hair-eyes.safetensors").read_bytes() != first
+    other = "hair: {red: red hair, grey: grey hair}\neyes: {blue: blue eyes, green: green eyes}"
+    comfy_server.run(fitting("other words", "", table=other))
+    assert names() == {"hair-eyes.safetensors", "hair-eyes_2.safetensors"}
+    many = "\n".join(f"category {number}: [one {number}, two {number}]" for number in range(8))
+    comfy_server.run(fitting("many words", "", table=many))
+    # each takes 11 of 48 bytes with its dash: four of them
+    assert (dictionaries / "category_0-category_1-category_2-category_3-and-4-more.safetensors").is_file()
+
+
 def test_interrupted_capture_goes_on_where_it_stopped(comfy_server, captures):
     prompt = capturing("long", prompts=900)
 

@@ -75,6 +75,16 @@ def test_every_control_writes_the_mix_and_leave_takes_its_row_out(open_mixer, vu
     assert found.text() == "{}"  # as if nothing had ever been moved
 
 
+def test_a_strength_that_was_not_measured_is_said_to_be_so(open_mixer):
+    found = open_mixer(RED)
+    line = found.row("hair").locator(".supsae-reason")
+    assert not line.is_visible()
+    found.slider().fill("1.3")
+    assert line.inner_text() == "1.30 is outside the calibrated range, 0 to 1: look at the picture."
+    found.slider().dblclick()
+    assert not line.is_visible()
+
+
 @both_renderers
 def test_a_row_that_is_left_as_it_is_can_be_said_less_or_more(open_mixer, vue):
     found = open_mixer(vue=vue)

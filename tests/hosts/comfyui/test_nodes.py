@@ -139,7 +139,10 @@ def test_refusal_is_a_sentence(comfy_server, name):
 
 @pytest.mark.parametrize("name", ["../elsewhere", "a/b", "", ".hidden", "x" * 81, "nul\0"])
 def test_names_stay_in_their_folder(comfy_server, name):
-    for prompt in (capturing(name), fitting("kept", name)):
+    for prompt in (
+        capturing(name),
+        *([fitting("kept", name)] if name else []),
+    ):  # without one it is named after its words
         with pytest.raises(RuntimeError, match="cannot name"):
             comfy_server.run(prompt)
 
