@@ -27,13 +27,13 @@ class NotOnShelfError(ValueError):
 
 
 def described(name: str) -> dict[str, Any]:
-    """Return the concepts of a dictionary that a loader offers; of its file only the header is read.
+    """Return the concepts and the table of a dictionary that a loader offers; of its file only the header is read.
 
     Raises:
         ValueError: as ``offered``, or if it is no dictionary.
     """
-    file = offered(name)
-    return {"name": name, **concept_list(read_header(file))}
+    header = read_header(offered(name))
+    return {"name": name, **concept_list(header), "words": header.table.to_json()}
 
 
 def offered(name: str) -> Path:

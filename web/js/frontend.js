@@ -125,6 +125,38 @@ class Host {
     app.extensionManager?.toast?.add({ severity, summary, detail, life: 6000 });
   }
 
+  /**
+   * Learn a dictionary in the workflow in place of the one that this node loads: a table of these words, a capture, and a
+   * fit, which go where the node went. Return whether there was a CLIP to learn from.
+   */
+  learnInstead(words, name) {
+    const { graph } = this.node;
+    const clip = graph.nodes.find((one) => one.outputs?.some((output) => output.type === "CLIP"));
+    if (!clip) return false;
+    const down = Math.max(...graph.nodes.map((one) => one.pos[1] + one.size[1])) + 80;
+    const made = ["ConceptTable", "Capture", "FitDictionary"].map((kind, index) => {
+      const node = globalThis.LiteGraph.createNode(OURS + kind);
+      node.pos = [this.node.pos[0] + 440 * index, down];
+      graph.add(node);
+      return node;
+    });
+    const [table, capture, fit] = made;
+    for (const [node, widget, value] of [[table, "text", words], [capture, "name", name]]) {
+      node.widgets.find((one) => one.name === widget).value = value;
+    }
+    connect(clip, "CLIP", capture, "clip");
+    connect(table, "SUPSAE_TABLE", capture, "table");
+    connect(capture, "SUPSAE_CAPTURE", fit, "capture");
+    const links = [...(this.node.outputs[0].links ?? [])].map((id) => graph.links.get?.(id) ?? graph.links[id]);
+    for (const link of links) {
+      const target = graph.getNodeById(link.target_id);
+      if (target) fit.connect(0, target, link.target_slot);
+    }
+    graph.remove(this.node);
+    this.changed();
+    return true;
+  }
+
   dispose() {
     this.heard.clear();
     for (const panel of this.panels) panel.dispose?.();
@@ -179,6 +211,10 @@ export async function extend(panels) {
       }
     },
   });
+}
+
+function connect(from, type, to, input) {
+  from.connect(from.outputs.findIndex((one) => one.type === type), to, to.inputs.findIndex((one) => one.name === input));
 }
 
 const hosts = new WeakMap(); // node → its Host

@@ -1,5 +1,6 @@
 /** Below Load Dictionary: what the chosen file knows, its report after a run, and buttons to bring in and give away. */
 
+import { carried, carry, inALine, tableText } from "./carried.js";
 import { conceptsOf, forget, forgotten } from "./concepts.js";
 import { iconButton, make } from "./dom.js";
 import { say } from "./language.js";
@@ -31,10 +32,24 @@ class LoaderPanel extends ReportPanel {
     this.told = this.question;
     try {
       const found = await conceptsOf(this.host, this.host.node);
-      if (this.asked === asked && found) this.empty(holds(found.categories));
+      if (this.asked !== asked || !found) return;
+      this.empty(holds(found.categories));
+      if (found.words) carry(this.host.node, this.chosen, found.words);
     } catch (error) {
-      if (this.asked === asked) this.empty(error.message, true);
+      if (this.asked !== asked) return;
+      this.empty(error.message, true);
+      this.offer(carried(this.host.node, this.chosen));
     }
+  }
+
+  /** Where the file is missing and the workflow knows its words, offer to learn them again. */
+  offer(words) {
+    if (!words) return;
+    const learn = iconButton("pi-refresh", say("learnAgain"), () => {
+      const learnt = this.host.learnInstead(tableText(words), this.chosen.replace(/\.safetensors$/i, ""));
+      this.host.toast(learnt ? "success" : "error", say("learnAgain"), say(learnt ? "learnAgainRun" : "learnAgainNot"));
+    });
+    this.report.append(make("div", { className: "supsae-pale" }, say("carriedWords", { words: inALine(words) })), make("div", { className: "supsae-line" }, learn));
   }
 
   output(data) {

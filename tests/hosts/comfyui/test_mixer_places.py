@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from mixer_page import MIXER, RED, Mixer
+from mixer_page import FILE, MIXER, RED, Mixer, workflow
 from page import RENDERERS
+
+from supsae.supsae_core.table.parsing import parse_table
 
 ROOT = Path(__file__).resolve().parents[3]
 OUTER = 3  # the subgraph's node in the blueprint
@@ -158,3 +160,39 @@ def test_a_row_s_eye_says_what_the_picture_shows(open_mixer):
         eye = found.row(category).locator(".supsae-picture")
         told = None if eye.is_hidden() else eye.get_attribute("title")
         assert (told or "").startswith(said or "") and (told is None) == (said is None), name
+
+
+WORDS = {
+    "hair": {"red": ["red hair", "ginger hair"], "blond": ["blond hair"]},
+    "hat": {"none": ["no hat"], "crown": ["a crown"]},
+}
+
+
+@pytest.mark.parametrize("vue", RENDERERS.values(), ids=RENDERERS)
+def test_a_workflow_carries_the_words_of_its_dictionary(open_mixer, vue):
+    found = open_mixer(RED, vue)
+    kept = "graph.getNodeById(1).properties.supsae_words"
+    found.page.wait_for_function(f"window.app.{kept}?.words?.hair")
+    assert found.does(f"return {kept}.words.hair.red")[0] == "red hair"
+    (loader,) = [one for one in found.on.workflow()["nodes"] if one["type"] == "SupSAE_LoadDictionary"]
+    assert loader["properties"]["supsae_words"]["name"] == FILE
+
+
+@pytest.mark.parametrize("vue", RENDERERS.values(), ids=RENDERERS)
+def test_a_friend_who_lacks_the_file_learns_its_words_again(comfy_page, vue):
+    found = Mixer(comfy_page(**{"Comfy.VueNodes.Enabled": vue}))
+    shared = workflow(json.dumps({"version": 1, "mix": RED}), "friends.safetensors")
+    shared["nodes"][0]["pos"] = [-500, 20]  # beside the others
+    shared["nodes"][0]["properties"] = {"supsae_words": {"name": "friends.safetensors", "words": WORDS}}
+    found.on.expected.append("friends.safetensors")  # it is not there
+    found.on.load(shared)
+    found.on.show(1)
+    found.page.get_by_text("hair: red, blond; hat: none, crown").wait_for()
+    found.page.get_by_role("button", name="Learn it again").click()
+    nodes = {one["type"]: one for one in found.on.workflow()["nodes"]}
+    assert "SupSAE_LoadDictionary" not in nodes and nodes["SupSAE_Capture"]["widgets_values"][0] == "friends"
+    assert parse_table(nodes["SupSAE_ConceptTable"]["widgets_values"][0]).to_json() == WORDS
+    found.does("graph.nodes.find((one) => one.type === 'SupSAE_Capture').widgets[1].value = 60")  # prompts
+    found.run()
+    found.show()
+    assert found.now() == "blond → red" and found.now("hat") == "none"

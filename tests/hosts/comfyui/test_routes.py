@@ -59,7 +59,8 @@ def folder(comfy_server):
 def test_dictionaries_are_listed_described_and_downloaded(comfy_server, ask, folder):
     assert ask("dictionaries") == (200, {"version": 1, "names": ["portraits.safetensors"]})
     assert comfy_server.get("/api/supsae/dictionaries") == comfy_server.get("/supsae/dictionaries")
-    wanted = {"version": 1, "name": "portraits.safetensors", **concept_list(read_header(SHIPPED))}
+    header = read_header(SHIPPED)
+    wanted = {"version": 1, "name": "portraits.safetensors", **concept_list(header), "words": header.table.to_json()}
     assert ask("dictionary?name=portraits.safetensors") == (200, wanted)
     assert comfy_server.request("/supsae/download?name=portraits.safetensors") == SHIPPED.read_bytes()
 
