@@ -117,9 +117,9 @@ export class MixerRow {
     this.warnings = new Map(category.concepts.map((one) => [one.name, one.warning]));
     const concepts = category.concepts.map((one) => option(`say:${one.name}`, `${spelled(one)}${one.warning ? " ⚠" : ""}`));
     this.picker.replaceChildren(
-      option(LEAVE, say("leave")),
+      option(LEAVE, say("leave"), say("leaveHelp")),
       ...concepts,
-      ...(category.identified === false ? [] : [option(NONE, say("none"))]),
+      ...(category.identified === false ? [] : [option(NONE, say("none"), say("noneHelp"))]),
     );
   }
 
@@ -134,6 +134,7 @@ export class MixerRow {
       this.picker.append(option(chosen, this.mixer.known ? say("missing", { name }) : name));
     }
     this.picker.value = chosen;
+    this.picker.title = this.picker.selectedOptions[0]?.title ?? "";
     this.picker.disabled = Boolean(row?.keep);
     this.slider.show(row?.scale ?? row?.strength ?? 1, left ? undefined : this.mixer.safe, Boolean(row?.keep));
     this.element.classList.toggle("supsae-active", !idle);
@@ -262,6 +263,6 @@ function spell(names) {
   return names?.length ? names.join(", ") : say("unmentioned");
 }
 
-function option(value, text) {
-  return Object.assign(document.createElement("option"), { value, textContent: text });
+function option(value, text, title = "") {
+  return Object.assign(document.createElement("option"), { value, textContent: text, title });
 }
