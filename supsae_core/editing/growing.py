@@ -42,17 +42,17 @@ def grown(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequenc
     now = Grown(cond, reading, tuple(range(len(cond))))
     for segment, encoders in dictionary.family.segments.items():
         here = [one for one in encoders if one.name in reading.layouts]
-        used = dict.fromkeys((one.name for one in here), 0)
-        for change in found:
-            needs = {one.name: _lacking(dictionary, now.reading, one, change) for one in here}
-            room = {one.name: max(0, spare(now.reading.layouts[one.name]) - used[one.name]) for one in here}
-            short = next((one for one in here if needs[one.name] > room[one.name]), None)
-            if short is not None and _may_insert(short, here):
-                now = _with_words(dictionary, now, segment, max(here, key=lambda one: needs[one.name]), change)
-                continue
-            if short is not None and short.layout.more > 1:
-                now, used = _with_part(dictionary, now, segment, short), dict.fromkeys(used, 0)
-            used = {name: used[name] + need for name, need in needs.items()}
+        lacks = {one.name: [_lacking(dictionary, reading, one, change) for change in found] for one in here}
+        short = next((one for one in here if sum(lacks[one.name]) > spare(reading.layouts[one.name])), None)
+        if short is None:
+            continue
+        if short.layout.more > 1:
+            now = _with_part(dictionary, now, segment, short)
+        elif _may_insert(short, here):  # for all or none, so that the text ends where a longer one would
+            for number, change in enumerate(found):
+                most = max(here, key=lambda one: lacks[one.name][number])
+                if lacks[most.name][number]:
+                    now = _with_words(dictionary, now, segment, most, change)
     return now
 
 

@@ -48,6 +48,9 @@ def full(learnt, said):
         (0, [Add(SUIT)], [RED, SUIT]),  # no pad is left: a chunk more, and the text of the other encoder is longer
         (4, [Add(SUIT)], [RED, SUIT]),  # half of the pads can be spared, and nothing is left for a city
         (4, [Add(SUIT), Add(CITY)], [RED, SUIT, CITY]),
+        # of 4 pads in t5 half would do for the suit, but not for the three words of the haircut as well
+        (3, [Add(SUIT), Add("haircut: long")], [RED, SUIT, "haircut: long"]),
+        (0, [Add(SUIT), Add("haircut: long"), Add(CITY)], [RED, SUIT, "haircut: long", CITY]),
     ],
 )
 def test_words_are_written_whether_there_are_pads_or_not(learnt, full, spare, edits, wanted):
