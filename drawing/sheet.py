@@ -32,6 +32,7 @@ def sheet(columns: Sequence[Column], rows: Sequence[str], title: str, note: str,
     across = min(across, len(columns))
     bands = [columns[start : start + across] for start in range(0, len(columns), across)]
     width = MARGIN + LABELS + across * (SIDE + GAP) - GAP + MARGIN
+    width = max(width, round(font(30).getlength(title)) + 2 * MARGIN)
     note_lines = wrapped(note, font(16), width - 2 * MARGIN)
     band_height = 62 + len(rows) * (SIDE + GAP) + 20
     height = 84 + len(bands) * band_height + 24 * len(note_lines) + MARGIN

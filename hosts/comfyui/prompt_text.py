@@ -10,6 +10,7 @@ import comfy.sd1_clip
 
 from ...supsae_core.encoders.base import Family
 from ...supsae_core.reading.known_text import KnownText
+from ...supsae_core.reading.readout import MOST_ROWS
 from .portraits_clip import portraits_tokenizer
 from .text import plain, sd3_tokenizer
 
@@ -66,14 +67,18 @@ def known_text(family: Family, text: str) -> KnownText | None:
         return None
     parts = comfy.sd1_clip.token_weights(comfy.sd1_clip.escape_important(text), 1.0)
     words = tuple(comfy.sd1_clip.unescape_important("".join(part for part, _ in parts)).split())
+    if len(words) > MOST_ROWS:  # of which the rows are not read either
+        return None
     tokenizer, keys = TOKENIZERS[family.name](), family.comfyui
+    found = {word: _tokens(tokenizer, word) for word in set(words)}
     names = [encoder.name for encoder in family.encoders]
-    return KnownText(words, {one: tuple(_tokens(tokenizer, keys[one], word) for word in words) for one in names})
+    return KnownText(words, {one: tuple(found[word][keys[one]] for word in words) for one in names})
 
 
-def _tokens(tokenizer: Any, key: str, word: str) -> int:
-    found = tokenizer.tokenize_with_weights(plain(word), return_word_ids=True)[key]
-    return sum(token[2] != 0 for chunk in found for token in chunk)  # word id 0: start, end and pads
+def _tokens(tokenizer: Any, word: str) -> dict[str, int]:
+    """Return the tokens of a word by the tokenizers' keys."""
+    found = tokenizer.tokenize_with_weights(plain(word), return_word_ids=True)
+    return {key: sum(token[2] != 0 for chunk in some for token in chunk) for key, some in found.items()}  # 0: pads
 
 
 TOKENIZERS = {"portraits": cache(portraits_tokenizer), "sd3": cache(sd3_tokenizer)}

@@ -47,15 +47,16 @@ def test_a_dictionary_without_a_name_is_named_after_its_words(comfy_server, dict
     def names():
         return {file.name for file in dictionaries.glob("hair-*.safetensors")}
 
-    comfy_server.run(fitting("words", " "))
+    few = {"prompts": 40, "calibration": 4}
+    comfy_server.run(fitting("words", " ", **few))
     first = (dictionaries / "hair-eyes.safetensors").read_bytes()
-    comfy_server.run(fitting("words again", "", seed=5))  # the same words learnt anew are no second file
+    comfy_server.run(fitting("words again", "", seed=5, **few))  # the same words learnt anew are no second file
     assert names() == {"hair-eyes.safetensors"} and (dictionaries / "hair-eyes.safetensors").read_bytes() != first
     other = "hair: {red: red hair, grey: grey hair}\neyes: {blue: blue eyes, green: green eyes}"
-    comfy_server.run(fitting("other words", "", table=other))
+    comfy_server.run(fitting("other words", "", table=other, **few))
     assert names() == {"hair-eyes.safetensors", "hair-eyes_2.safetensors"}
     many = "\n".join(f"category {number}: [one {number}, two {number}]" for number in range(8))
-    comfy_server.run(fitting("many words", "", table=many))
+    comfy_server.run(fitting("many words", "", table=many, **few))
     # each takes 11 of 48 bytes with its dash: four of them
     assert (dictionaries / "category_0-category_1-category_2-category_3-and-4-more.safetensors").is_file()
 
