@@ -180,8 +180,8 @@ def _edit_rows(
     longest = max(len(made.cond) for made in found)
     if any(len(made.cond) < longest for made in found):
         raise ValueError(
-            "The prompts of this batch need different numbers of rows after the edit, since their text encoder has no "
-            "pads. Edit them one by one, before they are put into a batch."
+            "The prompts of this batch need different numbers of rows after the edit, since some have no pads left for "
+            "it. Edit them one by one, before they are put into a batch."
         )
     vectors = [made.pooled for made in found if made.pooled is not None]
     return EditedRows(
