@@ -100,7 +100,7 @@ class ApplyEditsNode(Node):
         else:
             made, report = applying.edit_model(model, dictionary, edits, form)
             outputs = either.outputs(cls.NAME, model=made)
-        messages.say(report)
+        messages.log(report)
         return io.NodeOutput(*outputs, report, ui=told(report))
 
 
