@@ -18,6 +18,7 @@ class LoaderPanel extends ReportPanel {
     const share = iconButton("pi-download", say("download"), () => this.host.save(`download?name=${encodeURIComponent(this.chosen)}`, this.chosen));
     super(host, "", make("div", { className: "supsae-line supsae-upload" }, button, share, input));
     this.input = input;
+    this.share = share;
     this.button = button;
     watchWidget(host, "name", () => this.connected());
     this.element.addEventListener("dragover", (event) => event.preventDefault());
@@ -33,10 +34,12 @@ class LoaderPanel extends ReportPanel {
     try {
       const found = await conceptsOf(this.host, this.host.node);
       if (this.asked !== asked || !found) return;
+      this.share.disabled = false;
       this.empty(holds(found.categories));
       if (found.words) carry(this.host.node, this.chosen, found.words);
     } catch (error) {
       if (this.asked !== asked) return;
+      this.share.disabled = true; // there is nothing to give away
       this.empty(error.message, true);
       this.offer(carried(this.host.node, this.chosen));
     }

@@ -187,6 +187,7 @@ def test_a_friend_who_lacks_the_file_learns_its_words_again(comfy_page):
     found.on.load(shared)
     found.on.show(1)
     found.page.get_by_text("hair: red, blond; hat: none, crown").wait_for()
+    assert found.page.get_by_role("button", name="Download").is_disabled()
     found.page.get_by_role("button", name="Learn it again").click()
     nodes = {one["type"]: one for one in found.on.workflow()["nodes"]}
     assert "SupSAE_LoadDictionary" not in nodes and nodes["SupSAE_Capture"]["widgets_values"][0] == "friends"
