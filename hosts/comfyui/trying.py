@@ -61,7 +61,9 @@ def try_concepts(one: Drawing, dictionary: Dictionary, asked: str, strength: flo
     told = drawing_progress(one, 1 + len(drawn))
     before = draw(one, told(0))
     pictures = [draw(one._replace(positive=own.positive), told(index)) for index, own in enumerate(drawn, 1)]
-    seen = [_in_picture(own, before, picture, dictionary) for own, picture in zip(drawn, pictures, strict=True)]
+    seen = drawn
+    if strength >= 1:  # at less a picture need not show it
+        seen = [_in_picture(own, before, picture, dictionary) for own, picture in zip(drawn, pictures, strict=True)]
     shown = [Cell(to_bytes(before)[0], "as the prompt says")]
     shown += [
         Cell(to_bytes(picture)[0], own.name, MARK.get(own.verdict, "missed"))

@@ -65,8 +65,11 @@ def taught(
         cond: (L, width), unedited.
         told: category → words of the text; one that is read already stays as it is.
         wanted: category → the concept that is to be said there, which the words are then not taken for.
-        text: the words, if they are known.
+        text: the words, if they are known; another text than the one of the rows is not.
     """
+    lead = dictionary.family.encoder(reading.lead)
+    if text is not None and text.ends_in(lead, reading.rows) not in reading.layouts[lead.name].roles.closing:
+        text = None
     said, lines = {dictionary.table.concepts[one].category for one in reading.concepts(dictionary)}, []
     for name, words in told.items():
         category = dictionary.table.concepts[dictionary.table.category(name)[0]].category

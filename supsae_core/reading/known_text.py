@@ -26,6 +26,10 @@ class KnownText:
         """Return some of the words, without the marks behind them."""
         return trim(" ".join(self.words[words.start : words.stop]))
 
+    def ends_in(self, encoder: Encoder, rows: Rows) -> int:
+        """Return the row behind an encoder's rows of the text, where that ends if it is the one that was encoded."""
+        return encoder.layout.place(rows.of(encoder), sum(self.counts[encoder.name]))
+
     def shown(self, words: range) -> str:
         """Return some of the words as they are written."""
         return " ".join(self.words[words.start : words.stop])

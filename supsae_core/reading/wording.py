@@ -41,9 +41,7 @@ def pieces(dictionary: Dictionary, cond: Tensor, reading: Reading, text: KnownTe
         text: whose every word is in one piece, in order.
     """
     lead = dictionary.family.encoder(reading.lead)
-    layout, own = reading.layouts[lead.name], reading.rows.of(lead)
-    end = lead.layout.place(own, sum(text.counts[lead.name]))
-    if end not in layout.roles.closing:
+    if text.ends_in(lead, reading.rows) not in reading.layouts[lead.name].roles.closing:
         return []
     told: list[tuple[range, Piece]] = []
     for one in reading.found:
@@ -64,7 +62,7 @@ def _offered(
         return
     for category in table.categories:
         made = None if category in said else offer(dictionary, cond, reading, category, text)
-        if made is not None and made.how == SURE and (score := max(made.scores.values())) >= NEAR:
+        if made is not None and made.words and made.how == SURE and (score := max(made.scores.values())) >= NEAR:
             found.append((score, made))
     free = [word for word in range(len(text.words)) if not any(word in one for one in taken)]
     for _, made in sorted(found, key=lambda one: -one[0]):

@@ -34,6 +34,8 @@ TEXTS = (
     "nothing of it at all",
     "(red hair) and green eyes!",
     "red hair, red hair, " * 12,
+    "a girl , cap , in the style of , seaside .",  # marks that stand alone
+    ", , ,",
 )
 
 
@@ -75,9 +77,12 @@ def test_words_are_taken_for_what_a_person_says_they_are(learnt, told, hats, lin
     assert hats or after == reading
 
 
-def test_words_of_a_text_that_is_not_known_are_a_line(learnt):
+@pytest.mark.parametrize("text", [None, "a {tiara|hat} of gold"])  # as a wildcard node has it
+def test_words_of_a_text_that_is_not_known_are_a_line(learnt, text):
     cond = learnt.host.encode([TIARA])[0][0]
     reading = read_conditioning(learnt.dictionary, cond)
-    same, lines = offered.taught(learnt.dictionary, cond, reading, {"hat": "tiara"}, {}, None)
+    words = (text or "").replace("{tiara|hat}", "tiara").split()
+    known = KnownText(tuple(words), learnt.host.counts(words)) if text else None
+    same, lines = offered.taught(learnt.dictionary, cond, reading, {"hat": "tiara"}, {}, known)
     assert same is reading
     assert lines == ["hat: The words 'tiara' cannot be found: the text of this conditioning is not known."]

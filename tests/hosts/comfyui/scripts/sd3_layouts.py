@@ -10,6 +10,7 @@ from sd3_parts import PROMPT, RED, clip, encode, host, learnt, said
 
 import nodes as stock
 from supsae.hosts.comfyui.conditionings import edit
+from supsae.hosts.comfyui.prompt_text import known_text
 from supsae.supsae_core.editing.edits import Add
 from supsae.supsae_core.reading import readout
 
@@ -156,3 +157,5 @@ for kind, conditioning in made.items():
     # 72 tokens and 6 that stay together: the first chunk ends in row 73, the second after "…" and ", smiling"
     if kind in ENDS:
         expect(f"{kind}: first end", reading.layouts["clip_g"].roles.end[0] % 77, ENDS[kind])
+known = known_text(learnt.family, f"({PROMPT}:1.2)")
+expect("the text word by word", (known.words, known.counts), (tuple(PROMPT.split()), host.counts(PROMPT.split())))
