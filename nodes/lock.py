@@ -9,7 +9,11 @@ from ..hosts.comfyui.locked_picture import locked_picture
 from ..hosts.comfyui.locking import Lock, masks_of
 from ..supsae_core.lock import LockConfig
 from .node import Node
-from .sockets import CATEGORY, LockSocket
+from .reports import told
+from .sockets import CATEGORY, SHOWN_AGAIN, LockSocket
+
+PANEL = "supsae_locked"
+"""Key of what the panels are told of every edit."""
 
 DEFAULT = LockConfig()
 
@@ -65,8 +69,9 @@ class LockedPictureNode(Node):
             display_name="Locked Picture",
             category=CATEGORY,
             description="Decode what was sampled under a Lock, with the unedited picture's own pixels where the lock "
-            "held, and show that picture and the mask.",
+            "held, and show that picture and the mask, and how much of the picture each edit may change.",
             search_aliases=["supsae lock", "composite", "before and after"],
+            **SHOWN_AGAIN,
             inputs=[
                 io.Latent.Input("latent", tooltip="The sampler's own, unchanged."),
                 io.Vae.Input("vae", tooltip="As for VAE Decode."),
@@ -89,7 +94,8 @@ class LockedPictureNode(Node):
 
     @classmethod
     def execute(cls, latent, vae, lock, reach, soft) -> io.NodeOutput:
-        return io.NodeOutput(*locked_picture(latent, vae, lock, reach=reach, soft=soft, progress=messages.progress()))
+        made = locked_picture(latent, vae, lock, reach=reach, soft=soft, progress=messages.progress())
+        return io.NodeOutput(made.image, made.reference, made.mask, ui={**told(made.report), PANEL: [made.told]})
 
 
 NODES = [LockNode, LockedPictureNode]

@@ -1,21 +1,20 @@
 """Hold the rest still: a mask over the latent that says what an edit may change; it only grows, outside it the
 reference stands (docs/method.md, 18).
 
-All functions are pure. ``edited`` and ``reference`` are the denoised latents of one call of the sampler, (B, C, h, w).
+Of several edits each has a mask of its own, or a strong one would hide the weak ones. All functions are pure.
+``edited`` and ``reference`` are the denoised latents of one call of the sampler, (B, C, h, w).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import torch
 from einops import rearrange, reduce
 from torch import Tensor
 from torch.nn import functional as F
-
-SEVERAL, MANY = 3, 0.7
-"""Edits from which on the threshold is lower, and to which share of it."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +32,6 @@ class LockConfig:
         for name, value in (("threshold", self.threshold), ("floor", self.floor), ("growth", self.grow)):
             if not value >= 0:
                 raise ValueError(f"The lock's {name} is {value:g}. It cannot be below 0.")
-
-    def for_edits(self, count: int) -> Self:
-        """Return what suits so many edits at once: of many the weak ones must not be swallowed by a strong one.
-
-        One threshold parts a picture's changes into strong and weak ones. In 48 prompts of Portraits all of five edits
-        came in 31 % at the usual one, and in 69 % at ``MANY`` of it (docs/measured.md).
-        """
-        return self if count < SEVERAL else replace(self, threshold=MANY * self.threshold)
 
 
 class State(NamedTuple):
@@ -93,6 +84,45 @@ def step(config: LockConfig, state: State, edited: Tensor, reference: Tensor) ->
     if state.allowed is not None:
         new = new & state.allowed
     return State(state.mask | new, total, state.calls + 1, state.allowed)
+
+
+class Mask(Protocol):
+    """Where the edits of a run may show, call by call of the sampler."""
+
+    @property
+    def now(self) -> Tensor:
+        """(B, h, w), True where they may, as far as the calls so far say"""
+        ...
+
+    def __call__(self, edited: Tensor, reference: Tensor) -> Tensor:
+        """Return the mask behind one more call, given its denoised latents."""
+        ...
+
+
+class Growing:
+    """The mask of one run, which grows where that run leaves its reference."""
+
+    def __init__(self, config: LockConfig, begin: State) -> None:
+        self._config, self._state = config, begin
+
+    @property
+    def now(self) -> Tensor:
+        return self._state.mask
+
+    def __call__(self, edited: Tensor, reference: Tensor) -> Tensor:
+        self._state = step(self._config, self._state, edited, reference)
+        return self.now
+
+
+class Known:
+    """Masks that are known before the run: of several edits, what each of them changes alone."""
+
+    def __init__(self, masks: Iterable[Tensor], begin: State) -> None:
+        self._masks, self.now = iter(masks), begin.mask
+
+    def __call__(self, edited: Tensor, reference: Tensor) -> Tensor:
+        self.now = next(self._masks)
+        return self.now
 
 
 def smoothed(change: Tensor) -> Tensor:

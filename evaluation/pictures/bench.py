@@ -13,7 +13,7 @@ from torch import Tensor
 from ...portraits.pen import SIZE
 from ...portraits.reader import read_people
 from ...supsae_core.dictionary.model import Dictionary
-from ..cases import Case, World
+from ..cases import Case, World, make_case, replaced
 from ..outcomes import Judged, Look, judge_all
 from ..results import Example
 from .gallery import Gallery, ModelChange, Picture, Shot, stacked
@@ -101,7 +101,13 @@ class Bench:
         held_to = plain if way.lock else None
         if way.method == ADAPTER:
             return Shot(plain, case.seed, held_to, (self.adapters[case.edits[0].concept], way.strength))
-        return Shot(self.methods.rows(way.method, case, way.strength), case.seed, held_to)
+        alone = [self.methods.rows(way.method, one, way.strength) for one in self._apart(case)] if way.lock else ()
+        return Shot(self.methods.rows(way.method, case, way.strength), case.seed, held_to, alone=tuple(alone))
+
+    def _apart(self, case: Case) -> list[Case]:
+        """Return the edits of a case one by one, where there are several."""
+        changes = replaced(case.before, case.after) if len(case.edits) > 1 else []
+        return [make_case(self.world.table, case.prompt, [one], case.seed) for one in changes]
 
     def _look(self, shots: Sequence[Shot], pictures: Sequence[Picture]) -> list[Look]:
         """Read pictures and search them for artifacts, each once in a run."""

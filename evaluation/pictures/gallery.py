@@ -61,6 +61,8 @@ class Shot(NamedTuple):
     """the unedited conditioning, if drawn under the lock"""
     change: tuple[ModelChange, float] | None = None
     """and its strength"""
+    alone: tuple[LazyRows, ...] = ()
+    """under the lock, of several edits: each of them alone"""
 
 
 class Picture(NamedTuple):
@@ -89,7 +91,7 @@ class Gallery:
         said = [__version__, self._renderer.name, shot.seed, shot.rows.name, *_change(shot)]
         said += [self._people] if self._people > 1 else []
         if shot.held_to:
-            said += [shot.held_to.name, self._lock]
+            said += [shot.held_to.name, self._lock, *(one.name for one in shot.alone)]
         return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
 
     def draw(self, shots: Sequence[Shot], told: Ticked | None = None) -> list[Picture]:
@@ -131,17 +133,18 @@ class Gallery:
                 if not self._file(key).exists():
                     self._save(key, pixels)
             asked = [(index, key, shot) for index, (_, (_, own)) in enumerate(some) for key, shot in own]
-            for alike in _grouped(asked, lambda one: _change(one[2])):
+            for alike in _grouped(asked, lambda one: (*_change(one[2]), len(one[2].alone))):
                 for these in _chunks(alike):
                     self._hold(these, references)
                     yield len(these)
 
     def _hold(self, asked: Sequence[tuple[int, str, Shot]], references: Reference) -> None:
-        """Draw shots (index of the reference, key, shot) of one change, held to their references."""
+        """Draw shots (index of the reference, key, shot) of one change, and as many edits, held to their references."""
         conds, pooled, _ = _columns([shot for _, _, shot in asked])
+        alone = list(zip(*([one.make() for one in shot.alone] for _, _, shot in asked), strict=True))
         with _changed(asked[0][2]):
             own = references.at([index for index, _, _ in asked])
-            drawn = locked.hold(self._pictures, conds, pooled, own, self._lock)
+            drawn = locked.hold(self._pictures, conds, pooled, own, self._lock, alone=alone)
         areas = reduce(drawn.masks.float(), "n h w -> n", "mean").tolist()
         for (_, key, _), pixels, area in zip(asked, drawn.pictures, areas, strict=True):
             self._save(key, pixels, area)
@@ -183,7 +186,7 @@ def _changed(shot: Shot) -> AbstractContextManager[None]:
     return shot.change[0].on(shot.change[1]) if shot.change else nullcontext()
 
 
-def _grouped(items: Iterable[Item], key: Callable[[Item], tuple[str, float]]) -> Iterator[list[Item]]:
+def _grouped(items: Iterable[Item], key: Callable[[Item], tuple[str | float, ...]]) -> Iterator[list[Item]]:
     """Yield items that are alike together: a change of the model is put on once for all of them."""
     for _, alike in groupby(sorted(items, key=key), key=key):
         yield list(alike)

@@ -16,7 +16,7 @@ from torch import Tensor
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import offered
 from ...supsae_core.editing.apply import Edited, apply_changes
-from ...supsae_core.editing.edits import AnyEdit, Change, expected, resolve_edits
+from ...supsae_core.editing.edits import AnyEdit, Change, Keep, expected, resolve_edits
 from ...supsae_core.reading.known_text import KnownText
 from .edit_reports import line, prefix
 from .placed import Place, choose, read, where_of
@@ -26,8 +26,10 @@ REFERENCE = "supsae_reference"
 """In an edited entry's dict: its tensors as they were before the first edit, by key; the rows are ``cross_attn``."""
 EDITED = "supsae_edited"
 """In an edited entry's dict: its edited rows, to see whether another node changed them since."""
-COUNT = "supsae_changes"
-"""In an edited entry's dict: how many changes were made in it."""
+ALONE = "supsae_alone"
+"""In an edited entry's dict: its edits, to be made one by one."""
+FREE = "supsae_free"
+"""In an entry's dict: True where the Lock shall hold nothing."""
 COMPANIONS = {"cross_attn_controlnet": "pooled_output_controlnet"}
 """Rows that an entry keeps for ControlNets → their pooled vector."""
 
@@ -54,6 +56,26 @@ class Taught(NamedTuple):
     """category → the concept that is to be said there"""
     text: KnownText | None
     """the prompt's, if it is known"""
+
+
+class AloneEdit(NamedTuple):
+    """An edit of an entry, to be made without the others."""
+
+    dictionary: Dictionary
+    edit: AnyEdit
+    kept: tuple[Keep, ...]
+    taught: Taught | None
+
+    def made(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """Return an unedited entry with this edit, its rows under ``cross_attn``; itself if nothing is to be done."""
+        edits, pair = (self.edit, *self.kept), [entry["cross_attn"], entry]
+        (made,) = edit_places([pair], self.dictionary, edits, edits, self.taught).conditioning
+        return entry if made is pair else {**made[1], "cross_attn": made[0]}
+
+
+def free(conditioning: Conditioning) -> Conditioning:
+    """Return a list of which the Lock holds nothing."""
+    return [[rows, {**extra, FREE: True}] for rows, extra in conditioning]
 
 
 def _taught_places(
@@ -103,11 +125,21 @@ def edit_places(
     for index, entry in enumerate(conditioning):
         own = [(place, some) for place, some in zip(places, chosen, strict=True) if place.entry == index]
         edited, some = edit_entry(entry, dictionary, own)
-        made.append(edited)
+        made.append(edited if edited is entry else _with_alone(edited, dictionary, own, taught))
         found += some
     told = zip(places, chosen, [one.changes for one in found], strict=True)
     report = "\n".join([*(line(dictionary, *one, len(places)) for one in told), *lines])
     return EditedConditioning(made, report, places, found, left_out)
+
+
+def _with_alone(
+    entry: list[Any], dictionary: Dictionary, own: Sequence[tuple[Place, Sequence[AnyEdit]]], taught: Taught | None
+) -> list[Any]:
+    """Return an edited entry that says which edits were made in it."""
+    edits = list(dict.fromkeys(one for _, some in own for one in some))
+    kept = tuple(one for one in edits if isinstance(one, Keep))
+    alone = tuple(AloneEdit(dictionary, one, kept, taught) for one in edits if not isinstance(one, Keep))
+    return [entry[0], {**entry[1], ALONE: (*entry[1].get(ALONE, ()), *alone)}]
 
 
 def edit_entry(
@@ -131,8 +163,7 @@ def edit_entry(
         if isinstance(extra.get(key), Tensor):
             edits = chain.from_iterable(some for _, some in own)
             new |= _edit_companion(dictionary, extra, key, companion, dict.fromkeys(edits))
-    count = max(map(len, planned))
-    return [made.rows, new | _remembered(extra, cond, made.rows, new, count)], made.edited[: len(own)]
+    return [made.rows, new | _remembered(extra, cond, made.rows, new)], made.edited[: len(own)]
 
 
 class EditedRows(NamedTuple):
@@ -159,13 +190,13 @@ def _masked(extra: dict[str, Any], made: EditedRows) -> dict[str, Tensor]:
     return {"attention_mask": shown}
 
 
-def _remembered(extra: dict[str, Any], cond: Tensor, rows: Tensor, new: dict[str, Any], count: int) -> dict[str, Any]:
+def _remembered(extra: dict[str, Any], cond: Tensor, rows: Tensor, new: dict[str, Any]) -> dict[str, Any]:
     """Return what the Lock needs to draw without the edits; nothing, if another node stood between two edits."""
     if extra.get(EDITED, cond) is not cond:
         return {}
     changed = {key: extra[key] for key in extra if new[key] is not extra[key]}
     reference = {"cross_attn": cond, **changed, **extra.get(REFERENCE, {})}
-    return {REFERENCE: reference, EDITED: rows, COUNT: count + extra.get(COUNT, 0)}
+    return {REFERENCE: reference, EDITED: rows}
 
 
 def _edit_rows(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from ...supsae_core import lock
-from ...supsae_core.lock import LockConfig, State
+from ...supsae_core.lock import Mask
 
 KEY = "supsae_lock"
 """Of the lock's wrappers, and in a guider's options of the ``Recording`` or ``Holding`` of the run in progress."""
@@ -46,14 +46,14 @@ class Recording:
         return x0, heard
 
 
-class Holding:
-    """Holds the run with edits to the recorded one outside a growing mask."""
+class Following:
+    """Goes along a recorded run call by call."""
 
-    def __init__(self, config: LockConfig, start: State, calls: Sequence[LockedCall], sampler: str) -> None:
-        self.state, self._config, self._left, self._sampler = start, config, list(reversed(calls)), sampler
+    def __init__(self, mask: Mask, calls: Sequence[LockedCall], sampler: str) -> None:
+        self.mask, self._left, self._sampler = mask, list(reversed(calls)), sampler
 
-    def enter(self, x: Tensor, sigma: float) -> Tensor:
-        """Return what the model is given.
+    def next(self, sigma: float) -> LockedCall:
+        """Return the recorded call of a noise level.
 
         Raises:
             NotInStepError: if the sampler asks for another noise level than in the recorded run.
@@ -61,21 +61,46 @@ class Holding:
         if not self._left or self._left[-1].sigma != sigma:
             raise NotInStepError(self._sampler)
         self._call = self._left.pop()
-        return lock.blend(self.state.mask, x, self._call.x.to(x))
-
-    def leave(self, x0: Tensor, heard: Heard) -> tuple[Tensor, Heard]:
-        """Return what the sampler is given."""
-        reference = self._call.x0.to(x0)
-        self.state = lock.step(self._config, self.state, x0, reference)
-        mask, before = self.state.mask, self._call.heard
-        return lock.blend(mask, x0, reference), {
-            name: lock.blend(mask, one, before[name].to(one)) for name, one in heard.items()
-        }
+        return self._call
 
     def close(self) -> None:
         """Raise ``NotInStepError`` if the recorded run had more calls."""
         if self._left:
             raise NotInStepError(self._sampler)
+
+
+class Holding(Following):
+    """Holds the run with edits to the recorded one outside a mask."""
+
+    def enter(self, x: Tensor, sigma: float) -> Tensor:
+        """Return what the model is given."""
+        return lock.blend(self.mask.now, x, self.next(sigma).x.to(x))
+
+    def leave(self, x0: Tensor, heard: Heard) -> tuple[Tensor, Heard]:
+        """Return what the sampler is given."""
+        reference, before = self._call.x0.to(x0), self._call.heard
+        mask = self.mask(x0, reference)
+        return lock.blend(mask, x0, reference), {
+            name: lock.blend(mask, one, before[name].to(one)) for name, one in heard.items()
+        }
+
+
+class Probing(Following):
+    """Stays on the recorded run, and keeps where one edit alone would leave it."""
+
+    def __init__(self, mask: Mask, calls: Sequence[LockedCall], sampler: str) -> None:
+        super().__init__(mask, calls, sampler)
+        self.masks: list[Tensor] = []
+
+    def enter(self, x: Tensor, sigma: float) -> Tensor:
+        """Return what the model is given."""
+        return self.next(sigma).x.to(x)
+
+    def leave(self, x0: Tensor, heard: Heard) -> tuple[Tensor, Heard]:
+        """Return what the sampler is given."""
+        reference, before = self._call.x0.to(x0), self._call.heard
+        self.masks.append(self.mask(x0, reference))
+        return reference, {name: before[name].to(one) for name, one in heard.items()}
 
 
 class NotInStepError(ValueError):
@@ -93,7 +118,7 @@ def predict_noise(
 ) -> Tensor:
     """Be ComfyUI's PREDICT_NOISE wrapper: pass what goes in and out through the run's recording or holding."""
     guider, options = executor.class_obj, model_options or {}
-    run: Recording | Holding | None = guider.model_options.get(KEY)
+    run: Recording | Holding | Probing | None = guider.model_options.get(KEY)
     if run is None:
         return executor(x, timestep, options, seed)
     own = guider.model_options.get(HOOKS, [])

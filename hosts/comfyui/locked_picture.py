@@ -8,7 +8,9 @@ from torch import Tensor
 
 from ...supsae_core.host import Progress
 from ...supsae_core.lock import composite, pixels
-from .locking import Lock
+from .locking import Lock, Result, Through
+
+HELD_BACK = "held back, nothing of it is strong enough to be let through."
 
 
 class LockedPicture(NamedTuple):
@@ -20,6 +22,9 @@ class LockedPicture(NamedTuple):
     """(B, H, W, 3)"""
     mask: Tensor
     """(B, H, W)"""
+    told: dict[str, Any]
+    """what the panels are told of every edit"""
+    report: str
 
 
 def locked_picture(
@@ -37,4 +42,25 @@ def locked_picture(
     progress(2, 2)
     mask = found.mask.to(image.device)
     shown = composite(image, reference, mask, reach=reach, soft=soft)
-    return LockedPicture(shown, reference, pixels(mask, *image.shape[1:3]))
+    return LockedPicture(shown, reference, pixels(mask, *image.shape[1:3]), _to_json(found), "\n".join(_lines(found)))
+
+
+def _to_json(found: Result) -> dict[str, Any]:
+    edits = [{"category": one.category, "share": one.share} for one in found.told]
+    return {"version": 1, "free": found.free, "edits": edits}
+
+
+def _lines(found: Result) -> list[str]:
+    """Say of every edit how much of the picture it may change."""
+    if found.free:
+        return ["Nothing is held: the mixer's switch lets all of the picture follow."]
+    if not found.mask.any() and not found.told:
+        return ["Nothing is edited: this is the picture as it was."]
+    lines = [f"{one.name}: {_through(one)}" for one in found.told]
+    return [*lines, f"Held as it was: {1 - float(found.mask.float().mean()):.0%} of the picture."]
+
+
+def _through(one: Through) -> str:
+    if one.share:
+        return f"may change {max(one.share, 0.01):.0%} of the picture."
+    return f"{HELD_BACK} Move its slider up, or lower the threshold or the floor of Lock."

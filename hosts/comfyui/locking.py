@@ -1,5 +1,7 @@
 """Hold a picture to its reference: sample without this pack's edits, then with them, equal outside a growing mask.
 
+Of several edits each is tried alone along the reference's run first, to learn where it may show.
+
 Wrappers alone, no patch. What one run needs lies in the guider's options and is dropped at its end. The lock itself
 keeps the newest reference, so that a moved slider does not sample it again, and the last results.
 """
@@ -7,35 +9,37 @@ keeps the newest reference, so that a moved slider does not sample it again, and
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from ...supsae_core import lock
 from ...supsae_core.host import Progress
-from ...supsae_core.lock import LockConfig
-from . import steering
-from .conditionings import COUNT, EDITED, REFERENCE
-from .locked_calls import KEY, Holding, LockedCall, NotInStepError, Recording, predict_noise
+from ...supsae_core.lock import Growing, Known, LockConfig, State
+from . import alone
+from .alone import Alone, Conds
+from .locked_calls import KEY, Holding, NotInStepError, Probing, predict_noise
+from .locked_runs import Runs, Trajectory
 from .run_key import run_key
 
 RESULTS = 8
 """Results kept: several samplers may share one lock."""
 
-Conds = dict[str, list[dict[str, Any]]]
 
+class Through(NamedTuple):
+    """What of one edit was let through."""
 
-class Trajectory(NamedTuple):
-    """The run without edits; tensors on the CPU."""
+    name: str
+    category: str
+    share: float
+    """of the picture, where it may show"""
 
-    key: tuple
-    chance: list[Tensor]
-    """state of the random numbers that it began with"""
-    calls: list[LockedCall]
-    samples: Tensor
+    @classmethod
+    def of(cls, edit: Alone, mask: Tensor) -> Self:
+        """Take an edit and where it may show at last (B, h, w)."""
+        return cls(edit.name, edit.category, float(mask.float().mean()))
 
 
 class Result(NamedTuple):
@@ -45,6 +49,10 @@ class Result(NamedTuple):
     reference: Tensor
     mask: Tensor
     """(B, h, w)"""
+    told: tuple[Through, ...] = ()
+    """of every edit; none where the edits cannot be told apart"""
+    free: bool = False
+    """whether nothing was to be held"""
 
 
 class Lock:
@@ -57,6 +65,8 @@ class Lock:
         self._config, self._allowed = config, allowed
         self._progress = progress or (lambda: lambda done, total: None)
         self._trajectory: Trajectory | None = None
+        self._masks: dict[Any, list[Tensor]] = {}
+        """run of one edit of several → its masks, call by call"""
         self._results: deque[Result] = deque(maxlen=RESULTS)
 
     def install(self, model: Any) -> Any:
@@ -91,65 +101,64 @@ class Lock:
             # a copy, for uni_pc writes into its noise levels
             return executor(noise, latent, sampler, sigmas.clone(), mask, callback, disable_pbar, seed, **more)
 
+        def key(conds: Conds) -> tuple:
+            return run_key(guider, conds, sampler, noise, latent, sigmas, mask, seed)
+
         guider = executor.class_obj
-        if not changes(guider):
+        if not alone.changes(guider):
             samples = run(callback)
-            return self._kept(samples, samples, torch.zeros(len(noise), *noise.shape[2:], dtype=torch.bool))
-        name = require_lockable(sampler, noise)
-        start = lock.start(noise.to(guider.model_patcher.load_device), self._allowed)
-        edited, conds = guider.conds, reference_conds(guider.conds)
-        key = run_key(guider, conds, sampler, noise, latent, sigmas, mask, seed)
-        if self._trajectory is None or self._trajectory.key != key:
-            self._trajectory = None  # never two of them in memory
-            guider.conds = conds
-            self._trajectory = self._reference(guider, key, run)
-            callback = callback and _second_half(callback)
-        guider.conds = edited
-        config = self._config.for_edits(edits_at_once(guider))
-        holding = Holding(config, start, self._trajectory.calls, name)
-        return self._held(guider, self._trajectory, holding, lambda: run(callback))
+            return self._kept(Result(samples, samples, torch.zeros(len(noise), *noise.shape[2:], dtype=torch.bool)))
+        name, edited = require_lockable(sampler, noise), guider.conds
+        plain, free = alone.reference_conds(edited), alone.is_free(guider)
+        each = [] if free else alone.one_by_one(guider)
+        asked = {(key(one.conds), one.key): one for one in each} if len(each) > 1 else {}
+        self._forget(key(plain), asked)
+        missing = [one for one in asked if one not in self._masks]
+        runs = Runs(guider, run, (self._trajectory is None) + len(missing) + 1, self._progress)
+        known = self._trajectory = self._trajectory or runs.recorded(plain, key(plain))
+        begin = lock.start(noise.to(guider.model_patcher.load_device), self._allowed)
+        for one in missing:
+            probing = Probing(Growing(self._config, begin), known.calls, name)
+            runs.along(known, asked[one].conds, probing, asked[one].options)
+            self._masks[one] = probing.masks
+        if free:
+            return self._freed(known, runs.along(known, edited, callback=callback))
+        shown = self._of_all(begin) if asked else Growing(self._config, begin)
+        samples = runs.along(known, edited, Holding(shown, known.calls, name), callback=callback)
+        told = [Through.of(edit, self._masks[one][-1]) for one, edit in asked.items()]
+        return self._held(known, samples, shown.now, told or [Through.of(one, shown.now) for one in each])
 
-    def _reference(self, guider: Any, key: tuple, run: Callable[[Callable], Tensor]) -> Trajectory:
-        """Sample without edits; the bar moves through its first half."""
-        chance = [generator.get_rng_state() for generator in _generators(guider)]
-        recording, tell = Recording(), self._progress()
-        options = guider.model_options.setdefault("transformer_options", {})
-        with _set(options, REFERENCE, True), _set(guider.model_options, KEY, recording):
-            samples = run(lambda step, x0, x, total: tell((step + 1) // 2, total))
-        return Trajectory(key, chance, recording.calls, samples.to("cpu", copy=True))
+    def _forget(self, key: tuple, asked: Collection[tuple]) -> None:
+        """Drop what another run left; before a new reference, so that there are never two of them in memory."""
+        if self._trajectory is not None and self._trajectory.key != key:
+            self._trajectory, self._masks = None, {}
+        self._masks = {one: self._masks[one] for one in asked if one in self._masks}
 
-    def _held(self, guider: Any, known: Trajectory, holding: Holding, run: Callable[[], Tensor]) -> Tensor:
-        """Sample with edits, from the same random numbers."""
-        for generator, state in zip(_generators(guider), known.chance, strict=True):
-            generator.set_rng_state(state)
-        with _set(guider.model_options, KEY, holding):
-            samples = run()
-        holding.close()
-        reference, mask = known.samples.to(samples), holding.state.mask.to(samples.device)
-        return self._kept(lock.blend(mask, samples, reference), reference, mask)
+    def _of_all(self, begin: State) -> Known:
+        """Return the masks of all edits together, call by call."""
+        calls = zip(*self._masks.values(), strict=True)
+        return Known([torch.stack(some).any(0) for some in calls], begin)
 
-    def _kept(self, samples: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
+    def _held(self, known: Trajectory, samples: Tensor, mask: Tensor, told: Sequence[Through]) -> Tensor:
+        """Return samples that are the reference's outside the mask, to the last bit."""
+        reference, mask = known.samples.to(samples), mask.to(samples.device)
+        return self._kept(Result(lock.blend(mask, samples, reference), reference, mask, tuple(told)))
+
+    def _freed(self, known: Trajectory, samples: Tensor) -> Tensor:
+        """Return samples of which nothing was held."""
+        everywhere = torch.ones(len(samples), *samples.shape[2:], dtype=torch.bool)
+        return self._kept(Result(samples, known.samples.to(samples), everywhere, free=True))
+
+    def _kept(self, result: Result) -> Tensor:
         """Keep a result for ``result`` and return its samples."""
-        self._results.append(Result(*(one.to("cpu", copy=True) for one in (samples, reference, mask))))
-        return samples
+        tensors = (one.to("cpu", copy=True) for one in (result.samples, result.reference, result.mask))
+        self._results.append(Result(*tensors, told=result.told, free=result.free))
+        return result.samples
 
 
 def masks_of(mask: Tensor | None) -> Tensor | None:
     """Return a MASK, (H, W) or (B, H, W), with its batch."""
     return mask[None] if mask is not None and mask.ndim == 2 else mask
-
-
-def changes(guider: Any) -> bool:
-    """Tell whether a run has an edit at all: in a conditioning, or on the model."""
-    wrappers = guider.model_options.get("transformer_options", {}).get("wrappers", {})
-    steered = any(wrappers.get(kind, {}).get(steering.KEY) for kind in wrappers)
-    return steered or any(REFERENCE in entry for entries in guider.conds.values() for entry in entries)
-
-
-def edits_at_once(guider: Any) -> int:
-    """Return how many edits a run makes: in the entry of a conditioning that has the most, and on the model."""
-    made = max((entry.get(COUNT, 0) for entries in guider.conds.values() for entry in entries), default=0)
-    return made + sum(len(one.edits) for one in guider.model_patcher.get_attachment(steering.KEY) or ())
 
 
 def require_lockable(sampler: Any, noise: Tensor) -> str:
@@ -164,46 +173,3 @@ def require_lockable(sampler: Any, noise: Tensor) -> str:
     if noise.ndim != 4:
         raise ValueError(f"The Lock holds pictures; a latent of {noise.ndim} dimensions is none. Remove the Lock.")
     return name.removeprefix("sample_")
-
-
-def reference_conds(conds: Mapping[str, list[dict[str, Any]]]) -> Conds:
-    """Return conditionings as they were before Apply Edits, for a run of their own.
-
-    Raises:
-        ValueError: if a node changed the edited rows since, so that what they would be without the edit is not known.
-    """
-    return {name: [_unedited(entry) for entry in entries] for name, entries in conds.items()}
-
-
-def _unedited(entry: dict[str, Any]) -> dict[str, Any]:
-    kept, edited, rows = entry.get(REFERENCE), entry.get(EDITED), entry.get("cross_attn")
-    if kept is None:
-        return {**entry}
-    same = isinstance(rows, Tensor) and isinstance(edited, Tensor) and torch.equal(rows, edited)
-    if rows is not edited and not same:
-        raise ValueError(
-            "A conditioning was joined, averaged or otherwise changed behind Apply Edits, so the Lock cannot "
-            "tell what it says without the edit. Remove that node, or connect the model to Apply Edits instead."
-        )
-    return {**entry, **kept}
-
-
-def _second_half(callback: Callable) -> Callable:
-    """The bar goes on where the reference's run left it, and keeps its length for callbacks that count steps."""
-    return lambda step, x0, x, total: callback((total + step) // 2, x0, x, total)
-
-
-def _generators(guider: Any) -> list[Any]:
-    """Return what holds the random numbers that a sampler without a seed draws from: the CPU's, and the device's."""
-    kind = guider.model_patcher.load_device.type
-    device = None if kind == "cpu" else getattr(torch, kind, None)
-    return [torch.random, *([device] if hasattr(device, "get_rng_state") else [])]
-
-
-@contextmanager
-def _set(options: dict[str, Any], key: str, value: Any) -> Iterator[None]:
-    options[key] = value
-    try:
-        yield
-    finally:
-        del options[key]

@@ -63,7 +63,8 @@ def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, text: s
         prompts = [prompts[0]._replace(words=pieces(dictionary, cond, place.reading, known))]
     report = "\n".join([made.report, *edit_reports.told_again(dictionary, made.places, again, total)])
     panel = panel_of(dictionary, wanted.without(made.left_out), prompts, report)
-    return Mixed(made.conditioning, panel["report"], panel)
+    output = made.conditioning if wanted.mix.hold else conditionings.free(made.conditioning)
+    return Mixed(output, panel["report"], panel)
 
 
 def mix_model(model: Any, dictionary: Dictionary, text: str, tell: TellPanel) -> Mixed:
@@ -75,7 +76,7 @@ def mix_model(model: Any, dictionary: Dictionary, text: str, tell: TellPanel) ->
     def told(prompts: Sequence[MixedPrompt], report: str, left_out: Mapping[AnyEdit, str]) -> None:
         tell(panel_of(dictionary, wanted.without(left_out), prompts, report))
 
-    one = Steering(dictionary, edits, Where(), told=(told,), optional=frozenset(edits))
+    one = Steering(dictionary, edits, Where(), told=(told,), optional=frozenset(edits), free=not wanted.mix.hold)
     panel = panel_of(dictionary, wanted, (), announced(edits))
     return Mixed(steering.apply_to_model(model, one), panel["report"], panel)
 

@@ -29,6 +29,8 @@ KEY = "supsae"
 """Of our wrappers, of the MODEL's attachment that lists the edits, and of a run in ``transformer_options``."""
 REFERENCE = "supsae_reference"
 """Set in ``transformer_options`` while the unedited picture is sampled beside."""
+ONLY = "supsae_only"
+"""In ``transformer_options``, while a picture with one edit alone is sampled beside: that edit's ``Steering``."""
 
 
 def apply_to_model(model: Any, steering: Steering) -> Any:
@@ -59,14 +61,16 @@ def mask_of(mask: Tensor | None) -> Tensor | None:
 def _outer_sample(executor: Any, *args: Any, **kwargs: Any) -> Any:
     guider = executor.class_obj
     options = guider.model_options.setdefault("transformer_options", {})
-    steerings = guider.model_patcher.get_attachment(KEY)
+    only: Steering | None = options.get(ONLY)
+    steerings = guider.model_patcher.get_attachment(KEY) if only is None else (only,)
     if not steerings or options.get(REFERENCE):
         return executor(*args, **kwargs)
     to_sigma = guider.model_patcher.get_model_object("model_sampling").percent_to_sigma
     run = prepare(guider.conds, steerings, to_sigma)
     if any(group.rows for group in run.groups):  # else nothing is to be done in any call
         options[KEY] = run
-    messages.say(run.report)
+    if only is None:
+        messages.say(run.report)
     try:
         return executor(*args, **kwargs)
     finally:

@@ -33,6 +33,8 @@ class Steering:
     ``optional``; may be all there is"""
     optional: frozenset[AnyEdit] = frozenset()
     """edits that are left out where they cannot be made"""
+    free: bool = False
+    """whether the Lock shall hold nothing"""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def merged(steerings: Sequence[Steering]) -> list[Steering]:
         both = found.get(key, one)
         if both is not one:
             told, optional = both.told + one.told, both.optional | one.optional
-            one = replace(both, edits=both.edits + one.edits, told=told, optional=optional)
+            free = both.free or one.free
+            one = replace(both, edits=both.edits + one.edits, told=told, optional=optional, free=free)
         found[key] = one
     return list(found.values())
 

@@ -3,7 +3,8 @@
 ``{"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null}, "eyes": {"keep": true},
 "haircut": {"scale": 1.3, "off": true}}}``: a category that is absent is left alone, and so is one that is off, which
 keeps its values. ``"at": "golden locks"`` says which words of the prompt speak of the category where nothing is read of
-it. Names, not numbers, so a mix outlives a re-fit; they are checked when it is used.
+it. ``"hold": false`` beside ``"mix"`` lets all else in the picture follow, where a Lock would hold it. Names, not
+numbers, so a mix outlives a re-fit; they are checked when it is used.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ..dictionary.model import Dictionary
@@ -59,6 +60,8 @@ class Mix:
     """What is wanted, category by category, in the order of writing."""
 
     rows: Mapping[str, MixRow] = field(default_factory=dict)
+    hold: bool = True
+    """whether a Lock in front of the sampler holds all else in the picture"""
 
 
 def parse_mix(text: str) -> Mix:
@@ -82,19 +85,21 @@ def parse_mix(text: str) -> Mix:
     if not isinstance(data, dict):
         raise ValueError(f"The mix must be a JSON object, not {_shown(data)}. {_REMEDY}")
     _check_version(data)
-    _check_keys(data, {"version", "mix"}, "The mix")
-    rows = data.get("mix", {})
+    _check_keys(data, {"version", "mix", "hold"}, "The mix")
+    rows, hold = data.get("mix", {}), data.get("hold", True)
+    if not isinstance(hold, bool):
+        raise ValueError(f"'hold' of the mix must be true or false, not {_shown(hold)}. Or leave it out: it is true.")
     if not isinstance(rows, dict):
         raise ValueError(f"The 'mix' must be a JSON object with a row per category, not {_shown(rows)}. {_REMEDY}")
-    return Mix({category: _row(category, row) for category, row in rows.items()})
+    return Mix({category: _row(category, row) for category, row in rows.items()}, hold)
 
 
 def dump_mix(mix: Mix) -> str:
     """Return a mix as text on one line; of nothing, ``{}``."""
-    if not mix.rows:
+    if mix == Mix():
         return "{}"
     rows = {category: _row_to_json(row) for category, row in mix.rows.items()}
-    return json.dumps({"version": VERSION, "mix": rows}, ensure_ascii=False)
+    return json.dumps({"version": VERSION, **({} if mix.hold else {"hold": False}), "mix": rows}, ensure_ascii=False)
 
 
 def _row_to_json(row: MixRow) -> dict[str, Any]:
@@ -140,7 +145,7 @@ class Usable(NamedTuple):
         edits = {category: _edit(category, row) for category, row in self.mix.rows.items()}
         names = {category: left_out[edit] for category, edit in edits.items() if edit in left_out}
         rows = {category: row for category, row in self.mix.rows.items() if category not in names}
-        return Usable(Mix(rows), self.asked, self.left_out | names)
+        return Usable(replace(self.mix, rows=rows), self.asked, self.left_out | names)
 
 
 def usable_mix(dictionary: Dictionary, mix: Mix) -> Usable:
@@ -161,7 +166,7 @@ def usable_mix(dictionary: Dictionary, mix: Mix) -> Usable:
             rows[category] = row
         except ValueError as error:
             left_out[category] = str(error)
-    return Usable(Mix(rows), mix, left_out)
+    return Usable(replace(mix, rows=rows), mix, left_out)
 
 
 _REMEDY = 'Write for example {"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}}}, or {} to change nothing.'

@@ -83,6 +83,6 @@ def test_latent_is_the_reference_outside_the_mask(models):
     reference = sampled(PROMPTS, recorder)
     holder = locked.Holder(LockConfig(), recorder.velocity, recorder.denoised)
     held, free = sampled(REWRITES, holder), sampled(REWRITES, None)
-    outside = ~holder.state.mask[:, None].expand_as(held)
+    outside = ~holder.mask.now[:, None].expand_as(held)
     assert torch.equal(held[outside], reference[outside]) and not torch.equal(free[outside], reference[outside])
     assert torch.equal(sampled(PROMPTS, None), reference)

@@ -144,7 +144,16 @@ def test_composite_of_an_empty_mask_is_the_reference():
     assert torch.equal(lock.composite(torch.rand(2, 16, 16, 3), reference, torch.zeros(2, 2, 2).bool()), reference)
 
 
-@pytest.mark.parametrize(("count", "threshold"), [(0, 1.2), (1, 1.2), (2, 1.2), (3, 0.84), (8, 0.84)])
-def test_of_many_edits_weaker_changes_are_let_through(count, threshold):
-    config = LockConfig(threshold=1.2, floor=0.05, grow=1).for_edits(count)
-    assert config.threshold == pytest.approx(threshold) and (config.floor, config.grow) == (0.05, 1)
+def test_a_growing_mask_is_the_state_after_every_call_and_a_known_one_what_it_was_given():
+    reference, edits = torch.zeros(2, 1, 1, 6), [torch.tensor(ROW).float().expand(2, 1, 1, 6) * k for k in (1, -2)]
+    begin = lock.start(reference)
+    growing, state = lock.Growing(PLAIN, begin), begin
+    assert torch.equal(growing.now, begin.mask)
+    for edited in edits:
+        state = lock.step(PLAIN, state, edited, reference)
+        assert torch.equal(growing(edited, reference), state.mask) and torch.equal(growing.now, state.mask)
+    masks = [torch.rand(2, 1, 6) < 0.5 for _ in edits]
+    known = lock.Known(masks, begin)
+    assert torch.equal(known.now, begin.mask)
+    for mask, edited in zip(masks, edits, strict=True):
+        assert torch.equal(known(edited, reference), mask) and torch.equal(known.now, mask)

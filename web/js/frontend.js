@@ -62,6 +62,11 @@ class Host {
     return sourceOf(this.node, input);
   }
 
+  /** Tell whether the workflow has one of the pack's nodes, inside of subgraphs too. */
+  has(kind) {
+    return nodesOf(rootGraph()).some((one) => one.type === OURS + kind);
+  }
+
   /** Return all nodes that an output reaches directly. */
   targets(output) {
     return targetsOf(this.node, output);

@@ -5,8 +5,9 @@
  *     "eyes": {"keep": true}, "haircut": {"scale": 1.3}}}
  *
  * `say: null` says nothing of the category, `scale` says less or more of what the prompt says of it, `off: true` changes
- * nothing for now, and `at: "golden locks"` says which words of the prompt speak of the category. Names are compared as the server does, whatever their case and blanks; those that no dictionary knows are
- * kept as they are.
+ * nothing for now, and `at: "golden locks"` says which words of the prompt speak of the category. `hold: false` beside `mix` lets
+ * all else in the picture follow, where a Lock would hold it. Names are compared as the server does, whatever their case
+ * and blanks; those that no dictionary knows are kept as they are.
  */
 
 export const VERSION = 1;
@@ -25,9 +26,15 @@ export function parse(text) {
   }
 }
 
-/** Return the text of rows; no rows are "{}". */
-export function dump(rows) {
-  return Object.keys(rows).length ? JSON.stringify({ version: VERSION, mix: rows }) : "{}";
+/** Tell whether a text asks for the rest of the picture to be held, as it does unless it says otherwise. */
+export function holds(text) {
+  return parse(text) === null || !text?.trim() || JSON.parse(text).hold !== false;
+}
+
+/** Return the text of rows; nothing but what goes without saying is "{}". */
+export function dump(rows, hold = true) {
+  if (hold && !Object.keys(rows).length) return "{}";
+  return JSON.stringify({ version: VERSION, ...(hold ? {} : { hold }), mix: rows });
 }
 
 /** Return rows with one category's set, spelled as given, or taken out with `null`; the others keep their order. */

@@ -3,8 +3,9 @@
 import { COMPARED } from "./compare.js";
 import { conceptsBehind } from "./concepts.js";
 import { make } from "./dom.js";
+import { LOCKED } from "./locked.js";
 import { say } from "./language.js";
-import { dump, keyOf, own, parse, rowOf, switched, taughtRow, withRow } from "./mix.js";
+import { dump, holds, keyOf, own, parse, rowOf, switched, taughtRow, withRow } from "./mix.js";
 import { LEFT_OUT, MixerRow, VERDICTS } from "./mixer_row.js";
 import { Words } from "./words.js";
 
@@ -24,10 +25,12 @@ class Mixer {
     this.host = host;
     this.text = "{}";
     this.rows = {};
+    this.hold = true; // whether a Lock holds the rest of the picture
     this.known = null; // {categories, safe}, null before the dictionary is known
     this.prompts = []; // what the last run read
     this.ran = {}; // the rows that it was run with
     this.seen = []; // what a reader saw in the pictures of the last run
+    this.shares = []; // what a Lock let through of it
     this.leftOut = {}; // category → why its row was not made
     this.views = new Map(); // category → MixerRow
     const { size } = host.shown ?? {}; // of a new node; a saved one gets its own back
@@ -40,17 +43,23 @@ class Mixer {
     this.compare = make("button", { type: "button", title: say("allOffHelp"), onclick: () => this.switchAll() }, say("allOff"));
     this.fold = make("button", { type: "button", onclick: () => this.foldAll() }, say("foldAll"));
     this.note = make("span", { className: "supsae-note", role: "status" });
+    this.holder = make("input", { type: "checkbox", onchange: () => this.edit(this.rows, this.holder.checked) });
+    this.holding = make("label", { className: "supsae-hold", title: say("holdHelp"), hidden: true }, this.holder, say("hold"));
     this.list = make("div", { className: "supsae-scroll supsae-rows" });
     this.words = new Words(this);
     this.element = make(
       "section", { className: "supsae-mixer", aria: { label: "Concept Mixer" } },
-      make("header", {}, this.search, this.note, this.compare, this.fold, this.reset), this.words.element, this.list,
+      make("header", {}, this.search, this.note, this.holding, this.compare, this.fold, this.reset), this.words.element, this.list,
     );
     host.listen("supsae.mixer", ({ detail }) => {
       if (host.isMe(detail.node)) this.output({ supsae_mixer: [detail.output] }); // read while a model samples
     });
     host.listen(COMPARED, ({ detail }) => {
       this.seen = detail.seen; // in the pictures of this workflow
+      this.update();
+    });
+    host.listen(LOCKED, ({ detail }) => {
+      this.shares = detail.edits;
       this.update();
     });
     this.draw();
@@ -65,6 +74,7 @@ class Mixer {
     if (text === this.text) return;
     this.text = text;
     this.rows = parse(text) ?? {};
+    this.hold = holds(text);
     this.draw();
   }
 
@@ -80,7 +90,7 @@ class Mixer {
   output(data) {
     const found = data?.supsae_mixer?.[0];
     if (!found) return;
-    this.seen = [];
+    this.seen = this.shares = [];
     if (found.prompts?.length || !this.host.source("model")) {
       this.prompts = found.prompts ?? [];
       this.ran = found.mix ?? {};
@@ -120,9 +130,10 @@ class Mixer {
   }
 
   /** Change rows and tell the frontend. */
-  edit(rows) {
+  edit(rows, hold = this.hold) {
     this.rows = rows;
-    this.text = dump(rows);
+    this.hold = hold;
+    this.text = dump(rows, hold);
     this.update();
     this.host.changed();
   }
@@ -169,6 +180,8 @@ class Mixer {
     this.list.style.flexBasis = `${this.rowsHeight()}px`;
     this.compare.disabled = !Object.values(this.rows).some((row) => !row.keep);
     this.reset.disabled = !Object.keys(this.rows).length;
+    this.holding.hidden = !this.host.has("Lock");
+    this.holder.checked = this.hold;
     this.tell();
   }
 
@@ -225,6 +238,11 @@ class Mixer {
   /** Return what a reader saw of a category in the pictures, {before, after}; undefined where there is none. */
   pictured(category) {
     return this.seen.find((one) => keyOf([one.category], category) !== undefined);
+  }
+
+  /** Tell whether a Lock let nothing of a category's edit through in the last run. */
+  heldBack(category) {
+    return this.shares.some((one) => keyOf([one.category], category) !== undefined && one.share === 0);
   }
 
   /** Tell whether a kept category read the same in every prompt of the last run; undefined if it did not say. */

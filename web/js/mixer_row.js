@@ -185,7 +185,8 @@ export class MixerRow {
     const shown = verdict in SIGNS;
     const [icon, message] = SIGNS[verdict] ?? [];
     const said = shown ? say(message) : "";
-    const line = shown && reason ? `${said}: ${reason}` : this.beyond(row);
+    const heldBack = shown && verdict !== LEFT_OUT && this.mixer.heldBack(this.category.name) ? say("heldBack") : "";
+    const line = heldBack || (shown && reason ? `${said}: ${reason}` : this.beyond(row));
     this.verdict.hidden = !shown;
     this.reason.hidden = !line;
     this.reason.textContent = this.reason.title = line;

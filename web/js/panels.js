@@ -2,6 +2,7 @@
 
 import { capturePanel } from "./capture.js";
 import { comparePanel } from "./compare.js";
+import { lockedPanel } from "./locked.js";
 import { mixerPanel } from "./mixer.js";
 import { watchConcept } from "./picker.js";
 import { reportPanel } from "./report.js";
@@ -19,6 +20,7 @@ export const PANELS = {
   SupSAE_FitDictionary: { below: [fitPanel] },
   SupSAE_EvaluateDictionary: { below: [reportPanel] },
   SupSAE_ApplyEdits: { below: [toldPanel] },
+  SupSAE_LockedPicture: { below: [lockedPanel] },
   SupSAE_ReadPrompt: { below: [toldPanel] },
   SupSAE_StrengthSweep: { below: [toldPanel] },
   SupSAE_TryConcepts: { below: [toldPanel] },

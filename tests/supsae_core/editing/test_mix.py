@@ -27,7 +27,13 @@ def test_a_mix_reads_as_its_names_say_and_is_written_back():
         }
     )  # names that no table needs to have
     assert dump_mix(MIX) == TEXT
-    for text, mix in ((TEXT, MIX), (dump_mix(odd), odd)):
+    free = replace(MIX, hold=False)
+    for text, mix in (
+        (TEXT, MIX),
+        (dump_mix(odd), odd),
+        (dump_mix(free), free),
+        (dump_mix(Mix(hold=False)), Mix(hold=False)),
+    ):
         assert parse_mix(text) == mix and list(parse_mix(text).rows) == list(mix.rows)
 
 
@@ -54,7 +60,8 @@ REFUSED = {
     "version true": ('{"version": true}', "must be 1, not true"),
     "version 0": ('{"version": 0}', "must be 1, not 0"),
     "newer": ('{"version": 2, "mix": {}}', "The mix has version 2; this SupSAE reads up to 1. Update SupSAE"),
-    "unknown key": ('{"version": 1, "mixx": {}}', "unknown key 'mixx'. Keys are: mix, version"),
+    "unknown key": ('{"version": 1, "mixx": {}}', "unknown key 'mixx'. Keys are: hold, mix, version"),
+    "hold a text": ('{"version": 1, "hold": "no"}', "'hold' of the mix must be true or false, not \"no\""),
     "mix a list": ('{"version": 1, "mix": []}', r"with a row per category, not \[\]"),
     "twice": ('{"version": 1, "mix": {"hair": {"keep": true}, "hair": {"say": "red"}}}', "'hair' stands twice"),
     "row a text": (row('"red"'), "The row 'hair' of the mix must be .*, not \"red\". Leave the category out"),
