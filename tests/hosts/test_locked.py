@@ -86,3 +86,17 @@ def test_latent_is_the_reference_outside_the_mask(models):
     outside = ~holder.mask.now[:, None].expand_as(held)
     assert torch.equal(held[outside], reference[outside]) and not torch.equal(free[outside], reference[outside])
     assert torch.equal(sampled(PROMPTS, None), reference)
+
+
+def test_of_several_edits_each_has_a_mask_of_its_own(models, draw, references):
+    hair = ["a portrait of a person with red hair, green eyes, smiling, sandy beach", PROMPTS[1]]
+    behind = ["a portrait of a person with blond hair, green eyes, smiling, pine forest", PROMPTS[1]]
+    both = ["a portrait of a person with red hair, green eyes, smiling, pine forest", PROMPTS[1]]
+    alone = [list(zip(*models.host.encode(texts), strict=True)) for texts in (hair, behind)]
+    masks = [
+        locked.masks_of_each(draw, *models.host.encode(texts), references, LockConfig())[-1] for texts in (hair, behind)
+    ]
+    made = locked.hold(draw, *models.host.encode(both), references, LockConfig(), alone=alone)
+    assert torch.equal(made.masks, masks[0] | masks[1]) and masks[0][0].any() and masks[1][0].any()
+    assert not made.masks[1].any()  # of the other picture neither changes anything
+    assert np.array_equal(made.pictures[1], references.pictures[1])

@@ -260,6 +260,26 @@ def test_rows_are_switched_off_and_on_and_keep_their_values(open_mixer, vue):
     assert found.row("eyes").locator(".supsae-eye").is_hidden()
 
 
+@both_renderers
+def test_one_switch_lets_the_rest_of_the_picture_follow_where_a_lock_would_hold_it(open_mixer, vue):
+    mixer = open_mixer(vue)
+    mixer.load(RED)
+    switch = mixer.page.get_by_label("Hold the rest")
+    assert not switch.is_visible()  # nothing would hold it
+    mixer.on.load(json.loads((ROOT / "example_workflows" / "Edit a portrait.json").read_text(encoding="utf-8")))
+    (number,) = [one["id"] for one in mixer.on.workflow()["nodes"] if one["type"] == "SupSAE_ConceptMixer"]
+    mixer.on.show(number)
+    switch.wait_for()
+    assert switch.is_checked()
+    rows = mixer.mix(number)
+    switch.uncheck()
+    assert json.loads(mixer.on.value(number, "mix")) == {"version": 1, "hold": False, "mix": rows}
+    mixer.page.get_by_role("button", name="Reset all").click()
+    assert not switch.is_checked() and mixer.mix(number) == {}
+    switch.check()
+    assert mixer.on.value(number, "mix") == "{}"
+
+
 def test_output_of_what_is_not_connected_says_so(open_mixer):
     """ComfyUI shows an artist the sentence, and leaves out the nodes that would have been given nothing."""
     found = open_mixer()
