@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..supsae_core.dictionary.model import Dictionary
+from ..supsae_core.host import Progress
 from ..supsae_core.version import __version__
 
 SCHEMA = 2
@@ -49,6 +50,18 @@ class Hooks(NamedTuple):
     """called with a sentence"""
     part: Callable[[str, int], Callable[[int], None]]
     """called with a part's name and how much it does at most; returns what is called with how much was done since"""
+
+
+def part_progress(hooks: Hooks, name: str, most: int) -> Progress:
+    """Begin a part of a run whose work counts in its own steps; return what it calls with (steps done, steps)."""
+    tick, before = hooks.part(name, most), [0]
+
+    def progress(done: int, total: int) -> None:
+        now = most * done // max(total, 1)
+        tick(now - before[0])
+        before[0] = now
+
+    return progress
 
 
 def gathered(

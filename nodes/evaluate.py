@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..evaluation.pictures.methods import baselines
 from ..evaluation.pictures.parts import PARTS, SIZES, Size
-from ..evaluation.pictures.run import EvalConfig, run
+from ..evaluation.pictures.run import EvalConfig, run, steps_before
 from ..evaluation.report.files import summary, write
 from ..evaluation.report.panel import evaluation_panel
 from ..evaluation.results import Hooks, Results, content_hash
@@ -138,7 +138,8 @@ def on_text(dictionary: Dictionary, host: ComfyText, out: Path, config: EvalConf
 def on_pictures(dictionary: Dictionary, host: ComfyText, models: Models, out: Path, config: EvalConfig) -> Evaluation:
     """Run the scoreboard; what lies in its folder already is not drawn again."""
     require_portraits(models)
-    bar = messages.PartsBar(sampling.previewed_progress(models.model, most(config.counts)))
+    steps = steps_before(dictionary, config.counts) + most(config.counts)
+    bar = messages.PartsBar(sampling.previewed_progress(models.model, steps))
     with torch.inference_mode(False):  # some baselines are trained
         renderer = comfy_renderer(models, bar.step)
         found = run(dictionary, renderer, out, config, Hooks(messages.say, bar.part), host)

@@ -127,21 +127,26 @@ def prepare(
     host: TextHost,
     capture: Capture | None = None,
     few: Capture | None = None,
-    tick: Callable[[], None] = lambda: None,
+    tick: Callable[[int], None] = lambda count: None,
 ) -> Methods:
     """Fit whom a dictionary is held against.
 
     Args:
         capture: the prompts that the dictionary was fitted on; without it there is the dictionary alone.
         few: a capture of the same concepts in few prompts, to learn from that as well.
+        tick: called with how many of ``baselines`` are fitted since; may raise to interrupt.
     """
-    edits = {OURS: by_dictionary(dictionary)}
+    to_fit: dict[str, Callable[[], Method]] = {}
     if few:
-        edits[_with(OURS, few)] = by_dictionary(fit_dictionary(few, progress=lambda *_: tick()))
-        edits[_with(LINEAR, few)] = by_baseline(LINEAR, few, host, tick)
+        to_fit[_with(OURS, few)] = lambda: by_dictionary(fit_dictionary(few, progress=lambda *_: tick(0)))
+        to_fit[_with(LINEAR, few)] = partial(by_baseline, LINEAR, few, host, lambda: tick(0))
     if capture:
-        edits |= {name: by_baseline(name, capture, host, tick) for name in BASELINES}
-        edits |= {name: by_means(capture, host, kept=kept) for name, kept in MEANS.items()}
+        to_fit |= {name: partial(by_baseline, name, capture, host, lambda: tick(0)) for name in BASELINES}
+        to_fit |= {name: partial(by_means, capture, host, kept=kept) for name, kept in MEANS.items()}
+    edits = {OURS: by_dictionary(dictionary)}
+    for name, fitted in to_fit.items():
+        edits[name] = fitted()
+        tick(1)
     return Methods(host, edits)
 
 

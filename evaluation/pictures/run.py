@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...hosts.embedded import PortraitsText
 from ...portraits import artifacts, captions, reader, scene, second_reader
+from ...supsae_core.capture.captures import Capture
 from ...supsae_core.capture.plan import TextPlan
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.files import alone_in
@@ -16,11 +17,11 @@ from ...supsae_core.lock import LockConfig
 from ...training import capture
 from ...training.capture import CaptureConfig
 from ..cases import World
-from ..results import Hooks, Results, gathered
+from ..results import Hooks, Results, gathered, part_progress
 from .bench import Bench
 from .figures import agreement
 from .gallery import Gallery, ModelChange
-from .methods import encoded, prepare
+from .methods import baselines, encoded, prepare
 from .parts import PARTS, SIZES, Size
 from .splits import draw
 
@@ -142,6 +143,22 @@ def cost(most: int, bench: Bench, renderer: Renderer, out: Path) -> str:
     return f"The run draws {most} pictures at most, about {took} here; what lies in {out} already is taken over."
 
 
+def steps_before(dictionary: Dictionary, size: Size) -> int:
+    """Return how many steps a run takes before its first picture: prompts to encode, and baselines to fit."""
+    captured = _prompts(dictionary) + FEW + 2 * 2 * CALIBRATION  # each to calibrate on has its rewrite beside it
+    return captured + baselines() if size.baselines else 0
+
+
+def _prompts(dictionary: Dictionary) -> int:
+    return max(dictionary.provenance.get("prompts", 300), 10)
+
+
+def _captured(host: TextHost, folder: Path, plan: TextPlan, hooks: Hooks) -> Capture:
+    count = len(plan.entries)
+    told = part_progress(hooks, f"encode {count} prompts", count)
+    return capture.capture_text(host, folder, plan, progress=told)
+
+
 def prepared(
     dictionary: Dictionary,
     renderer: Renderer,
@@ -155,12 +172,12 @@ def prepared(
     own, size = dictionary.provenance, config.counts
     held_out = frozenset(frozenset(pair) for pair in own.get("held_out", ()))
     plan = partial(capture.plan_text, dictionary.table, host, wording=captions.WORDING, held_out=held_out)
-    whole = plan(config=CaptureConfig(max(own.get("prompts", 300), 10), CALIBRATION, seed=own.get("seed", 0)))
+    whole = plan(config=CaptureConfig(_prompts(dictionary), CALIBRATION, seed=own.get("seed", 0)))
     many, few, told = None, None, lambda count: None
     if size.baselines:
-        told = hooks.part("fit the baselines", 0)
-        many = capture.capture_text(host, out / "capture", whole)
-        few = capture.capture_text(host, out / f"capture-{FEW}", plan(config=CaptureConfig(FEW, CALIBRATION)))
+        captures = {"capture": whole, f"capture-{FEW}": plan(config=CaptureConfig(FEW, CALIBRATION))}
+        many, few = (_captured(host, out / name, one, hooks) for name, one in captures.items())
+        told = hooks.part("fit the baselines", baselines())
     if not held_out:
         hooks.say(
             "The dictionary held no pairs of concepts out, so there are none it never saw: the headline is over any "
@@ -170,7 +187,7 @@ def prepared(
     return Bench(
         dictionary,
         World.of(whole),
-        prepare(dictionary, host, many, few, lambda: told(0)),
+        prepare(dictionary, host, many, few, told),
         Gallery(renderer, out / "pictures", LockConfig()),
         reader.load_reader(),
         second_reader.load_second_reader(),

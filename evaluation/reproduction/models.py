@@ -14,13 +14,12 @@ from torch import Tensor
 from ...supsae_core.capture.captures import Capture
 from ...supsae_core.dictionary.file import load_dictionary, save_dictionary
 from ...supsae_core.dictionary.model import Dictionary
-from ...supsae_core.host import Progress
 from ...supsae_core.tensor_files import TensorFile, write_tensors
 from ...training.fit import fit_dictionary
 from ..baselines import flattened_ridge, paper
 from ..baselines.additive import Additive
 from ..baselines.paper import Flattened, PaperConfig
-from ..results import Hooks
+from ..results import Hooks, part_progress
 
 HALF = torch.float16
 Model = TypeVar("Model")
@@ -47,10 +46,10 @@ def fitted(capture: Capture, config: PaperConfig, folder: Path, hooks: Hooks) ->
     ours, published, solved = (folder / f"{name}.safetensors" for name in ("supsae", "paper", "solved"))
 
     def learn_ours() -> None:
-        save_dictionary(fit_dictionary(capture, progress=onto(hooks.part("fit SupSAE", 1))), ours)
+        save_dictionary(fit_dictionary(capture, progress=part_progress(hooks, "fit SupSAE", 1)), ours)
 
     def learn_published() -> None:
-        told = onto(hooks.part("fit the paper's", config.epochs))
+        told = part_progress(hooks, "fit the paper's", config.epochs)
         _save(published, vars(paper.fit(capture, None, config, progress=told)))
 
     def solve() -> None:
@@ -82,14 +81,3 @@ def _flattened(file: Path) -> Flattened:
     opened = TensorFile(file)
     length, width = json.loads(opened.metadata["shape"])
     return Flattened(**opened.read(), shape=(length, width))
-
-
-def onto(tick: Callable[[int], None]) -> Progress:
-    """Return what tells a part of a run how far it is."""
-    before = [0]
-
-    def progress(done: int, total: int) -> None:
-        tick(done - before[0])
-        before[0] = done
-
-    return progress

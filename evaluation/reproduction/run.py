@@ -19,10 +19,10 @@ from ...training.capture import capture_text
 from ..baselines.paper import PaperConfig
 from ..cases import Case, answer
 from ..outcomes import Outcome, judge
-from ..results import Hooks
+from ..results import Hooks, part_progress
 from .asked import Experiment, ReproduceConfig, draw_experiment
 from .drawn import Pictures, Rows
-from .models import Fits, Informed, fitted, onto
+from .models import Fits, Informed, fitted
 from .painters import Painter
 from .told import SHOWN, Became, contact_sheet, figures, weak
 
@@ -61,7 +61,7 @@ def _run(
     settings = json.loads(json.dumps({**asdict(config), "paper": asdict(published), "table": table.to_json()}))
     _claim(folder, settings)
     hooks.say(_cost(painter, experiment, folder))
-    encoded = onto(hooks.part("encode", len(experiment.plan.entries)))
+    encoded = part_progress(hooks, "encode", len(experiment.plan.entries))
     capture = capture_text(painter.host, folder / "capture", experiment.plan, progress=encoded)
     models = fitted(capture, published, folder, hooks)
     drawn = Pictures(painter, folder / "pictures")

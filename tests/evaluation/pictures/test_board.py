@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from supsae.evaluation.cases import World
-from supsae.evaluation.pictures import methods
+from supsae.evaluation.pictures import methods, run
 from supsae.evaluation.pictures.bench import ADAPTER, Bench
 from supsae.evaluation.pictures.gallery import Gallery
 from supsae.evaluation.pictures.methods import NO_EDIT, OURS, REWRITE, Method
@@ -29,6 +29,17 @@ def test_every_part_has_its_section_within_its_budget(board, name):
     )  # two baselines, two trivial edits, two of few prompts
     for example in board.found.examples[name]:
         assert example.pictures.keys() == example.faults.keys() and example.title and example.prompt
+
+
+def test_what_comes_before_the_first_picture_moves_the_bar_as_well(board, learnt):
+    said = {name: counts for name, counts in board.drawn.items() if name not in PARTS}
+    assert [name.split()[0] for name in said] == ["encode", "encode", "fit"]
+    assert said.pop("fit the baselines") == (6, 6)
+    prompts = learnt.dictionary.provenance["prompts"]
+    assert list(said.values()) == [(prompts + 2 * 8,) * 2, (20 + 2 * 8,) * 2]  # as the board's FEW and CALIBRATION are
+    # with what ships: 50 prompts, 256 to calibrate on
+    assert run.steps_before(learnt.dictionary, board.size) == prompts + 50 + 4 * 256 + methods.baselines()
+    assert run.steps_before(learnt.dictionary, SIZES["quick"]) == 0
 
 
 def test_a_run_says_what_it_takes(board):
