@@ -12,7 +12,7 @@ from supsae.cli.parser import COMMANDS
 from supsae.evaluation.pictures.parts import SIZES
 from supsae.supsae_core.capture import activations, plan
 from supsae.supsae_core.dictionary import file
-from supsae.supsae_core.editing import mix
+from supsae.supsae_core.editing import mix_text
 from supsae.supsae_core.editing.edits import ACTIONS
 from supsae.supsae_core.encoders.families import FAMILIES
 from supsae.supsae_core.encoders.sites import parse_sites
@@ -24,7 +24,7 @@ FOUND = {
         "dictionary": file.FORMAT_VERSION,
         "capture": plan.FORMAT_VERSION,
         "activations": activations.FORMAT_VERSION,
-        "mix": mix.VERSION,
+        "mix": mix_text.VERSION,
     },
     "solvers": sorted(SOLVERS),
     "families": sorted(FAMILIES),

@@ -14,7 +14,7 @@ from supsae.cli.editing import parse_edit
 from supsae.supsae_core.editing import factors
 from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Swap
-from supsae.supsae_core.editing.mix import dump_mix, parse_mix
+from supsae.supsae_core.editing.mix_text import dump_mix, parse_mix
 from supsae.supsae_core.encoders.sites import parse_sites
 from supsae.supsae_core.reading.readout import read_conditioning
 from supsae.supsae_core.table.check import describe_table

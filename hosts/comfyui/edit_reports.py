@@ -8,6 +8,7 @@ from typing import Any
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import offered, outcome
 from ...supsae_core.editing.apply import Edited
+from ...supsae_core.editing.between import Between
 from ...supsae_core.editing.edits import (
     EDITS,
     AnyEdit,
@@ -90,5 +91,7 @@ def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> 
     return f"{done} (strength {said.strength:g})"
 
 
-GONE: dict[type, str] = {Remove: "removed", Scale: "scaled", Turn: "scaled", Weigh: "scaled", Clear: "removed"}
+GONE: dict[type, str] = {
+    Remove: "removed", Scale: "scaled", Turn: "scaled", Between: "scaled", Weigh: "scaled", Clear: "removed",
+}  # fmt: skip
 """Edit that writes nothing new → what the report calls it."""

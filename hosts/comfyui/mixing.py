@@ -10,6 +10,7 @@ from ...supsae_core.editing import mix
 from ...supsae_core.editing.edits import AnyEdit
 from ...supsae_core.editing.mix import Usable
 from ...supsae_core.editing.mix_report import MixedPrompt, lost, mix_report
+from ...supsae_core.editing.mix_text import parse_mix
 from ...supsae_core.editing.steer import Where
 from ...supsae_core.reading.wording import pieces
 from . import conditionings, edit_reports, messages, steering, transformer
@@ -48,7 +49,7 @@ def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, text: s
     Raises:
         ValueError: if the text is no mix, or rows cannot be read.
     """
-    wanted = mix.usable_mix(dictionary, mix.parse_mix(text))
+    wanted = mix.usable_mix(dictionary, parse_mix(text))
     edits = mix.edits_of_mix(wanted.mix)
     known = None if prompt is None else known_text(dictionary.family, prompt)
     words, said = mix.taught_by_mix(dictionary, wanted.mix)
@@ -70,7 +71,7 @@ def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, text: s
 def mix_model(model: Any, dictionary: Dictionary, text: str, tell: TellPanel) -> Mixed:
     """Return a clone of a MODEL that makes the edits, and calls ``tell`` with the panel's JSON when it samples."""
     transformer.require_network(model)
-    wanted = mix.usable_mix(dictionary, mix.parse_mix(text))
+    wanted = mix.usable_mix(dictionary, parse_mix(text))
     edits = mix.edits_of_mix(wanted.mix)
 
     def told(prompts: Sequence[MixedPrompt], report: str, left_out: Mapping[AnyEdit, str]) -> None:

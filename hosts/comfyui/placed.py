@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.editing.between import Between
 from ...supsae_core.editing.edits import (
     EDITS,
     Add,
@@ -147,6 +148,7 @@ def _anew(meant: Aim, places: Sequence[Place]) -> list[int]:
 WHERE: dict[type, Callable[[Aim, Sequence[Place]], list[int]]] = {
     Swap: _anew,
     Turn: _anew,
+    Between: _anew,
     Add: _unmentioned,
     Clear: _mentioned,
     Weigh: _mentioned,

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..dictionary.model import Dictionary
 from ..table.concepts import ConceptTable
+from .between import Between, resolve_between
 from .change import Change, Edit, require_said, require_unmentioned
 
 STRENGTHS = (-2.0, 3.0)
@@ -98,13 +99,17 @@ def aim(table: ConceptTable, edit: AnyEdit) -> Aim:
     """Return what an edit is about.
 
     Raises:
-        ValueError: if the table lacks its concept or its category; names the nearest ones.
+        ValueError: if the table lacks a concept or the category; names the nearest ones. If two are of no one category.
     """
     if isinstance(edit, OfCategory):
         members = table.category(edit.category)
         return Aim(None, table.concepts[members[0]].category, members)
     index = table.index(edit.concept)
     category = table.concepts[index].category
+    if isinstance(edit, Between) and table.index(edit.other) not in {*table.categories[category]} - {index}:
+        raise ValueError(
+            f"A slider lies between two concepts of one category, not {edit.concept!r} and {edit.other!r}."
+        )
     return Aim(index, category, table.categories[category])
 
 
@@ -127,6 +132,8 @@ def spell_edit(edit: AnyEdit) -> str:
     """Return an edit as a person says it, e.g. ``swap hair: red (strength 1)``."""
     if isinstance(edit, Keep):
         return f"keep {edit.category}"
+    if isinstance(edit, Between):
+        return f"set {edit.concept} … {edit.other.partition(': ')[2] or edit.other} (at {edit.strength:g})"
     return f"{EDITS[type(edit)].verb} {edit_name(edit)} (strength {edit.strength:g})"
 
 
@@ -143,6 +150,8 @@ def resolve_edits(dictionary: Dictionary, edits: Sequence[AnyEdit], said: Sequen
         index, category, members = aim(dictionary.table, edit)
         if index is not None:
             dictionary.phrase(index)  # raises if it was never captured
+        if isinstance(edit, Between):
+            dictionary.phrase(dictionary.table.index(edit.other))
         if isinstance(edit, Keep) and isinstance(touched.get(category, edit), Keep):
             kept[category] = members  # held twice is held
         elif category in touched:
@@ -162,7 +171,8 @@ def _changes(
     """Return the changes of one edit, given the mentions of its category in order of writing."""
     old, which = _occurrence(edit, index, mentions)
     others = list(dict.fromkeys(mentions)) if old is None else [old]
-    made = EDITS[type(edit)].resolve(dictionary, index, others, edit.strength)
+    meant = (index, dictionary.table.index(edit.other)) if isinstance(edit, Between) else index
+    made = EDITS[type(edit)].resolve(dictionary, meant, others, edit.strength)
     return [change._replace(occurrence=which) for change in made]
 
 
@@ -228,7 +238,7 @@ def _weigh(dictionary: Dictionary, index: None, others: list[int], factor: float
 
 
 Resolve = Callable[[Dictionary, Any, list[int], float], list[Change]]
-"""(dictionary, the concept or None, concepts of its category that are said, strength) → changes."""
+"""(dictionary, the concept, both ends or None, concepts of its category that are said, strength) → changes."""
 
 
 class EditKind(NamedTuple):
@@ -250,6 +260,7 @@ EDITS: dict[type, EditKind] = {
     Add: EditKind("add", _add, "say it where the category is not mentioned."),
     Remove: EditKind("remove", _remove, "stop saying it."),
     Scale: EditKind("scale", _scale, "say it more or less; there 1 changes nothing and 0 is neither this nor that."),
+    Between: EditKind("set", resolve_between, offered=False, replaces=True),
     Turn: EditKind("swap", _turn, offered=False, replaces=True),
     Clear: EditKind("clear", _clear, offered=False),
     Weigh: EditKind("scale", _weigh, offered=False),

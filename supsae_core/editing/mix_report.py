@@ -11,7 +11,8 @@ from ..dictionary.model import Dictionary
 from ..reading.wording import Piece
 from ..table.concepts import ConceptTable
 from .edits import Keep, aim
-from .mix import KeepRow, Mix, Usable, dump_mix
+from .mix import KeepRow, Mix, Usable
+from .mix_text import dump_mix
 
 VERSION = 1
 """Of the JSON."""

@@ -4,7 +4,7 @@
  *   {"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null, "strength": 1},
  *     "eyes": {"keep": true}, "haircut": {"scale": 1.3}}}
  *
- * `say: null` says nothing of the category, `scale` says less or more of what the prompt says of it, `off: true` changes
+ * `say: null` says nothing of the category, `{"between": ["sad", "happy"], "position": 0.3}` lies between two concepts, `scale` says less or more of what the prompt says of it, `off: true` changes
  * nothing for now, and `at: "golden locks"` says which words of the prompt speak of the category. `hold: false` beside `mix` lets
  * all else in the picture follow, where a Lock would hold it. Names are compared as the server does, whatever their case
  * and blanks; those that no dictionary knows are kept as they are.
@@ -70,6 +70,10 @@ export function alike(one, other) {
   if (Boolean(one.off) !== Boolean(other.off) || normal(one.at) !== normal(other.at)) return false;
   if (one.keep || other.keep) return Boolean(one.keep) === Boolean(other.keep);
   if ("scale" in one || "scale" in other) return one.scale === other.scale;
+  if (one.between || other.between) {
+    const ends = (row) => row.between?.map(normal).join("\n");
+    return ends(one) === ends(other) && one.position === other.position;
+  }
   return normal(one.say) === normal(other.say) && (one.strength ?? 1) === (other.strength ?? 1);
 }
 

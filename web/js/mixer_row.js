@@ -16,6 +16,7 @@ const SIGNS = {
 }; // verdict → icon, message
 const LEAVE = "leave"; // values of the picker; concepts are "say:" and their name, so that none can be mistaken
 const NONE = "none";
+const ENDS = "ends";
 
 export class MixerRow {
   constructor(mixer, category) {
@@ -33,6 +34,7 @@ export class MixerRow {
     this.eye = make("button", { type: "button", hidden: true, onclick: () => this.toggleOff() });
     this.lock = make("button", { type: "button", className: "supsae-lock", onclick: () => this.toggleLock() });
     this.picker = make("select", { aria: { label: category.name }, onchange: () => this.pick(this.picker.value) });
+    this.upper = make("select", { hidden: true, onchange: () => this.pickUpper() });
     this.slider = slider({
       label: say("strengthOf", { category: category.name }), safe: mixer.safe,
       change: (strength) => this.slide(strength),
@@ -40,7 +42,7 @@ export class MixerRow {
     this.element = make(
       "div", { className: "supsae-row", role: "group", aria: { label: category.name } },
       make("div", { className: "supsae-head" }, this.caret, this.now, this.verdict, this.picture, this.warning, this.eye, this.lock),
-      make("div", { className: "supsae-body" }, this.picker, this.slider.element),
+      make("div", { className: "supsae-body" }, this.picker, this.slider.element, this.upper),
       this.reason,
     );
     this.learn(category);
@@ -98,6 +100,7 @@ export class MixerRow {
 
   /** Say the concept more or less; where it is left as it is, what the prompt says. */
   slide(strength) {
+    if (this.row?.between) return this.mixer.set(this.category.name, { ...this.row, position: strength });
     const left = this.picker.value === LEAVE;
     const { off, at } = this.row ?? {};
     const more = { ...(off && { off }), ...(at && { at }) };
@@ -108,7 +111,24 @@ export class MixerRow {
     const { at, strength = 1 } = this.row ?? {};
     const more = at && { at };
     if (chosen === LEAVE) return this.mixer.set(this.category.name, at ? { scale: 1, at } : null);
+    if (chosen === ENDS) return this.mixer.set(this.category.name, { between: this.ends(), position: 0 });
+    if (this.row?.between && chosen !== NONE && chosen.slice(4) !== this.row.between[1]) {
+      return this.mixer.set(this.category.name, { ...this.row, between: [chosen.slice(4), this.row.between[1]] });
+    }
     this.mixer.set(this.category.name, { say: chosen === NONE ? null : chosen.slice(4), strength, ...more });
+  }
+
+  pickUpper() {
+    const [lower] = this.row.between;
+    this.mixer.set(this.category.name, { ...this.row, between: [lower, this.upper.value] });
+  }
+
+  /** Return two concepts for the ends: what is said now, if it is known, and another. */
+  ends() {
+    const names = this.category.concepts.map((one) => one.name).filter((name) => name !== "none");
+    const [now = names[0]] = this.mixer.read(this.category.name)?.before ?? [];
+    const lower = this.said ?? (names.includes(now) ? now : names[0]);
+    return [lower, names.find((name) => name !== lower)];
   }
 
   /** Offer the concepts; "none" only where it was learnt what saying nothing is. */
@@ -120,7 +140,9 @@ export class MixerRow {
       option(LEAVE, say("leave"), say("leaveHelp")),
       ...concepts,
       ...(category.identified === false ? [] : [option(NONE, say("none"), say("noneHelp"))]),
+      ...(category.concepts.filter((one) => one.name !== "none").length < 2 ? [] : [option(ENDS, say("ends"), say("endsHelp"))]),
     );
+    this.upper.setAttribute("aria-label", say("upperEnd", { category: category.name }));
   }
 
   /** Show the row as it is in the mixer's value. */
@@ -128,17 +150,20 @@ export class MixerRow {
     const { row, said } = this;
     const idle = !row || Boolean(row.keep);
     const left = idle || "scale" in row;
-    const chosen = left ? LEAVE : said === null ? NONE : `say:${said}`;
+    const between = row?.between?.map((end) => keyOf([...this.warnings.keys()], end) ?? end);
+    const chosen = left ? LEAVE : between ? `say:${between[0]}` : said === null ? NONE : `say:${said}`;
     if (![...this.picker.options].some((one) => one.value === chosen)) {
-      const name = said ?? say("none");
+      const name = between?.[0] ?? said ?? say("none");
       this.picker.append(option(chosen, this.mixer.known ? say("missing", { name }) : name));
     }
     this.picker.value = chosen;
     this.picker.title = this.picker.selectedOptions[0]?.title ?? "";
     this.picker.disabled = Boolean(row?.keep);
-    this.slider.show(row?.scale ?? row?.strength ?? 1, left ? undefined : this.mixer.safe, Boolean(row?.keep));
+    this.slider.show(row?.position ?? row?.scale ?? row?.strength ?? 1, left || between ? undefined : this.mixer.safe, Boolean(row?.keep), Boolean(between));
+    this.tellUpper(between);
     this.element.classList.toggle("supsae-active", !idle);
-    this.caret.textContent = left ? this.category.name : `${this.category.name}: ${said ?? say("none")}`;
+    const name = between ? between.join(" ↔ ") : (said ?? say("none"));
+    this.caret.textContent = left ? this.category.name : `${this.category.name}: ${name}`;
     this.caret.setAttribute("aria-label", this.caret.textContent); // without the triangle
     this.tellEye(row);
     this.tellNow(row);
@@ -146,6 +171,17 @@ export class MixerRow {
     this.tellPicture(row);
     this.tellWarning();
     this.tellLock(row);
+  }
+
+  /** The upper end's picker, where the row lies between two. */
+  tellUpper(between) {
+    this.upper.hidden = !between;
+    this.element.classList.toggle("supsae-ends", Boolean(between));
+    if (!between) return;
+    const others = [...this.warnings.keys()].filter((name) => name !== between[0]);
+    if (!others.includes(between[1])) others.push(between[1]);
+    this.upper.replaceChildren(...others.map((name) => option(name, name)));
+    this.upper.value = between[1];
   }
 
   /** What a reader saw in the picture: whether it shows what was asked, or changed though nobody asked. */
@@ -215,6 +251,7 @@ export class MixerRow {
   change(row, before, after) {
     if (!this.isRun(row) || row?.off) return before;
     if (row && "scale" in row) return before === say("unmentioned") ? before : `${before} × ${row.scale}`; // nothing to scale
+    if (row?.between) return before === after ? `${before} …` : `${before} → ${after}`;
     const wanted = this.said ?? say("unmentioned");
     const between = row && !row.keep && row.strength > 0 && row.strength < 1 && after !== wanted;
     if (between) return `${before} … ${wanted}`;

@@ -65,7 +65,7 @@ class Mixer:
         self.picker(category).select_option(concept)
 
     def picker(self, category):
-        return self.row(category).get_by_role("combobox")
+        return self.row(category).get_by_role("combobox", name=category, exact=True)
 
     def slider(self, category="hair"):
         return self.row(category).get_by_role("slider")

@@ -261,6 +261,30 @@ def test_rows_are_switched_off_and_on_and_keep_their_values(open_mixer, vue):
 
 
 @both_renderers
+def test_a_row_can_have_two_ends_and_cross_the_middle(open_mixer, vue):
+    mixer = open_mixer(vue)
+    mixer.load()
+    mixer.run()
+    mixer.pick("expression", "two ends …")
+    assert mixer.mix() == {"expression": {"between": ["smile", "sad"], "position": 0}}  # what is said, and another
+    upper = mixer.page.get_by_label("Upper end of expression")
+    upper.select_option("surprised")
+    slider = mixer.slider("expression")
+    assert (slider.get_attribute("min"), slider.get_attribute("max")) == ("-1.5", "1.5")
+    slider.fill("1")
+    assert mixer.mix() == {"expression": {"between": ["smile", "surprised"], "position": 1}}
+    mixer.run()
+    assert mixer.now("expression") == "smile → surprised"
+    assert mixer.verdict("expression").startswith("expression: Took")
+    slider.dblclick()
+    assert mixer.mix()["expression"]["position"] == 0
+    mixer.pick("expression", "sad")
+    assert mixer.mix() == {"expression": {"between": ["sad", "surprised"], "position": 0}}
+    mixer.pick("expression", "leave as is")
+    assert mixer.mix() == {} and not upper.is_visible()
+
+
+@both_renderers
 def test_one_switch_lets_the_rest_of_the_picture_follow_where_a_lock_would_hold_it(open_mixer, vue):
     mixer = open_mixer(vue)
     mixer.load(RED)

@@ -13,8 +13,8 @@ import workflow as workflows
 from PIL import Image
 
 from supsae.portraits import reader
-from supsae.supsae_core.editing import mix
 from supsae.supsae_core.editing.mix import SayRow
+from supsae.supsae_core.editing.mix_text import parse_mix
 from supsae.supsae_core.table.parsing import parse_table
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -195,7 +195,7 @@ def test_edit_a_portrait(ran):
 def test_mix_ten_concepts(ran):
     made, workflow = ran("Mix ten concepts"), load("Mix ten concepts")
     before, after = map(read, made.compared())
-    rows = mix.parse_mix(of_type(workflow, "SupSAE_ConceptMixer")["widgets_values"][0]).rows
+    rows = parse_mix(of_type(workflow, "SupSAE_ConceptMixer")["widgets_values"][0]).rows
     assert after == {name: row.concept for name, row in rows.items() if isinstance(row, SayRow)}
     (prompt,) = made.mixer()["prompts"]
     changed = [name for name, said in prompt["before"].items() if said]
@@ -272,7 +272,7 @@ def test_sd35_speaks_of_what_its_nodes_hold():
     workflow = load(SD35)
     note, table = of_type(workflow, "MarkdownNote")["widgets_values"][0], of_type(workflow, "SupSAE_ConceptTable")
     table = parse_table(table["widgets_values"][0])
-    rows = mix.parse_mix(of_type(workflow, "SupSAE_ConceptMixer")["widgets_values"][0]).rows
+    rows = parse_mix(of_type(workflow, "SupSAE_ConceptMixer")["widgets_values"][0]).rows
     assert {f"{name}: {row.concept}" for name, row in rows.items()} <= {str(concept) for concept in table.concepts}
     prompt = next(node for node in workflow["nodes"] if node.get("title") == "Prompt")["widgets_values"][0]
     said = {concept.category for concept in table.concepts if any(phrase in prompt for phrase in concept.phrases)}

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from supsae.supsae_core.editing.between import Between
 from supsae.supsae_core.editing.change import Edit
 from supsae.supsae_core.editing.edits import (
     ACTIONS,
@@ -58,6 +59,22 @@ RESOLVED = {
         [Turn(BEACH, 1.5)],
         (BEACH, FOREST),
         [(FOREST, BEACH, 3.0, False), (BEACH, None, 0.5, True)],
+    ),
+    # positions −1 … 1 are strengths 0 … 1 away from the end that is said: (p + 1) / 2 up, (1 − p) / 2 down
+    "between, from the lower end": ([Between(BEACH, 0.5, FOREST)], (BEACH,), [(BEACH, FOREST, 1.5, False)]),
+    "between, from the upper end": ([Between(BEACH, 0.5, FOREST)], (FOREST,), [(FOREST, BEACH, 0.5, False)]),
+    "between, where it stands": ([Between(BEACH, -1.0, FOREST)], (BEACH,), []),
+    "between, more of the lower end": ([Between(BEACH, -1.25, FOREST)], (BEACH,), [(BEACH, None, 0.25, True)]),
+    "between, more of the upper end": ([Between(BEACH, 1.5, FOREST)], (FOREST,), [(FOREST, None, 0.5, True)]),
+    "between, from elsewhere down": ([Between(BEACH, -0.5, FOREST)], (CITY,), [(CITY, BEACH, 1.0, False)]),
+    "between, from elsewhere up": ([Between(BEACH, 1.0, FOREST)], (CITY,), [(CITY, FOREST, 2.0, False)]),
+    "the middle, from elsewhere": ([Between(BEACH, 0.0, FOREST)], (CITY,), []),
+    "between, from nothing": ([Between(BEACH, -0.5, FOREST)], (RED,), [(None, BEACH, 1.0, False)]),
+    "the middle of nothing": ([Between(BEACH, 0.0, FOREST)], (RED,), []),
+    "between, both said": (
+        [Between(BEACH, 0.0, FOREST)],
+        (BEACH, FOREST),
+        [(BEACH, FOREST, 1.0, False), (FOREST, BEACH, 1.0, False)],
     ),
     "add": ([Add(RED, 0.5)], (BEACH,), [(None, RED, 1.0, False)]),
     "remove": ([Remove(BEACH, -1.0)], (BEACH,), [(BEACH, None, -2.0, False)]),

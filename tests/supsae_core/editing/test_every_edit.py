@@ -8,6 +8,7 @@ import torch
 
 from supsae.supsae_core.editing import steer
 from supsae.supsae_core.editing.apply import apply
+from supsae.supsae_core.editing.between import Between
 from supsae.supsae_core.editing.edits import EDITS, Keep, Scale, Turn, Weigh, resolve_edits, scaled, spell_edit
 from supsae.supsae_core.editing.steer import Moves, Where
 from supsae.supsae_core.encoders.sites import Site, parse_sites
@@ -16,7 +17,7 @@ from supsae.supsae_core.reading.readout import read_conditioning
 assert EDITS, "the table of edits is empty"
 CONCEPTS, CATEGORIES = ("expression: smile", "expression: sad", "hat: crown"), ("expression", "hat")
 """Said, another value of what is said, which has a token more, and left open by the prompt."""
-STILL, FULL = {Scale: 1.0, Weigh: 1.0}, {Scale: 2.0, Weigh: 2.0, Turn: 1.5}
+STILL, FULL = {Scale: 1.0, Weigh: 1.0, Between: -1.0}, {Scale: 2.0, Weigh: 2.0, Turn: 1.5}
 """Strengths at which an edit does nothing, and at which it does something, where these are not 0 and 1."""
 each = pytest.mark.parametrize("kind", EDITS, ids=lambda kind: kind.__name__)
 ALL_SITES = ["cond, pooled", "txt@1", "img@2", "img@3"]
@@ -35,6 +36,8 @@ def reading(learnt, row):
 
 def about(kind, strength):
     """Edits of that kind, each about something else."""
+    if kind is Between:
+        return [Between(CONCEPTS[0], strength, CONCEPTS[1])]
     names = CATEGORIES if fields(kind)[0].name == "category" else CONCEPTS
     return [kind(name, strength) for name in names]
 

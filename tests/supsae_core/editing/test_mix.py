@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from supsae.supsae_core.editing.between import Between
 from supsae.supsae_core.editing.edits import Clear, Keep, Turn, Weigh
-from supsae.supsae_core.editing.mix import KeepRow, Mix, SayRow, ScaleRow, dump_mix, edits_of_mix, parse_mix, usable_mix
+from supsae.supsae_core.editing.mix import BetweenRow, KeepRow, Mix, SayRow, ScaleRow, edits_of_mix, usable_mix
 from supsae.supsae_core.editing.mix_report import MixedPrompt, lost, mix_report
+from supsae.supsae_core.editing.mix_text import dump_mix, parse_mix
 
 TEXT = (
     '{"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null, "strength": 1.0}, '
@@ -24,6 +26,8 @@ def test_a_mix_reads_as_its_names_say_and_is_written_back():
             "b": ScaleRow(0.5),
             "c": ScaleRow(2.0, off=True),
             "d": ScaleRow(1.0, at="a cap"),
+            "e": BetweenRow(("sad", "happy"), -0.3),
+            "f": BetweenRow(("sad", "happy"), 1.5, off=True),
         }
     )  # names that no table needs to have
     assert dump_mix(MIX) == TEXT
@@ -67,8 +71,17 @@ REFUSED = {
     "row a text": (row('"red"'), "The row 'hair' of the mix must be .*, not \"red\". Leave the category out"),
     "row's key": (
         row('{"says": "red"}'),
-        "'hair' of the mix has an unknown key 'says'. Keys are: at, keep, off, say, scale, strength",
+        "'hair' of the mix has an unknown key 'says'. Keys are: at, between, keep, off, position, say, scale, strength",
     ),
+    "one end": (row('{"between": ["red"], "position": 0}'), "'between' of 'hair' must be the names of two"),
+    "the same end twice": (
+        row('{"between": ["red", "red"], "position": 0}'),
+        "must be the names of two of its concepts",
+    ),
+    "no ends": (row('{"position": 0.5}'), "'between' of 'hair' must be the names of two of its concepts, not null"),
+    "no position": (row('{"between": ["red", "blond"]}'), "must be a number from -1.5 to 1.5, not null. -1 is 'red'"),
+    "too far": (row('{"between": ["red", "blond"], "position": 1.6}'), "from -1.5 to 1.5, not 1.6"),
+    "between and say": (row('{"between": ["red", "blond"], "position": 0, "say": "red"}'), "and something else"),
     "scale and say": (row('{"scale": 2, "say": "red"}'), "says both to scale what is said and to say something"),
     "scale high": (
         row('{"scale": 3.1}'),
@@ -105,6 +118,10 @@ MEANT = {
     "strength 0": (Mix({"hair": SayRow("red", 0.0), "hat": SayRow(None, 0.0)}), ()),
     "0 beside another": (Mix({"hair": SayRow("red", 0.0), "hat": SayRow("crown")}), (Turn("hat: crown"),)),
     "scale": (Mix({"hair": ScaleRow(1.5), "eyes": ScaleRow(1.0)}), (Weigh("hair", 1.5),)),
+    "between": (
+        Mix({"hair": BetweenRow(("blond", "red"), 0.0), "hat": BetweenRow(("cap", "crown"), 1.0, off=True)}),
+        (Between("hair: blond", 0.0, "hair: red"),),
+    ),
     "kept beside a scale": (Mix({"hair": ScaleRow(0.0), "eyes": KeepRow()}), (Weigh("hair", 0.0), Keep("eyes"))),
     "kept only": (Mix({"eyes": KeepRow()}), ()),  # nothing changes that it could be kept from
     "off": (
