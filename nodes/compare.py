@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io, ui
 
-from ..hosts.comfyui.comparing import compare, enlarged
+from ..hosts.comfyui.comparing import compare
+from ..hosts.comfyui.pictures import to_look_at
 from .node import Node
 from .sockets import CATEGORY, DictionarySocket
 
@@ -40,7 +41,7 @@ class ComparePicturesNode(Node):
     @classmethod
     def execute(cls, before, after, dictionary=None) -> io.NodeOutput:
         found = compare(before, after, dictionary)
-        shown = [enlarged(one[:1]) for one in (after, before)]
+        shown = [to_look_at(one[:1]) for one in (after, before)]
         pictures = [ui.PreviewImage(one, cls=cls).as_dict()["images"][0] for one in shown]
         return io.NodeOutput(found.report, ui={"images": pictures, PANEL: [found.to_json()], "text": [found.report]})
 

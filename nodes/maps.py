@@ -9,7 +9,7 @@ from ..hosts.comfyui.forms import require_choice
 from ..hosts.comfyui.map_reports import as_json, as_text, over, pictured, plotted, said
 from ..hosts.comfyui.mapping import METHODS, Wanted, concept_map
 from ..hosts.comfyui.patching import block_map, drawings
-from ..hosts.comfyui.pictures import drawing, drawing_progress, to_image
+from ..hosts.comfyui.pictures import drawing, drawing_progress, to_image, to_look_at
 from ..supsae_core.editing.blocks import parse_blocks
 from ..supsae_core.editing.windows import Window
 from .drawing_inputs import drawing_inputs
@@ -70,7 +70,7 @@ class ConceptMapNode(Node):
         shown = over(found)
         report = said(wanted, found)
         return io.NodeOutput(
-            found.mask, shown, found.pictures, report, ui=told(report, ui.PreviewImage(shown, cls=cls))
+            found.mask, shown, found.pictures, report, ui=told(report, ui.PreviewImage(to_look_at(shown), cls=cls))
         )
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from einops import rearrange
 from torch import Tensor
-from torch.nn import functional as F
 
 from ...portraits.compare import SeenChange, seen_changes
 from ...supsae_core.dictionary.model import Dictionary
 
 VISIBLE = 8 / 255
 """Mean difference of a pixel's channels that an eye notices."""
-SMALL = 512
-"""Pixels of height up to which a picture is enlarged to be shown."""
 READABLE = "portraits"
 """The family whose pictures can be read."""
 NO_READER = "Only pictures of Portraits can be read by a machine; of these, judge with your own eyes."
@@ -52,15 +48,6 @@ def compare(before: Tensor, after: Tensor, dictionary: Dictionary | None) -> Com
     portraits = dictionary is not None and dictionary.family.name == READABLE
     seen = (seen_changes(before[0, ..., :3], after[0, ..., :3]) if portraits else None) or []
     return Comparison(seen, changed, _told(seen, changed))
-
-
-def enlarged(picture: Tensor) -> Tensor:
-    """Return a small picture (1, H, W, 3) so large that it can be looked at; a large one as it is."""
-    times = SMALL // picture.shape[1]
-    if times < 2:
-        return picture
-    channels = F.interpolate(rearrange(picture, "n h w c -> n c h w"), scale_factor=times, mode="bicubic")
-    return rearrange(channels, "n c h w -> n h w c").clamp(0, 1)
 
 
 def _told(seen: list[SeenChange], changed: float) -> str:

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from einops import rearrange
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from . import sampling, transformer
 from .conditionings import Conditioning
@@ -43,6 +45,8 @@ def drawing(
     return Drawing(model, positive, negative, vae, noise, SamplerSettings(steps, cfg, sampler, scheduler), seed)
 
 
+SMALL = 512
+"""Pixels of height up to which a picture is enlarged to be shown."""
 Told = Callable[[int, Tensor], None]
 """Called after every step with (steps done, denoised latents)."""
 
@@ -71,3 +75,12 @@ def to_image(picture: Image.Image) -> Tensor:
 def to_bytes(image: Tensor) -> np.ndarray:
     """Return an IMAGE (B, H, W, 3) as bytes, rounded as ComfyUI saves it."""
     return (255.0 * image.float().cpu()).clamp(0, 255).to(torch.uint8).numpy()
+
+
+def to_look_at(picture: Tensor) -> Tensor:
+    """Return a small picture (B, H, W, 3) so large that it can be looked at; a large one as it is."""
+    times = SMALL // picture.shape[1]
+    if times < 2:
+        return picture
+    channels = F.interpolate(rearrange(picture, "n h w c -> n c h w"), scale_factor=times, mode="bicubic")
+    return rearrange(channels, "n c h w -> n h w c").clamp(0, 1)

@@ -67,6 +67,10 @@ class Ran:
     def text(self, title):
         return self._outputs[self._numbers[title]]["text"][0]
 
+    def told(self, title):
+        """Return what stands below a node."""
+        return self._outputs[self._numbers[title]]["supsae_told"][0]
+
     def report(self):
         """Return the whole report that a panel is told."""
         return next(found["supsae_report"][0]["text"] for found in self._outputs.values() if "supsae_report" in found)
@@ -113,7 +117,7 @@ def test_an_app_offers_what_the_template_has_in_words(name):
         assert slot["label"] != widget and slot["label"][0].isupper() and slot["link"] is None
 
 
-@pytest.mark.parametrize("name", ["Edit a portrait", "Mix ten concepts", "Learn your own dictionary", SD35])
+@pytest.mark.parametrize("name", TEMPLATES)
 def test_a_graph_is_read_at_a_glance(name):
     workflow = load(name)
     boxes = [node for node in workflow["nodes"] if node["type"] != "MarkdownNote"]
@@ -217,28 +221,29 @@ def test_learn_your_own_dictionary(comfy_server, ran):
 
 
 def test_keep_the_rest(ran):
-    before, after, mask = ran("Keep the rest").pictures("Before", "After", "Mask")
+    made = ran("Keep the rest")
+    (before, after), (mask,) = made.compared(), made.pictures("Mask")
     assert read(before)["hair"] == "blond" and read(after) == read(before) | {"hair": "red"}
     changed = np.asarray(Image.fromarray(mask[..., 0]).resize((16, 16), Image.Resampling.BOX)) > 0
     assert 0 < changed.mean() < 0.9
-    # seven cells wide: beyond the decoder's reach, and Lanczos's
+    # seven cells wide: beyond the decoder's reach, and the enlargement's
     grown = np.lib.stride_tricks.sliding_window_view(np.pad(changed, 3), (7, 7)).any((2, 3))
-    far = ~np.kron(grown, np.ones((24, 24), bool))  # cells of 8 pixels, enlarged three times
+    far = ~np.kron(grown, np.ones((32, 32), bool))  # cells of 8 pixels, enlarged four times
     assert far.any() and (before[far] == after[far]).all()
 
 
 def test_steer_inside_the_model(ran):
-    before, after = ran("Steer inside the model").pictures("Before", "After")
-    assert read(before) == PORTRAIT and read(after) == PORTRAIT | {"hair": "red"}
+    before, after = map(read, ran("Steer inside the model").compared())
+    assert before == PORTRAIT and after == PORTRAIT | {"hair": "red"}
 
 
 SHOWN = {
     "Sweep a strength": ["From nothing to more than the word"],
-    "Where does it act": ["Where in the picture", "Where in the model", "From block to block"],
+    "Where does it act": ["SupSAE_ConceptMap", "SupSAE_BlockMap", "From block to block"],
 }
 TOLD = {
-    "Sweep a strength": {"What the prompt says": "hair: blond", "What was found and changed": "hair: red"},
-    "Where does it act": {"How much": "hair: blond", "In numbers": "block"},
+    "Sweep a strength": {"SupSAE_ReadPrompt": "hair: blond", "SupSAE_StrengthSweep": "hair: red"},
+    "Where does it act": {"SupSAE_ConceptMap": "hair: blond", "SupSAE_BlockMap": "block"},
 }
 
 
@@ -246,7 +251,7 @@ TOLD = {
 def test_templates_that_show(ran, name):
     for title, picture in zip(SHOWN[name], ran(name).pictures(*SHOWN[name]), strict=True):
         assert picture.std() > 10, f"{title} is blank"
-    assert all(words in ran(name).text(title) for title, words in TOLD[name].items())
+    assert all(words in ran(name).told(title) for title, words in TOLD[name].items())
 
 
 def test_judge_a_dictionary_starts_and_is_stopped(comfy_server, info):
