@@ -13,6 +13,7 @@ import os
 import platform
 import reprlib
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -81,6 +82,20 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
         raise OSError(f"{path} could not be written: {_why(error)}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def link_or_copy(there: Path, path: Path) -> None:
+    """Give a file that is never changed a second name, which takes no disk; where that cannot be, copy it.
+
+    Raises:
+        OSError: as ``replacing``.
+    """
+    try:
+        os.link(there, path)
+        _sync(path.parent)
+    except OSError:  # another disk, or one that knows no links
+        with replacing(path) as part:
+            shutil.copyfile(there, part)
 
 
 def part_beside(path: Path) -> Path:

@@ -84,6 +84,10 @@ class Capture:
             return False
         return True
 
+    def shard_of(self, index: int) -> int:
+        """Return the shard that the prompt at a place in the plan lies in."""
+        return bisect_right(self._firsts, index) - 1
+
     def span(self, shard: int) -> range:
         """Return the places in the plan of a shard's prompts."""
         return range(*self._firsts[shard : shard + 2])
@@ -109,11 +113,11 @@ class Capture:
             ) from error
         self.store.write(key_of(shard), tensors)
 
-    def read(self) -> Iterator[Encoded]:
-        """Yield every captured prompt, shard by shard.
+    def require_finished(self) -> None:
+        """Refuse a capture that lacks shards.
 
         Raises:
-            ValueError: if shards are missing or damaged.
+            ValueError: saying how many.
         """
         missing = self.missing()
         if missing:
@@ -121,6 +125,14 @@ class Capture:
                 f"The capture in {self.folder} is not finished ({len(missing)} of {self.shards} parts missing). "
                 "Run Capture again: it goes on where it stopped."
             )
+
+    def read(self) -> Iterator[Encoded]:
+        """Yield every captured prompt, shard by shard.
+
+        Raises:
+            ValueError: if shards are missing or damaged.
+        """
+        self.require_finished()
         for shard in range(self.shards):
             heed()
             yield from self.read_shard(shard)
@@ -143,7 +155,7 @@ class Capture:
 
     def pick(self, indices: Sequence[int]) -> list[Encoded]:
         """Return some prompts, by their place in the plan, without reading the others' rows."""
-        shards = [bisect_right(self._firsts, index) - 1 for index in indices]
+        shards = map(self.shard_of, indices)
         return [self._one(shard, index - self._firsts[shard]) for shard, index in zip(shards, indices, strict=True)]
 
     def _one(self, shard: int, place: int) -> Encoded:
