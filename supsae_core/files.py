@@ -166,10 +166,14 @@ def _writer_is_dead(part: Path) -> bool:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Hold a folder for one long job; another process that wants it is told whose it is.
+def alone_in(folder: Path, wait: float = 0.0) -> Iterator[None]:
+    """Hold a folder for one job; another process that wants it is told whose it is.
 
     The system lets go of it when the process ends, however it ends.
+
+    Args:
+        folder: made if missing.
+        wait: seconds that another's job may take before that is said.
 
     Raises:
         BusyError: with a sentence.
@@ -177,7 +181,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     require_writable(folder / OWNER)
     lock, note = FileLock(folder / LOCKED, timeout=0, is_singleton=True), folder / OWNER
     try:
-        lock.acquire()
+        lock.acquire(timeout=wait)
     except Timeout as error:
         who = note.read_text(encoding="utf-8") if note.is_file() else "another process"
         raise BusyError(

@@ -65,6 +65,10 @@ class Capture:
     def shards(self) -> int:
         return len(self._firsts) - 1
 
+    def size(self) -> int:
+        """Return the bytes of the shards that are there."""
+        return sum(map(self.store.size, self.store.keys(SHARDS)))
+
     def missing(self) -> list[int]:
         """Return the shards still to be written."""
         there = set(self.store.keys(SHARDS))

@@ -76,7 +76,8 @@ def merged_plan(one: TextPlan, other: TextPlan) -> TextPlan:
     """Return the plan of two captures together, one's shards behind the other's."""
     runs = tuple(chain.from_iterable(plan.runs or (len(plan.entries),) for plan in (one, other)))
     held_out = tuple(sorted({*one.held_out} & {*other.held_out}))  # if neither wrote it
-    return replace(one, entries=one.entries + other.entries, held_out=held_out, runs=runs)
+    whole = one.whole and other.whole
+    return replace(one, entries=one.entries + other.entries, held_out=held_out, runs=runs, whole=whole)
 
 
 def _as_begun(plan: TextPlan, folder: Path) -> TextPlan:

@@ -55,11 +55,8 @@ class TextPlan:
     seed: int
     runs: tuple[int, ...] = field(default=(), kw_only=True)
     """prompts of every capture that was merged into this one, whose shards follow one another; none if it is not"""
-
-    @property
-    def whole(self) -> bool:
-        """Whether every pad is kept, since pictures are drawn from these rows."""
-        return False
+    whole: bool = field(default=False, kw_only=True)
+    """whether every pad is kept: where pictures are drawn from these rows, or models compared that go by position"""
 
     def longest(self, encoder: Encoder) -> int:
         """Return the most tokens of a slot in an encoder: of a phrase, its punctuation included, or of a template."""
@@ -75,7 +72,8 @@ class TextPlan:
             "held_out": [list(pair) for pair in self.held_out],
             "fingerprint": {site: list(values) for site, values in self.fingerprint.items()},
             "entries": [asdict(entry) for entry in self.entries],
-            **({"runs": list(self.runs)} if self.runs else {}),
+            "runs": list(self.runs),
+            "whole": self.whole,
         }
 
 
@@ -85,10 +83,6 @@ class ActivationPlan(TextPlan):
 
     sampling: Sampling
     """what is recorded while pictures are sampled"""
-
-    @property
-    def whole(self) -> bool:
-        return True
 
     def to_json(self) -> dict[str, Any]:
         return {**super().to_json(), "sampling": self.sampling.to_json()}
@@ -154,6 +148,7 @@ def plan_from_json(data: Mapping[str, Any]) -> TextPlan:
         fingerprint=sampling.fingerprint_from_json(data["fingerprint"]),
         seed=whole_number(data["seed"], "seed"),
         runs=tuple(whole_number(one, "runs") for one in data.get("runs", ())),
+        whole=bool(data.get("whole", "sampling" in data)),
     )
     if drawn.runs and sum(drawn.runs) != len(drawn.entries):
         raise DamagedError("does not say how its prompts are divided")
