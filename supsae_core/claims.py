@@ -13,33 +13,23 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 
 CLAIM = ".supsae-claim-"
 """How files of claims begin; behind it the name of the work and, behind a dot, how often it was taken over."""
-SILENT = 15 * 60.0
-"""Seconds without a sign after which a claim belongs to nobody, whichever machine it was made on."""
-
+BEAT = 15.0
+"""Seconds between two signs of life, which are given while the work goes on."""
+SILENT, SILENT_HERE = 5 * 60.0, 60.0
+"""Seconds without a sign after which a claim of another machine belongs to nobody (clocks differ, and folders on a
+network are seen late), and one of this machine where processes cannot be asked for."""
 WRITTEN = 10.0
 """Seconds within which a claim says whose it is."""
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A claim of this process's."""
-
-    file: Path
-
-    def sign(self) -> None:
-        """Say that the work goes on."""
-        with contextlib.suppress(OSError):  # taken over, which the work does not mind
-            os.utime(self.file)
-
-
 @contextmanager
-def claimed(folder: Path, name: str) -> Iterator[Claim | None]:
-    """Claim a piece of work, given its name: letters, digits and hyphens; None if a living process has it.
+def claimed(folder: Path, name: str) -> Iterator[bool]:
+    """Claim a piece of work, given its name: letters, digits and hyphens; False if a living process has it.
 
     A claim is over when the block ends, however it ends. Whether the work is still to be done is to be asked inside.
 
@@ -47,12 +37,24 @@ def claimed(folder: Path, name: str) -> Iterator[Claim | None]:
         OSError: if the folder cannot be written to.
     """
     number = _free_number(folder, name)
-    made = None if number is None else _make(folder / f"{CLAIM}{name}.{number}")
+    file = folder / f"{CLAIM}{name}.{number}"
+    if number is None or not _make(file):
+        yield False
+        return
+    over = Event()
+    Thread(target=_sign, args=(file, over), daemon=True).start()
     try:
-        yield made
+        yield True
     finally:
-        if made:
-            release(folder, name, number)
+        over.set()
+        release(folder, name, number)
+
+
+def _sign(file: Path, over: Event) -> None:
+    """Give signs of life until the work is over."""
+    while not over.wait(BEAT):
+        with contextlib.suppress(OSError):  # it was taken over, which the work does not mind
+            os.utime(file)
 
 
 def release(folder: Path, name: str, last: int | None = None) -> None:
@@ -83,23 +85,23 @@ def _files(folder: Path) -> dict[str, list[tuple[int, Path]]]:
     return {name: sorted(some) for name, some in sorted(found.items())}
 
 
-def _make(file: Path) -> Claim | None:
-    """Make a claim; None if another process was faster."""
+def _make(file: Path) -> bool:
+    """Make a claim; False if another process was faster."""
     text = json.dumps({"machine": platform.node(), "process": os.getpid(), "born": _born(os.getpid())})
     try:
         with file.open("x", encoding="utf-8") as opened:
             opened.write(text)
     except FileExistsError:
-        return None
-    return Claim(file)
+        return False
+    return True
 
 
 def _is_dead(file: Path) -> bool:
     """Tell whether a claim's maker was a process of this machine that is no more, or gave no sign for long."""
     try:
         silent, text = time.time() - file.stat().st_mtime, file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return False  # it has just been finished
+    except OSError:
+        return False  # it has just been finished, or is out of sight
     if silent > SILENT:
         return True
     try:
@@ -107,13 +109,15 @@ def _is_dead(file: Path) -> bool:
         machine, process, born = said["machine"], int(said["process"]), said["born"]
     except (ValueError, KeyError, TypeError):
         return silent > WRITTEN  # it is being written, or nobody will
-    return machine == platform.node() and not _lives(process, born)
+    if machine != platform.node():
+        return False
+    if not hasattr(os, "fork"):  # Windows ends what it asks for
+        return silent > SILENT_HERE
+    return not _lives(process, born)
 
 
 def _lives(process: int, born: str | None) -> bool:
     """Tell whether a process of this machine is there that was born then."""
-    if not hasattr(os, "fork"):  # Windows ends what it asks for
-        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from ..supsae_core.capture.captures import Capture, key_of
-from ..supsae_core.claims import Claim, claimed, claims, release
+from ..supsae_core.claims import claimed, claims, release
 from ..supsae_core.host import Progress, TextHost
 from ..supsae_core.stopping import heed
 
@@ -37,9 +37,9 @@ def encode_missing(host: TextHost, capture: Capture, progress: Progress | None =
         living = {name for name, lives in claims(capture.folder).items() if lives}
         free = [shard for shard in missing if key_of(shard) not in living]
         for shard in free:
-            with claimed(capture.folder, key_of(shard)) as claim:
-                if claim and not capture.store.has(key_of(shard)):
-                    _encode(host, capture, shard, claim, told, batch)
+            with claimed(capture.folder, key_of(shard)) as mine:
+                if mine and not capture.store.has(key_of(shard)):
+                    _encode(host, capture, shard, told, batch)
         if not free:
             told()
             time.sleep(PAUSE)
@@ -54,9 +54,7 @@ def _prompts(capture: Capture) -> int:
     return sum(len(capture.span(shard)) for shard in capture.missing())
 
 
-def _encode(
-    host: TextHost, capture: Capture, shard: int, claim: Claim, told: Callable[[int], None], batch: int
-) -> None:
+def _encode(host: TextHost, capture: Capture, shard: int, told: Callable[[int], None], batch: int) -> None:
     """Encode a shard that is claimed."""
     texts = [entry.prompt.text for entry in capture.entries(shard)]
     conds, pooled = [], []
@@ -65,5 +63,4 @@ def _encode(
         some = host.encode(texts[start : start + batch])
         conds += some[0]
         pooled += some[1]
-        claim.sign()
     capture.write(shard, conds, pooled)

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from supsae.supsae_core.claims import claimed
 with claimed(Path(sys.argv[1]), "work-1") as claim:
-    print(claim is not None, flush=True)
+    print(claim, flush=True)
     sys.stdin.readline()
 """
 
@@ -38,13 +38,13 @@ def names(folder):
 
 def test_what_a_living_process_has_claimed_is_its_own_until_it_is_done(tmp_path, other):
     with claimed(tmp_path, "work-1") as refused, claimed(tmp_path, "work-2") as free:
-        assert refused is None and free and claims.claims(tmp_path) == {"work-1": True, "work-2": True}
+        assert not refused and free and claims.claims(tmp_path) == {"work-1": True, "work-2": True}
     other.communicate(b"done\n")
     assert names(tmp_path) == []
     with claimed(tmp_path, "work-1") as now:
         assert now
         with claimed(tmp_path, "work-1") as twice:
-            assert twice is None
+            assert not twice
 
 
 def test_a_claim_is_over_however_its_work_ends(tmp_path):
@@ -64,7 +64,7 @@ def test_what_a_killed_process_claimed_is_taken_over_by_one_alone(tmp_path, othe
     while claims.claims(tmp_path)["work-1"]:  # it takes a moment to die
         time.sleep(0.01)
     with claimed(tmp_path, "work-1") as mine, claimed(tmp_path, "work-1") as late:
-        assert mine and late is None and names(tmp_path) == ["work-1.0", "work-1.1"]
+        assert mine and not late and names(tmp_path) == ["work-1.0", "work-1.1"]
     assert names(tmp_path) == []
 
 
@@ -74,13 +74,30 @@ def test_what_another_machine_claimed_is_taken_over_once_it_is_silent(tmp_path, 
     other.kill()
     other.wait()
     with claimed(tmp_path, "work-1") as early:
-        assert early is None
+        assert not early
     os.utime(file, (time.time() - claims.SILENT - 1,) * 2)
     with claimed(tmp_path, "work-1") as mine:
         assert mine
-        os.utime(mine.file, (time.time() - claims.SILENT - 1,) * 2)
-        mine.sign()
+
+
+def test_the_living_give_signs_of_life(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "BEAT", 0.01)
+    with claimed(tmp_path, "work-1"):
+        (file,) = tmp_path.iterdir()
+        os.utime(file, (1.0, 1.0))
+        until = time.monotonic() + 10
+        while file.stat().st_mtime < 2 and time.monotonic() < until:
+            time.sleep(0.01)
         assert claims.claims(tmp_path) == {"work-1": True}
+
+
+def test_where_processes_cannot_be_asked_for_silence_decides(tmp_path, other, monkeypatch):
+    monkeypatch.delattr(os, "fork", raising=False)
+    other.kill()
+    other.wait()
+    assert claims.claims(tmp_path) == {"work-1": True}
+    os.utime(tmp_path / f"{CLAIM}work-1.0", (time.time() - claims.SILENT_HERE - 1,) * 2)
+    assert claims.claims(tmp_path) == {"work-1": False}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"machine": 1}'])
