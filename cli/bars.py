@@ -1,11 +1,17 @@
 """Progress in the shell."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from tqdm import tqdm
 
 from ..evaluation.results import Hooks
 from ..supsae_core.host import Progress
+from ..training import distributed
+
+EVERY = 10.0
+"""Seconds between two lines."""
 
 
 def onto(bar: tqdm) -> Progress:
@@ -14,6 +20,31 @@ def onto(bar: tqdm) -> Progress:
     def progress(done: int, total: int) -> None:
         bar.total = total
         bar.update(done - bar.n)
+
+    return progress
+
+
+@contextmanager
+def of_all(what: str, unit: str) -> Iterator[Progress | None]:
+    """Give the progress of all ranks: a bar if there is one rank, else lines of rank 0, and nothing on the others."""
+    if distributed.world() > 1:
+        yield lines(what, unit) if distributed.rank() == 0 else None
+        return
+    with tqdm(total=1, desc=what, unit=unit) as bar:
+        yield onto(bar)
+
+
+def lines(what: str, unit: str) -> Progress:
+    """Return what prints a line of (done, total) now and then, as a log keeps it."""
+    began, told = time.monotonic(), float("-inf")
+
+    def progress(done: int, total: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if total and (done >= total or now - told >= EVERY):
+            told = now
+            pace = f", {done / (now - began):.1f} a second" if done and now > began else ""
+            print(f"{what}: {done} of {total} {unit}s, {distributed.world()} processes{pace}", flush=True)
 
     return progress
 

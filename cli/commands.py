@@ -14,24 +14,25 @@ from ..evaluation.report.describe import describe
 from ..hosts import choose
 from ..portraits import captions
 from ..supsae_core.capture.activations import activation_bytes
-from ..supsae_core.capture.captures import Capture, load_capture, require_folder, start_capture
+from ..supsae_core.capture.captures import Capture, load_capture, require_folder
 from ..supsae_core.capture.merging import merge_captures
 from ..supsae_core.capture.plan import text_bytes
 from ..supsae_core.dictionary.file import load_dictionary, save_dictionary
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.encoders import sites
 from ..supsae_core.files import replacing, require_writable
-from ..supsae_core.host import check_host
+from ..supsae_core.host import TextHost, check_host
 from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
 from ..supsae_core.table.parsing import load_table
 from ..supsae_core.table.prompts import PLAIN, Prompt, Wording
-from ..training import capture, fit
+from ..training import capture, distributed, fit
 from ..training.capture import CaptureConfig
+from ..training.encoding import encode_missing
 from ..training.picture_size import picture_size
 from ..training.solvers.options import parse_options
 from ..training.solvers.table import chosen
-from .bars import onto
+from .bars import of_all, onto
 from .editing import edit_portrait
 from .evaluate import evaluate, tell
 from .inspecting import describe_capture, read_prompt
@@ -68,37 +69,50 @@ def _prompt_json(table: ConceptTable, prompt: Prompt) -> dict[str, object]:
 
 
 def capture_command(args: argparse.Namespace) -> None:
-    """Encode prompts with a model's text encoders, saying first what it will take."""
+    """Encode prompts with a model's text encoders, saying first what it will take; with all ranks, if there are any."""
     require_folder(args.out)
     table, wording = _table(args.table)
     wording = captions.WORDING if args.model is None and args.host is None else wording  # words that the encoders know
     config = CaptureConfig(args.prompts, args.calibration, args.mention, args.held_out, args.seed, args.rewrites)
-    if args.sites is not None:
-        _capture_activations(args, table, config, wording)
-        return
-    host = choose.text_host(args.model, args.host)
+    with distributed.group():
+        if args.sites is not None:
+            _capture_activations(args, table, config, wording)
+            return
+        host = choose.text_host(args.model, args.host)
+        distributed.led(lambda: _begin(args.out, host, table, config, wording))
+        with of_all("encode", "prompt") as progress:
+            encode_missing(host, load_capture(args.out), progress)
+        if distributed.rank() == 0:
+            print(f"Wrote the capture {args.out}. {_next(args.out)} --out portraits.safetensors")
+
+
+def _begin(out: Path, host: TextHost, table: ConceptTable, config: CaptureConfig, wording: Wording) -> None:
+    """Draw the prompts of a capture, and begin it or go on with it, saying what it will take."""
     with tqdm(total=1, desc="draw", unit="prompt") as bar:
         plan = capture.plan_text(table, host, config, wording, progress=onto(bar))
     print(
         f"{len(plan.entries)} prompts ({config.prompts} to fit on, {config.calibration} to calibrate on and their "
-        f"rewrites) will take {text_bytes(plan) / 1e6:.1f} MB in {args.out}."
+        f"rewrites) will take {text_bytes(plan) / 1e6:.1f} MB in {out}."
     )
-    begun = start_capture(args.out, plan)
-    damaged = begun.discard_damaged()
+    begun, damaged, others = capture.begin_text(out, plan)
     if damaged:
-        print(f"{len(damaged)} of {begun.shards} parts were damaged and are captured anew.")
+        print(f"{damaged} of {begun.shards} parts were damaged and are captured anew.")
     done = begun.shards - len(begun.missing())
     if done:
         print(f"{done} of {begun.shards} parts are there already; going on with the rest.")
-    with tqdm(total=1, desc="encode", unit="prompt") as bar:
-        made = capture.capture_text(host, args.out, plan, progress=onto(bar))
-    print(f"Wrote the capture {made.folder}. {_next(made.folder)} --out portraits.safetensors")
+    if others:
+        print(f"{others} other processes work on it; this one takes what they have not begun.")
 
 
 def _capture_activations(
     args: argparse.Namespace, table: ConceptTable, config: CaptureConfig, wording: Wording
 ) -> None:
     """Sample pictures of prompts and record blocks, saying first what it will take."""
+    if distributed.world() > 1:
+        raise ValueError(
+            f"Activations are recorded by one process, not by {distributed.world()}. Capture with another --seed in "
+            "each, and join the captures: supsae merge."
+        )
     width, height = picture_size(args.size)
     wanted = sites.parse_sites(args.sites)
     from ..training import recording  # diffusers takes seconds to import: only once the options can be read

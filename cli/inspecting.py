@@ -9,7 +9,7 @@ from ..hosts.embedded import PortraitsText
 from ..portraits.text import Tokenizer, load_encoders
 from ..supsae_core.capture.activations import load_activations
 from ..supsae_core.capture.captures import Capture
-from ..supsae_core.capture.plan import SETS, ActivationPlan, text_bytes
+from ..supsae_core.capture.plan import SETS, ActivationPlan
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.host import check_host
 from ..supsae_core.reading import prompt_report, readout
@@ -30,7 +30,7 @@ def describe_capture(found: Capture) -> str:
     recorded = [] if missing or not isinstance(plan, ActivationPlan) else [_describe_activations(found)]
     return "\n".join(
         [
-            f"Capture {found.folder}, {text_bytes(plan) / 1e6:.1f} MB: {state}",
+            f"Capture {found.folder}, {found.size() / 1e6:.1f} MB: {state}",
             f"prompts: {sets}; seed {plan.seed}; {held_out}",
             f"format {plan.family.name!r}; {len(plan.table)} concepts: {sizes}",
             *recorded,

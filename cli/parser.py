@@ -268,12 +268,13 @@ COMMANDS: dict[str, Command] = {
     ),
     "capture": Command(
         "encode prompts with the text encoders of Portraits or of SD3.5, and record the model's blocks if asked, to "
-        "fit a dictionary on; goes on where it stopped",
+        "fit a dictionary on; goes on where it stopped, and shares the work with others on the same folder, or under "
+        "torchrun -m supsae",
         "supsae capture --out captures/portraits --prompts 1500 --held-out 0.1",
         _capture,
     ),
     "merge": Command(
-        "join two captures of the same set-up, drawn with other seeds, into one",
+        "join two captures of the same set-up, drawn with other seeds, into one; takes no disk if it lies on theirs",
         "supsae merge captures/one captures/two --out captures/both",
         _merge,
     ),

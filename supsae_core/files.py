@@ -13,6 +13,7 @@ import os
 import platform
 import reprlib
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -83,6 +84,20 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def link_or_copy(there: Path, path: Path) -> None:
+    """Give a file that is never changed a second name, which takes no disk; where that cannot be, copy it.
+
+    Raises:
+        OSError: as ``replacing``.
+    """
+    try:
+        os.link(there, path)
+        _sync(path.parent)
+    except OSError:  # another disk, or one that knows no links
+        with replacing(path) as part:
+            shutil.copyfile(there, part)
+
+
 def part_beside(path: Path) -> Path:
     """Name a file for what is not yet whole: it says which process of which machine writes it."""
     return path.parent / f"{PART}{_machine()}-{os.getpid()}-{secrets.token_hex(6)}{ENDING}"
@@ -151,10 +166,14 @@ def _writer_is_dead(part: Path) -> bool:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Hold a folder for one long job; another process that wants it is told whose it is.
+def alone_in(folder: Path, wait: float = 0.0) -> Iterator[None]:
+    """Hold a folder for one job; another process that wants it is told whose it is.
 
     The system lets go of it when the process ends, however it ends.
+
+    Args:
+        folder: made if missing.
+        wait: seconds that another's job may take before that is said.
 
     Raises:
         BusyError: with a sentence.
@@ -162,7 +181,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     require_writable(folder / OWNER)
     lock, note = FileLock(folder / LOCKED, timeout=0, is_singleton=True), folder / OWNER
     try:
-        lock.acquire()
+        lock.acquire(timeout=wait)
     except Timeout as error:
         who = note.read_text(encoding="utf-8") if note.is_file() else "another process"
         raise BusyError(

@@ -1,24 +1,29 @@
-"""TextPlan and run a text capture: draw prompts, hold pairs out, add calibration rewrites, encode shard by shard."""
+"""Plan and run a text capture: draw prompts, hold pairs out, add calibration rewrites; encoded in ``encoding.py``."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from ..supsae_core.capture.captures import SHARD, Capture, start_capture
+from ..supsae_core.capture.captures import Capture, start_capture
 from ..supsae_core.capture.plan import Entry, TextPlan
+from ..supsae_core.claims import claims
 from ..supsae_core.files import alone_in
 from ..supsae_core.host import Progress, TextHost, text_fingerprint
 from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
 from ..supsae_core.table.prompts import PLAIN, Prompt, Wording
 from ..supsae_core.table.rewrites import draw_rewrite
+from .encoding import encode_missing
 
 SMALL = 200
 """Prompts to fit on below which a prompt has one rewrite, so that there are many prompts; above there are three."""
+WAIT = 30.0
+"""Seconds for which another process may begin the same capture."""
 TRIES = 8
 """Rewrites drawn for each that is wanted, before there are fewer."""
 
@@ -178,31 +183,35 @@ def calibration_pair(
 def capture_text(
     host: TextHost, folder: str | Path, to_do: TextPlan, *, progress: Progress | None = None, batch: int = 32
 ) -> Capture:
-    """Encode what is missing of a planned capture, and what is damaged.
+    """Encode what is missing of a planned capture, and what is damaged; other processes may do so in the same folder.
 
     Raises:
-        BusyError: if another process does.
+        BusyError: if another process does something else there.
     """
-    with alone_in(Path(folder)):
-        return _encoded(host, start_capture(folder, to_do), progress, batch)
+    return encode_missing(host, begin_text(folder, to_do).capture, progress, batch)
 
 
-def _encoded(host: TextHost, capture: Capture, progress: Progress | None, batch: int) -> Capture:
-    capture.discard_damaged()
-    missing = capture.missing()
-    for done, shard in enumerate(missing):
-        texts = [entry.prompt.text for entry in capture.entries(shard)]
-        conds, pooled = [], []
-        for start in range(0, len(texts), batch):
-            if progress:
-                progress(done * SHARD + start, len(missing) * SHARD)
-            some = host.encode(texts[start : start + batch])
-            conds += some[0]
-            pooled += some[1]
-        capture.write(shard, conds, pooled)
-    if progress:
-        progress(len(missing) * SHARD, len(missing) * SHARD)
-    return capture
+class Begun(NamedTuple):
+    """A capture that can be encoded."""
+
+    capture: Capture
+    damaged: int
+    """shards that were, and are missing now"""
+    others: int
+    """processes that encode it already"""
+
+
+def begin_text(folder: str | Path, to_do: TextPlan) -> Begun:
+    """Begin a capture or go on with the one that is there; what others work on was looked through for damage by them.
+
+    Raises:
+        BusyError: if another process does something else there.
+        ValueError: as ``start_capture``.
+    """
+    with alone_in(Path(folder), wait=WAIT):
+        capture = start_capture(folder, to_do)
+        others = sum(claims(capture.folder).values())
+        return Begun(capture, 0 if others else len(capture.discard_damaged()), others)
 
 
 def _entry(host: TextHost, prompt: Prompt, name: str) -> Entry:

@@ -68,7 +68,7 @@ def plan_activations(
     how = Sampling(**vars(sampling), sigmas=sigmas, hidden=model.hidden, fingerprint={})
     drawn = plan_text(table, text, config, wording, progress=progress)
     how = replace(how, fingerprint=picture_fingerprint(text, model, how))
-    return ActivationPlan(**vars(drawn), sampling=how)
+    return ActivationPlan(**vars(replace(drawn, whole=True)), sampling=how)
 
 
 def picture_fingerprint(text: TextHost, model: PictureHost, how: Sampling) -> dict[str, tuple[float, ...]]:

@@ -93,7 +93,7 @@ def draw_experiment(table: ConceptTable, host: TextHost, config: ReproduceConfig
         for concept in range(len(table))
         for support in [one for one in every[config.prompts :] if concept in one][: config.qualifying]
     )
-    plan = TextPlan(table, host.family, tuple(entries), (), text_fingerprint(host), config.seed)
+    plan = TextPlan(table, host.family, tuple(entries), (), text_fingerprint(host), config.seed, whole=True)
     return Experiment(plan, cases, qualifying)
 
 

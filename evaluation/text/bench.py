@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ def _captured(
 ) -> Capture:  # fmt: skip
     drawn = CaptureConfig(prompts=count, mention=config.mention, seed=config.seed)
     plan, tick = plan_text(table, host, drawn, wording, held_out), hooks.part(f"encode {count}", 1)
-    made = capture_text(host, folder, plan)
+    made = capture_text(host, folder, replace(plan, whole=True))  # some rivals go by position
     tick(1)
     return made
 

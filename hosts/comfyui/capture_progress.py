@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from ...supsae_core.capture.activations import BATCHES, SUMS, activation_bytes, load_activations
-from ...supsae_core.capture.captures import SHARD, Capture, load_capture
+from ...supsae_core.capture.captures import Capture, load_capture
 from ...supsae_core.capture.plan import ActivationPlan, TextPlan, text_bytes
 from ...supsae_core.capture.store import Store
 from ...supsae_core.host import Progress
@@ -67,11 +67,10 @@ class Watch:
 
 
 def encoding_progress(watch: Watch) -> Progress:
-    """Return a callback (done, total) of training.capture, which counts the parts that were missing when it began."""
+    """Return a callback (done, total) of training.encoding, which counts the prompts that were missing."""
     plan, capture = watch.plan, Capture(watch.folder, watch.plan)
     bar = messages.progress()
-    shards = (range(i * SHARD, i * SHARD + len(capture.entries(i))) for i in capture.missing())
-    order = list(chain.from_iterable(shards))
+    order = list(chain.from_iterable(map(capture.span, capture.missing())))
     before = len(plan.entries) - len(order)
 
     def told(done: int, total: int) -> None:

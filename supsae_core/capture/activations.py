@@ -59,10 +59,14 @@ class Activations:
         Raises:
             OSError: with a sentence, if the disk is full; what was there is kept.
         """
-        there = [int(key.split("-")[1]) for key in self._store.keys(BATCHES)]
-        key = f"{BATCHES}-{max(there, default=-1) + 1:06d}"
+        there = [int(key.split("-")[1].partition("+")[0]) for key in self._store.keys(BATCHES)]
+        key = batch_key(max(there, default=-1) + 1)
         self._store.write(key, tensors, metadata(indices))
         self.take(key, indices)
+        self.fold_if_large()
+
+    def fold_if_large(self) -> None:
+        """Write the sums once the batches are larger."""
         if sum(map(self._store.size, self._fit)) > self._sums_size:
             self.fold()
 
@@ -266,6 +270,17 @@ def metadata(indices: Sequence[int]) -> dict[str, str]:
     return {"format_version": str(FORMAT_VERSION), "prompts": json.dumps(list(indices))}
 
 
+def batch_key(number: int, shift: int = 0) -> str:
+    """Return the key of a batch; of a merged capture's, that file's numbers of prompts are to be raised by a shift."""
+    return f"{BATCHES}-{number:06d}" + (f"+{shift}" if shift else "")
+
+
+def shift_of(key: str) -> int:
+    """Return by how much a key says that the numbers of prompts in its file are to be raised."""
+    shift = key.partition("+")[2]
+    return int(shift) if shift.isdecimal() else 0
+
+
 def _prompts(store: Store, key: str, count: int) -> list[int]:
     """Return the prompts in a file, of ``count`` that there are.
 
@@ -276,10 +291,11 @@ def _prompts(store: Store, key: str, count: int) -> list[int]:
         header = opened.metadata
         version, indices = json.loads(header["format_version"]), json.loads(header["prompts"])
         whole_number(version, "format_version")
-        if not isinstance(indices, list) or not all(type(one) is int and 0 <= one < count for one in indices):
+        shift = shift_of(key)
+        if not isinstance(indices, list) or not all(type(one) is int and 0 <= one < count - shift for one in indices):
             raise DamagedError("names prompts that the capture does not have")
     if version > FORMAT_VERSION:
         raise ValueError(
             f"{store.file(key)} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. Update SupSAE."
         )
-    return indices
+    return [shift + one for one in indices]

@@ -8,17 +8,21 @@ is in ``activations.py``.
 from __future__ import annotations
 
 import shutil
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from functools import cached_property
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
-from ..files import missing, read_json, sweep, whole_number, write_json
+from ..files import DamagedError, missing, read_json, sweep, whole_number, write_json
 from ..stopping import heed
+from ..tensor_files import TensorFile
+from .packing import INDEX, LENGTHS, OLD, POOLED, check, needed, packed, rows_name, unpacked
+from .pads import long_runs
 from .plan import FORMAT_VERSION, Entry, TextPlan, difference, plan_from_json, text_bytes
 from .store import Store
 
@@ -50,19 +54,31 @@ class Capture:
         """Its files: text under ``shard-…``, activations under ``activations-…``."""
         return Store(self.folder)
 
+    @cached_property
+    def _firsts(self) -> list[int]:
+        """The first prompt of every shard, and the number of prompts."""
+        edges = list(accumulate(self.plan.runs or (len(self.plan.entries),), initial=0))
+        firsts = [first for a, b in pairwise(edges) for first in range(a, b, SHARD)]
+        return [*firsts, edges[-1]]
+
     @property
     def shards(self) -> int:
-        return -(-len(self.plan.entries) // SHARD)
+        return len(self._firsts) - 1
+
+    def size(self) -> int:
+        """Return the bytes of the shards that are there."""
+        return sum(map(self.store.size, self.store.keys(SHARDS)))
 
     def missing(self) -> list[int]:
         """Return the shards still to be written."""
-        return [index for index in range(self.shards) if not self.store.has(_key(index))]
+        there = set(self.store.keys(SHARDS))
+        return [index for index in range(self.shards) if key_of(index) not in there]
 
     def discard_damaged(self) -> list[int]:
         """Remove the shards that cannot be read any more, so that they are captured anew; return which."""
-        damaged = [index for index in range(self.shards) if self.store.has(_key(index)) and not self._is_whole(index)]
+        damaged = [index for index in range(self.shards) if self.store.has(key_of(index)) and not self._is_whole(index)]
         for index in damaged:
-            self.store.remove(_key(index))
+            self.store.remove(key_of(index))
         return damaged
 
     def _is_whole(self, shard: int) -> bool:
@@ -72,9 +88,17 @@ class Capture:
             return False
         return True
 
+    def shard_of(self, index: int) -> int:
+        """Return the shard that the prompt at a place in the plan lies in."""
+        return bisect_right(self._firsts, index) - 1
+
+    def span(self, shard: int) -> range:
+        """Return the places in the plan of a shard's prompts."""
+        return range(*self._firsts[shard : shard + 2])
+
     def entries(self, shard: int) -> tuple[Entry, ...]:
         """Return the entries of a shard."""
-        return self.plan.entries[shard * SHARD : (shard + 1) * SHARD]
+        return self.plan.entries[self._firsts[shard] : self._firsts[shard + 1]]
 
     def write(self, shard: int, conds: Sequence[Tensor], pooled: Sequence[Tensor]) -> None:
         """Write a shard's rows (L, width) and pooled vectors (P,) at once: it is there whole or not at all.
@@ -82,17 +106,29 @@ class Capture:
         Raises:
             ValueError: if the encoder returned numbers that half precision cannot hold.
         """
-        tensors = {
-            "cond": torch.cat([_half(cond) for cond in conds]),
-            "lengths": torch.tensor([len(cond) for cond in conds]),
-            "pooled": _half(torch.stack(list(pooled))),
-        }
-        if not all(bool(tensors[name].isfinite().all()) for name in ("cond", "pooled")):
+        family = self.plan.family
+        runs = [{} if self.plan.whole else long_runs(family, entry.tokens) for entry in self.entries(shard)]
+        try:
+            tensors = packed(family, conds, pooled, runs)
+        except ValueError as error:
             raise ValueError(
-                f"The text encoder returned values beyond half precision for prompts {shard * SHARD} on. Load it in "
-                "bfloat16 or float32 and run Capture again: what is there is kept."
+                f"The text encoder returned {error} for prompts {self._firsts[shard]} on. Load it in bfloat16 or "
+                "float32 and run Capture again: what is there is kept."
+            ) from error
+        self.store.write(key_of(shard), tensors)
+
+    def require_finished(self) -> None:
+        """Refuse a capture that lacks shards.
+
+        Raises:
+            ValueError: saying how many.
+        """
+        missing = self.missing()
+        if missing:
+            raise ValueError(
+                f"The capture in {self.folder} is not finished ({len(missing)} of {self.shards} parts missing). "
+                "Run Capture again: it goes on where it stopped."
             )
-        self.store.write(_key(shard), tensors)
 
     def read(self) -> Iterator[Encoded]:
         """Yield every captured prompt, shard by shard.
@@ -100,60 +136,77 @@ class Capture:
         Raises:
             ValueError: if shards are missing or damaged.
         """
-        if self.missing():
-            raise ValueError(
-                f"The capture in {self.folder} is not finished ({len(self.missing())} of {self.shards} parts missing). "
-                "Run Capture again: it goes on where it stopped."
-            )
+        self.require_finished()
         for shard in range(self.shards):
             heed()
-            tensors = self._load(shard)
-            rows = tensors["cond"].float().split(tensors["lengths"].tolist())
-            yield from map(Encoded, self.entries(shard), rows, tensors["pooled"].float())
+            yield from self.read_shard(shard)
+
+    def read_shard(self, shard: int) -> Iterator[Encoded]:
+        """Yield the prompts of a shard; raises as ``read``."""
+        tensors = self._load(shard)
+        lengths, pooled = tensors[LENGTHS].tolist(), tensors[POOLED].float()
+        if OLD in tensors:
+            conds = iter(tensors[OLD].float().split(lengths))
+        else:
+            rows = {name: tensors[rows_name(name)] for name in self.plan.family.segments}
+            conds = (unpacked(self.plan.family, index, rows) for index in tensors[INDEX].split(lengths))
+        yield from map(Encoded, self.entries(shard), conds, pooled)
 
     def rows(self) -> list[int]:
         """Return the number of conditioning rows of every prompt."""
-        lengths = (self.store.tensor(_key(shard), "lengths").tolist() for shard in range(self.shards))
+        lengths = (self.store.tensor(key_of(shard), LENGTHS).tolist() for shard in range(self.shards))
         return list(chain.from_iterable(lengths))
 
     def pick(self, indices: Sequence[int]) -> list[Encoded]:
         """Return some prompts, by their place in the plan, without reading the others' rows."""
-        return [self._one(*divmod(index, SHARD)) for index in indices]
+        shards = map(self.shard_of, indices)
+        return [self._one(shard, index - self._firsts[shard]) for shard, index in zip(shards, indices, strict=True)]
 
     def _one(self, shard: int, place: int) -> Encoded:
-        with self.store.opened(_key(shard)) as file:
-            lengths = file.tensor("lengths").tolist()
+        with self.store.opened(key_of(shard)) as file:
+            lengths = file.tensor(LENGTHS).tolist()
             first = sum(lengths[:place])
-            cond = file.rows("cond", first, first + lengths[place])
-            return Encoded(self.entries(shard)[place], cond.float(), file.rows("pooled", place, place + 1)[0].float())
+            cond = self._cond(file, first, first + lengths[place])
+            return Encoded(self.entries(shard)[place], cond, file.rows(POOLED, place, place + 1)[0].float())
+
+    def _cond(self, file: TensorFile, first: int, last: int) -> Tensor:
+        """Return rows first … last − 1 of all conditionings of a shard."""
+        family, there = self.plan.family, file.keys()
+        if OLD in there:
+            return file.rows(OLD, first, last).float()
+        sizes = [file.shape(rows_name(name))[0] for name in family.segments]
+
+        def read(segment: str, first: int, last: int) -> Tensor:
+            return file.rows(rows_name(segment), first, last)
+
+        return unpacked(family, *needed(family, file.rows(INDEX, first, last), sizes, read))
 
     def _load(self, shard: int) -> dict[str, Tensor]:
-        tensors = self.store.read(_key(shard))
-        count, plan = len(self.entries(shard)), self.plan
-        lengths = tensors.get("lengths", torch.zeros(0))
-        wanted = {
-            "cond": (int(lengths.sum()), plan.family.width),
-            "pooled": (count, plan.family.pooled_width),
-            "lengths": (count,),
-        }
-        if {name: tuple(tensor.shape) for name, tensor in tensors.items()} != wanted:
-            raise ValueError(
-                f"{self.store.file(_key(shard))} does not fit its capture. Delete it and run Capture again."
-            )
+        """Return a shard's tensors, of either format."""
+        tensors, key = self.store.read(key_of(shard)), key_of(shard)
+        try:
+            check(self.plan.family, len(self.entries(shard)), tensors)
+        except DamagedError as error:
+            raise ValueError(f"{self.store.file(key)} {error}. Delete it and run Capture again.") from error
         return tensors
 
 
-def _key(shard: int) -> str:
+def key_of(shard: int) -> str:
+    """Return a shard's key in the store."""
     return f"{SHARDS}-{shard:05d}"
 
 
-def start_capture(folder: str | Path, plan: TextPlan, *, limit: int | None = None, beside: int = 0) -> Capture:
-    """Begin a capture, or go on with the one that is there.
+def start_capture(
+    folder: str | Path, plan: TextPlan, *, limit: int | None = None, beside: int = 0, linked: bool = False
+) -> Capture:
+    """Begin a capture, or go on with the one that is there, of whatever format.
 
     Args:
         folder: made if missing.
+        plan: what it will hold.
         limit: most bytes it may take; None is the free disk less a tenth.
         beside: bytes that will come beside the shards.
+        linked: whether the shards are there already, in other folders of the same disk.
 
     Raises:
         ValueError: if the folder holds another capture, or the capture would be too large.
@@ -163,17 +216,21 @@ def start_capture(folder: str | Path, plan: TextPlan, *, limit: int | None = Non
     file = folder / "capture.json"
     sweep(folder)
     if file.exists():
-        there = load_capture(folder)
-        other = difference(there.plan, plan)
+        version, there = _index(folder)
+        other = difference(there, plan)
         if other:
             raise ValueError(f"{folder} holds a capture of another {other}. Choose another folder, or delete it.")
-        return there
+        found = Capture(folder, there)
+        if version < FORMAT_VERSION and found.missing():
+            write_json(file, there.to_json())  # its next shards are of this version
+        return found
     if Store(folder).keys(SHARDS):
         raise ValueError(
             f"{folder} holds parts of a capture whose capture.json is gone. Choose another folder, or delete it."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    need, room = text_bytes(plan) + beside, limit if limit is not None else shutil.disk_usage(folder).free * 9 // 10
+    need = beside + (0 if linked else text_bytes(plan))
+    room = limit if limit is not None else shutil.disk_usage(folder).free * 9 // 10
     if need > room:
         raise ValueError(
             f"This capture needs {need / 1e9:.2f} GB and may take {room / 1e9:.2f} GB. Capture fewer prompts or free "
@@ -206,7 +263,11 @@ def load_capture(folder: str | Path) -> Capture:
     Raises:
         ValueError: if there is none, it is damaged, or its format is newer.
     """
-    folder = Path(folder)
+    return Capture(Path(folder), _index(Path(folder))[1])
+
+
+def _index(folder: Path) -> tuple[int, TextPlan]:
+    """Return the format version and the plan of a capture; raises as ``load_capture``."""
     try:
         data = read_json(folder / "capture.json")
         version = whole_number(data["format_version"], "format_version")
@@ -227,9 +288,4 @@ def load_capture(folder: str | Path) -> Capture:
             f"The capture in {folder} has format version {version}; this SupSAE reads up to {FORMAT_VERSION}. Update "
             "SupSAE."
         )
-    return Capture(folder, plan)
-
-
-def _half(tensor: Tensor) -> Tensor:
-    """Keep half precision: features of text encoders are of order one, their noise far above 2⁻¹¹."""
-    return tensor.detach().half().cpu().contiguous()
+    return version, plan

@@ -1,25 +1,31 @@
-"""Merge two captures of the same set-up into a third: more prompts, drawn with other seeds or on other machines."""
+"""Merge two captures of the same set-up into a third: more prompts, drawn with other seeds or on other machines.
+
+What is merged is linked, not copied, where it lies on the same disk: files of a capture are never changed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import accumulate, chain
 from pathlib import Path
 
 from ..files import alone_in
+from ..stopping import heed
 from .activations import (
     BATCHES,
     SUMS,
     Activations,
     activation_bytes,
+    batch_key,
     empty_sums,
     load_activations,
     read_sums,
+    shift_of,
     write_sums,
 )
-from .captures import SHARD, Capture, start_capture
-from .plan import ActivationPlan, other_setup
+from .captures import Capture, Encoded, key_of, load_capture, start_capture
+from .plan import ActivationPlan, TextPlan, difference, other_setup
 from .statistics import Statistics
 
 SHARED = 0.5
@@ -27,7 +33,7 @@ SHARED = 0.5
 
 
 def merge_captures(one: Capture, other: Capture, folder: str | Path) -> Capture:
-    """Write a capture that holds the prompts of two finished ones of the same set-up.
+    """Make a capture that holds the prompts of two finished ones of the same set-up, by links if they share its disk.
 
     A merge that was cut off is gone on with.
 
@@ -43,26 +49,56 @@ def merge_captures(one: Capture, other: Capture, folder: str | Path) -> Capture:
             "with the same settings, apart from the seed."
         )
     _require_other_prompts(one, other)
+    for capture in (one, other):
+        capture.require_finished()
     with alone_in(Path(folder)):
-        return _merged(one, other, folder)
+        return _merged((one, other), Path(folder))
 
 
-def _merged(one: Capture, other: Capture, folder: str | Path) -> Capture:
-    recorded = isinstance(one.plan, ActivationPlan)
-    parts = [load_activations(capture) for capture in (one, other)] if recorded else []
+def _merged(sources: Sequence[Capture], folder: Path) -> Capture:
+    one, other = (source.plan for source in sources)
+    parts = [load_activations(capture) for capture in sources] if isinstance(one, ActivationPlan) else []
     _require_finished(parts)
-    held_out = tuple(sorted({*one.plan.held_out} & {*other.plan.held_out}))  # if neither wrote it
-    plan = replace(one.plan, entries=one.plan.entries + other.plan.entries, held_out=held_out)
-    made = start_capture(folder, plan, beside=activation_bytes(plan) if isinstance(plan, ActivationPlan) else 0)
+    plan = _as_begun(merged_plan(one, other), folder)
+    linked = all(source.folder.stat().st_dev == folder.stat().st_dev for source in sources)
+    beside = activation_bytes(plan) if isinstance(plan, ActivationPlan) else 0
+    made = start_capture(folder, plan, beside=beside, linked=linked)
     made.discard_damaged()
-    rows, missing = chain(one.read(), other.read()), set(made.missing())
-    for shard in range(made.shards if missing else 0):
-        some = list(islice(rows, SHARD))
-        if shard in missing:
-            made.write(shard, [row.cond for row in some], [row.pooled for row in some])
+    for shard in made.missing():
+        heed()
+        _take(made, shard, sources)
     if parts:
-        _copy_activations(parts, made)
+        _take_activations(parts, made)
     return made
+
+
+def merged_plan(one: TextPlan, other: TextPlan) -> TextPlan:
+    """Return the plan of two captures together, one's shards behind the other's."""
+    runs = tuple(chain.from_iterable(plan.runs or (len(plan.entries),) for plan in (one, other)))
+    held_out = tuple(sorted({*one.held_out} & {*other.held_out}))  # if neither wrote it
+    whole = one.whole and other.whole
+    return replace(one, entries=one.entries + other.entries, held_out=held_out, runs=runs, whole=whole)
+
+
+def _as_begun(plan: TextPlan, folder: Path) -> TextPlan:
+    """Return the plan, divided as a merge that was begun there with the first format, which had one run of shards."""
+    if not (folder / "capture.json").exists():
+        return plan
+    undivided = replace(plan, runs=())
+    return plan if difference(load_capture(folder).plan, undivided) else undivided
+
+
+def _take(made: Capture, shard: int, sources: Sequence[Capture]) -> None:
+    """Take a shard from the capture that has it, or put it together where shards are divided otherwise."""
+    firsts = list(accumulate((len(source.plan.entries) for source in sources), initial=0))
+    span, rows = made.span(shard), list[Encoded]()
+    for first, source in zip(firsts, sources, strict=False):
+        own = range(max(span.start - first, 0), min(span.stop - first, len(source.plan.entries)))
+        if own and own == source.span(source.shard_of(own.start)) and len(own) == len(span):
+            made.store.take(key_of(shard), source.store.file(key_of(source.shard_of(own.start))))
+            return
+        rows += source.pick(own)
+    made.write(shard, [row.cond for row in rows], [row.pooled for row in rows])
 
 
 def _require_other_prompts(one: Capture, other: Capture) -> None:
@@ -83,8 +119,8 @@ def _require_finished(parts: Sequence[Activations]) -> None:
             )
 
 
-def _copy_activations(parts: Sequence[Activations], made: Capture) -> None:
-    """Copy the batches, and add up the sums that there are already; what a merge before has copied is copied anew."""
+def _take_activations(parts: Sequence[Activations], made: Capture) -> None:
+    """Take the batches, and add up the sums that there are already; what a merge before has taken is taken anew."""
     for key in (SUMS, *made.store.keys(BATCHES)):
         if made.store.has(key):
             made.store.remove(key)
@@ -94,10 +130,10 @@ def _copy_activations(parts: Sequence[Activations], made: Capture) -> None:
     if summed:
         names = made.plan.sampling.parts(made.plan.family)
         write_sums(made, {name: _added(parts, made.plan, name) for name in names}, summed)
-    found = Activations(made, summed)
-    for part, shift in zip(parts, shifts, strict=True):
-        for key, indices in part.batches().items():
-            found.add([shift + index for index in indices], part.capture.store.read(key))
+    batches = [(part, shift, key) for part, shift in zip(parts, shifts, strict=True) for key in part.batches()]
+    for number, (part, shift, key) in enumerate(batches):
+        made.store.take(batch_key(number, shift + shift_of(key)), part.capture.store.file(key))
+    load_activations(made).fold_if_large()
 
 
 def _added(parts: Sequence[Activations], plan: ActivationPlan, name: str) -> tuple[Statistics, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..encoders.base import Encoder, Family
@@ -13,10 +13,10 @@ from ..files import DamagedError, whole_number
 from ..table.concepts import ConceptTable
 from ..table.parsing import table_from_mapping
 from ..table.prompts import Mention, Prompt
-from . import sampling
+from . import pads, sampling
 from .sampling import Sampling
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SETS = ("fit", "calibration", "rewrite")
 """``rewrite`` i is the prompt rewrite of ``calibration`` i with one concept swapped."""
 
@@ -36,6 +36,11 @@ class Entry:
         """The text that a prompt and its rewrites share: they belong in one fold."""
         return self.of or self.prompt.text
 
+    @property
+    def tokens(self) -> dict[str, int]:
+        """Encoder → tokens of the prompt."""
+        return {name: sum(counts) for name, counts in self.counts.items()}
+
 
 @dataclass(frozen=True)
 class TextPlan:
@@ -48,6 +53,10 @@ class TextPlan:
     fingerprint: Mapping[str, tuple[float, ...]]
     """site → projected output for the probe prompts: which encoder this is"""
     seed: int
+    runs: tuple[int, ...] = field(default=(), kw_only=True)
+    """prompts of every capture that was merged into this one, whose shards follow one another; none if it is not"""
+    whole: bool = field(default=False, kw_only=True)
+    """whether every pad is kept: where pictures are drawn from these rows, or models compared that go by position"""
 
     def longest(self, encoder: Encoder) -> int:
         """Return the most tokens of a slot in an encoder: of a phrase, its punctuation included, or of a template."""
@@ -63,6 +72,8 @@ class TextPlan:
             "held_out": [list(pair) for pair in self.held_out],
             "fingerprint": {site: list(values) for site, values in self.fingerprint.items()},
             "entries": [asdict(entry) for entry in self.entries],
+            "runs": list(self.runs),
+            "whole": self.whole,
         }
 
 
@@ -78,14 +89,22 @@ class ActivationPlan(TextPlan):
 
 
 def text_bytes(plan: TextPlan) -> int:
-    """Return the bytes that a capture's text will take, before it starts."""
-    family = plan.family
-    return 2 * sum(cond_rows(family, entry) * family.width + family.pooled_width for entry in plan.entries)
+    """Return the bytes that a capture's text will take at most, before it starts; equal rows, a tenth, take fewer."""
+    return sum(2 * (_numbers(plan, entry) + plan.family.pooled_width) for entry in plan.entries)
+
+
+def _numbers(plan: TextPlan, entry: Entry) -> int:
+    """Return how many numbers are stored of a prompt's rows."""
+    family, own = plan.family, pads.rows_by_tokens(plan.family, entry.tokens)
+    rows = {name: len(own[some[0].name]) for name, some in family.segments.items()}
+    if not plan.whole:
+        rows |= {name: rows[name] - len(run) + pads.KEPT for name, run in pads.long_runs(family, entry.tokens).items()}
+    return sum(count * family.width_of(name) for name, count in rows.items())
 
 
 def cond_rows(family: Family, entry: Entry) -> int:
     """Return how many rows the conditioning of a prompt will have."""
-    return family.length({name: sum(counts) for name, counts in entry.counts.items()})
+    return family.length(entry.tokens)
 
 
 def difference(there: TextPlan, plan: TextPlan) -> str:
@@ -96,7 +115,9 @@ def difference(there: TextPlan, plan: TextPlan) -> str:
         return "set of held-out pairs"
     if there.seed != plan.seed:
         return "seed"
-    return "" if there.entries == plan.entries else "number or wording of prompts"
+    if there.entries != plan.entries:
+        return "number or wording of prompts"
+    return "" if there.runs == plan.runs else "division into parts"
 
 
 def other_setup(there: TextPlan, plan: TextPlan) -> str:
@@ -126,7 +147,11 @@ def plan_from_json(data: Mapping[str, Any]) -> TextPlan:
         held_out=tuple((whole_number(a, "held_out"), whole_number(b, "held_out")) for a, b in data["held_out"]),
         fingerprint=sampling.fingerprint_from_json(data["fingerprint"]),
         seed=whole_number(data["seed"], "seed"),
+        runs=tuple(whole_number(one, "runs") for one in data.get("runs", ())),
+        whole=bool(data.get("whole", "sampling" in data)),
     )
+    if drawn.runs and sum(drawn.runs) != len(drawn.entries):
+        raise DamagedError("does not say how its prompts are divided")
     for entry in drawn.entries:
         _check_entry(entry, drawn)
     return ActivationPlan(**vars(drawn), sampling=sampling.from_json(data["sampling"])) if "sampling" in data else drawn

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..files import link_or_copy
 from ..tensor_files import TensorFile, write_tensors
 
 ENDING = ".safetensors"
@@ -41,6 +42,14 @@ class Store:
             write_tensors(self.file(key), tensors, header)
         except OSError as error:
             raise OSError(f"{error} What is there of the capture is kept.") from error
+
+    def take(self, key: str, file: Path) -> None:
+        """Take another store's file as a key's: linked where both lie on one disk, so that it takes no more of it.
+
+        Raises:
+            OSError: with a sentence, if it had to be copied and the disk is full.
+        """
+        link_or_copy(file, self.file(key))
 
     @contextmanager
     def opened(self, key: str) -> Iterator[TensorFile]:

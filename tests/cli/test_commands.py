@@ -98,8 +98,8 @@ def test_prompts_of_a_table_file(capsys, tmp_path):
 def test_capture_says_its_size_and_goes_on(capsys, tmp_path):
     argv = ["capture", "--out", tmp_path / "c", "--prompts", 60, "--calibration", 4]
     code, out, _ = run(capsys, *argv)
-    # 68 prompts: two shards. A prompt of one chunk takes (96 · 192 + 128) half floats, 37.1 kB; 68 take 2.5 MB.
-    assert code == 0 and out.startswith("68 prompts") and "2.5 MB" in out
+    # 68 prompts: two shards. A prompt takes (48 · 128 + 48 · 192 + 128) half floats, 31 kB; 68 take 2.1 MB.
+    assert code == 0 and out.startswith("68 prompts") and "2.1 MB" in out
     first, second = sorted((tmp_path / "c").glob("shard-*"))
     made = second.read_bytes()
     second.unlink()

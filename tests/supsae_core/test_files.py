@@ -64,13 +64,13 @@ def test_a_folder_is_worked_in_by_one_process_and_is_free_when_that_is_killed(tm
         pytest.fail("both have it")
     holder.kill()
     holder.communicate()
-    with alone_in(tmp_path), alone_in(tmp_path):  # a job in a job
+    with alone_in(tmp_path), alone_in(tmp_path, wait=1):  # a job in a job
         assert str(os.getpid()) in (tmp_path / files.OWNER).read_text(encoding="utf-8")
     assert [one.name for one in tmp_path.iterdir()] == [files.LOCKED]
 
 
 def test_a_folder_without_locks_is_worked_in_all_the_same(tmp_path, monkeypatch):
-    def acquire(lock):
+    def acquire(lock, timeout):
         raise NotImplementedError("FileSystem does not appear to support flock")
 
     monkeypatch.setattr(files.FileLock, "acquire", acquire)

@@ -109,7 +109,9 @@ def test_a_pipeline_without_t5(sd3):
 def test_capture_and_fit_from_the_shell(sd3_learnt, made):
     plan = load_capture(sd3_learnt / "capture").plan
     assert plan.family == made.family == FAMILIES["sd3-diffusers"]
-    assert text_bytes(plan) == len(plan.entries) * (333 * 4096 + 2048) * 2  # half precision
+    # In half precision: 77 rows of the two CLIPs, of T5 the words, the end and eight pads, and the pooled vector.
+    rows = sum(entry.tokens["t5xxl"] + 1 + 8 for entry in plan.entries)
+    assert text_bytes(plan) == 2 * (len(plan.entries) * (77 * 2048 + 2048) + rows * 4096)
     assert made.provenance["length_policy"] == "one chunk of 77 causal rows, exactly 256 rows"
 
 

@@ -1,5 +1,7 @@
 """Merged captures are one, and only captures of one kind are merged or gone on with."""
 
+import errno
+import os
 import shutil
 from dataclasses import fields, replace
 
@@ -10,7 +12,7 @@ from supsae.portraits import captions
 from supsae.supsae_core.capture import activations
 from supsae.supsae_core.capture.activations import load_activations
 from supsae.supsae_core.capture.captures import load_capture, start_capture
-from supsae.supsae_core.capture.merging import merge_captures
+from supsae.supsae_core.capture.merging import merge_captures, merged_plan
 from supsae.supsae_core.capture.plan import TextPlan
 from supsae.supsae_core.capture.statistics import Statistics
 from supsae.supsae_core.encoders.sites import Site, parse_sites
@@ -55,9 +57,50 @@ def test_captures_of_text_merge_too(models, tmp_path):
     assert [row.entry for row in merged.read()] == [entry for plan in plans for entry in plan.entries]
     assert {*merged.plan.held_out} == {*plans[0].held_out} & {*plans[1].held_out}
     whole = [row.cond for row in merged.read()]
-    merged.store.file("shard-00000").write_bytes(b"")  # as if the merge had been cut off, or the disk were bad
+    assert all(map(torch.equal, whole, [row.cond for one in both for row in one.read()]))
+    first = merged.store.file("shard-00000")
+    assert [file.stat().st_nlink for file in merged.folder.glob("shard-*")] == [2, 2]  # one disk: no second copy
+    first.unlink()
+    first.write_bytes(b"")  # as if the merge had been cut off, or the disk were bad
     again = merge_captures(*both, tmp_path / "merged")
     assert all(torch.equal(row.cond, one) for row, one in zip(again.read(), whole, strict=True))
+
+
+def test_shards_are_copied_where_they_cannot_be_linked_and_merged_captures_merge(models, tmp_path, monkeypatch):
+    def link(source, target):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", link)
+    config = CaptureConfig(prompts=10, calibration=4)
+    plans = [capture.plan_text(TABLE, models.host, replace(config, seed=seed), captions.WORDING) for seed in (1, 2, 3)]
+    three = [capture.capture_text(models.host, tmp_path / str(i), plan) for i, plan in enumerate(plans)]
+    pair = merge_captures(*three[:2], tmp_path / "two")
+    every = merge_captures(pair, three[2], tmp_path / "three")
+    assert every.plan.runs == (18, 18, 18) and every.shards == 3 and load_capture(every.folder) == every
+    wanted = [row.cond for one in three for row in one.read()]
+    assert all(map(torch.equal, wanted, [row.cond for row in every.read()]))
+    assert {file.stat().st_nlink for file in every.folder.glob("shard-*")} == {1}
+    assert torch.equal(every.pick([40])[0].cond, wanted[40])
+
+
+def test_a_merge_that_the_first_format_began_is_gone_on_with(models, tmp_path):
+    config = CaptureConfig(prompts=10, calibration=4)
+    plans = [capture.plan_text(TABLE, models.host, replace(config, seed=seed), captions.WORDING) for seed in (1, 2)]
+    both = [capture.capture_text(models.host, tmp_path / str(i), plan) for i, plan in enumerate(plans)]
+    begun = replace(merged_plan(*plans), runs=())
+    start_capture(tmp_path / "merged", begun)
+    merged = merge_captures(*both, tmp_path / "merged")
+    assert merged.shards == 1  # of 36 prompts, put together
+    assert all(map(torch.equal, *([row.cond for one in some for row in one.read()] for some in (both, [merged]))))
+
+
+def test_an_unfinished_capture_is_not_merged(models, tmp_path):
+    config = CaptureConfig(prompts=10, calibration=4)
+    plans = [capture.plan_text(TABLE, models.host, replace(config, seed=seed), captions.WORDING) for seed in (1, 2)]
+    begun = start_capture(tmp_path / "begun", plans[0])
+    with pytest.raises(ValueError, match="begun is not finished .1 of 1 parts missing"):
+        merge_captures(begun, capture.capture_text(models.host, tmp_path / "made", plans[1]), tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
 
 
 def sampled(**changes):

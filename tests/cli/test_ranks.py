@@ -1,0 +1,98 @@
+"""The commands under torchrun: rank 0 begins and speaks, all ranks share the work, and it is the capture of one."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from supsae.cli.parser import main
+from supsae.training import distributed
+
+pytestmark = pytest.mark.slow
+
+CAPTURE = ["capture", "--prompts", "130", "--calibration", "4", "--out"]
+"""138 prompts: three shards."""
+
+
+def torchrun(ranks, *words):
+    """Run words under torchrun; return the exit code and what was printed."""
+    line = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", ranks, *words]
+    alone = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+    done = subprocess.run(list(map(str, line)), capture_output=True, text=True, env=alone, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone") / "c"
+    subprocess.run([sys.executable, "-m", "supsae", *CAPTURE, folder], check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_ranks_make_the_capture_of_one_process(alone, tmp_path, ranks):
+    code, out, err = torchrun(ranks, "-m", "supsae", *CAPTURE, tmp_path / "c")
+    assert code == 0, err
+    assert out.count("138 prompts (130 to fit on") == 1 and out.count("Wrote the capture") == 1
+    assert f"encode: 138 of 138 prompts, {ranks} processes" in out
+    made = {file.name: file.read_bytes() for file in (tmp_path / "c").glob("[a-z]*")}
+    assert made == {file.name: file.read_bytes() for file in alone.glob("[a-z]*")} and len(made) == 4
+
+
+def test_all_ranks_end_if_the_first_cannot_begin(tmp_path):
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "shard-00000.safetensors").touch()
+    code, out, err = torchrun(2, "-m", "supsae", *CAPTURE, tmp_path / "c")
+    assert code != 0 and "whose capture.json is gone" in err and "Wrote" not in out
+    assert "Rank 1 stops, because rank 0 could not begin" in err or "SIGTERM" in err  # which ends first is torchrun's
+
+
+def test_activations_are_refused(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(distributed, "world", lambda: 2)
+    assert main([*CAPTURE, str(tmp_path / "d"), "--sites", "txt@1"]) == 2
+    assert "recorded by one process, not by 2. Capture with another --seed in each" in capsys.readouterr().err
+
+
+SEAM = """
+import torch
+from supsae.cli.parser import main
+from supsae.training import distributed
+with distributed.group():
+    own = torch.tensor([float(distributed.rank() + 1)])
+    most = own.clone()
+    distributed.all_reduce(own)
+    distributed.all_reduce(most, op="max")
+    distributed.barrier()
+    print(f"{distributed.world()} ranks, sum {int(own)}, most {int(most)}\\n", end="", flush=True)
+    distributed.led(lambda: print("led\\n", end="", flush=True))
+assert distributed.world() == 1
+"""
+
+
+def test_ranks_add_up_what_they_have(tmp_path):
+    (tmp_path / "seam.py").write_text(SEAM)
+    code, out, err = torchrun(3, tmp_path / "seam.py")
+    assert code == 0, err
+    assert out.count("3 ranks, sum 6, most 3") == 3 and out.count("led") == 1  # 1 + 2 + 3
+
+
+def test_without_torchrun_there_is_one_rank():
+    tensor = torch.ones(2)
+    with distributed.group():
+        distributed.all_reduce(tensor)
+        distributed.barrier()
+        assert (distributed.rank(), distributed.world(), tensor.tolist()) == (0, 1, [1.0, 1.0])
+        with pytest.raises(ZeroDivisionError):
+            distributed.led(lambda: 1 / 0)
+
+
+def test_every_rank_has_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert distributed.device() == torch.device("cuda", 1)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ValueError, match="Rank 2 .* has no GPU of its own: there are 2. Start torchrun with --nproc"):
+        distributed.device()
