@@ -277,8 +277,7 @@ def batch_key(number: int, shift: int = 0) -> str:
 
 def shift_of(key: str) -> int:
     """Return by how much a key says that the numbers of prompts in its file are to be raised."""
-    shift = key.partition("+")[2]
-    return int(shift) if shift.isdecimal() else 0
+    return int(key.partition("+")[2] or 0)
 
 
 def _prompts(store: Store, key: str, count: int) -> list[int]:
@@ -289,9 +288,8 @@ def _prompts(store: Store, key: str, count: int) -> list[int]:
     """
     with store.opened(key) as opened:
         header = opened.metadata
-        version, indices = json.loads(header["format_version"]), json.loads(header["prompts"])
-        whole_number(version, "format_version")
-        shift = shift_of(key)
+        version = whole_number(json.loads(header["format_version"]), "format_version")
+        indices, shift = json.loads(header["prompts"]), shift_of(key)
         if not isinstance(indices, list) or not all(type(one) is int and 0 <= one < count - shift for one in indices):
             raise DamagedError("names prompts that the capture does not have")
     if version > FORMAT_VERSION:

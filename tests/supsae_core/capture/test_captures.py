@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
 from supsae.portraits.text import load_encoders
-from supsae.supsae_core.capture import captures
+from supsae.supsae_core.capture import captures, pads
 from supsae.supsae_core.capture.captures import load_capture, start_capture, takes_capture
 from supsae.supsae_core.capture.plan import text_bytes
 from supsae.supsae_core.encoders.chunked import Chunked
@@ -272,6 +272,23 @@ def test_the_size_is_stated_before_it_is_taken_and_one_too_large_never_starts(pl
         start_capture(tmp_path / "new", plan, limit=text_bytes(plan) - 1)
     assert not list((tmp_path / "new").iterdir())
     assert start_capture(tmp_path / "new", plan, limit=text_bytes(plan)).missing() == [0, 1, 2]
+
+
+def test_long_runs_of_pads_are_told_by_a_few_unless_all_are_wanted(host, plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(pads, "LONG", 100)  # Portraits' runs are shorter than what is thinned
+    few, every = (
+        capture.capture_text(host, tmp_path / str(whole), replace(plan, whole=whole)) for whole in (False, True)
+    )
+    assert load_capture(every.folder).plan.whole and not load_capture(few.folder).plan.whole
+    for row, full in zip(few.read(), every.read(), strict=True):
+        runs = pads.long_runs(plan.family, row.entry.tokens)
+        kept = torch.ones(len(row.cond), dtype=torch.bool)
+        for run in runs.values():
+            assert len(row.cond[run].unique(dim=0)) == pads.KEPT
+            torch.testing.assert_close(row.cond[run].mean(0), full.cond[run].mean(0), rtol=2**-10, atol=2**-10)
+            kept[run] = False
+        assert torch.equal(row.cond[kept], full.cond[kept]) and torch.equal(row.pooled, full.pooled)
+    assert few.size() < every.size() and text_bytes(few.plan) < text_bytes(every.plan)
 
 
 def as_format_1(capture, shards):
