@@ -70,7 +70,11 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 def _table(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", type=path, metavar="FILE", help="concept table, YAML or JSON (default: Portraits')")
     parser.add_argument(
-        "--mention", type=float, default=0.75, metavar="P", help="chance that a category is mentioned (default: 0.75)"
+        "--mention",
+        type=float,
+        default=0.75,
+        metavar="P",
+        help="chance that a category is mentioned, lower where there are more than 14 (default: 0.75)",
     )
     parser.add_argument(
         "--held-out", type=float, default=0.0, metavar="SHARE",

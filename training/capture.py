@@ -24,6 +24,8 @@ SMALL = 200
 """Prompts to fit on below which a prompt has one rewrite, so that there are many prompts; above there are three."""
 WAIT = 30.0
 """Seconds for which another process may begin the same capture."""
+FEWER = (1.0, 0.6, 0.36, 0.22, 0.13)
+"""Shares of the mention rate that are tried, one after the other, until a prompt fits the encoders."""
 TRIES = 8
 """Rewrites drawn for each that is wanted, before there are fewer."""
 
@@ -37,7 +39,7 @@ class CaptureConfig:
     calibration: int = 64
     """prompts kept for calibration, each with a rewrite"""
     mention: float = 0.75
-    """chance that a category is mentioned; 1 makes removal unidentifiable"""
+    """chance that a category is mentioned, lower where there are many; 1 makes removal unidentifiable"""
     held_out: float = 0.0
     """share of pairs of concepts never written together, to test on"""
     seed: int = 0
@@ -88,9 +90,9 @@ def plan_text(
     """
     if held_out is None:
         held_out = prompts.hold_out_pairs(table, config.held_out, config.seed)
-    rng = np.random.default_rng((config.seed, 1))
+    rng, rate = np.random.default_rng((config.seed, 1)), prompts.mention_rate(table, config.mention)
     used = [0] * len(table.phrases)
-    draw = partial(prompts.draw_prompt, table, rng, mention=config.mention, held_out=held_out, used=used)
+    draw = partial(prompts.draw_prompt, table, rng, held_out=held_out, used=used)
 
     again = np.random.default_rng((config.seed, 3))
     entries: list[Entry] = []
@@ -100,16 +102,17 @@ def plan_text(
         told(len(entries), total)
         count = min(config.rewrites_each, config.prompts - len(entries) - 1)
 
-        def to_fit(worded: Wording, count: int = count) -> list[Entry]:
-            return _with_rewrites(host, table, again, draw(wording=worded), count, held_out, used)
+        def to_fit(worded: Wording, share: float, count: int = count) -> list[Entry]:
+            prompt = draw(wording=worded, mention=share * rate)
+            return _with_rewrites(host, table, again, prompt, count, held_out, used)
 
         entries += _with_room(host, to_fit, wording, used)
     rng = np.random.default_rng((config.seed, 2))
     for index in range(config.calibration):
         told(len(entries), total)
 
-        def to_calibrate(worded: Wording, new: int = index % len(table)) -> list[Entry]:
-            prompt, changed = calibration_pair(table, rng, new, worded, config.mention, held_out)
+        def to_calibrate(worded: Wording, share: float, new: int = index % len(table)) -> list[Entry]:
+            prompt, changed = calibration_pair(table, rng, new, worded, share * rate, held_out)
             return [_entry(host, prompt, "calibration"), _entry(host, changed, "rewrite")]
 
         entries += _with_room(host, to_calibrate, wording, used)
@@ -139,17 +142,23 @@ def _with_rewrites(
 
 
 def _with_room(
-    host: TextHost, make: Callable[[Wording], list[Entry]], wording: Wording, used: list[int]
+    host: TextHost, make: Callable[[Wording, float], list[Entry]], wording: Wording, used: list[int]
 ) -> list[Entry]:
-    """Make entries; where the host would cut them off, anew with fewer phrases about other things, then with none."""
-    before = list(used)
-    for full in (wording.full, wording.full // 2) if wording.others else ():
-        made = make(replace(wording, full=full))
+    """Make entries; where the host would cut them off, anew with fewer phrases about other things, none, fewer of ours.
+
+    Args:
+        make: (wording, share of the mention rate) → entries.
+    """
+    before, bare = list(used), replace(wording, others=())
+    filled = [replace(wording, full=full) for full in (wording.full, wording.full // 2)] if wording.others else []
+    *tries, last = [*((one, 1.0) for one in filled), *((bare, share) for share in FEWER)]
+    for one in tries:
+        made = make(*one)
         with suppress(ValueError):
             _require_room(host, made)
             return made
         used[:] = before  # nobody writes what was drawn
-    made = make(replace(wording, others=()))
+    made = make(*last)
     _require_room(host, made)
     return made
 

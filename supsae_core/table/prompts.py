@@ -17,6 +17,10 @@ Pair = frozenset[int]
 """Two concepts of different categories."""
 
 
+MENTIONED = 10.5
+"""Categories that a prompt mentions on average at most: more do not fit a text encoder's 75 tokens."""
+
+
 @dataclass(frozen=True)
 class Mention:
     """A phrase of the table standing in a prompt: whitespace words ``start`` to ``stop`` (exclusive)."""
@@ -77,7 +81,8 @@ def draw_prompt(
         table: the concepts; in each category at most one is written.
         rng: source of every choice.
         wording: what stands around the phrases.
-        mention: chance that a category without a required concept is written at all.
+        mention: chance that a category without a required concept is written at all; of many categories lower, so that
+            no more than ``MENTIONED`` are on average.
         held_out: pairs that must not stand together.
         require: concepts that must be written; one of a category at most.
         used: how often each phrase was written so far; rare concepts and phrases are then preferred, and the counts
@@ -177,6 +182,11 @@ def _phrases_of(table: ConceptTable, concept: int) -> list[int]:
     return list(range(first, first + len(table.concepts[concept].phrases)))
 
 
+def mention_rate(table: ConceptTable, wanted: float) -> float:
+    """Return the chance that a category is mentioned: as wanted, or lower where there are many."""
+    return min(wanted, MENTIONED / len(table.categories))
+
+
 def _rarest(choices: Sequence[int], rng: np.random.Generator, used: Mapping[int, int] | Sequence[int] | None) -> int:
     """Choose one at random, among the least used if that is known."""
     if used is None:
@@ -191,7 +201,7 @@ def _draw_support(
 ) -> list[int]:  # fmt: skip
     taken = {table.category_of[concept] for concept in require}
     groups = [members for index, members in enumerate(table.categories.values()) if index not in taken]
-    support = list(require)
+    support, mention = list(require), mention_rate(table, mention)
     for number in rng.permutation(len(groups)):
         if rng.random() < mention:
             legal = [one for one in groups[number] if not any({one, other} in held_out for other in support)]

@@ -5,7 +5,7 @@ import pytest
 
 from supsae.portraits import captions
 from supsae.supsae_core.table import prompts
-from supsae.supsae_core.table.parsing import parse_table
+from supsae.supsae_core.table.parsing import parse_table, table_from_mapping
 from supsae.supsae_core.table.prompts import Mention, Prompt, Wording, draw_prompt
 
 TABLE = captions.table()
@@ -29,6 +29,14 @@ def test_mentions_spell_their_phrases_in_order(seed):
     categories = [TABLE.category_of[concept] for concept in prompt.support(TABLE)]
     assert len(set(categories)) == len(categories)
     assert prompt == draw_prompt(TABLE, np.random.default_rng(seed), wording=captions.WORDING)
+
+
+@pytest.mark.parametrize("categories", [20, 60])
+def test_of_many_categories_a_prompt_mentions_as_many_as_it_has_room_for(categories):
+    table = table_from_mapping({f"c{i}": {"a": [f"word{i}"], "b": [f"other{i}"]} for i in range(categories)})
+    drawn = [len(draw_prompt(table, np.random.default_rng(seed)).mentions) for seed in range(400)]
+    # a sum of independent choices: its variance is below its mean of 10.5, so 400 are within 4 · √(10.5 / 400) = 0.65
+    assert abs(sum(drawn) / 400 - 10.5) < 0.65
 
 
 @pytest.mark.parametrize(("mention", "count"), [(0.0, 0), (1.0, len(TABLE.categories))])
