@@ -20,6 +20,7 @@ from ..supsae_core.encoders.layout import Layout
 from ..supsae_core.reading.looks import LEAST, Look, look, look_for
 from ..supsae_core.reading.places import Places, pick_phrases, score_places
 from ..supsae_core.reading.readout import Reading, reading_of_prompt
+from ..supsae_core.reading.scene import Scene
 from ..supsae_core.reading.weights import weighted
 
 LOOKS = ((0.1, 0.5), (0.3, 0.5), (1.0, 0.0))
@@ -55,13 +56,14 @@ def with_cuts(dictionary: Dictionary, rows: Sequence[Encoded]) -> Dictionary:
 def _cuts(dictionary: Dictionary, encoder: Encoder, rows: Sequence[Encoded]) -> Cuts:
     truths = [reading_of_prompt(dictionary, row.cond, row.entry.prompt, row.entry.counts) for row in rows]
     layouts = [truth.layouts[encoder.name] for truth in truths]
-    firsts = [score_places(dictionary, encoder, row.cond, one.rows) for row, one in zip(rows, truths, strict=True)]
-    seen = [_Seen(*one) for one in zip(rows, truths, firsts, strict=True)]
+    scenes = [Scene(dictionary, encoder, row.cond, one.rows) for row, one in zip(rows, truths, strict=True)]
+    firsts = [score_places(scene) for scene in scenes]
+    seen = [_Seen(*one) for one in zip(scenes, truths, firsts, strict=True)]
     first = best_cut(scores_of(dictionary, firsts, layouts))[0]
     found: list[tuple[float, Cuts]] = []
     for weights in LOOKS:
         how = Look(first, *weights)
-        both = [look(dictionary, encoder, one.row.cond, one.truth.rows, how, one.first) for one in seen]
+        both = [look(one.scene, how, one.first) for one in seen]
         last, errors = best_cut(scores_of(dictionary, both, layouts))
         some = scores_of(dictionary, both, layouts, by_category=True)
         again = max(best_cut(some, TWICE)[0], last)
@@ -74,7 +76,7 @@ def _cuts(dictionary: Dictionary, encoder: Encoder, rows: Sequence[Encoded]) -> 
 class _Seen(NamedTuple):
     """A calibration prompt, what it says, and the first look at it."""
 
-    row: Encoded
+    scene: Scene
     truth: Reading
     first: Places
 
@@ -91,8 +93,8 @@ def _told_cut(dictionary: Dictionary, encoder: Encoder, seen: Sequence[_Seen]) -
         absent = [phrase for phrase in range(len(phrases)) if phrases[phrase].concept not in said]
         if wanted and absent:
             wanted[number % len(wanted)] = asked = absent[number % len(absent)]
-            places = look_for(dictionary, encoder, one.row.cond, one.truth.rows, wanted, one.first)
-            found = pick_phrases(dictionary, encoder, places, wanted, LEAST)
+            places = look_for(one.scene, wanted, one.first)
+            found = pick_phrases(one.scene, places, wanted, LEAST)
             scores += [place.score for place in found if place.phrase == asked]
     return _quantile(scores, 1 - ABSENT)
 

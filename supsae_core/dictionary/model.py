@@ -85,6 +85,15 @@ class Cuts(NamedTuple):
     """made with these on the calibration prompts: who errs least leads"""
 
 
+class Whitened(NamedTuple):
+    """Tokens of all slots as a look sees them, whitened, float64."""
+
+    codes: Tensor
+    """(S, T, r) the slots' mean tokens"""
+    in_context: Tensor
+    """(S, T, r) the same where nothing is said, which effects of context add to"""
+
+
 @dataclass(frozen=True)
 class Part(Codes):
     """One text encoder's codes (or the pooled vector's), and what reading them back out of rows needs."""
@@ -99,6 +108,21 @@ class Part(Codes):
     """(r,) mean code of the tokens of concepts"""
     thresholds: Tensor
     """(8,) as ``Cuts``; (2,) or (7,) of older files, whose missing numbers then change nothing"""
+
+    @cached_property
+    def by_slot(self) -> Whitened:
+        """Tokens among what a slot's tokens spread, whatever their context."""
+        return self._whitened(self.whiten_slot)
+
+    @cached_property
+    def by_residual(self) -> Whitened:
+        """Tokens among what context leaves unexplained."""
+        return self._whitened(self.whiten_residual)
+
+    def _whitened(self, whitener: Tensor) -> Whitened:
+        effects = torch.stack([context @ self.effect(slot) for slot, context in enumerate(self.mean_context)])
+        codes, moved = ((one @ whitener).double() for one in (self.slot_codes, effects))
+        return Whitened(codes, codes - moved[:, None])
 
     @property
     def cuts(self) -> Cuts:

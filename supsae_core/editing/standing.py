@@ -12,6 +12,7 @@ from torch import Tensor
 from ..dictionary.model import Dictionary
 from ..reading.places import Found, score_places
 from ..reading.readout import Reading
+from ..reading.scene import Scene
 from .apply import Edited
 from .change import Change
 from .room import changed_spans, room_for
@@ -45,7 +46,7 @@ class EditedText:
         self.dictionary, self.reading, self.after = dictionary, reading, after
         self.encoder = after.encoders(dictionary.family)[-1]
         self.layout, self.at = reading.layouts[self.encoder.name], {row: place for place, row in enumerate(order)}
-        places = score_places(dictionary, self.encoder, rows, after.rows, after.found)
+        places = score_places(Scene(dictionary, self.encoder, rows, after.rows), after.found)
         self.words, self.scores = places.words, places.table.tolist()
         part = dictionary.parts[self.encoder.name]
         self.least, self.lengths = float(part.thresholds[1]), part.slot_tokens.tolist()

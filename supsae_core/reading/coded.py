@@ -42,15 +42,13 @@ class CodedRows:
 
     def empty(self, places: Sequence[int]) -> Tensor:
         """Return the codes (places, r) of the empty prompt in rows: an end behind the start, and pads."""
-        nothing = torch.zeros(len(self.dictionary.table))
-        codes: dict[str, Tensor] = {}
-        made = self.part.decoder.new_zeros(len(places), len(self.part.decoder))
-        for number, row in enumerate(places):
-            role = self.encoder.layout.in_empty(self.own, row)
-            if role not in codes and role in self.dictionary.family.roles:
-                codes[role] = self.part.code(self.dictionary.role(role), 0, nothing)
-            made[number] = codes.get(role, made[number])
-        return made
+        nothing, r = torch.zeros(len(self.dictionary.table)), len(self.part.decoder)
+        roles = [self.encoder.layout.in_empty(self.own, row) for row in places]
+        learnt = [role for role in dict.fromkeys(roles) if role in self.dictionary.family.roles]
+        codes = [self.part.code(self.dictionary.role(role), 0, nothing) for role in learnt]
+        numbers = {role: number for number, role in enumerate(learnt)}
+        made = torch.stack([*codes, self.part.decoder.new_zeros(r)])  # the last where the empty prompt has no such row
+        return made[[numbers.get(role, len(learnt)) for role in roles]]
 
     def weighted(self, weight: float, rows: Sequence[int], codes: Tensor) -> Tensor:
         """Give the codes (rows, r) of tokens a prompt weight, about the empty prompt's (docs/method.md, 11)."""

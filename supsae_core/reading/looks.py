@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
-from ..dictionary.model import Dictionary
-from ..encoders.base import Encoder, Rows
 from .places import Found, Places, pick_phrases, score_places
+from .scene import Scene
 
 MOST = 4
 """Looks after the first at phrases that are known to be there."""
@@ -25,27 +23,23 @@ class Look(NamedTuple):
     weakest: float
 
 
-def look(
-    dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, how: Look, first: Places | None = None
-) -> Places:
+def look(scene: Scene, how: Look, first: Places | None = None) -> Places:
     """Return what every place scores at both looks; ``first`` is the first one, if it is known."""
-    first = first or score_places(dictionary, encoder, cond, rows)
-    known = pick_phrases(dictionary, encoder, first, None, how.first)
-    return _weighed(first, score_places(dictionary, encoder, cond, rows, known), how)
+    first = first or score_places(scene)
+    known = pick_phrases(scene, first, None, how.first)
+    return _weighed(first, score_places(scene, known), how)
 
 
-def look_for(
-    dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, wanted: list[int], first: Places | None = None
-) -> Places:
-    """Return what every place scores in the context of phrases that are known to be there.
+def look_for(scene: Scene, wanted: list[int], first: Places | None = None) -> Places:
+    """Return what the places of phrases that are known to be there score, in the context of one another.
 
     Looks go on until no place changes: one wrong place spoils the context of all others.
     """
-    places = first or score_places(dictionary, encoder, cond, rows)
-    known = pick_phrases(dictionary, encoder, places, wanted, LEAST)
+    places = first or score_places(scene, only=wanted)
+    known = pick_phrases(scene, places, wanted, LEAST)
     for _ in range(MOST):
-        places = score_places(dictionary, encoder, cond, rows, known)
-        before, known = known, pick_phrases(dictionary, encoder, places, wanted, LEAST)
+        places = score_places(scene, known, wanted)
+        before, known = known, pick_phrases(scene, places, wanted, LEAST)
         if _where(known) == _where(before):
             break
     return places

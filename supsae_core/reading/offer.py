@@ -19,6 +19,7 @@ from ..encoders.layout import Layout, Span
 from .known_text import KnownText
 from .places import Found, score_places
 from .readout import Reading
+from .scene import Scene
 from .text_end import codes_of
 
 TOLD, SURE, LIKELY, GUESS = HOW_SURE = "told", "sure", "likely", "a guess"
@@ -108,7 +109,8 @@ class _Rows:
         table, part = dictionary.table, dictionary.parts[encoder.name]
         spans = reading.layouts[encoder.name].spans
         self.taken = {row for span in spans for row in span.rows}
-        places = score_places(dictionary, encoder, cond, reading.rows, [Found(*span[:2], 0.0) for span in spans])
+        scene = Scene(dictionary, encoder, cond, reading.rows)
+        places = score_places(scene, [Found(*span[:2], 0.0) for span in spans])
         self.words = places.words
         self.places = list[tuple[float, int, tuple[int, ...]]]()
         """(score a token, phrase, rows) of every phrase at every free place"""

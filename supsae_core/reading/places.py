@@ -11,15 +11,13 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import torch
-from einops import rearrange, reduce, repeat
+from einops import rearrange, reduce
 from torch import Tensor
-from torch.nn import functional as F
 
-from ..dictionary.model import Dictionary, Part
-from ..encoders.base import Encoder, Rows
+from ..encoders.base import Encoder
 from ..stopping import heed
-from .coded import CodedRows
-from .text_end import Text, codes_of, text_of
+from .scene import Scene, products
+from .text_end import Text
 from .weights import inverse_weight, mismatch
 
 
@@ -41,110 +39,54 @@ class Places(NamedTuple):
     """(phrases, words) the part in it of the token that fits worst"""
 
 
-class _Seen(NamedTuple):
-    """The words of a text as a look sees them, of r code columns."""
+def score_places(scene: Scene, known: Sequence[Found] | None = None, only: Sequence[int] | None = None) -> Places:
+    """Score phrases at every place of a scene.
 
-    codes: Tensor
-    """(words, r), whitened"""
-    nothing: Tensor
-    """(words, r), the empty prompt's in their places, whitened"""
-    anything: Tensor
-    """(words,) how badly a row is explained as any text"""
-
-
-def score_places(
-    dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, known: Sequence[Found] | None = None
-) -> Places:
-    """Score every phrase at every place in an encoder's rows of a conditioning (L, width).
-
-    The second look decodes in the context of the phrases ``known`` from the first, which knows of none.
+    Args:
+        known: phrases of a look before, in whose context the phrases are decoded; the first look knows of none.
+        only: the phrases to score; None is for all.
     """
     heed()
-    part, own = dictionary.parts[encoder.name], rows.of(encoder)
-    text = text_of(dictionary, encoder, cond, rows)
-    codes, lengths = codes_of(part, encoder, cond[text.words]), part.slot_tokens[: len(dictionary.table.phrases)]
-    # At the first look a slot's spread holds all that context does; at the second only what context leaves.
-    whitener = part.whiten_slot if known is None else part.whiten_residual
-    move = torch.zeros(len(lengths), 1, codes.shape[1])
-    if known is not None:
-        move = _moved_by_context(part, _contexts(dictionary, encoder, own, text.words, known), whitener)
-    # Rows are held about the empty prompt's, from which prompt weights move them away (docs/method.md, 11).
-    nothing = CodedRows(dictionary, encoder, rows, part).empty(text.words) @ whitener
-    seen = _Seen(codes @ whitener, nothing, _as_any_text(part, codes, whitener))
-    products, anything = _products(part, whitener, lengths, move, seen)
-    r, held = codes.shape[1], _tokens(lengths, part.slot_codes.shape[1])
-    uu, ut, _ = reduce(torch.where(held, products, 0), "token sum phrase word -> sum phrase word", "sum")
-    v = torch.ones_like(uu)
-    if dictionary.family.weighted:
-        v = inverse_weight(uu, ut, rearrange(lengths * r, "phrase -> phrase 1"))
-    off = mismatch(v, *products.unbind(1), numbers=r)
-    scores = 0.5 * (rearrange(anything, "token word -> token 1 word") - off) / r  # per code: comparable between widths
-    fits, held = _fits(encoder, own, text, lengths), rearrange(held, "token 1 phrase 1 -> token phrase 1")
+    dictionary, part = scene.dictionary, scene.part
+    phrases = torch.arange(len(scene.lengths)) if only is None else torch.tensor(sorted({*only}), dtype=torch.int64)
+    # At the first look a slot's spread holds all that context does; at the others only what context leaves.
+    seen, tokens = (scene.at_first, part.by_slot) if known is None else (scene.in_context, part.by_residual)
+    concept_of = dictionary.table.phrases
+    said = [(concept_of[one.phrase].concept, one.rows[-1]) for one in known or ()]
+    laid = products(seen, tokens, phrases, None if known is None else scene.moves(said, phrases))
+    lengths = scene.lengths[phrases]
+    scores, held = _scores(scene, laid, seen.anything, lengths, tokens.codes.shape[-1]), _tokens(lengths, len(laid))
     total = reduce(torch.where(held, scores, 0), "token phrase word -> phrase word", "sum")
     weakest = reduce(torch.where(held, scores, torch.inf), "token phrase word -> phrase word", "min")
-    return Places(text.words, *(torch.where(fits, one, -torch.inf) for one in (total, weakest)))
+    fits = _fits(scene.encoder, scene.own, scene.text, lengths)
+    found = total.new_full((2, len(scene.lengths), total.shape[1]), -torch.inf)
+    found[:, phrases] = torch.where(fits, torch.stack([total, weakest]), -torch.inf)
+    return Places(scene.text.words, *found.float())
+
+
+def _scores(scene: Scene, laid: Tensor, anything: Tensor, lengths: Tensor, r: int) -> Tensor:
+    """Return log-likelihood ratios (tokens, phrases, words), per code, so that they compare between widths.
+
+    Args:
+        laid: (tokens, 3, phrases, words) as of ``products``.
+        anything: (words + tokens,) how badly a row is explained as any text.
+        lengths: (phrases,) tokens.
+        r: code columns.
+    """
+    held = rearrange(_tokens(lengths, len(laid)), "token phrase 1 -> token 1 phrase 1")
+    uu, ut, _ = reduce(torch.where(held, laid, 0), "token sum phrase word -> sum phrase word", "sum")
+    v = torch.ones_like(uu)
+    if scene.dictionary.family.weighted:
+        # Rows are held about the empty prompt's, from which prompt weights move them away (docs/method.md, 11).
+        v = inverse_weight(uu, ut, rearrange(lengths * r, "phrase -> phrase 1"))
+    off = mismatch(v, *laid.unbind(1), numbers=r)
+    at = torch.stack([anything[token : token + off.shape[2]] for token in range(len(laid))])
+    return 0.5 * (rearrange(at, "token word -> token 1 word") - off) / r
 
 
 def _tokens(lengths: Tensor, room: int) -> Tensor:
-    """Tell (room, 1, phrases, 1) which tokens phrases of some lengths have."""
-    token = rearrange(torch.arange(room), "token -> token 1 1 1")
-    return token < rearrange(lengths, "phrase -> 1 phrase 1")
-
-
-def _as_any_text(part: Part, codes: Tensor, whitener: Tensor) -> Tensor:
-    """Return how badly each of the codes (words, r) is explained as any text, up to what a phrase's spread adds.
-
-    ‖z − μ‖² of all tokens of concepts, and the difference of both log-determinants, which the whiteners' diagonals are.
-    """
-    distance = reduce(((codes - part.mean_code) @ part.whiten_tokens).square(), "word code -> word", "sum")
-    distance += 2 * (whitener.diagonal().log().sum() - part.whiten_tokens.diagonal().log().sum())
-    return distance
-
-
-def _moved_by_context(part: Part, contexts: Tensor, whitener: Tensor) -> Tensor:
-    """Return what contexts (phrases, words, K) add to whitened codes (phrases, words, r) of the slots' mean tokens."""
-    count = len(contexts)
-    labels = contexts - rearrange(part.mean_context[:count], "phrase concept -> phrase 1 concept")
-    return labels @ ((part.group_effects[part.slot_groups] + part.slot_effects)[:count] @ whitener)
-
-
-def _products(part: Part, whitener: Tensor, lengths: Tensor, move: Tensor, seen: _Seen) -> tuple[Tensor, Tensor]:
-    """Return what a score is made of, token by token of every phrase, laid at every place.
-
-    Args:
-        whitener: (r, r) of the look.
-        lengths: (phrases,) tokens.
-        move: (phrases, words or 1, r) what context adds to the phrases' tokens, whitened.
-
-    Returns:
-        ‖u‖², u · t and ‖t‖² (tokens, 3, phrases, words) of rows u and tokens t about the empty prompt, and ``anything``
-        (tokens, words). At the last words they lack the tokens that would stand behind the text.
-    """
-    count, n, room = len(lengths), len(seen.codes), part.slot_codes.shape[1]
-    base = F.pad(seen.nothing, (0, 0, 0, room))  # so that every token has a row at every place
-    u, anything = F.pad(seen.codes, (0, 0, 0, room)) - base, F.pad(seen.anything, (0, room))
-    products = torch.zeros(room, 3, count, n)
-    for token in range(room):
-        here = u[token : token + n]
-        mean = rearrange(part.slot_codes[:count, token] @ whitener, "phrase code -> phrase 1 code")
-        wanted = mean + move - base[token : token + n]
-        uu = repeat(reduce(here.square(), "word code -> word", "sum"), "word -> phrase word", phrase=count)
-        ut, tt = (reduce(one, "phrase word code -> phrase word", "sum") for one in (wanted * here, wanted.square()))
-        products[token] = torch.stack([uu, ut, tt])
-    return products, torch.stack([anything[token : token + n] for token in range(room)])
-
-
-def _contexts(
-    dictionary: Dictionary, encoder: Encoder, own: range, words: Sequence[int], known: Sequence[Found]
-) -> Tensor:
-    """Return the context (phrases, words, K) that each phrase would have at each place: what other categories say."""
-    table = dictionary.table
-    where = torch.tensor(words, dtype=torch.int64)
-    said = torch.zeros(len(words), len(table))
-    for one in known:
-        said[encoder.layout.hears(own, where, one.rows[-1]), table.phrases[one.phrase].concept] = 1
-    other = torch.tensor(table.category_of) != rearrange(_categories(dictionary), "phrase -> phrase 1")
-    return said * rearrange(other, "phrase concept -> phrase 1 concept")
+    """Tell (room, phrases, 1) which tokens phrases of some lengths have."""
+    return rearrange(torch.arange(room), "token -> token 1 1") < rearrange(lengths, "phrase -> 1 phrase 1")
 
 
 def _fits(encoder: Encoder, own: range, text: Text, lengths: Tensor) -> Tensor:
@@ -162,15 +104,14 @@ def _fits(encoder: Encoder, own: range, text: Text, lengths: Tensor) -> Tensor:
 
 
 def pick_phrases(
-    dictionary: Dictionary, encoder: Encoder, places: Places, wanted: list[int] | None, threshold: float,
-    again: float = -torch.inf,
-) -> list[Found]:  # fmt: skip
+    scene: Scene, places: Places, wanted: list[int] | None, threshold: float, again: float = -torch.inf
+) -> list[Found]:
     """Take the best place of at least a score again and again, never two on one row.
 
     ``wanted`` are the phrases to find, one entry for each time; None is for any. Further places of a category take the
     score ``again``.
     """
-    words, lengths = places.words, dictionary.parts[encoder.name].slot_tokens[: len(places.table)]
+    words, lengths, category = places.words, scene.lengths, scene.category_of
     left, legal = None if wanted is None else Counter(wanted), places.table >= threshold
     if left is not None:
         # A phrase cut by the border of two parts is heard without its beginning: the leading encoder's word is enough.
@@ -178,7 +119,6 @@ def pick_phrases(
         legal = (legal | _crossing(words, lengths)) & rearrange(asked, "phrase -> phrase 1")
     table = torch.where(legal, places.table, -torch.inf)
     found: list[Found] = []
-    category = _categories(dictionary)
     while table.numel() and bool(table.max() > -torch.inf):
         phrase, place = divmod(int(table.argmax()), table.shape[1])
         score, length = float(table[phrase, place]), int(lengths[phrase])
@@ -194,26 +134,18 @@ def pick_phrases(
 
 
 def pick_expected(
-    dictionary: Dictionary, encoder: Encoder, places: Places, found: Sequence[Found], named: Collection[int],
-    threshold: float,
-) -> list[Found]:  # fmt: skip
+    scene: Scene, places: Places, found: Sequence[Found], named: Collection[int], threshold: float
+) -> list[Found]:
     """Add, of every category among the concepts ``named`` of which nothing was found, its best free place."""
-    table, lengths = places.table.clone(), dictionary.parts[encoder.name].slot_tokens[: len(places.table)]
+    table, lengths, category = places.table.clone(), scene.lengths, scene.category_of
     at = {row: place for place, row in enumerate(places.words)}
     for one in found:
         _block(lengths, table, at[one.rows[0]], len(one.rows))
-    category = _categories(dictionary)
-    open_to = {dictionary.table.category_of[one] for one in named} - {int(category[one.phrase]) for one in found}
+    open_to = {scene.dictionary.table.category_of[one] for one in named} - {int(category[one.phrase]) for one in found}
     asked = torch.tensor([int(one) in open_to for one in category])
     table[~asked] = -torch.inf
-    more = pick_phrases(dictionary, encoder, places._replace(table=table), None, threshold, torch.inf)
+    more = pick_phrases(scene, places._replace(table=table), None, threshold, torch.inf)
     return sorted([*found, *more], key=lambda one: one.rows)
-
-
-def _categories(dictionary: Dictionary) -> Tensor:
-    """Return (phrases,) the category of every phrase."""
-    table = dictionary.table
-    return torch.tensor([table.category_of[phrase.concept] for phrase in table.phrases])
 
 
 def _crossing(words: Sequence[int], lengths: Tensor) -> Tensor:

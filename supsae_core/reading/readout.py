@@ -22,7 +22,8 @@ from ..table.prompts import Prompt
 from .coded import CodedRows
 from .looks import Look, look, look_for
 from .places import Found, pick_expected, pick_phrases
-from .text_end import codes_of, text_of
+from .scene import Scene
+from .text_end import codes_of
 from .weights import weighted
 
 MOST_ROWS = 2048
@@ -76,9 +77,11 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
         )
     rows = rows_of(cond, dictionary.family)
     check_encoder(dictionary, cond, rows)
-    check_length(dictionary, cond, rows)
     here = [encoder for encoder in dictionary.family.encoders if rows.of(encoder)]
-    alone = {encoder.name: _search(dictionary, encoder, cond, rows, None, named) for encoder in here}
+    scenes = {encoder.name: Scene(dictionary, encoder, cond, rows) for encoder in here}
+    for scene in scenes.values():
+        check_length(scene)
+    alone = {name: _search(scene, None, named) for name, scene in scenes.items()}
     # The leading encoder says what there is, as often as it finds it; the others are only asked where they have it.
     lead = leading(dictionary, here, rows)
     most = max(here, key=lambda one: len(alone[one.name]))
@@ -87,13 +90,12 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
     found = alone[lead.name]
     for encoder in here:
         if encoder != lead:
-            found = _witnessed(dictionary, lead, cond, rows, found, alone[encoder.name])
+            found = _witnessed(scenes[lead.name], found, alone[encoder.name])
     found = _joined(dictionary, found)
     wanted = [one.phrase for one in found]
     layouts = {}
-    for encoder in here:
-        spans = found if encoder == lead else _search(dictionary, encoder, cond, rows, wanted)
-        layouts[encoder.name] = _layout(dictionary, encoder, cond, rows, spans)
+    for name, scene in scenes.items():
+        layouts[name] = _layout(scene, found if name == lead.name else _search(scene, wanted))
     return Reading(weighted(dictionary, cond, rows, layouts), tuple(found), rows, lead.name)
 
 
@@ -145,62 +147,56 @@ def check_encoder(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
                 )
 
 
-def check_length(dictionary: Dictionary, cond: Tensor, rows: Rows) -> None:
+def check_length(scene: Scene) -> None:
     """Refuse rows that were padded to another length: pads take part in what a bidirectional encoder says.
 
     Raises:
         ValueError: naming the length found and the one the dictionary was made with, or that the text has no end.
     """
-    for encoder in dictionary.family.encoders:
-        own, layout = rows.of(encoder), encoder.layout
-        if not own or not layout.has_pads:
-            continue
-        pads = own.stop - layout.tail - text_of(dictionary, encoder, cond, rows).end
-        policy = layout.wrong_length(len(own), pads)
-        if policy is not None:
-            raise ValueError(
-                f"This conditioning has {len(own)} rows of {encoder.name!r}, the last {max(pads, 0)} of them pads; the "
-                f"dictionary was made with prompts padded to {policy}. Encode the prompt with the same length setting "
-                f"({dictionary.family.setting}), or capture and fit with this one."
-            )
-        if pads < 0 and layout.is_longer(len(own)):
-            raise ValueError(
-                f"The {len(own)} rows of {encoder.name!r} in this conditioning are more than the {layout.length(0)} of "
-                "the dictionary's own prompts, and no end of a text is found in them: the prompt is too long for what "
-                "was learnt, or conditionings of unequal lengths were averaged. Shorten the prompt, or edit before "
-                "nodes that average."
-            )
-        if pads < 0 and layout.constant is None:  # others are told by their first row
-            raise ValueError(
-                f"The {len(own)} rows of {encoder.name!r} in this conditioning have no end of a text: they were "
-                "averaged or cut, or another text encoder made them. Edit the conditioning before it is averaged."
-            )
+    encoder, own, layout = scene.encoder, scene.own, scene.encoder.layout
+    if not layout.has_pads:
+        return
+    pads = own.stop - layout.tail - scene.text.end
+    policy = layout.wrong_length(len(own), pads)
+    if policy is not None:
+        raise ValueError(
+            f"This conditioning has {len(own)} rows of {encoder.name!r}, the last {max(pads, 0)} of them pads; the "
+            f"dictionary was made with prompts padded to {policy}. Encode the prompt with the same length setting "
+            f"({scene.dictionary.family.setting}), or capture and fit with this one."
+        )
+    if pads < 0 and layout.is_longer(len(own)):
+        raise ValueError(
+            f"The {len(own)} rows of {encoder.name!r} in this conditioning are more than the {layout.length(0)} of "
+            "the dictionary's own prompts, and no end of a text is found in them: the prompt is too long for what "
+            "was learnt, or conditionings of unequal lengths were averaged. Shorten the prompt, or edit before "
+            "nodes that average."
+        )
+    if pads < 0 and layout.constant is None:  # others are told by their first row
+        raise ValueError(
+            f"The {len(own)} rows of {encoder.name!r} in this conditioning have no end of a text: they were "
+            "averaged or cut, or another text encoder made them. Edit the conditioning before it is averaged."
+        )
 
 
-def _search(
-    dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, wanted: list[int] | None,
-    named: Collection[int] = (),
-) -> list[Found]:  # fmt: skip
+def _search(scene: Scene, wanted: list[int] | None, named: Collection[int] = ()) -> list[Found]:
     """Return the phrases found: of all, or where the ``wanted`` ones are."""
-    cuts = dictionary.parts[encoder.name].cuts
+    cuts = scene.part.cuts
     if wanted is not None:
-        return pick_phrases(dictionary, encoder, look_for(dictionary, encoder, cond, rows, wanted), wanted, cuts.told)
-    places = look(dictionary, encoder, cond, rows, Look(cuts.first, cuts.trust, cuts.weakest))
-    found = pick_phrases(dictionary, encoder, places, None, cuts.last, cuts.again)
-    return pick_expected(dictionary, encoder, places, found, named, cuts.named) if named else found
+        return pick_phrases(scene, look_for(scene, wanted), wanted, cuts.told)
+    places = look(scene, Look(cuts.first, cuts.trust, cuts.weakest))
+    found = pick_phrases(scene, places, None, cuts.last, cuts.again)
+    return pick_expected(scene, places, found, named, cuts.named) if named else found
 
 
-def _witnessed(
-    dictionary: Dictionary, lead: Encoder, cond: Tensor, rows: Rows, found: list[Found], heard: Sequence[Found]
-) -> list[Found]:
+def _witnessed(lead: Scene, found: list[Found], heard: Sequence[Found]) -> list[Found]:
     """Add what another encoder found by itself of other categories, where the leading one has it too."""
-    phrases, category_of = dictionary.table.phrases, dictionary.table.category_of
-    said = {category_of[phrases[one.phrase].concept] for one in found}
-    missing = [one.phrase for one in heard if category_of[phrases[one.phrase].concept] not in said]
+    category_of = lead.category_of.tolist()
+    said = {category_of[one.phrase] for one in found}
+    missing = [one.phrase for one in heard if category_of[one.phrase] not in said]
     if not missing:
         return found
     taken = set(chain.from_iterable(one.rows for one in found))
-    again = _search(dictionary, lead, cond, rows, [*(one.phrase for one in found), *missing])
+    again = _search(lead, [*(one.phrase for one in found), *missing])
     more = [one for one in again if one.phrase in missing and taken.isdisjoint(one.rows)]
     return sorted((*found, *more), key=lambda one: one.rows)
 
@@ -225,10 +221,9 @@ def _joined(dictionary: Dictionary, found: Sequence[Found]) -> list[Found]:
     return made
 
 
-def _layout(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows, found: Sequence[Found]) -> Layout:
-    text = text_of(dictionary, encoder, cond, rows)
+def _layout(scene: Scene, found: Sequence[Found]) -> Layout:
     taken = set(chain.from_iterable(one.rows for one in found))
-    roles = encoder.layout.roles(rows.of(encoder), (*text.inner, text.end), taken)
+    roles = scene.encoder.layout.roles(scene.own, (*scene.text.inner, scene.text.end), taken)
     return Layout(tuple(Span(one.phrase, one.rows) for one in found), roles)
 
 

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import torch
 from einops import rearrange, reduce
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..dictionary.model import Dictionary, Part
-from ..encoders.base import Encoder, RowLayout, Rows
+from ..encoders.base import Encoder, RowLayout
 
 WRITTEN = 1e-3
 """Chance that a row behind the end of the text is no pad but was written by an edit."""
@@ -37,15 +38,15 @@ class Text(NamedTuple):
     """ends of the chunks before the last: a weighted group that is not to be cut leaves pads behind them"""
 
 
-def text_of(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Rows) -> Text:
-    """Tell words from starts, ends, pads and a template's in an encoder's rows of a conditioning (L, width)."""
-    part, own, layout = dictionary.parts[encoder.name], rows.of(encoder), encoder.layout
+def text_of(dictionary: Dictionary, encoder: Encoder, codes: Tensor, own: range) -> Text:
+    """Tell words from starts, ends, pads and a template's in an encoder's own rows, given their codes (rows, r)."""
+    part, layout = dictionary.parts[encoder.name], encoder.layout
     if not layout.has_pads:  # the rows say by their number where the text ends
         end = own.stop - layout.tail
         words = list(range(own.start + layout.lead, end))
         return Text(end, words, -torch.ones(len(words)))
     # Each part has an end of its own, since its rows hear only one another.
-    roles = role_scores(dictionary, part, codes_of(part, encoder, cond[own.start : own.stop]))
+    roles = role_scores(dictionary, part, codes)
     parts = layout.parts(own)
     lengths = [len(one) for one in parts]
     if layout.is_longer(len(own)):
@@ -131,8 +132,10 @@ def _may_be_words(pad: Tensor, near: int) -> Tensor:
 
     Tokens of a phrase, alone, may look like pads; so those within a phrase's length of one that does not are taken too.
     """
-    found = [i for i in range(len(pad)) if bool((pad[max(0, i - near + 1) : i + near] < 0).any())]
-    return torch.tensor(found, dtype=torch.int64)
+    if not len(pad):
+        return torch.zeros(0, dtype=torch.int64)
+    words = rearrange((pad < 0).float(), "row -> 1 1 row")
+    return (F.max_pool1d(words, 2 * near - 1, 1, near - 1)[0, 0] > 0).nonzero().flatten()
 
 
 def _squared_norm(codes: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -69,15 +70,17 @@ def _fits(
     """Return, per mention, ⟨x − e, x̂ − e⟩ and ‖x̂ − e‖² in one encoder."""
     part = dictionary.parts[encoder.name]
     here = CodedRows(dictionary, encoder, rows, part)
-    around, found = here.context(spans), {}
-    for span, key in zip(spans, numbered(span.phrase for span in spans), strict=True):
-        # x, e and x̂ of the span's rows, in codes;
-        codes, empty = codes_of(part, encoder, cond[list(span.rows)]), here.empty(span.rows)
-        plain = here.codes(span.phrase, span.rows, around)
-        # about e, and whitened by what context leaves unexplained: rows that scatter much count little.
-        x, decoded = ((one - empty) @ part.whiten_residual for one in (codes, plain))
-        found[key] = torch.stack([(x * decoded).sum(), decoded.square().sum()])
-    return found
+    if not spans:
+        return {}
+    around, places = here.context(spans), list(chain.from_iterable(span.rows for span in spans))
+    # x, e and x̂ of all spans' rows, in codes;
+    codes, empty = codes_of(part, encoder, cond[places]), here.empty(places)
+    plain = torch.cat([here.codes(span.phrase, span.rows, around) for span in spans])
+    # about e, and whitened by what context leaves unexplained: rows that scatter much count little.
+    x, decoded = ((one - empty) @ part.whiten_residual for one in (codes, plain))
+    fits = torch.stack([(x * decoded).sum(1), decoded.square().sum(1)], 1)
+    sums = [some.sum(0) for some in fits.split([len(span.rows) for span in spans])]
+    return dict(zip(numbered(span.phrase for span in spans), sums, strict=True))
 
 
 def numbered(phrases: Iterable[int]) -> list[tuple[int, int]]:

@@ -6,10 +6,12 @@ import torch
 
 from supsae.portraits import captions
 from supsae.portraits.text import bidirectional_row, causal_chunks
+from supsae.supsae_core.encoders.base import Rows
 from supsae.supsae_core.encoders.placing import rows_of
 from supsae.supsae_core.reading.coded import CodedRows
 from supsae.supsae_core.reading.places import Places, _fits, pick_phrases
 from supsae.supsae_core.reading.readout import describe_reading, read_conditioning
+from supsae.supsae_core.reading.scene import Scene
 from supsae.supsae_core.reading.text_end import Text, end_row
 from supsae.supsae_core.table import prompts
 from supsae.training.calibration import known_reading, locate_accuracy, read
@@ -185,7 +187,6 @@ def test_phrases_take_the_rows_where_they_fit_best(learnt, words, scores, wanted
     for name, some in scores.items():
         table[numbers[name]] = torch.tensor(some, dtype=torch.float32)
     asked = None if wanted is None else [numbers[name] for name in wanted]
-    made = pick_phrases(
-        learnt.dictionary, learnt.dictionary.family.encoders[-1], Places(words, table, table), asked, threshold
-    )
+    scene = Scene(learnt.dictionary, learnt.dictionary.family.encoders[-1], torch.zeros(0), Rows({}, 0))
+    made = pick_phrases(scene, Places(words, table, table), asked, threshold)
     assert [(one.phrase, one.rows, one.score) for one in made] == [(numbers[name], *rest) for name, *rest in found]

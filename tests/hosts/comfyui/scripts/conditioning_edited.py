@@ -33,9 +33,9 @@ expect("added, and what beside", "hat: top hat was added, but rows" in report an
 expect("a new entry", made is not entry and made[0] is not cond and made[1] is not extra)
 expect("passed on", made[1]["control"] is extra["control"] and made[1]["start_percent"] == 0.2)
 expect("kind", [made[0].shape, made[0].dtype, made[0].device], [cond.shape, torch.float32, torch.device("cpu")])
-keys = ["supsae_changes", "supsae_edited", "supsae_reference"]
+keys = ["supsae_alone", "supsae_edited", "supsae_reference"]
 expect("new keys, for the Lock", sorted(set(made[1]) ^ set(extra)), keys)
-expect("changes in it", made[1]["supsae_changes"], 1)
+expect("changes in it", len(made[1]["supsae_alone"]), 1)
 equal("the old rows", cond, copies[0])
 equal("the old vector", pooled, copies[1])
 expect("the vector moves", not torch.equal(made[1]["pooled_output"], pooled))
