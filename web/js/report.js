@@ -1,7 +1,7 @@
 /** A report that is read at a glance: the verdict first, then small tables, then the whole text under a fold. */
 
 import { make } from "./dom.js";
-import { say } from "./language.js";
+import { say, translated } from "./language.js";
 import { measured } from "./measured.js";
 
 const ICONS = { good: "pi-check-circle", fair: "pi-info-circle", poor: "pi-exclamation-triangle" };
@@ -37,7 +37,7 @@ export class ReportPanel {
     ];
     this.report.replaceChildren(
       make("div", { className: `supsae-verdict supsae-${level}`, role: "status" },
-        make("i", { className: `pi ${ICONS[level]}`, aria: { hidden: "true" } }), make("div", {}, ...found.verdict.split("\n").map((one) => make("p", {}, one)))),
+        make("i", { className: `pi ${ICONS[level]}`, aria: { hidden: "true" } }), make("div", {}, ...translated(found.verdict).split("\n").map((one) => make("p", {}, one)))),
       ...(this.brief ? [make("details", {}, make("summary", {}, say("report")), ...parts)] : parts),
     );
   }
@@ -50,9 +50,9 @@ export class ReportPanel {
 
 function section({ title, head, rows }, index) {
   const table = make("table", {}, ...(head?.length ? [line(head, "th")] : []), ...rows.map((row) => line(row)));
-  return make("details", { open: index < 1 }, make("summary", {}, title), table);
+  return make("details", { open: index < 1 }, make("summary", {}, translated(title)), table);
 }
 
 function line(cells, tag = "td") {
-  return make("tr", {}, ...cells.map((cell, i) => make(i || tag === "th" ? tag : "th", { scope: tag === "th" ? "col" : i ? "" : "row" }, cell)));
+  return make("tr", {}, ...cells.map((cell, i) => make(i || tag === "th" ? tag : "th", { scope: tag === "th" ? "col" : i ? "" : "row" }, translated(cell))));
 }

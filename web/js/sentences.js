@@ -1,0 +1,97 @@
+/**
+ * Python's sentences in another language: a line is matched by templates with {holes}, and what a hole holds in turn.
+ *
+ * A hole whose name ends in _n holds a number. What no template knows, such as the names of concepts, stays as it is.
+ */
+
+const HOLE = /\{(\w+)\}/g;
+const NUMBER = "[-+−]?(?:[\\d.,]+(?:e[-+]?\\d+)?|inf|nan) ?%?";
+const JOINT = /(?<=[.?!]) |; |: |, | {2,}/g; // where a line may consist of pieces that are known each
+const LONGEST = 2000; // letters of a line; no sentence is longer
+const MOST = 4000; // pieces that are remembered
+
+export class Sentences {
+  /** Take English template → template of the other language, among them the joints "; ", ": " and ", ". */
+  constructor(table) {
+    this.table = table;
+    this.templates = Object.entries(table).filter(([english]) => english.includes("{")).map(compiled);
+    this.templates.sort((one, other) => other.known - one.known);
+    this.found = new Map(); // piece → what came of it
+  }
+
+  /** Return a text in the other language, line by line. */
+  translated(text) {
+    return text.split("\n").map((line) => (line.length > LONGEST ? line : this.piece(line).text)).join("\n");
+  }
+
+  /** Return {text, known, torn}: letters that were known, and joints of which only one side was. */
+  piece(text) {
+    const whole = text.trim();
+    if (whole !== text) return around(this.piece(whole), text, whole);
+    let found = this.found.get(text);
+    if (!found) {
+      if (this.found.size > MOST) this.found.clear();
+      this.found.set(text, (found = this.search(text)));
+    }
+    return found;
+  }
+
+  search(text) {
+    const unknown = { text, known: 0, torn: 0 };
+    if (!/[A-Za-z]/.test(text)) return unknown;
+    if (Object.hasOwn(this.table, text)) return { text: this.table[text], known: letters(text), torn: 0 };
+    let best = unknown;
+    for (const one of [...this.filled(text), ...this.joined(text)]) if (better(one, best)) best = one;
+    return best;
+  }
+
+  /** Yield what comes of the templates that match. */
+  *filled(text) {
+    const some = this.templates.filter(({ part }) => text.includes(part));
+    const found = some.map((one) => [one, one.pattern.exec(text)]).filter(([, match]) => match);
+    found.sort(([one, a], [other, b]) => other.known - one.known || a[1].length - b[1].length);
+    for (const [{ own, holes, known }, match] of found) {
+      const pieces = new Map(holes.map((name, i) => [name, this.piece(match[i + 1])]));
+      yield sum(own.replace(HOLE, (_, name) => pieces.get(name).text), [...pieces.values()], known);
+    }
+  }
+
+  /** Yield what comes of taking the text apart at a joint, from behind. */
+  *joined(text) {
+    for (const { 0: joint, index } of [...text.matchAll(JOINT)].reverse()) {
+      const [left, right] = [this.piece(text.slice(0, index)), this.piece(text.slice(index + joint.length))];
+      if (!left.known && !right.known) continue;
+      const torn = left.known && right.known ? 0 : 1;
+      const made = sum(left.text + this.joint(joint, left.text) + right.text, [left, right], 0);
+      yield { ...made, torn: made.torn + torn };
+    }
+  }
+
+  joint(joint, left) {
+    if (joint === " ") return /[。？！]$/.test(left) ? "" : joint; // sentences stand close where their ends are wide
+    return this.table[joint] ?? joint;
+  }
+}
+
+function compiled([english, own]) {
+  const holes = [...english.matchAll(HOLE)].map(([, name]) => name);
+  const parts = english.split(/\{\w+\}/);
+  const body = parts.map(escaped).reduce((made, part, i) => `${made}(${/_n\d*$/.test(holes[i - 1]) ? NUMBER : ".*?"})${part}`);
+  const part = parts.reduce((one, other) => (other.length > one.length ? other : one));
+  return { own, holes, pattern: new RegExp(`^${body}$`), part, known: letters(parts.join("")) };
+}
+
+function sum(text, pieces, known) {
+  const total = (key) => pieces.reduce((all, one) => all + one[key], 0);
+  return { text, known: known + total("known"), torn: total("torn") };
+}
+
+/** Put the blanks back that stood around a piece, but before a wide bracket, which brings its own. */
+function around(found, text, whole) {
+  const [before, after] = [text.slice(0, text.indexOf(whole)), text.slice(text.indexOf(whole) + whole.length)];
+  return { ...found, text: (/^（/.test(found.text) ? "" : before) + found.text + after };
+}
+
+const better = (one, other) => one.known > other.known || (one.known === other.known && one.torn < other.torn);
+const letters = (text) => (text.match(/[A-Za-z]/g) ?? []).length;
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
