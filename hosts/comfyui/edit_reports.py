@@ -77,4 +77,3 @@ def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> 
     if isinstance(said, Remove | Clear):
         return f"removed {old} (strength {strength:g})"
     return f"scaled {old} (strength {strength:g})"
-

@@ -6,7 +6,8 @@
 
 const HOLE = /\{(\w+)\}/g;
 const NUMBER = "[-+−]?(?:[\\d.,]+(?:e[-+]?\\d+)?|inf|nan) ?%?";
-const JOINT = /(?<=[.?!]) |; |: |, | {2,}/g; // where a line may consist of pieces that are known each
+const JOINT = /(?<=[.?!]) |; |: |, | {2,}| (?=[\d.]+%)/g; // where a line may consist of pieces that are known each
+const WIDE = /[\u3000-\u9fff\uff00-\uff60]/;
 const LONGEST = 2000; // letters of a line; no sentence is longer
 const MOST = 4000; // pieces that are remembered
 
@@ -52,7 +53,7 @@ export class Sentences {
     found.sort(([one, a], [other, b]) => other.known - one.known || a[1].length - b[1].length);
     for (const [{ own, holes, known }, match] of found) {
       const pieces = new Map(holes.map((name, i) => [name, this.piece(match[i + 1])]));
-      yield sum(own.replace(HOLE, (_, name) => pieces.get(name).text), [...pieces.values()], known);
+      yield sum(filledIn(own, pieces), [...pieces.values()], known);
     }
   }
 
@@ -79,6 +80,14 @@ function compiled([english, own]) {
   const body = parts.map(escaped).reduce((made, part, i) => `${made}(${/_n\d*$/.test(holes[i - 1]) ? NUMBER : ".*?"})${part}`);
   const part = parts.reduce((one, other) => (other.length > one.length ? other : one));
   return { own, holes, pattern: new RegExp(`^${body}$`), part, known: letters(parts.join("")) };
+}
+
+/** Put pieces into their holes; the blanks around a hole, which set names apart, go beside wide letters. */
+function filledIn(own, pieces) {
+  return own.replace(/( ?)\{(\w+)\}( (?!\{))?/g, (_, before, name, after = "") => {
+    const { text, known } = pieces.get(name);
+    return (known && WIDE.test(text[0]) ? "" : before) + text + (known && WIDE.test(text.at(-1)) ? "" : after);
+  });
 }
 
 function sum(text, pieces, known) {

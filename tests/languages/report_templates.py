@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SOURCES: dict[str, tuple[str, ...]] = {
     "supsae_core/editing/outcome.py": (),
     "supsae_core/editing/offered.py": (),
@@ -118,7 +118,7 @@ def _template(node: ast.JoinedStr) -> str:
         if isinstance(one, ast.Constant):
             text += str(one.value)
         elif isinstance(one, ast.FormattedValue) and not text.endswith("}"):  # two without a letter between are one
-            name = _name(one.value) + (NUMBER if one.format_spec else "")
+            name = _name(one.value) + (NUMBER if one.format_spec or _is_number(one.value) else "")
             used[name] = used.get(name, 0) + 1
             text += f"{{{name}{used[name] if used[name] > 1 else ''}}}"
     return text
@@ -141,6 +141,13 @@ def _name(node: ast.expr) -> str:
         return "list" if joined else _name(node.args[0] if inner else node.func)
     below = (one for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute))
     return next((_name(one) for one in below), "value")
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Tell whether a value is a sum with a whole number in it, or a length."""
+    if isinstance(node, ast.BinOp):
+        return any(isinstance(one, ast.Constant) and isinstance(one.value, int) for one in (node.left, node.right))
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
 
 
 def _is_prose(text: str) -> bool:
