@@ -95,15 +95,21 @@ def by_categories(dictionary: Dictionary, found: ReadAgain) -> dict[str, tuple[s
 def tell(dictionary: Dictionary, found: ReadAgain) -> list[str]:
     """Return a line on every change that did not simply take, and on what changed though nobody asked."""
     told = [one for one in found.outcomes if one.verdict != TOOK]
-    lines = [_told(_named(dictionary, one.change), one) for one in told]
+    lines = [_told(dictionary, one) for one in told]
     for name, before, after in found.unasked:
         was, now = (", ".join(some) or "nothing" for some in (before, after))
         lines.append(f"{name} reads {now} now and {was} before, though nobody asked")
     return lines
 
 
-def _told(name: str, one: ChangeOutcome) -> str:
-    return f"{name} is weak: {one.reason}" if one.verdict == WEAK else f"{name} did not take: {one.reason}"
+def _told(dictionary: Dictionary, one: ChangeOutcome) -> str:
+    """Say what is asked for and how it fell short, in whole sentences: other languages order their words otherwise."""
+    (old, new), why = _names(dictionary, one.change), one.reason
+    if one.verdict == WEAK:
+        gone = f"scaling {old} is weak: {why}" if one.change.scale else f"removing {old} is weak: {why}"
+        return f"{new} is weak: {why}" if new else gone
+    gone = f"scaling {old} did not take: {why}" if one.change.scale else f"removing {old} did not take: {why}"
+    return f"{new} did not take: {why}" if new else gone
 
 
 def to_json(dictionary: Dictionary, found: ReadAgain) -> dict[str, Any]:
@@ -123,12 +129,6 @@ def _outcome_to_json(dictionary: Dictionary, one: ChangeOutcome) -> dict[str, An
 
 def _names(dictionary: Dictionary, change: Change) -> list[str | None]:
     return [None if one is None else str(dictionary.table.concepts[one]) for one in (change.old, change.new)]
-
-
-def _named(dictionary: Dictionary, change: Change) -> str:
-    """Return what is asked for, e.g. ``hair: red`` or ``removing hat: crown``."""
-    old, new = _names(dictionary, change)
-    return new or (f"scaling {old}" if change.scale else f"removing {old}")
 
 
 def _unasked(text: EditedText, before: Sequence[Found], now: Sequence[Found]) -> tuple[Unasked, ...]:

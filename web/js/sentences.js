@@ -16,7 +16,6 @@ export class Sentences {
   constructor(table) {
     this.table = table;
     this.templates = Object.entries(table).filter(([english]) => english.includes("{")).map(compiled);
-    this.templates.sort((one, other) => other.known - one.known);
     this.found = new Map(); // piece → what came of it
   }
 
@@ -25,7 +24,7 @@ export class Sentences {
     return text.split("\n").map((line) => (line.length > LONGEST ? line : this.piece(line).text)).join("\n");
   }
 
-  /** Return {text, known, torn}: letters that were known, and joints of which only one side was. */
+  /** Return {text, known, torn, start}: letters that were known, joints of which only one side was, where it begins. */
   piece(text) {
     const whole = text.trim();
     if (whole !== text) return around(this.piece(whole), text, whole);
@@ -38,9 +37,9 @@ export class Sentences {
   }
 
   search(text) {
-    const unknown = { text, known: 0, torn: 0 };
+    const unknown = { text, known: 0, torn: 0, start: 0 };
     if (!/[A-Za-z]/.test(text)) return unknown;
-    if (Object.hasOwn(this.table, text)) return { text: this.table[text], known: letters(text), torn: 0 };
+    if (Object.hasOwn(this.table, text)) return { text: this.table[text], known: letters(text), torn: 0, start: 0 };
     let best = unknown;
     for (const one of [...this.filled(text), ...this.joined(text)]) if (better(one, best)) best = one;
     return best;
@@ -48,23 +47,21 @@ export class Sentences {
 
   /** Yield what comes of the templates that match. */
   *filled(text) {
-    const some = this.templates.filter(({ part }) => text.includes(part));
-    const found = some.map((one) => [one, one.pattern.exec(text)]).filter(([, match]) => match);
-    found.sort(([one, a], [other, b]) => other.known - one.known || a[1].length - b[1].length);
-    for (const [{ own, holes, known }, match] of found) {
+    for (const { own, holes, known, part, first, pattern } of this.templates) {
+      const match = text.includes(part) && pattern.exec(text);
+      if (!match) continue;
       const pieces = new Map(holes.map((name, i) => [name, this.piece(match[i + 1])]));
-      yield sum(filledIn(own, pieces), [...pieces.values()], known);
+      yield sum(filledIn(own, pieces), [...pieces.values()], { known, start: first ? 0 : match[1].length });
     }
   }
 
-  /** Yield what comes of taking the text apart at a joint, from behind. */
+  /** Yield what comes of taking the text apart at a joint. */
   *joined(text) {
-    for (const { 0: joint, index } of [...text.matchAll(JOINT)].reverse()) {
+    for (const { 0: joint, index } of text.matchAll(JOINT)) {
       const [left, right] = [this.piece(text.slice(0, index)), this.piece(text.slice(index + joint.length))];
       if (!left.known && !right.known) continue;
       const torn = left.known && right.known ? 0 : 1;
-      const made = sum(left.text + this.joint(joint, left.text) + right.text, [left, right], 0);
-      yield { ...made, torn: made.torn + torn };
+      yield sum(left.text + this.joint(joint, left.text) + right.text, [left, right], { torn, start: index });
     }
   }
 
@@ -79,7 +76,7 @@ function compiled([english, own]) {
   const parts = english.split(/\{\w+\}/);
   const body = parts.map(escaped).reduce((made, part, i) => `${made}(${/_n\d*$/.test(holes[i - 1]) ? NUMBER : ".*?"})${part}`);
   const part = parts.reduce((one, other) => (other.length > one.length ? other : one));
-  return { own, holes, pattern: new RegExp(`^${body}$`), part, known: letters(parts.join("")) };
+  return { own, holes, pattern: new RegExp(`^${body}$`), part, first: parts[0], known: letters(parts.join("")) };
 }
 
 /** Put pieces into their holes; the blanks around a hole, which set names apart, go beside wide letters. */
@@ -90,9 +87,9 @@ function filledIn(own, pieces) {
   });
 }
 
-function sum(text, pieces, known) {
+function sum(text, pieces, { known = 0, torn = 0, start }) {
   const total = (key) => pieces.reduce((all, one) => all + one[key], 0);
-  return { text, known: known + total("known"), torn: total("torn") };
+  return { text, known: known + total("known"), torn: torn + total("torn"), start };
 }
 
 /** Put the blanks back that stood around a piece, but before a wide bracket, which brings its own. */
@@ -101,6 +98,7 @@ function around(found, text, whole) {
   return { ...found, text: (/^（/.test(found.text) ? "" : before) + found.text + after };
 }
 
-const better = (one, other) => one.known > other.known || (one.known === other.known && one.torn < other.torn);
+/** Compare two readings: who knows more, tears less, and begins earlier: a place in front of a line is no part of it. */
+const better = (one, other) => (one.known - other.known || other.torn - one.torn || other.start - one.start) > 0;
 const letters = (text) => (text.match(/[A-Za-z]/g) ?? []).length;
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
