@@ -16,6 +16,15 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "supsae_core/editing/evenness.py": ("tell_evenness",),
     "supsae_core/dictionary/concept_list.py": (),
     "supsae_core/dictionary/file.py": ("_read", "_damaged", "_lacking", "_header", "_parsed"),
+    "supsae_core/dictionary/checks.py": (),
+    "supsae_core/dictionary/model.py": ("phrase",),
+    "supsae_core/tensor_files.py": (),
+    "supsae_core/files.py": ("missing", "CHANGED"),
+    "supsae_core/encoders/placing.py": (),
+    "supsae_core/encoders/chunked.py": (),
+    "supsae_core/encoders/padded.py": (),
+    "supsae_core/encoders/templated.py": (),
+    "supsae_core/encoders/families/stored.py": (),
     "supsae_core/words.py": (),
     "supsae_core/table/concepts.py": (),
     "supsae_core/table/parsing.py": (),
@@ -42,7 +51,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "hosts/comfyui/prompt_reading.py": (),
     "evaluation/report/panel.py": (),
 }  # fmt: skip
-"""Module → the functions whose strings are shown; all of the module's if none is named."""
+"""Module → the functions and constants whose strings are shown; all of the module's if none is named."""
 WORDS = {
     "took", "weak", "did not take", "cannot be tried", "told", "sure", "likely", "nothing", "swap", "add", "remove",
     "scale", "clear", "block", "Encoder", "Pictures", "Prompts", "swaps", "both",
@@ -53,7 +62,7 @@ WORD_SOURCES = (*SOURCES, "hosts/comfyui/patching.py", "evaluation/pictures/meth
 NUMBER = "_n"
 """End of the name of a hole that holds a number, as the panels know it."""
 HOLE = re.compile(r"\{(\w+)\}")
-NOT_SHOWN = {"{list}, times", "attachment; filename*=UTF-8''{quote}"}
+NOT_SHOWN = {"{list}, times", "attachment; filename*=UTF-8''{quote}", "sha256 of tensors"}
 """What is drawn into a picture, or said to the browser alone."""
 SHAPE = re.compile("->|^[a-z]( [a-z])+$")
 """How einops is told what to do."""
@@ -87,12 +96,17 @@ def trimmed(text: str) -> str:
     return text.lstrip(" ,;:.").rstrip(" ,;:")
 
 
-def _parts(tree: ast.Module, functions: tuple[str, ...]) -> list[ast.AST]:
-    if not functions:
+def _parts(tree: ast.Module, names: tuple[str, ...]) -> list[ast.AST]:
+    """Return the functions and constants of these names; all there is if there are none."""
+    if not names:
         return [tree]
-    found = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and one.name in functions]
-    assert {one.name for one in found} == set(functions), functions
-    return [*found]
+    found = dict[str, ast.AST]()
+    for one in ast.walk(tree):
+        if isinstance(one, ast.FunctionDef):
+            found[one.name] = one
+        elif isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name):
+            found[one.targets[0].id] = one
+    return [found[name] for name in names]
 
 
 def _texts(node: ast.AST) -> Iterator[str]:

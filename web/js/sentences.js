@@ -6,7 +6,7 @@
 
 const HOLE = /\{(\w+)\}/g;
 const NUMBER = "[-+−]?(?:[\\d.,]+(?:e[-+]?\\d+)?|inf|nan) ?%?";
-const JOINT = /(?<=[.?!]) |; |: |, | {2,}| (?=[\d.]+%)/g; // where a line may consist of pieces that are known each
+const JOINT = /(?<=[.?!]) |; |: |, | {2,}| followed by | (?=[\d.]+%)/g; // where a line may consist of pieces that are known each
 const WIDE = /[\u3000-\u9fff\uff00-\uff60]/;
 const LONGEST = 2000; // letters of a line; no sentence is longer
 const MOST = 4000; // pieces that are remembered
@@ -67,7 +67,7 @@ export class Sentences {
 
   joint(joint, left) {
     if (joint === " ") return /[。？！]$/.test(left) ? "" : joint; // sentences stand close where their ends are wide
-    return this.table[joint] ?? joint;
+    return this.table[joint] ?? this.table[joint.trim()] ?? joint;
   }
 }
 
