@@ -45,7 +45,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "hosts/comfyui/applying.py": ("announced",),
     "hosts/comfyui/comparing.py": (),
     "hosts/comfyui/locked_picture.py": (),
-    "hosts/comfyui/trying.py": ("_tried", "_in_picture", "_report"),
+    "hosts/comfyui/trying.py": ("_tried", "_in_picture", "_report", "_told"),
     "hosts/comfyui/sweeping.py": ("sweep",),
     "hosts/comfyui/map_reports.py": ("said", "as_text"),
     "hosts/comfyui/prompt_reading.py": (),
@@ -53,11 +53,12 @@ SOURCES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Module → the functions and constants whose strings are shown; all of the module's if none is named."""
 WORDS = {
-    "took", "weak", "did not take", "cannot be tried", "told", "sure", "likely", "nothing", "swap", "add", "remove",
-    "scale", "clear", "block", "Encoder", "Pictures", "Prompts", "swaps", "both",
-    "from this block on", "only before this block", "no edit", "prompt rewrite",
+    "did not take", "cannot be tried", "nothing", "block", "Encoder", "Pictures", "Prompts", "cell|swaps", "cell|both",
+    "from this block on", "only before this block", "no edit", "prompt rewrite", "how|told", "how|sure", "how|likely",
+    "verb|swap", "verb|add", "verb|remove", "verb|scale", "verb|clear",
 }  # fmt: skip
-"""Words that are shown alone, which no rule tells from keys; each stands in ``WORD_SOURCES``."""
+"""Words that are shown alone, which no rule tells from keys; each stands in ``WORD_SOURCES``. What may as well be a
+concept's name says in which hole it is meant; ``cell`` is a whole text."""
 WORD_SOURCES = (*SOURCES, "hosts/comfyui/patching.py", "evaluation/pictures/methods.py")
 NUMBER = "_n"
 """End of the name of a hole that holds a number, as the panels know it."""

@@ -1,7 +1,8 @@
 /**
  * Python's sentences in another language: a line is matched by templates with {holes}, and what a hole holds in turn.
  *
- * A hole whose name ends in _n holds a number. What no template knows, such as the names of concepts, stays as it is.
+ * A hole whose name ends in _n holds a number. A key such as "verb|add" is a word that means this in the hole {verb} alone,
+ * "cell|both" one that does as a whole text. What no template knows, such as the names of concepts, stays as it is.
  */
 
 const HOLE = /\{(\w+)\}/g;
@@ -10,17 +11,21 @@ const JOINT = /(?<=[.?!]) |; |: |, | {2,}| followed by | (?=[\d.]+%)/g; // where
 const WIDE = /[\u3000-\u9fff\uff00-\uff60]/;
 const LONGEST = 2000; // letters of a line; no sentence is longer
 const MOST = 4000; // pieces that are remembered
+const JOINTS = 24; // of one piece that are tried: a list of names may have hundreds
 
 export class Sentences {
   /** Take English template → template of the other language, among them the joints "; ", ": " and ", ". */
   constructor(table) {
     this.table = table;
     this.templates = Object.entries(table).filter(([english]) => english.includes("{")).map(compiled);
+    this.parts = Object.keys(table).map((english) => longest(english.split(/\{\w+\}/))).filter((part) => letters(part));
     this.found = new Map(); // piece → what came of it
   }
 
   /** Return a text in the other language, line by line. */
   translated(text) {
+    const cell = this.table[`cell|${text}`];
+    if (cell !== undefined) return cell;
     return text.split("\n").map((line) => (line.length > LONGEST ? line : this.piece(line).text)).join("\n");
   }
 
@@ -38,11 +43,17 @@ export class Sentences {
 
   search(text) {
     const unknown = { text, known: 0, torn: 0, start: 0 };
-    if (!/[A-Za-z]/.test(text)) return unknown;
+    if (!this.parts.some((part) => text.includes(part))) return unknown;
     if (Object.hasOwn(this.table, text)) return { text: this.table[text], known: letters(text), torn: 0, start: 0 };
     let best = unknown;
     for (const one of [...this.filled(text), ...this.joined(text)]) if (better(one, best)) best = one;
     return best;
+  }
+
+  /** Return what a word means in one hole alone, where elsewhere it may be a name; undefined if it has no such meaning. */
+  word(hole, text) {
+    const own = this.table[`${hole}|${text}`];
+    return own === undefined ? undefined : { text: own, known: letters(text), torn: 0, start: 0 };
   }
 
   /** Yield what comes of the templates that match. */
@@ -50,14 +61,14 @@ export class Sentences {
     for (const { own, holes, known, part, first, pattern } of this.templates) {
       const match = text.includes(part) && pattern.exec(text);
       if (!match) continue;
-      const pieces = new Map(holes.map((name, i) => [name, this.piece(match[i + 1])]));
+      const pieces = new Map(holes.map((name, i) => [name, this.word(name, match[i + 1]) ?? this.piece(match[i + 1])]));
       yield sum(filledIn(own, pieces), [...pieces.values()], { known, start: first ? 0 : match[1].length });
     }
   }
 
   /** Yield what comes of taking the text apart at a joint. */
   *joined(text) {
-    for (const { 0: joint, index } of text.matchAll(JOINT)) {
+    for (const { 0: joint, index } of [...text.matchAll(JOINT)].slice(0, JOINTS)) {
       const [left, right] = [this.piece(text.slice(0, index)), this.piece(text.slice(index + joint.length))];
       if (!left.known && !right.known) continue;
       const torn = left.known && right.known ? 0 : 1;
@@ -75,8 +86,7 @@ function compiled([english, own]) {
   const holes = [...english.matchAll(HOLE)].map(([, name]) => name);
   const parts = english.split(/\{\w+\}/);
   const body = parts.map(escaped).reduce((made, part, i) => `${made}(${/_n\d*$/.test(holes[i - 1]) ? NUMBER : ".*?"})${part}`);
-  const part = parts.reduce((one, other) => (other.length > one.length ? other : one));
-  return { own, holes, pattern: new RegExp(`^${body}$`), part, first: parts[0], known: letters(parts.join("")) };
+  return { own, holes, pattern: new RegExp(`^${body}$`), part: longest(parts), first: parts[0], known: letters(parts.join("")) };
 }
 
 /** Put pieces into their holes; the blanks around a hole, which set names apart, go beside wide letters. */
@@ -100,5 +110,6 @@ function around(found, text, whole) {
 
 /** Compare two readings: who knows more, tears less, and begins earlier: a place in front of a line is no part of it. */
 const better = (one, other) => (one.known - other.known || other.torn - one.torn || other.start - one.start) > 0;
+const longest = (parts) => parts.reduce((one, other) => (other.length > one.length ? other : one));
 const letters = (text) => (text.match(/[A-Za-z]/g) ?? []).length;
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
