@@ -50,6 +50,8 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "hosts/comfyui/map_reports.py": ("said", "as_text"),
     "hosts/comfyui/prompt_reading.py": (),
     "evaluation/report/panel.py": (),
+    "evaluation/report/describe.py": (),
+    "evaluation/text/metrics.py": ("_why_poor",),
 }  # fmt: skip
 """Module → the functions and constants whose strings are shown; all of the module's if none is named."""
 WORDS = {
@@ -133,7 +135,7 @@ def _template(node: ast.JoinedStr) -> str:
         if isinstance(one, ast.Constant):
             text += str(one.value)
         elif isinstance(one, ast.FormattedValue) and not text.endswith("}"):  # two without a letter between are one
-            name = _name(one.value) + (NUMBER if one.format_spec or _is_number(one.value) else "")
+            name = _name(one.value) + (NUMBER if _is_number(one) else "")
             used[name] = used.get(name, 0) + 1
             text += f"{{{name}{used[name] if used[name] > 1 else ''}}}"
     return text
@@ -158,8 +160,11 @@ def _name(node: ast.expr) -> str:
     return next((_name(one) for one in below), "value")
 
 
-def _is_number(node: ast.expr) -> bool:
-    """Tell whether a value is a sum with a whole number in it, or a length."""
+def _is_number(hole: ast.FormattedValue) -> bool:
+    """Tell whether a value is written as a number, is a sum with a whole number in it, or a length."""
+    if hole.format_spec is not None:
+        return bool(re.search("[defg%]'$", ast.unparse(hole.format_spec)))
+    node = hole.value
     if isinstance(node, ast.BinOp):
         return any(isinstance(one, ast.Constant) and isinstance(one.value, int) for one in (node.left, node.right))
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"

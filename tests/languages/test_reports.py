@@ -179,7 +179,7 @@ def shown(shipped, encode):
     half[:, :4] = 1
     found["compared"] = comparing.compare(dark, half, None).report
     made = dictionary_panel(shipped, unknown={RED: "it was never taught 'red', so nothing of it will be drawn"})
-    found["verdict"] = made["verdict"]
+    found |= {"verdict": made["verdict"], "whole text": made["text"]}
     for one in made["sections"]:
         for row in [[one["title"]], one["head"], *one["rows"]]:
             found |= {f"cell {text}": text for text in row}
@@ -191,11 +191,15 @@ def shown(shipped, encode):
     return found
 
 
+METHODS = {"kernel", "share", "shortcut", "levels", "replace", "nothing"}
+"""Names of how an edit is made."""
+
+
 @pytest.mark.slow
 def test_what_is_shown_has_no_english_but_names(shown, shipped, translated):
     assert len([name for name in shown if name.startswith("left out")]) == 3
     made = dict(zip(shown, translated(*shown.values()), strict=True))
-    left = {name: english(text, shipped, more={"portraits", "purpel"}) for name, text in made.items()}
+    left = {name: english(text, shipped, more={"portraits", "purpel", *METHODS}) for name, text in made.items()}
     assert {(shown[name], made[name]): words for name, words in left.items() if words} == {}
 
 
@@ -221,6 +225,7 @@ WHOLE = (
     "the floor of Lock.",
     "Works for most: 80% of the edits show in the picture (rewriting the words: 90%). Capture more prompts and fit "
     "again; the table below says what falls short.",
+    "times 1.25:",
     "While the model draws: swap hair: red (strength 1), keep eyes.",
 )
 """Lines of several sentences."""
@@ -231,6 +236,7 @@ MADE_OF_THEM = {
         "hair: red：未生效，那里 'blond hair' 读来比 'red hair' 更强（得分 0.8 对 -0.9）",
         "hair：被锁住，没有强到可以放行的部分。请调高滑块，或调低“锁定”的阈值或下限。",
         "多数有效：80% 的编辑在图像里可见（重写词语：90%）。请采集更多提示词并重新训练；下表说明哪里不足。",
+        "1.25 倍：",
         "模型绘制时：替换 hair: red（强度 1），保留 eyes。",
     ),
     "ja": (
@@ -242,6 +248,7 @@ MADE_OF_THEM = {
         "下げてください。",
         "おおむね働きます：編集の 80% が画像に表れます（言葉の書き直しでは 90%）。もっと多くのプロンプトを"
         "キャプチャして学習し直してください。何が足りないかは下の表にあります。",
+        "1.25 倍：",
         "モデルが描いている間：hair: red の置き換え（強度 1）、eyes を保持。",
     ),
 }

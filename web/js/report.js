@@ -8,7 +8,7 @@ const ICONS = { good: "pi-check-circle", fair: "pi-info-circle", poor: "pi-excla
 
 /** Below Evaluate Dictionary. */
 export function reportPanel(host) {
-  return new ReportPanel(host, say("runForReport"));
+  return new EvaluationPanel(host, say("runForReport"));
 }
 
 export class ReportPanel {
@@ -33,7 +33,7 @@ export class ReportPanel {
     const level = found.level in ICONS ? found.level : "fair";
     const parts = [
       ...found.sections.map(section),
-      make("details", {}, make("summary", {}, say("wholeReport")), make("pre", {}, found.text)),
+      make("details", {}, make("summary", {}, say("wholeReport")), make("pre", {}, this.whole(found.text))),
     ];
     this.report.replaceChildren(
       make("div", { className: `supsae-verdict supsae-${level}`, role: "status" },
@@ -42,9 +42,21 @@ export class ReportPanel {
     );
   }
 
+  /** Return the text under the fold as it is shown. */
+  whole(text) {
+    return translated(text);
+  }
+
   /** Whether all but the verdict is folded away: on a node that is only passed through. */
   get brief() {
     return false;
+  }
+}
+
+class EvaluationPanel extends ReportPanel {
+  /** Figures for research, in English as the page that was written beside them. */
+  whole(text) {
+    return text;
   }
 }
 

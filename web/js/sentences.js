@@ -31,8 +31,8 @@ export class Sentences {
 
   /** Return {text, known, torn, start}: letters that were known, joints of which only one side was, where it begins. */
   piece(text) {
-    const whole = text.trim();
-    if (whole !== text) return around(this.piece(whole), text, whole);
+    const whole = text.trim().replace(/:$/, "");
+    if (whole !== text) return this.around(this.piece(whole), text, whole);
     let found = this.found.get(text);
     if (!found) {
       if (this.found.size > MOST) this.found.clear();
@@ -76,6 +76,13 @@ export class Sentences {
     }
   }
 
+  /** Put back what stood around a piece: blanks, but before a wide bracket, which brings its own, and a colon. */
+  around(found, text, whole) {
+    const [before, after] = [text.slice(0, text.indexOf(whole)), text.slice(text.indexOf(whole) + whole.length)];
+    const end = found.known ? after.replace(":", this.table[": "] ?? ":") : after;
+    return { ...found, text: (/^（/.test(found.text) ? "" : before) + found.text + end };
+  }
+
   joint(joint, left) {
     if (joint === " ") return /[。？！]$/.test(left) ? "" : joint; // sentences stand close where their ends are wide
     return this.table[joint] ?? this.table[joint.trim()] ?? joint;
@@ -100,12 +107,6 @@ function filledIn(own, pieces) {
 function sum(text, pieces, { known = 0, torn = 0, start }) {
   const total = (key) => pieces.reduce((all, one) => all + one[key], 0);
   return { text, known: known + total("known"), torn: torn + total("torn"), start };
-}
-
-/** Put the blanks back that stood around a piece, but before a wide bracket, which brings its own. */
-function around(found, text, whole) {
-  const [before, after] = [text.slice(0, text.indexOf(whole)), text.slice(text.indexOf(whole) + whole.length)];
-  return { ...found, text: (/^（/.test(found.text) ? "" : before) + found.text + after };
 }
 
 /** Compare two readings: who knows more, tears less, and begins earlier: a place in front of a line is no part of it. */
