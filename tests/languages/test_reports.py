@@ -34,7 +34,7 @@ console.log(JSON.stringify(texts.map((one) => sentences.translated(one))));
 """
 NAMES = {
     "ComfyUI", "CLIP", "JSON", "MB", "KB", "SupSAE", "UTF", "YAML", "Portraits", "Latent", "token", "pooled", "clip",
-    "skip",    "fit", "supsae", "embedding", "bfloat", "float", "models", "safetensors", "enable", "cors",
+    "skip", "fit", "supsae", "embedding", "bfloat", "float", "models", "safetensors", "enable", "cors",
     "header", "multipart", "form", "data", "extra", "model", "paths", "yaml", "output", "fvu", "docs", "method", "md",
 }  # fmt: skip
 """What is the same in every language."""
