@@ -19,8 +19,9 @@ def _origin(dictionary: Dictionary) -> Iterator[str]:
     yield f"{len(table)} concepts in {len(table.categories)} categories, format {dictionary.family.name!r}"
     if "prompts" in known:
         pairs = len(known.get("held_out", ()))
-        kept = f", {pairs} pairs of concepts never written together" if pairs else ""
-        yield f"learnt from {known['prompts']} prompts (seed {known.get('seed', 0)}{kept})"
+        seed = known.get("seed", 0)
+        kept = f"seed {seed}, {pairs} pairs of concepts never written together" if pairs else f"seed {seed}"
+        yield f"learnt from {known['prompts']} prompts ({kept})"
     if "fit_seconds" in dictionary.report:
         yield f"fitted in {dictionary.report['fit_seconds']:.1f} s"
 
@@ -41,7 +42,7 @@ def _edits(dictionary: Dictionary) -> Iterator[str]:
         return
     yield "Edits by what was least wrong in pairs kept aside (docs/method.md, 20); errors as shares of the worst:"
     for name, one in report.items():
-        for side, what in (("phrase", "words"), ("rest", "all else")):
+        for side, what in (("phrase", "its words"), ("rest", "all else")):
             ranked = sorted(one[side].items(), key=lambda pair: pair[1])
             yield f"  {name}, {what}: " + ", ".join(f"{way} {error:.2f}" for way, error in ranked)
 
@@ -84,7 +85,8 @@ def _reading(dictionary: Dictionary) -> Iterator[str]:
     if "locate" in report:
         yield f"Found again in prompts kept aside, concept and exact words: {report['locate']:.1%}"
     if rates := report.get("reading"):
-        yield "Reading: " + ", ".join(f"{RATES[name]} {share:.1%}" for name, share in rates.items() if name in RATES)
+        told = ", ".join(f"{RATES[name]} {share:.1%}" for name, share in rates.items() if name in RATES)
+        yield f"What is read: {told}"
     if missed := report.get("found"):
         worst = ", ".join(f"{name} {share:.0%}" for name, share in list(missed.items())[:WORST])
         yield f"Found least often: {worst}"
@@ -96,7 +98,7 @@ def _reading(dictionary: Dictionary) -> Iterator[str]:
     if "poorly_learnt" in report:
         low, high = GAIN_RANGE
         poorly = ", ".join(report["poorly_learnt"])
-        yield f"Poorly learnt (calibration outside {low:g} … {high:g}): {poorly or 'none'}"
+        yield f"Poorly learnt (calibration outside {low:g} … {high:g}): {poorly or 'nothing'}"
 
 
 def _limits(dictionary: Dictionary) -> Iterator[str]:

@@ -88,15 +88,17 @@ def _strange(unknown: Mapping[str, str], count: int) -> Iterator[Verdict]:
     """What the text encoders were never taught cannot be drawn, however well its rows are told apart."""
     if unknown:
         show = count - len(unknown)
-        use = "uses" if len(unknown) == 1 else "use"
-        said = f"{show} of {count} concepts will show; {len(unknown)} {use} words that this model does not know"
-        yield LEVELS[2] if show < count / 2 else LEVELS[1], f"{said}: {names(list(unknown))}. Word them otherwise."
+        said = (
+            f"{show} of {count} concepts will show; {len(unknown)} {'uses' if len(unknown) == 1 else 'use'} words that "
+            f"this model does not know: {names(list(unknown))}. Word them otherwise."
+        )
+        yield LEVELS[2] if show < count / 2 else LEVELS[1], said
 
 
 def names(found: Sequence[str]) -> str:
     """List names, as many as one reads."""
-    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    return ", ".join(found[:NAMED]) + more
+    listed = ", ".join(found[:NAMED])
+    return f"{listed} and {len(found) - NAMED} more" if len(found) > NAMED else listed
 
 
 def _poorly(found: Sequence[str], count: int) -> str:
@@ -125,9 +127,9 @@ def _verdicts(dictionary: Dictionary) -> Iterator[Verdict]:
         took, count = float(edits.get("took", 0)), float(edits.get("count", 0))
         level, said = (
             at_least(took, TOOK),
-            f"Only {percent(took)} of {count:.0f} edits of prompts kept aside read as asked",
+            f"Only {percent(took)} of {count:.0f} edits of prompts kept aside read as asked. Capture more prompts.",
         )
-        yield level, "" if level == LEVELS[0] else f"{said}. Capture more prompts."
+        yield level, "" if level == LEVELS[0] else said
     if unknown:
         done = f"What leaving out {names(unknown)} does was not learnt: swap there, do not add or remove."
         yield LEVELS[1], f"{done} Capture again with mention below 1."
@@ -139,9 +141,9 @@ def _measured(dictionary: Dictionary) -> dict[str, Any]:
         rows = [
             ["Found again in fresh prompts", percent(float(report["locate"]))],
             *_edits_row(report.get("edits")),
-            ["Poorly learnt", ", ".join(_listed(dictionary, "poorly_learnt")) or "none"],
-            ["Never captured", ", ".join(_listed(dictionary, "never_captured")) or "none"],
-            ["Cannot be added or removed", ", ".join(_open(dictionary)) or "none"],
+            ["Poorly learnt", ", ".join(_listed(dictionary, "poorly_learnt")) or "nothing"],
+            ["Never captured", ", ".join(_listed(dictionary, "never_captured")) or "nothing"],
+            ["Cannot be added or removed", ", ".join(_open(dictionary)) or "nothing"],
         ]
     return section("How well", (), rows)
 
@@ -249,8 +251,9 @@ def _picture_verdicts(rows: Json) -> Iterator[Verdict]:
         return
     ours, words = by_name[OURS], by_name.get(REWRITE, by_name[OURS])
     levels = at_least(ours, SUCCESS), at_most(words - ours, BEHIND)
-    beside = f" (rewriting the words: {percent(words)})" if REWRITE in by_name else ""
-    said = f"{percent(ours)} of the edits show in the picture{beside}."
+    said = f"{percent(ours)} of the edits show in the picture."
+    if REWRITE in by_name:
+        said = f"{percent(ours)} of the edits show in the picture (rewriting the words: {percent(words)})."
     does = {"good": "Works well: ", "fair": "Works for most: ", "poor": "Does not work well: "}
     level = max(levels, key=list(does).index)
     advice = "" if level == LEVELS[0] else " Capture more prompts and fit again; the table below says what falls short."

@@ -229,4 +229,6 @@ def _why_poor(dictionary: Dictionary, index: int, parts: Mapping[str, Calibratio
     name, worst = min(parts.items(), key=lambda one: one[1].cosine)
     if worst.cosine < ALIKE:
         return f"Its change points elsewhere than the word's, most so in {name} (cosine {worst.cosine:.2f})."
-    return f"Its change is too {'small' if off > high else 'large'}: writing the word is {off:.2f} times as much."
+    if off > high:
+        return f"Its change is too small: writing the word is {off:.2f} times as much."
+    return f"Its change is too large: writing the word is {off:.2f} times as much."

@@ -8,20 +8,7 @@ from typing import Any
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import offered, outcome
 from ...supsae_core.editing.apply import Edited
-from ...supsae_core.editing.between import Between
-from ...supsae_core.editing.edits import (
-    EDITS,
-    AnyEdit,
-    Change,
-    Clear,
-    Keep,
-    Remove,
-    Scale,
-    Turn,
-    Weigh,
-    aim,
-    edit_name,
-)  # fmt: skip
+from ...supsae_core.editing.edits import AnyEdit, Change, Clear, Keep, Remove, aim, edit_name
 from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.editing.outcome import ReadAgain
 from ...supsae_core.reading import readout
@@ -84,14 +71,9 @@ def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> 
     touched = change.new if change.old is None else change.old
     said = next(one for one in edits if touched in aim(table, one).members)
     assert not isinstance(said, Keep)  # it changes nothing
+    strength = said.strength
     if new:
-        done = f"changed {old} to {new}" if old else f"added {new}"
-    else:
-        done = f"{GONE.get(type(said), EDITS[type(said)].verb)} {old}"
-    return f"{done} (strength {said.strength:g})"
-
-
-GONE: dict[type, str] = {
-    Remove: "removed", Scale: "scaled", Turn: "scaled", Between: "scaled", Weigh: "scaled", Clear: "removed",
-}  # fmt: skip
-"""Edit that writes nothing new → what the report calls it."""
+        return f"changed {old} to {new} (strength {strength:g})" if old else f"added {new} (strength {strength:g})"
+    if isinstance(said, Remove | Clear):
+        return f"removed {old} (strength {strength:g})"
+    return f"scaled {old} (strength {strength:g})"

@@ -41,8 +41,8 @@ def read_prompt(conditioning: Conditioning, dictionary: Dictionary) -> list[Prom
     found = []
     for place, entry in places:
         report = prompt_report.report_prompt(dictionary, entry[0][place.row].float().cpu(), place.reading)
-        about = "" if not place.partial else ", for a part of the picture"
-        title = f"part {place.entry + 1}, row {place.row + 1}{about}" if len(places) > 1 or about else ""
+        title = f"part {place.entry + 1}, row {place.row + 1}" if len(places) > 1 or place.partial else ""
+        title += ", for a part of the picture" * place.partial
         found.append(PromptRead(title, place.entry + 1, place.row + 1, not place.partial, report))
     return found
 

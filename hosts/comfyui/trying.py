@@ -112,13 +112,19 @@ def _in_picture(own: Tried, before: Tensor, after: Tensor, dictionary: Dictionar
     return own._replace(verdict=VERDICTS[-1], reason=f"the picture shows {seen.after}")
 
 
+def _told(one: Tried) -> str:
+    if one.verdict == WEAK:
+        return f"{one.name}: weak, {one.reason}"
+    return f"{one.name}: {one.verdict}, {one.reason}" if one.reason else f"{one.name}: {one.verdict}"
+
+
 def _report(tried: Sequence[Tried], more: int) -> str:
     """Say in a sentence how many took, and of the others why not."""
     took = sum(one.verdict == TOOK for one in tried)
     lines = [f"{took} of {len(tried)} concepts took."]
     for one in tried:
         if one.verdict != TOOK:
-            lines.append(f"{one.name}: {one.verdict}{f', {one.reason}' if one.reason else ''}")
+            lines.append(_told(one))
     if more > 0:
         lines.append(f"{more} more were not tried: name categories or concepts to see others.")
     return "\n".join(lines)

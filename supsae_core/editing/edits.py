@@ -133,7 +133,8 @@ def spell_edit(edit: AnyEdit) -> str:
     if isinstance(edit, Keep):
         return f"keep {edit.category}"
     if isinstance(edit, Between):
-        return f"set {edit.concept} … {edit.other.partition(': ')[2] or edit.other} (at {edit.strength:g})"
+        upper = edit.other.partition(": ")[2] or edit.other
+        return f"set {edit.concept} … {upper} (at {edit.strength:g})"
     return f"{EDITS[type(edit)].verb} {edit_name(edit)} (strength {edit.strength:g})"
 
 

@@ -20,7 +20,6 @@ from .room import changed_spans
 from .standing import EditedText, Standing, category_of
 
 TOOK, WEAK, FAILED = VERDICTS = "took", "weak", "did not take"
-VERBS = {TOOK: TOOK, WEAK: "is weak", FAILED: FAILED}
 SURE, GONE = 0.5, 1.0
 """How far above the least score that counts, or below it where words are to go, counts as taken: in units of what
 written words are above it. So judged, 92 of 93 swaps of Portraits that took, 42 of 55 weak ones and 6 of 44 that did
@@ -96,11 +95,21 @@ def by_categories(dictionary: Dictionary, found: ReadAgain) -> dict[str, tuple[s
 def tell(dictionary: Dictionary, found: ReadAgain) -> list[str]:
     """Return a line on every change that did not simply take, and on what changed though nobody asked."""
     told = [one for one in found.outcomes if one.verdict != TOOK]
-    lines = [f"{_named(dictionary, one.change)} {VERBS[one.verdict]}: {one.reason}" for one in told]
+    lines = [_told(dictionary, one) for one in told]
     for name, before, after in found.unasked:
         was, now = (", ".join(some) or "nothing" for some in (before, after))
         lines.append(f"{name} reads {now} now and {was} before, though nobody asked")
     return lines
+
+
+def _told(dictionary: Dictionary, one: ChangeOutcome) -> str:
+    """Say what is asked for and how it fell short, in whole sentences: other languages order their words otherwise."""
+    (old, new), why = _names(dictionary, one.change), one.reason
+    if one.verdict == WEAK:
+        gone = f"scaling {old} is weak: {why}" if one.change.scale else f"removing {old} is weak: {why}"
+        return f"{new} is weak: {why}" if new else gone
+    gone = f"scaling {old} did not take: {why}" if one.change.scale else f"removing {old} did not take: {why}"
+    return f"{new} did not take: {why}" if new else gone
 
 
 def to_json(dictionary: Dictionary, found: ReadAgain) -> dict[str, Any]:
@@ -122,12 +131,6 @@ def _names(dictionary: Dictionary, change: Change) -> list[str | None]:
     return [None if one is None else str(dictionary.table.concepts[one]) for one in (change.old, change.new)]
 
 
-def _named(dictionary: Dictionary, change: Change) -> str:
-    """Return what is asked for, e.g. ``hair: red`` or ``removing hat: crown``."""
-    old, new = _names(dictionary, change)
-    return new or (f"scaling {old}" if change.scale else f"removing {old}")
-
-
 def _unasked(text: EditedText, before: Sequence[Found], now: Sequence[Found]) -> tuple[Unasked, ...]:
     """Return the categories that read differently away from all changes."""
     old, new = (by_category(text.dictionary.table, [text.concept(one) for one in some]) for some in (before, now))
@@ -140,9 +143,10 @@ def _outcome(text: EditedText, change: Change, standing: Standing, new: Sequence
     concepts, category = text.dictionary.table.concepts, category_of(text.dictionary, change)
     beside = [one for one in new if concepts[text.concept(one)].category == category]
     if verdict == TOOK and beside:
-        side = "before" if beside[0].rows < standing.taken else "behind"
-        verdict = WEAK
-        reason = f"{_text(text, beside[0])} {side} it still speaks of {concepts[text.concept(beside[0])].name}"
+        words, name = _text(text, beside[0]), concepts[text.concept(beside[0])].name
+        verdict, reason = WEAK, f"{words} behind it still speaks of {name}"
+        if beside[0].rows < standing.taken:
+            reason = f"{words} before it still speaks of {name}"
     score = (standing.wanted or standing.rival).score
     return ChangeOutcome(change, verdict, score, standing.margin(text.least), reason)
 
@@ -177,8 +181,8 @@ def _judged(text: EditedText, change: Change, standing: Standing) -> tuple[str, 
     else:  # by the phrase that an edit writes, whichever of the concept's it is nearest to
         written = wanted if change.new is None else wanted._replace(phrase=text.dictionary.phrase(change.new))
         if made == FAILED:
-            told = f"{_text(text, rival)} reads stronger there than {_text(text, written)}"
-            told += f" ({_numbers(rival.score, wanted.score)})"
+            numbers = _numbers(rival.score, wanted.score)
+            told = f"{_text(text, rival)} reads stronger there than {_text(text, written)} ({numbers})"
         else:
             told = f"{_text(text, written)} reads weaker there than written words do ({_numbers(wanted.score, usual)})"
     return made, told + _remedy(change)

@@ -41,7 +41,7 @@ class Chunked:
 
     @property
     def policy(self) -> str:
-        return f"{'one chunk' if self.cut else 'chunks'} of {self.size} causal rows"
+        return f"one chunk of {self.size} causal rows" if self.cut else f"chunks of {self.size} causal rows"
 
     def length(self, tokens: int) -> int:
         return max(1, -(-tokens // self.words)) * self.size

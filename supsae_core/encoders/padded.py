@@ -76,5 +76,6 @@ class Padded(OnePart):
         if not self.least or rows == self.least:
             return None
         if self.cut or rows < self.least or pads > 0:
-            return f"{self.least} rows{', where longer ones are cut' if self.cut else ' and not beyond'}"
+            beyond = f"{self.least} rows and not beyond"
+            return f"{self.least} rows, where longer ones are cut" if self.cut else beyond
         return None

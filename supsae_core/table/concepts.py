@@ -127,7 +127,7 @@ class ConceptTable:
         close = by_name + difflib.get_close_matches(wanted, spellings, n=3, cutoff=0.5)
         shown = [str(self.concepts[spellings[key]]) for key in dict.fromkeys(close)]
         if shown:
-            return f"Did you mean {' or '.join(repr(name) for name in shown[:3])}?"
+            return f"Did you mean {', '.join(repr(name) for name in shown[:3])}?"
         return f"Write 'category: name'; the categories are: {', '.join(self.categories)}."
 
     def to_json(self) -> dict[str, dict[str, list[str]]]:

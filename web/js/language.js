@@ -1,6 +1,9 @@
 /** Messages in the frontend's language; what is not translated is said in English. They lie in locales/<language>/main.json. */
 
+import { Sentences } from "./sentences.js";
+
 let languages = {};
+const sentences = new Map(); // language → Sentences, made when the first is asked for
 let locale = () => "en";
 
 /**
@@ -27,6 +30,14 @@ export function language() {
 export function inputTexts(node, input) {
   const known = [locale(), locale().split("-")[0]].map((one) => languages[one]?.nodeDefs?.[node]?.inputs?.[input.replaceAll(".", "_")]);
   return known.find((one) => one !== undefined);
+}
+
+/** Return what Python says in the frontend's language; English where it is not translated. */
+export function translated(text) {
+  const one = [locale(), locale().split("-")[0]].find((name) => languages[name]?.supsae_reports);
+  if (!one || !text) return text;
+  if (!sentences.has(one)) sentences.set(one, new Sentences(languages[one].supsae_reports));
+  return sentences.get(one).translated(text);
 }
 
 /** Return a message with its {names} replaced. */

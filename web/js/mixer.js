@@ -4,7 +4,7 @@ import { COMPARED } from "./compare.js";
 import { conceptsBehind } from "./concepts.js";
 import { make } from "./dom.js";
 import { LOCKED } from "./locked.js";
-import { say } from "./language.js";
+import { say, translated } from "./language.js";
 import { dump, holds, keyOf, own, parse, rowOf, switched, taughtRow, withRow } from "./mix.js";
 import { LEFT_OUT, MixerRow, VERDICTS } from "./mixer_row.js";
 import { Words } from "./words.js";
@@ -109,7 +109,7 @@ class Mixer {
     try {
       found = await conceptsBehind(this.host);
     } catch (error) {
-      this.wrong = error.message;
+      this.wrong = translated(error.message);
     }
     if (this.asked !== asked) return;
     const other = this.source !== undefined && this.source !== source;

@@ -1,7 +1,7 @@
 /** One category of the Concept Mixer: what the prompt says, what to say instead, how strongly, or to keep it. */
 
 import { make } from "./dom.js";
-import { say } from "./language.js";
+import { say, translated } from "./language.js";
 import { alike, keyOf, rowOf, switched } from "./mix.js";
 import { slider } from "./slider.js";
 
@@ -222,7 +222,7 @@ export class MixerRow {
     const [icon, message] = SIGNS[verdict] ?? [];
     const said = shown ? say(message) : "";
     const heldBack = shown && verdict !== LEFT_OUT && this.mixer.heldBack(this.category.name) ? say("heldBack") : "";
-    const line = heldBack || (shown && reason ? `${said}: ${reason}` : this.beyond(row));
+    const line = heldBack || (shown && reason ? `${said}: ${translated(reason)}` : this.beyond(row));
     this.verdict.hidden = !shown;
     this.reason.hidden = !line;
     this.reason.textContent = this.reason.title = line;
@@ -268,7 +268,7 @@ export class MixerRow {
     const unknown = this.category.missing || (said !== null && this.mixer.known && !this.warnings.has(said));
     const reason = unknown
       ? say("missingReason", { name: said ?? this.category.name })
-      : (said !== null && this.warnings.get(said)) || "";
+      : (said !== null && translated(this.warnings.get(said))) || "";
     this.warning.hidden = !reason;
     this.warning.title = reason;
     this.warning.setAttribute("aria-label", reason);

@@ -1,7 +1,7 @@
 /** Below a Concept Table: what is wrong with the text while it is typed, how much it can draw, and pasting of lists. */
 
 import { make } from "./dom.js";
-import { language, say } from "./language.js";
+import { language, say, translated } from "./language.js";
 import { later, measured, watchWidget } from "./measured.js";
 import { tokenizerBehind } from "./tokenizer.js";
 
@@ -87,11 +87,11 @@ class TablePanel {
   /** Show what the server says of the text. */
   show({ error, unspellable = [], ...counts }) {
     this.verdict.className = error ? "supsae-wrong" : "supsae-fine";
-    this.verdict.textContent = error ? error.message : say("tableHolds", { ...counts, prompts: many(counts) });
+    this.verdict.textContent = error ? translated(error.message) : say("tableHolds", { ...counts, prompts: many(counts) });
     this.error = error?.line ? error : null;
     this.place.hidden = !this.error;
     if (this.error) this.place.textContent = say("goTo", error);
-    const shown = unspellable.slice(0, SHOWN).map((one) => make("li", {}, make("b", {}, one.phrase), ` – ${one.encoder}: ${one.why}`));
+    const shown = unspellable.slice(0, SHOWN).map((one) => make("li", {}, make("b", {}, one.phrase), ` – ${one.encoder}: ${translated(one.why)}`));
     const more = unspellable.length - shown.length;
     this.spelling.replaceChildren(...shown, ...(more > 0 ? [make("li", {}, say("andMore", { count: more }))] : []));
     this.spelling.hidden = !shown.length;
@@ -138,7 +138,7 @@ class TablePanel {
       this.unfold(false);
       this.host.toast(made.added ? "success" : "info", say("pasteList"), say(made.added ? "pasteAdded" : "pasteKnown", { count: made.added }));
     } catch (error) {
-      this.wrong.textContent = error.message;
+      this.wrong.textContent = translated(error.message);
       this.wrong.hidden = false;
     }
   }

@@ -1,7 +1,7 @@
 /** A node's report, where the node is: nothing has to be wired to read it. */
 
 import { make } from "./dom.js";
-import { say } from "./language.js";
+import { say, translated } from "./language.js";
 import { measured } from "./measured.js";
 
 /** Below nodes that say in a few lines what they found or did. */
@@ -17,7 +17,7 @@ export function toldPanel(host) {
       const found = data?.supsae_told?.[0];
       if (found === undefined) return;
       empty.hidden = true;
-      text.textContent = found;
+      text.textContent = translated(found);
     },
   };
 }

@@ -3,7 +3,7 @@
 import { carried, carry, inALine, tableText } from "./carried.js";
 import { conceptsOf, forget, forgotten } from "./concepts.js";
 import { iconButton, make } from "./dom.js";
-import { say } from "./language.js";
+import { say, translated } from "./language.js";
 import { watchWidget } from "./measured.js";
 import { ReportPanel } from "./report.js";
 
@@ -40,7 +40,7 @@ class LoaderPanel extends ReportPanel {
     } catch (error) {
       if (this.asked !== asked) return;
       this.share.disabled = true; // there is nothing to give away
-      this.empty(error.message, true);
+      this.empty(translated(error.message), true);
       this.offer(carried(this.host.node, this.chosen));
     }
   }
@@ -92,8 +92,8 @@ class LoaderPanel extends ReportPanel {
       this.choose(name);
       this.host.toast("success", say("upload"), say("uploaded", { name }));
     } catch (error) {
-      this.empty(error.message, true);
-      this.host.toast("error", say("upload"), error.message);
+      this.empty(translated(error.message), true);
+      this.host.toast("error", say("upload"), translated(error.message));
     } finally {
       this.input.value = "";
       this.button.disabled = false;

@@ -85,7 +85,7 @@ def test_what_can_be_chosen_is_named_as_in_the_list(nodes, translated):
 
 def test_the_server_hands_them_out(comfy_server, language):
     served = comfy_server.get("/i18n")[language]
-    for name, key in (("main.json", "supsae"), ("nodeDefs.json", "nodeDefs")):
+    for name, key in (("main.json", "supsae"), ("main.json", "supsae_reports"), ("nodeDefs.json", "nodeDefs")):
         own = json.loads((LOCALES / language / name).read_text(encoding="utf-8"))
         assert served[key] == (own[key] if name == "main.json" else own)
 
@@ -101,6 +101,13 @@ DRAWN = """(kind) => {
     const named = (slots) => Object.fromEntries(slots.map((s) => [s.name, s.label ?? s.localized_name]));
     const widgets = Object.fromEntries(node.widgets.map((widget) => [widget.name, widget.label]));
     return { title: node.title, inputs: named(node.inputs), outputs: named(node.outputs), widgets };
+}"""
+
+
+TOLD = """(text) => {
+    const node = window.app.graph._nodes.find((one) => one.type === "SupSAE_ApplyEdits");
+    node.onExecuted({ supsae_told: [text] });
+    return [...document.querySelectorAll(".supsae-told-text")].map((one) => one.textContent);
 }"""
 
 
@@ -122,3 +129,5 @@ def test_a_node_and_a_panel_are_drawn_translated(comfy_page, frontend, translate
     panel = found.page.locator(".supsae").filter(has_text=messages["connectDictionary"])
     panel.wait_for()
     assert panel.get_by_role("button", name=messages["resetAll"]).count() == 1
+    told = found.page.evaluate(TOLD, "found hair: blond\nchanged hair: blond to hair: red (strength 1)")
+    assert told == ["見つかったもの：hair: blond\nhair: blond を hair: red に変更（強度 1）"]
