@@ -10,7 +10,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
@@ -158,6 +159,18 @@ class TensorFile:
         row = entry.size // max(entry.shape[0], 1)
         return self._read(entry, entry.first + first * row, (last - first, *entry.shape[1:]))
 
+    def some_rows(self, name: str, index: Sequence[int]) -> Tensor:
+        """Return some rows of a tensor's first axis, rising, as ``rows`` does; neighbours are read at once."""
+        entry = self._entry(name)
+        if not entry.shape or (index and (index[0] < 0 or index[-1] >= entry.shape[0])):
+            raise DamagedError(f"has not all of the rows {index} of {name!r}, which is {entry.shape}")
+        made = torch.empty((len(index), *entry.shape[1:]), dtype=entry.dtype)
+        buffer, row = _bytes(made), entry.size // max(entry.shape[0], 1)
+        breaks = [at for at in range(1, len(index)) if index[at] != index[at - 1] + 1]
+        runs = [(a, b) for a, b in pairwise([0, *breaks, len(index)]) if b > a]
+        self._fill([(entry.first + index[a] * row, buffer[a * row : b * row]) for a, b in runs])
+        return made
+
     def read(self) -> dict[str, Tensor]:
         """Return all tensors; raises ``DamagedError`` too if they are not what was written."""
         tensors = {name: self.tensor(name) for name in self._entries}
@@ -174,16 +187,19 @@ class TensorFile:
         made = torch.empty(shape, dtype=entry.dtype)
         if not made.numel():
             return made
-        buffer = made.view(-1).view(torch.uint8).numpy().data
+        self._fill([(first, _bytes(made))])
+        return made
+
+    def _fill(self, runs: Sequence[tuple[int, memoryview]]) -> None:
+        """Read stretches of the file, each from a byte on, into memory."""
         try:
             with self.path.open("rb") as file:
-                file.seek(first)
-                got = file.readinto(buffer)
+                for first, buffer in runs:
+                    file.seek(first)
+                    if file.readinto(buffer) != len(buffer):
+                        raise DamagedError("was cut while it was read")
         except OSError as error:
             raise DamagedError(f"cannot be read ({error.strerror or error})") from error
-        if got != len(buffer):
-            raise DamagedError("was cut while it was read")
-        return made
 
 
 def _header(first: bytes, file: Any, size: int) -> tuple[dict[str, str], dict[str, _Entry]]:

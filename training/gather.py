@@ -3,46 +3,49 @@
 See docs/method.md, 3 and 6.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from ..supsae_core.capture.captures import SHARD, Capture, Encoded
 from ..supsae_core.capture.plan import TextPlan
+from ..supsae_core.capture.samples import samples_of
 from ..supsae_core.capture.statistics import Statistics, fold_of
+from ..supsae_core.capture.typed import Typed
 from ..supsae_core.dictionary.model import POOLED
-from ..supsae_core.encoders.layout import TEMPLATE, Layout
-from ..supsae_core.encoders.placing import context_of, layout_of, pooled_spans, rows_of
+from ..supsae_core.encoders.placing import context_of, pooled_spans
 from ..supsae_core.stopping import heed
 from .solvers.solution import Groups
 
-PADS = 16
-"""Pads of a prompt that the moment is taken of."""
 
+class Heard(NamedTuple):
+    """What one slot takes from one prompt: rows of one context."""
 
-class Key(NamedTuple):
-    """Where samples are summed."""
-
-    part: str
     fold: int
     slot: int
+    label: Tensor
+    """(K,)"""
+    tokens: Tensor
+    """(T, d) of a phrase; of a role (1, d), the sum of all its rows of this context"""
+    times: int
+    """rows that the sum is of; 1 of a phrase"""
+    square: float
+    """Σ‖x‖² over the rows"""
 
 
-Samples = dict[Key, list[tuple[Tensor, Tensor]]]
-"""key → labels (n, K) and rows (n, T, d)"""
-
-
-def gather(capture: Capture, rows: Iterable[Encoded], name: str) -> dict[str, Statistics]:
+def gather(capture: Capture, rows: Iterable[Encoded], name: str, typed: Typed | None = None) -> dict[str, Statistics]:
     """Sum up the rows of one set of prompts, per encoder and for the pooled vector; memory does not grow with them.
+
+    Args:
+        typed: remembers the rows of these prompts, for what else a fit does with them.
 
     Raises:
         ValueError: if an encoder spells a phrase with another number of tokens in another prompt.
     """
-    plan = capture.plan
+    plan, typed = capture.plan, typed or Typed(capture.plan)
     found = {
         encoder.name: Statistics.zeros(
             len(plan.table.phrases) + len(plan.family.roles),
@@ -55,12 +58,14 @@ def gather(capture: Capture, rows: Iterable[Encoded], name: str) -> dict[str, St
     if plan.family.pooled:
         found[POOLED] = Statistics.zeros(1, len(plan.table), 1, plan.family.pooled_width)
     wanted = (row for row in rows if row.entry.set == name)
-    while some := list(islice(wanted, SHARD)):
-        samples: Samples = {}
-        for row in some:
-            _collect(plan, row, samples)
-        _add(plan, found, samples)
-    return found
+    while True:
+        heard = {part: list[Heard]() for part in found}
+        for row in islice(wanted, SHARD):
+            _collect(plan, typed, row, heard)
+        if not any(heard.values()):
+            return found
+        for part, some in heard.items():
+            _add(plan, part, found[part], some)
 
 
 def groups(capture: Capture) -> Groups:
@@ -71,68 +76,59 @@ def groups(capture: Capture) -> Groups:
     return Groups(torch.tensor(phrases + roles), len(phrases))
 
 
-def _collect(plan: TextPlan, row: Encoded, samples: Samples) -> None:
+def _collect(plan: TextPlan, typed: Typed, row: Encoded, found: Mapping[str, list[Heard]]) -> None:
     heed()
-    table, fold, prompt = plan.table, fold_of(row.entry.root), row.entry.prompt
-    rows = rows_of(row.cond, plan.family)
-    layouts = layout_of(plan.family, table, prompt, row.entry.counts, rows)
+    table, fold, rows, layouts = plan.table, fold_of(row.entry.root), typed.rows(row), typed.layouts(row)
     if plan.family.pooled:
-        said = torch.zeros(1, len(table))
-        said[0, [table.phrases[span.phrase].concept for span in pooled_spans(plan.family, layouts, rows)]] = 1
-        samples.setdefault(Key(POOLED, fold, 0), []).append((said, rearrange(row.pooled, "d -> 1 1 d")))
+        said = torch.zeros(len(table))
+        said[[table.phrases[span.phrase].concept for span in pooled_spans(plan.family, layouts, rows)]] = 1
+        found[POOLED].append(_heard(fold, 0, said, row.pooled[None], whole=True))
     for encoder in plan.family.encoders:
-        layout, x = layouts[encoder.name], row.cond[:, encoder.first : encoder.last]
-        labels = context_of(table, encoder, rows, layout.spans)
-        for slot, at, some in _slots(plan, layout, x):
-            samples.setdefault(Key(encoder.name, fold, slot), []).append((labels[at], some))
+        if encoder.name in layouts:
+            layout, x = layouts[encoder.name], row.cond[:, encoder.first : encoder.last]
+            labels = context_of(table, encoder, rows, layout.spans)
+            for one in samples_of(plan, layout, labels):
+                found[encoder.name].append(_heard(fold, one.slot, one.context, cut(x, one.rows), whole=one.tokens))
 
 
-def _slots(plan: TextPlan, layout: Layout, x: Tensor) -> Iterable[tuple[int, list[int], Tensor]]:
-    """Yield (slot, rows whose context counts, samples (n, T, d)).
-
-    A phrase is one sample, and so are a template's rows; of other roles each row is.
-    """
-    for span in layout.spans:
-        yield span.phrase, [span.rows[0]], rearrange(x[list(span.rows)], "t d -> 1 t d")
-    for name, rows in layout.roles.filled().items():
-        slot = len(plan.table.phrases) + plan.family.roles.index(name)
-        if name in TEMPLATE:
-            yield slot, [rows[0]], rearrange(x[list(rows)], "t d -> 1 t d")
-        else:
-            yield slot, list(rows), rearrange(x[list(rows)], "n d -> n 1 d")
+def _heard(fold: int, slot: int, label: Tensor, x: Tensor, *, whole: bool) -> Heard:
+    """Take rows (n, d): as the tokens of one sample if they are its ``whole``, or as samples of one context."""
+    square = float(torch.linalg.vector_norm(x)) ** 2
+    rows = x.clone() if whole else x.sum(0, keepdim=True)  # a view would keep the whole prompt in memory
+    return Heard(fold, slot, label, rows, 1 if whole else len(x), square)
 
 
-def _add(plan: TextPlan, found: Mapping[str, Statistics], samples: Samples) -> None:
-    phrases = len(plan.table.phrases)
-    for (part, fold, slot), some in samples.items():
-        known = int(found[part].lengths[slot])
-        lengths = {x.shape[1] for _, x in some} | ({known} if known else set())
-        if len(lengths) > 1:
-            raise ValueError(
-                f"The encoder {part!r} spells the phrase {plan.table.phrases[slot].text!r} with {min(lengths)} tokens "
-                f"in one prompt and {max(lengths)} in another. Word it without marks or brackets."
-            )
-        found[part].add(fold, slot, *map(torch.cat, zip(*some, strict=True)))
-    roles = plan.family.roles
-    pad = phrases + roles.index("pad") if "pad" in roles else None
-    for part, statistics in found.items():
-        for concept in (True, False):
-            rows: list[Tensor] = []
-            for key, some in samples.items():
-                if key.part == part and (part != POOLED and key.slot < phrases) == concept:
-                    kept = [thinned(x) if key.slot == pad else x for _, x in some]
-                    rows += [rearrange(x, "n t d -> (n t) d") for x in kept]
-            if rows:
-                statistics.spread(torch.cat(rows), concept)
+def cut(x: Tensor, rows: Sequence[int]) -> Tensor:
+    """Return some rows of x (L, d); a view where they are neighbours."""
+    whole = bool(rows) and rows[-1] - rows[0] + 1 == len(rows)
+    return x[rows[0] : rows[-1] + 1] if whole else x[list(rows)]
 
 
-def thinned(x: Tensor) -> Tensor:
-    """Return fewer rows (·, T, d) with the mean and about the scatter of x (n, T, d), as sums of squares see them.
+def _add(plan: TextPlan, part: str, found: Statistics, heard: Sequence[Heard]) -> None:
+    """Add what was heard of a part in one go."""
+    if not heard:
+        return
+    lengths = torch.tensor([len(one.tokens) for one in heard])
+    slots = torch.tensor([one.slot for one in heard])
+    _require_even(plan, part, found, slots, lengths)
+    found.scatter(
+        torch.tensor([one.fold for one in heard]),
+        slots,
+        torch.stack([one.label for one in heard]),
+        torch.cat([one.tokens for one in heard]),
+        lengths,
+        times=torch.tensor([one.times for one in heard]),
+        squares=torch.tensor([one.square for one in heard], dtype=torch.float64),
+    )
 
-    A prompt has up to 250 pads that hardly differ. Each costs d² in the moment, at SD3's width most of a fit's time.
-    """
-    n = len(x)
-    if n <= PADS:
-        return x
-    mean, some = x.mean(0, keepdim=True), x[:: -(-n // PADS)]
-    return torch.cat([mean * n**0.5, (some - some.mean(0, keepdim=True)) * (n / len(some)) ** 0.5])
+
+def _require_even(plan: TextPlan, part: str, found: Statistics, slots: Tensor, lengths: Tensor) -> None:
+    """Refuse a phrase that is spelled with another number of tokens than before."""
+    longest = found.lengths.scatter_reduce(0, slots, lengths, "amax")
+    known = torch.where(found.lengths > 0, found.lengths, longest)
+    shortest = known.scatter_reduce(0, slots, lengths, "amin")
+    for slot in (longest != shortest).nonzero()[:, 0].tolist():
+        raise ValueError(
+            f"The encoder {part!r} spells the phrase {plan.table.phrases[slot].text!r} with {int(shortest[slot])} "
+            f"tokens in one prompt and {int(longest[slot])} in another. Word it without marks or brackets."
+        )

@@ -8,7 +8,7 @@ is in ``activations.py``.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -94,8 +94,8 @@ class Capture:
             )
         self.store.write(_key(shard), tensors)
 
-    def read(self) -> Iterator[Encoded]:
-        """Yield every captured prompt, shard by shard.
+    def read(self, *sets: str) -> Iterator[Encoded]:
+        """Yield every captured prompt, shard by shard, or those of some sets alone.
 
         Raises:
             ValueError: if shards are missing or damaged.
@@ -107,9 +107,41 @@ class Capture:
             )
         for shard in range(self.shards):
             heed()
-            tensors = self._load(shard)
-            rows = tensors["cond"].float().split(tensors["lengths"].tolist())
-            yield from map(Encoded, self.entries(shard), rows, tensors["pooled"].float())
+            if self._wanted(shard, sets):
+                tensors = self._load(shard)
+                rows = tensors["cond"].split(tensors["lengths"].tolist())
+                for entry, cond, pooled in zip(self.entries(shard), rows, tensors["pooled"], strict=True):
+                    if not sets or entry.set in sets:  # one prompt in single precision at a time: it stays in the cache
+                        yield Encoded(entry, cond.float(), pooled.float())
+
+    def excerpts(self, rows: Iterable[Sequence[int]], *sets: str) -> Iterator[Encoded]:
+        """Yield the captured prompts of some sets with some of their rows alone, without reading the others.
+
+        What is read is held against no hash: ``read`` does that.
+
+        Args:
+            rows: of every prompt, rising.
+
+        Raises:
+            ValueError: if a shard is missing or damaged.
+        """
+        wanted = iter(rows)
+        for shard in range(self.shards):
+            heed()
+            if not self._wanted(shard, sets):
+                continue
+            with self.store.opened(_key(shard)) as file:
+                first, pooled = 0, file.tensor("pooled")
+                for place, (entry, length) in enumerate(
+                    zip(self.entries(shard), file.tensor("lengths").tolist(), strict=True)
+                ):
+                    if not sets or entry.set in sets:
+                        some = file.some_rows("cond", [first + row for row in next(wanted)])
+                        yield Encoded(entry, some.float(), pooled[place].float())
+                    first += length
+
+    def _wanted(self, shard: int, sets: Sequence[str]) -> bool:
+        return not sets or any(entry.set in sets for entry in self.entries(shard))
 
     def rows(self) -> list[int]:
         """Return the number of conditioning rows of every prompt."""

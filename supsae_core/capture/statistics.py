@@ -41,23 +41,17 @@ class Statistics:
     """(F, S, K, d) Σ a (mean_j x_j)ᵀ"""
     square: Tensor
     """(F, S) Σ Σ_j ‖x_j‖²"""
-    moment: Tensor
-    """(2, d, d) Σ x xᵀ over tokens of concept slots, and over the tokens of role slots; (2, 0, 0) if not kept"""
     lengths: Tensor
     """(S,) tokens of a slot; 0 where it never occurred"""
 
     @classmethod
-    def zeros(cls, slots: int, concepts: int, tokens: int, width: int, *, moment: bool = True) -> Statistics:
-        """Return empty sums; ``tokens`` is T, of the longest slot.
-
-        Only reading concepts out of rows needs the ``moment`` Σ x xᵀ, which is d² numbers.
-        """
-        square = width if moment else 0
+    def zeros(cls, slots: int, concepts: int, tokens: int, width: int) -> Statistics:
+        """Return empty sums; ``tokens`` is T, of the longest slot."""
         new = lambda *shape: torch.zeros(shape, dtype=torch.float64)  # noqa: E731
         return cls(
             new(FOLDS, slots), new(FOLDS, slots, concepts), new(FOLDS, slots, concepts, concepts),
             new(FOLDS, slots, tokens, width), new(FOLDS, slots, concepts, width), new(FOLDS, slots),
-            new(2, square, square), torch.zeros(slots, dtype=torch.int64),
+            torch.zeros(slots, dtype=torch.int64),
         )  # fmt: skip
 
     def __add__(self, other: Statistics) -> Statistics:
@@ -79,40 +73,56 @@ class Statistics:
         self.square[fold, slot] += x.square().sum()
         self.lengths[slot] = tokens
 
-    def scatter(self, folds: Tensor, slots: Tensor, labels: Tensor, rows: Tensor, lengths: Tensor) -> None:
-        """Add one sample each of n slots in place: labels (n, K), rows (n, T, d), zero from a slot's length on."""
-        at, a, x = folds * self.count.shape[1] + slots, labels.double(), rows.double()
-        count, label, gram, token, cross, square = (
-            rearrange(getattr(self, name), "fold slot ... -> (fold slot) ...")  # views, which are added to in place
-            for name in FOLDED
-        )
-        count.index_add_(0, at, torch.ones_like(at, dtype=torch.float64))
-        label.index_add_(0, at, a)
-        gram.index_add_(0, at, einsum(a, a, "n k, n l -> n k l"))
-        token.index_add_(0, at, x)
-        square.index_add_(0, at, reduce(x.square(), "n t d -> n", "sum"))
-        sample, concept = a.nonzero(as_tuple=True)  # few of K are said: a third of the time of a product with zeros
-        means = reduce(x, "n t d -> n d", "sum") / rearrange(lengths, "n -> n 1")
-        cross = rearrange(cross, "slot k d -> (slot k) d")
-        cross.index_add_(0, at[sample] * a.shape[1] + concept, means[sample])
+    def scatter(
+        self, folds: Tensor, slots: Tensor, labels: Tensor, rows: Tensor, lengths: Tensor, *,
+        times: Tensor | None = None, squares: Tensor | None = None,
+    ) -> None:  # fmt: skip
+        """Add n samples of many slots in place.
+
+        Args:
+            folds: (n,), as ``slots`` and ``lengths``, the tokens of each.
+            labels: (n, K)
+            rows: (R, d) the tokens of all samples, one behind the other.
+            times: (n,) samples with the same labels that each stands for, with the sum of their rows; None for one.
+            squares: (n,) Σ‖x‖² over the rows of each, None to take it of the rows; needed beside ``times``.
+        """
+        number = torch.ones(len(slots)) if times is None else times
+        at, a, x, number = folds * self.count.shape[1] + slots, labels.double(), rows.double(), number.double()
+        count, label, square = (getattr(self, name).flatten(0, 1) for name in ("count", "label", "square"))  # views
+        count.index_add_(0, at, number)
+        label.index_add_(0, at, rearrange(number, "n -> n 1") * a)
+        sample = torch.arange(len(at)).repeat_interleave(lengths)
+        if squares is None:
+            squares = torch.zeros_like(number).index_add_(0, sample, reduce(x.square(), "r d -> r", "sum"))
+        square.index_add_(0, at, squares)
+        first = (lengths.cumsum(0) - lengths)[sample]
+        tokens = at[sample] * self.token.shape[2] + torch.arange(len(sample)) - first
+        self.token.flatten(0, 2).index_add_(0, tokens, x)
+        means = x.new_zeros(len(at), x.shape[1]).index_add_(0, sample, x / rearrange(lengths, "n -> n 1")[sample])
+        self._multiply(at, a, number, means)
         self.lengths[slots] = lengths
+
+    def _multiply(self, at: Tensor, a: Tensor, number: Tensor, means: Tensor) -> None:
+        """Add the products of labels a (n, K) with themselves and with means (n, d) to the (fold, slot) ``at`` (n,)."""
+        gram, cross = self.gram.flatten(0, 1), self.cross.flatten(0, 1)
+        order = at.argsort(stable=True)
+        places, sizes = at[order].unique_consecutive(return_counts=True)
+        for place, index in zip(places.tolist(), order.split(sizes.tolist()), strict=True):
+            own = a[index]
+            gram[place] += (number[index] * own.T) @ own
+            cross[place].addmm_(own.T, means[index])
 
     def lengthened(self, tokens: int) -> Statistics:
         """Return the sums with room for slots of more tokens."""
         more = tokens - self.token.shape[2]
         return self if not more else replace(self, token=F.pad(self.token, (0, 0, 0, more)))
 
-    def spread(self, rows: Tensor, concept: bool) -> None:
-        """Add rows (n, d) of many slots to the moment in place; apart from ``add``, as it costs d² each time."""
-        x = rows.double()
-        self.moment[0 if concept else 1] += x.T @ x
-
     def total(self, without: int | None = None) -> Sums:
         """Sum the folds, all or all but one."""
         return self._sums([fold for fold in range(FOLDS) if fold != without])
 
     def without(self, index: int) -> Statistics:
-        """Return the same without what a fold's samples added; the moment, which is of all, stays."""
+        """Return the same without what a fold's samples added."""
         sums = {name: getattr(self, name).clone() for name in FOLDED}
         for one in sums.values():
             one[index] = 0

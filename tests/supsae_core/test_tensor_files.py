@@ -55,6 +55,11 @@ def test_rows_are_read_alone(written):
     for first, last in ((0, 4), (-1, 2), (2, 1)):
         with pytest.raises(DamagedError, match="has no rows"):
             file.rows("half", first, last)
+    for some in ([], [0], [0, 2], [1, 2], [0, 1, 2]):
+        assert torch.equal(file.some_rows("half", some), TENSORS["half"][some])
+    for some in ([-1], [1, 3]):
+        with pytest.raises(DamagedError, match="has not all of the rows"):
+            file.some_rows("half", some)
     with pytest.raises(DamagedError, match="holds no tensor 'gone'"):
         file.tensor("gone")
 

@@ -49,7 +49,6 @@ def summed(samples):
     statistics = Statistics.zeros(len(LENGTHS), CONCEPTS, max(LENGTHS), WIDTH)
     for (fold, slot), (labels, rows) in samples.items():
         statistics.add(fold, slot, labels, rows)
-        statistics.spread(rows.flatten(0, 1), slot < 3)
     return statistics
 
 
