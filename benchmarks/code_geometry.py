@@ -25,8 +25,8 @@ from supsae.supsae_core.table.concepts import ConceptTable
 from supsae.training import gather
 from supsae.training.solvers import adam, exact, width
 from supsae.training.solvers.effects import effects
+from supsae.training.solvers.groups import Groups
 from supsae.training.solvers.held_out import base_over, error_over, folds_of, origin_of
-from supsae.training.solvers.solution import Groups
 
 WIDTH = 64
 PANELS = {

@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, BinaryIO, NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor
@@ -22,6 +22,8 @@ from .files import CHANGED, HASH, DamagedError, replacing, unique
 
 HASHES = "sha256 of tensors"
 """Key of each tensor's hash in a header, beside ``HASH``. The first files had one hash of everything instead."""
+PIECE = 2**20
+"""Bytes that are hashed at a time."""
 MOST_HEADER = 100_000_000
 """Bytes of a header, as the format bounds it."""
 DTYPES = {
@@ -66,6 +68,18 @@ def _header_bytes(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) ->
 
 def _hash_of_tensor(tensor: Tensor) -> str:
     return hashlib.sha256(_bytes(tensor.contiguous())).hexdigest()
+
+
+def _hash_of_file(file: BinaryIO, size: int) -> str:
+    """Hash the next bytes of a file, a piece at a time that stays in the cache."""
+    found, buffer = hashlib.sha256(), memoryview(bytearray(min(size, PIECE)))
+    while size:
+        got = file.readinto(buffer[: min(size, PIECE)])  # type: ignore[attr-defined]
+        if not got:
+            raise DamagedError("was cut while it was read")
+        found.update(buffer[:got])
+        size -= got
+    return found.hexdigest()
 
 
 def _hash_of_header(metadata: Mapping[str, str], shapes: Mapping[str, tuple[torch.dtype, tuple[int, ...]]]) -> str:
@@ -137,6 +151,10 @@ class TensorFile:
             raise DamagedError(CHANGED)
         return found
 
+    @property
+    def names(self) -> list[str]:
+        return list(self._entries)
+
     def keys(self) -> list[str]:
         return list(self._entries)
 
@@ -170,6 +188,20 @@ class TensorFile:
         runs = [(a, b) for a, b in pairwise([0, *breaks, len(index)]) if b > a]
         self._fill([(entry.first + index[a] * row, buffer[a * row : b * row]) for a, b in runs])
         return made
+
+    def verify(self) -> None:
+        """Raise ``DamagedError`` if the tensors are not what was written; nothing is kept in memory."""
+        if not self._hashes:
+            self.read()
+        try:
+            with self.path.open("rb") as file:
+                for name, hashed in self._hashes.items():
+                    entry = self._entry(name)
+                    file.seek(entry.first)
+                    if hashed != _hash_of_file(file, entry.size):
+                        raise DamagedError(CHANGED)
+        except OSError as error:
+            raise DamagedError(f"cannot be read ({error.strerror or error})") from error
 
     def read(self) -> dict[str, Tensor]:
         """Return all tensors; raises ``DamagedError`` too if they are not what was written."""

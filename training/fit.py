@@ -10,8 +10,9 @@ from einops import einsum, rearrange
 from torch import Tensor
 
 from ..supsae_core.capture.captures import Capture
+from ..supsae_core.capture.kept import Summed
 from ..supsae_core.capture.plan import ActivationPlan, TextPlan
-from ..supsae_core.capture.statistics import FOLDS, Statistics, Sums
+from ..supsae_core.capture.statistics import FOLDS
 from ..supsae_core.capture.typed import Typed
 from ..supsae_core.dictionary.model import POOLED, Dictionary, Part
 from ..supsae_core.host import Progress
@@ -24,7 +25,8 @@ from .operators.fit import fit_operators
 from .operators.pooled import with_pairs
 from .pace import ticker
 from .scatter import Scatter, scatter
-from .solvers.solution import Groups, Solution, to_codes
+from .solvers.groups import Groups
+from .solvers.solution import Solution, to_codes
 from .solvers.table import DEFAULT, Solver, chosen
 
 ALONE = Groups(torch.zeros(1, dtype=torch.int64), 0)
@@ -68,7 +70,7 @@ def fit_dictionary(
         before = {}
         for name, part in parts.items():
             one, some, slots = solutions[name], statistics[name], _slots(capture, name)
-            one = one.without_last or solve(some.without(FOLDS - 1), slots)
+            one = one.without_last or solve(some.whole().without(FOLDS - 1), slots)
             before[name] = replace(part, **vars(to_codes(one, some.lengths, slots)))
         return replace(dictionary, parts=before)
 
@@ -90,7 +92,7 @@ def fit_dictionary(
 
 
 def _solved(
-    capture: Capture, statistics: Mapping[str, Statistics], solve: Solver, tick: Callable[[], None], typed: Typed
+    capture: Capture, statistics: Mapping[str, Summed], solve: Solver, tick: Callable[[], None], typed: Typed
 ) -> dict[str, Solution]:
     """Solve every encoder's part and the pooled vector's."""
     solutions = dict[str, Solution]()
@@ -115,21 +117,19 @@ def _measured(solutions: Mapping[str, Solution]) -> dict[str, dict[str, float]]:
     return measured
 
 
-def make_part(solution: Solution, statistics: Statistics, groups: Groups, scatter: Scatter) -> Part:
+def make_part(solution: Solution, statistics: Summed, groups: Groups, scatter: Scatter) -> Part:
     """Build a part in the precision of its file (half for codes and decoder), not yet calibrated."""
-    sums, decoder = statistics.total(), solution.decoder.double()
-    codes = (sums.mean_token - solution.bias.double()) @ decoder.T
-    tokens = sums.count * sums.lengths
+    coded = statistics.in_codes(solution.decoder.double(), solution.bias.double())
+    sums, tokens = coded.sums.total(), coded.sums.total().count * coded.lengths
     # About the mean of all tokens, of phrases alone; of roles where a part has no phrases.
     judged, spread = groups.judged, scatter.phrases if groups.phrases else scatter.roles
-    weights = (rearrange(sums.count, "s -> s 1") * sums.valid)[judged]
-    middle = einsum(weights, codes[judged], "s t, s t r -> r") / tokens[judged].sum()
-    off = codes[judged] - middle
-    around = spread + einsum(weights, off, off, "s t, s t r, s t q -> r q")
+    codes, weights = sums.mean_token[judged], (rearrange(sums.count, "s -> s 1") * sums.valid)[judged]
+    middle = einsum(weights, codes, "s t, s t r -> r") / tokens[judged].sum()
+    around = spread + einsum(weights, codes - middle, codes - middle, "s t, s t r, s t q -> r q")
     return Part(
         **vars(to_codes(solution, statistics.lengths, groups)),
         whiten_slot=_whitener((scatter.phrases + scatter.roles) / tokens.sum()),
-        whiten_residual=_whitener(_rest(solution, sums, groups, spread)),
+        whiten_residual=_whitener(_rest(solution, coded, groups, spread)),
         whiten_tokens=_whitener(around / tokens[judged].sum()),
         mean_code=middle.float(),
         thresholds=torch.zeros(2),
@@ -140,25 +140,28 @@ def _shrunk(covariance: Tensor) -> Tensor:
     return covariance + SHRINK * covariance.diagonal().mean() * torch.eye(len(covariance), dtype=covariance.dtype)
 
 
-def _rest(solution: Solution, sums: Sums, groups: Groups, spread: Tensor) -> Tensor:
+def _rest(solution: Solution, coded: Summed, groups: Groups, spread: Tensor) -> Tensor:
     """Return the covariance (r, r), in codes, of phrases' tokens (all tokens if there are none) about their decode.
 
     It is drawn towards the covariance about the slots' means, the more the fewer tokens there are for its width: what
     few prompts leave unexplained in the fit is less than what they leave in a prompt to come.
 
     Args:
+        coded: sums of codes (r,).
         spread: (r, r) Σ of squares about the slots' means.
     """
-    judged = groups.judged
-    gram, cross = (x[judged] for x in sums.centred())
-    tokens, decoder = sums.lengths[judged].double(), solution.decoder.double()
-    slope = (solution.group_effects[groups.of[judged]] + solution.slot_effects[judged]).double()
-    # Σ (r − Wᵀa)(r − Wᵀa)ᵀ of residuals r about the slots' means.
-    both = einsum(tokens, cross @ decoder.T, slope, "s, s k r, s k q -> r q")
-    explained = einsum(tokens, slope, gram @ slope, "s, s k r, s k q -> r q")
-    count = (sums.count[judged] * tokens).sum()
-    share = len(decoder) / (len(decoder) + count)
-    return ((1 - share) * (spread - both - both.T + explained) + share * spread) / count
+    judged, left, count = range(len(groups.of))[groups.judged], spread.clone(), 0.0
+    for group in range(groups.count):
+        if slots := [slot for slot in groups.slots(group) if slot in judged]:
+            sums = coded.of(slots).total()
+            slope = (solution.group_effects[group] + solution.slot_effects[slots]).double()
+            # Σ (r − Wᵀa)(r − Wᵀa)ᵀ of residuals r about the slots' means.
+            gram, cross = (rearrange(sums.lengths, "s -> s 1 1") * one for one in sums.centred())
+            both = einsum(cross, slope, "s k r, s k q -> r q")
+            left += einsum(slope, gram @ slope, "s k r, s k q -> r q") - both - both.T
+            count += float((sums.count * sums.lengths).sum())
+    share = len(spread) / (len(spread) + count)
+    return ((1 - share) * left + share * spread) / count
 
 
 def _whitener(covariance: Tensor) -> Tensor:

@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 from ..supsae_core.capture.captures import SHARD, Capture, Encoded
+from ..supsae_core.capture.kept import Batch, Samples, Summed
 from ..supsae_core.capture.plan import TextPlan
 from ..supsae_core.capture.samples import samples_of
-from ..supsae_core.capture.statistics import Statistics, fold_of
+from ..supsae_core.capture.statistics import FOLDS, Statistics, fold_of
 from ..supsae_core.capture.typed import Typed
 from ..supsae_core.dictionary.model import POOLED
 from ..supsae_core.encoders.placing import context_of, pooled_spans
 from ..supsae_core.stopping import heed
-from .solvers.solution import Groups
+from .solvers.groups import Groups
 
 
 class Heard(NamedTuple):
@@ -36,8 +37,10 @@ class Heard(NamedTuple):
     """Σ‖x‖² over the rows"""
 
 
-def gather(capture: Capture, rows: Iterable[Encoded], name: str, typed: Typed | None = None) -> dict[str, Statistics]:
-    """Sum up the rows of one set of prompts, per encoder and for the pooled vector; memory does not grow with them.
+def gather(capture: Capture, rows: Iterable[Encoded], name: str, typed: Typed | None = None) -> dict[str, Summed]:
+    """Sum up the rows of one set of prompts, per encoder and for the pooled vector.
+
+    Memory grows with the prompts only as long as these take less than their sums would: then samples are kept instead.
 
     Args:
         typed: remembers the rows of these prompts, for what else a fit does with them.
@@ -47,11 +50,15 @@ def gather(capture: Capture, rows: Iterable[Encoded], name: str, typed: Typed | 
     """
     plan, typed = capture.plan, typed or Typed(capture.plan)
     found = {
-        encoder.name: Statistics.zeros(
-            len(plan.table.phrases) + len(plan.family.roles),
-            len(plan.table),
-            plan.longest(encoder),
-            encoder.width,
+        encoder.name: _begun(
+            plan,
+            name,
+            (
+                len(plan.table.phrases) + len(plan.family.roles),
+                len(plan.table),
+                plan.longest(encoder),
+                encoder.width,
+            ),
         )
         for encoder in plan.family.encoders
     }
@@ -63,9 +70,18 @@ def gather(capture: Capture, rows: Iterable[Encoded], name: str, typed: Typed | 
         for row in islice(wanted, SHARD):
             _collect(plan, typed, row, heard)
         if not any(heard.values()):
-            return found
+            return {part: one.joined() if isinstance(one, Samples) else one for part, one in found.items()}
         for part, some in heard.items():
-            _add(plan, part, found[part], some)
+            found[part] = _added(plan, part, found[part], some)
+
+
+def _begun(plan: TextPlan, name: str, sizes: tuple[int, int, int, int]) -> Summed:
+    """Return no sums, or no samples if all that there will be take less room."""
+    slots, concepts, _, width = sizes
+    roles = len(plan.family.roles)
+    samples = sum(2 * len(entry.prompt.mentions) + roles for entry in plan.entries if entry.set == name)
+    sums = FOLDS * slots * concepts * (concepts + width) * 8
+    return (Samples if samples * (4 * width + concepts) < sums else Statistics).zeros(*sizes)
 
 
 def groups(capture: Capture) -> Groups:
@@ -104,25 +120,25 @@ def cut(x: Tensor, rows: Sequence[int]) -> Tensor:
     return x[rows[0] : rows[-1] + 1] if whole else x[list(rows)]
 
 
-def _add(plan: TextPlan, part: str, found: Statistics, heard: Sequence[Heard]) -> None:
-    """Add what was heard of a part in one go."""
+def _added(plan: TextPlan, part: str, found: Summed, heard: Sequence[Heard]) -> Summed:
+    """Add what was heard of a part in one go; sums are added to in place."""
     if not heard:
-        return
-    lengths = torch.tensor([len(one.tokens) for one in heard])
-    slots = torch.tensor([one.slot for one in heard])
+        return found
+    folds, slots = (torch.tensor(some) for some in ([one.fold for one in heard], [one.slot for one in heard]))
+    labels, lengths = torch.stack([one.label for one in heard]), torch.tensor([len(one.tokens) for one in heard])
+    times = torch.tensor([one.times for one in heard], dtype=torch.float64)
+    squares = torch.tensor([one.square for one in heard], dtype=torch.float64)
     _require_even(plan, part, found, slots, lengths)
-    found.scatter(
-        torch.tensor([one.fold for one in heard]),
-        slots,
-        torch.stack([one.label for one in heard]),
-        torch.cat([one.tokens for one in heard]),
-        lengths,
-        times=torch.tensor([one.times for one in heard]),
-        squares=torch.tensor([one.square for one in heard], dtype=torch.float64),
-    )
+    sums = found.sums if isinstance(found, Samples) else found
+    rows = torch.cat([one.tokens for one in heard])
+    means = sums.scatter_sums(folds, slots, labels, rows, lengths, times, squares)
+    if isinstance(found, Samples):
+        return found.more(Batch(folds, slots, labels.to(torch.uint8), means.float(), times.float()))
+    found.multiply(folds * len(found.lengths) + slots, labels.double(), times, means)
+    return found
 
 
-def _require_even(plan: TextPlan, part: str, found: Statistics, slots: Tensor, lengths: Tensor) -> None:
+def _require_even(plan: TextPlan, part: str, found: Summed, slots: Tensor, lengths: Tensor) -> None:
     """Refuse a phrase that is spelled with another number of tokens than before."""
     longest = found.lengths.scatter_reduce(0, slots, lengths, "amax")
     known = torch.where(found.lengths > 0, found.lengths, longest)

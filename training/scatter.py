@@ -14,8 +14,8 @@ from einops import rearrange
 from torch import Tensor
 
 from ..supsae_core.capture.captures import Capture, Encoded
+from ..supsae_core.capture.kept import Summed
 from ..supsae_core.capture.plan import TextPlan
-from ..supsae_core.capture.statistics import Statistics
 from ..supsae_core.capture.typed import Typed
 from ..supsae_core.dictionary.model import POOLED
 from ..supsae_core.encoders.layout import TEMPLATE, Layout
@@ -52,8 +52,8 @@ class _Part:
         self.sums = torch.zeros(2, len(decoder), len(decoder), dtype=torch.float64)
 
     @classmethod
-    def of(cls, solution: Solution, statistics: Statistics, phrases: int) -> Self:
-        means = statistics.total().mean_token @ solution.decoder.double().T
+    def of(cls, solution: Solution, statistics: Summed, phrases: int) -> Self:
+        means = statistics.sums.total().mean_token @ solution.decoder.double().T
         return cls(solution.decoder, means.float(), phrases)
 
     def add(self, x: Tensor, seen: list[Seen]) -> None:
@@ -65,7 +65,7 @@ class _Part:
 
 
 def scatter(
-    capture: Capture, solutions: Mapping[str, Solution], statistics: Mapping[str, Statistics], typed: Typed
+    capture: Capture, solutions: Mapping[str, Solution], statistics: Mapping[str, Summed], typed: Typed
 ) -> dict[str, Scatter]:
     """Sum up how the tokens of the prompts to fit on scatter, per part.
 

@@ -67,7 +67,7 @@ class Capture:
 
     def _is_whole(self, shard: int) -> bool:
         try:
-            self._load(shard)
+            self._verify(shard)
         except ValueError:
             return False
         return True
@@ -108,11 +108,18 @@ class Capture:
         for shard in range(self.shards):
             heed()
             if self._wanted(shard, sets):
-                tensors = self._load(shard)
-                rows = tensors["cond"].split(tensors["lengths"].tolist())
-                for entry, cond, pooled in zip(self.entries(shard), rows, tensors["pooled"], strict=True):
-                    if not sets or entry.set in sets:  # one prompt in single precision at a time: it stays in the cache
-                        yield Encoded(entry, cond.float(), pooled.float())
+                yield from self._prompts(shard, sets)
+
+    def _prompts(self, shard: int, sets: Sequence[str]) -> Iterator[Encoded]:
+        """Yield the prompts of a shard, one in memory at a time, after all of it was held against its hashes."""
+        self._verify(shard)
+        with self.store.opened(_key(shard)) as file:
+            first, pooled = 0, file.tensor("pooled")
+            for place, length in enumerate(file.tensor("lengths").tolist()):
+                entry = self.entries(shard)[place]
+                if not sets or entry.set in sets:
+                    yield Encoded(entry, file.rows("cond", first, first + length).float(), pooled[place].float())
+                first += length
 
     def excerpts(self, rows: Iterable[Sequence[int]], *sets: str) -> Iterator[Encoded]:
         """Yield the captured prompts of some sets with some of their rows alone, without reading the others.
@@ -159,20 +166,18 @@ class Capture:
             cond = file.rows("cond", first, first + lengths[place])
             return Encoded(self.entries(shard)[place], cond.float(), file.rows("pooled", place, place + 1)[0].float())
 
-    def _load(self, shard: int) -> dict[str, Tensor]:
-        tensors = self.store.read(_key(shard))
-        count, plan = len(self.entries(shard)), self.plan
-        lengths = tensors.get("lengths", torch.zeros(0))
-        wanted = {
-            "cond": (int(lengths.sum()), plan.family.width),
-            "pooled": (count, plan.family.pooled_width),
-            "lengths": (count,),
-        }
-        if {name: tuple(tensor.shape) for name, tensor in tensors.items()} != wanted:
+    def _verify(self, shard: int) -> None:
+        """Refuse a shard that is not what was written, or not of this capture."""
+        with self.store.opened(_key(shard)) as file:
+            file.verify()
+            shapes = {name: file.shape(name) for name in file.names}
+            lengths = file.tensor("lengths") if "lengths" in shapes else torch.zeros(0)
+        count, family = len(self.entries(shard)), self.plan.family
+        wanted = {"cond": (int(lengths.sum()), family.width), "pooled": (count, family.pooled_width)}
+        if shapes != {**wanted, "lengths": (count,)}:
             raise ValueError(
                 f"{self.store.file(_key(shard))} does not fit its capture. Delete it and run Capture again."
             )
-        return tensors
 
 
 def _key(shard: int) -> str:

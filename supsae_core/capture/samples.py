@@ -125,7 +125,7 @@ def samples_of(plan: TextPlan, layout: Layout, labels: Tensor) -> list[Sample]:
         labels: (L, K) the context of every row.
     """
     made = [Sample(span.phrase, labels[span.rows[0]], span.rows, True) for span in layout.spans]
-    keys = labels.numpy()
+    keys = labels.numpy().view(f"V{labels.shape[1] * labels.itemsize}")[:, 0].tolist()  # the bytes of every row
     for name, rows in layout.roles.filled().items():
         role = len(plan.table.phrases) + plan.family.roles.index(name)
         if name in TEMPLATE:
@@ -133,7 +133,7 @@ def samples_of(plan: TextPlan, layout: Layout, labels: Tensor) -> list[Sample]:
             continue
         heard: dict[bytes, list[int]] = {}
         for row in rows:
-            heard.setdefault(keys[row].tobytes(), []).append(row)
+            heard.setdefault(keys[row], []).append(row)
         made += [Sample(role, labels[some[0]], tuple(some), False) for some in heard.values()]
     return made
 

@@ -73,49 +73,105 @@ class Statistics:
         self.square[fold, slot] += x.square().sum()
         self.lengths[slot] = tokens
 
-    def scatter(
-        self, folds: Tensor, slots: Tensor, labels: Tensor, rows: Tensor, lengths: Tensor, *,
-        times: Tensor | None = None, squares: Tensor | None = None,
-    ) -> None:  # fmt: skip
+    def scatter(self, folds: Tensor, slots: Tensor, labels: Tensor, rows: Tensor, lengths: Tensor) -> None:
         """Add n samples of many slots in place.
 
         Args:
             folds: (n,), as ``slots`` and ``lengths``, the tokens of each.
             labels: (n, K)
             rows: (R, d) the tokens of all samples, one behind the other.
-            times: (n,) samples with the same labels that each stands for, with the sum of their rows; None for one.
-            squares: (n,) Σ‖x‖² over the rows of each, None to take it of the rows; needed beside ``times``.
         """
-        number = torch.ones(len(slots)) if times is None else times
-        at, a, x, number = folds * self.count.shape[1] + slots, labels.double(), rows.double(), number.double()
+        sample = torch.arange(len(slots)).repeat_interleave(lengths)
+        squares = torch.zeros(len(slots), dtype=torch.float64)
+        squares.index_add_(0, sample, reduce(rows.double().square(), "r d -> r", "sum"))
+        times = torch.ones_like(squares)
+        means = self.scatter_sums(folds, slots, labels, rows, lengths, times, squares)
+        self.multiply(folds * self.count.shape[1] + slots, labels.double(), times, means)
+
+    def scatter_sums(
+        self, folds: Tensor, slots: Tensor, labels: Tensor, rows: Tensor, lengths: Tensor, times: Tensor,
+        squares: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """Add n samples in place, all but products of labels; return the means of their tokens (n, d).
+
+        Args:
+            folds: (n,), as ``slots``, ``lengths``, ``times`` and ``squares``; other arguments as of ``scatter``.
+            times: samples with the same labels that each stands for, with the sum of their rows.
+            squares: Σ‖x‖² over the rows of each.
+        """
+        at, x, number = folds * self.count.shape[1] + slots, rows.double(), times.double()
         count, label, square = (getattr(self, name).flatten(0, 1) for name in ("count", "label", "square"))  # views
         count.index_add_(0, at, number)
-        label.index_add_(0, at, rearrange(number, "n -> n 1") * a)
-        sample = torch.arange(len(at)).repeat_interleave(lengths)
-        if squares is None:
-            squares = torch.zeros_like(number).index_add_(0, sample, reduce(x.square(), "r d -> r", "sum"))
+        label.index_add_(0, at, rearrange(number, "n -> n 1") * labels.double())
         square.index_add_(0, at, squares)
+        sample = torch.arange(len(at)).repeat_interleave(lengths)
         first = (lengths.cumsum(0) - lengths)[sample]
         tokens = at[sample] * self.token.shape[2] + torch.arange(len(sample)) - first
         self.token.flatten(0, 2).index_add_(0, tokens, x)
-        means = x.new_zeros(len(at), x.shape[1]).index_add_(0, sample, x / rearrange(lengths, "n -> n 1")[sample])
-        self._multiply(at, a, number, means)
         self.lengths[slots] = lengths
+        means = x.new_zeros(len(at), x.shape[1]).index_add_(0, sample, x)
+        return means / rearrange(lengths, "n -> n 1")
 
-    def _multiply(self, at: Tensor, a: Tensor, number: Tensor, means: Tensor) -> None:
-        """Add the products of labels a (n, K) with themselves and with means (n, d) to the (fold, slot) ``at`` (n,)."""
+    def multiply(self, at: Tensor, labels: Tensor, times: Tensor, means: Tensor) -> None:
+        """Add products of labels (n, K) with themselves, ``times`` (n,) each, and with means (n, d), in place.
+
+        Args:
+            at: (n,) fold · S + slot of every sample.
+        """
         gram, cross = self.gram.flatten(0, 1), self.cross.flatten(0, 1)
-        order = at.argsort(stable=True)
-        places, sizes = at[order].unique_consecutive(return_counts=True)
-        for place, index in zip(places.tolist(), order.split(sizes.tolist()), strict=True):
-            own = a[index]
-            gram[place] += (number[index] * own.T) @ own
+        places, sizes = at.sort()[0].unique_consecutive(return_counts=True)
+        for place, index in zip(places.tolist(), at.argsort(stable=True).split(sizes.tolist()), strict=True):
+            own = labels[index]
+            gram[place] += (times[index] * own.T) @ own
             cross[place].addmm_(own.T, means[index])
 
     def lengthened(self, tokens: int) -> Statistics:
         """Return the sums with room for slots of more tokens."""
         more = tokens - self.token.shape[2]
         return self if not more else replace(self, token=F.pad(self.token, (0, 0, 0, more)))
+
+    def of(self, slots: Sequence[int]) -> Statistics:
+        """Return the sums of some slots; of neighbours they are views."""
+        first, last = slots[0], slots[-1] + 1
+        index = slice(first, last) if last - first == len(slots) else list(slots)
+        return Statistics(**{name: getattr(self, name)[:, index] for name in FOLDED}, lengths=self.lengths[index])
+
+    def whole(self) -> Statistics:
+        """Return these sums; what keeps samples instead makes them here."""
+        return self
+
+    @property
+    def sums(self) -> Statistics:
+        """Return all that is no product of labels."""
+        return self
+
+    def in_codes(self, decoder: Tensor, origin: Tensor) -> Statistics:
+        """Return the sums of codes (x − origin) Wᵀ of the rows x; their squares are those of x − origin.
+
+        Args:
+            decoder: W (q, d), orthonormal rows.
+            origin: (d,)
+        """
+        offset, number = decoder @ origin, rearrange(self.count, "f s -> f s 1 1")
+        inside = rearrange(tokens_of(self.lengths, self.token.shape[2]), "s t -> s t 1")
+        heard = reduce(self.token, "f s t d -> f s d", "sum")
+        return replace(
+            self,
+            token=self.token @ decoder.T - number * inside * offset,
+            cross=self.cross @ decoder.T
+            - rearrange(self.label[..., : self.cross.shape[2]], "f s k -> f s k 1") * offset,
+            square=self.square - 2 * heard @ origin + self.count * self.lengths * origin.square().sum(),
+        )
+
+    def folded(self, buckets: Tensor, signs: Tensor, width: int) -> Statistics:
+        """Return the sums of rows whose columns are added up, with ``signs`` (d,), in ``buckets`` (d,) of so many."""
+        return replace(
+            self, token=folded(self.token, buckets, signs, width), cross=folded(self.cross, buckets, signs, width)
+        )
+
+    def over_slots(self) -> tuple[Tensor, Tensor]:
+        """Return, per fold, Σ a aᵀ (F, K, K) and Σ a xᵀ (F, K, d) over the samples of all slots."""
+        return reduce(self.gram, "f s k l -> f k l", "sum"), reduce(self.cross, "f s k d -> f k d", "sum")
 
     def total(self, without: int | None = None) -> Sums:
         """Sum the folds, all or all but one."""
@@ -134,6 +190,16 @@ class Statistics:
 
     def _sums(self, keep: Sequence[int]) -> Sums:
         return Sums(**{name: getattr(self, name)[list(keep)].sum(0) for name in FOLDED}, lengths=self.lengths)
+
+
+def tokens_of(lengths: Tensor, most: int) -> Tensor:
+    """Tell which of ``most`` tokens slots of some ``lengths`` (S,) have: (S, most)."""
+    return torch.arange(most) < rearrange(lengths, "s -> s 1")
+
+
+def folded(x: Tensor, buckets: Tensor, signs: Tensor, width: int) -> Tensor:
+    """Return x (…, d) with its columns added up, with ``signs`` (d,), in ``buckets`` (d,) of so many."""
+    return x.new_zeros(*x.shape[:-1], width).index_add_(-1, buckets, x * signs.to(x.dtype))
 
 
 @dataclass(frozen=True)
@@ -161,13 +227,16 @@ class Sums:
     @property
     def valid(self) -> Tensor:
         """(S, T) whether a slot has that token"""
-        return torch.arange(self.token.shape[1]) < rearrange(self.lengths, "s -> s 1")
+        return tokens_of(self.lengths, self.token.shape[1])
+
+    @property
+    def heard(self) -> Tensor:
+        """(S, d) Σ over samples of the mean of their tokens"""
+        return reduce(self.token, "s t d -> s d", "sum") / rearrange(self.lengths.clamp(min=1), "s -> s 1")
 
     def centred(self) -> tuple[Tensor, Tensor]:
         """Return the gram (S, K, K) and cross (S, K, d) about each slot's own means."""
         label, count = self.mean_label, rearrange(self.count, "s -> s 1 1")
         # Σ (a − ā)(a − ā)ᵀ = Σ a aᵀ − n ā āᵀ, and the same of labels and tokens.
         gram = self.gram - count * rearrange(label, "s k -> s k 1") * rearrange(label, "s l -> s 1 l")
-        tokens = rearrange(self.lengths.clamp(min=1), "s -> s 1")
-        heard = reduce(self.token, "s t d -> s d", "sum") / tokens  # Σ over samples of the mean token
-        return gram, self.cross - einsum(label, heard, "s k, s d -> s k d")
+        return gram, self.cross - einsum(label, self.heard, "s k, s d -> s k d")

@@ -37,7 +37,7 @@ def test_sums_are_those_of_the_captured_rows(learnt):
                 rows = rows + one.cond[list(span.rows)].double()
                 counts[fold_of(one.entry.prompt.text)] += 1
     t5 = found["t5"]
-    assert torch.equal(t5.count[:, phrase], counts.double()) and int(t5.lengths[phrase]) == 2
+    assert torch.equal(t5.sums.count[:, phrase], counts.double()) and int(t5.lengths[phrase]) == 2
     pad = len(learnt.table.phrases) + learnt.dictionary.family.roles.index("pad")
     torch.testing.assert_close(t5.total().token[phrase, :2], rows, rtol=1e-10, atol=1e-10)
     # a prompt's pads are added up in single precision before they join the sums
@@ -60,7 +60,7 @@ def test_the_context_of_a_causal_slot_is_what_stands_before_it(learnt):
 
 def test_a_phrase_behind_the_first_chunk_is_nothing_to_pooled(learnt):
     found = gathered(learnt, "with " * 50 + "red hair", Mention(RED, 50, 52))
-    assert not found[POOLED].label.any() and found["clip"].count[:, RED].sum() == 1
+    assert not found[POOLED].label.any() and found["clip"].sums.count[:, RED].sum() == 1
 
 
 def test_a_phrase_that_is_spelled_unevenly_is_refused(learnt):

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from ...supsae_core.capture.captures import Capture
-from ...supsae_core.capture.statistics import FOLDS, Statistics, fold_of
+from ...supsae_core.capture.kept import Summed
+from ...supsae_core.capture.statistics import FOLDS, fold_of
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.dictionary.operator import Operator, PhrasePart, RestPart, in_half
 from ...supsae_core.dictionary.operator_rows import Frame, swap_code
@@ -55,7 +56,7 @@ class JudgedPair(NamedTuple):
 
 
 def fit_operators(
-    capture: Capture, statistics: Mapping[str, Statistics], levels: Callable[[], Dictionary], tick: Callable[[], None]
+    capture: Capture, statistics: Mapping[str, Summed], levels: Callable[[], Dictionary], tick: Callable[[], None]
 ) -> tuple[dict[str, Operator], dict[str, Any]]:
     """Fit the operator of every encoder for which pairs say more than the levels; report what was chosen.
 
@@ -80,7 +81,7 @@ def fit_operators(
 class _Fitting:
     """The fit of one encoder's operator. Built per fit and dropped."""
 
-    def __init__(self, capture: Capture, encoder: Encoder, statistics: Statistics, every: int) -> None:
+    def __init__(self, capture: Capture, encoder: Encoder, statistics: Summed, every: int) -> None:
         self.capture, self.plan, self.encoder, self.statistics = capture, capture.plan, encoder, statistics
         self.every = every
         self.inputs = main_directions(self.plan, encoder, capture.read())
@@ -112,7 +113,7 @@ class _Fitting:
 
     def _gathered(self, test: int | None) -> tuple[Gathered, list[RewritePair]]:
         """Gather pairs, and return some of one fold, which is left out."""
-        frame = frame_of(self.plan, self.encoder, self.statistics.total(without=test), self.inputs)
+        frame = frame_of(self.plan, self.encoder, self.statistics.sums.total(without=test), self.inputs)
         rows = (row for row in self.capture.read() if row.entry.set == "fit")
         apart, first = list[RewritePair](), list[PairSample]()
         gathered: Gathered | None = None

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from ...supsae_core.capture.captures import Capture, Encoded
+from ...supsae_core.capture.kept import Summed
 from ...supsae_core.capture.plan import TextPlan
-from ...supsae_core.capture.statistics import FOLDS, Statistics, fold_of
+from ...supsae_core.capture.statistics import FOLDS, fold_of
 from ...supsae_core.capture.typed import Typed
 from ...supsae_core.encoders.placing import pooled_spans
 from ..solvers.solution import Solution
@@ -30,7 +31,7 @@ TEST = FOLDS - 1
 
 def with_pairs(
     capture: Capture,
-    statistics: Statistics,
+    statistics: Summed,
     solution: Solution,
     width: int | None = None,
     typed: Typed | None = None,
@@ -78,7 +79,7 @@ def _said(plan: TextPlan, row: Encoded, typed: Typed) -> Tensor:
     return said
 
 
-def _effects(statistics: Statistics, moves: list[Move], weight: float) -> Tensor:
+def _effects(statistics: Summed, moves: list[Move], weight: float) -> Tensor:
     """Return (K, P): argmin of Σ‖x − m − (a − ā) B‖² over prompts + weight Σ‖Δx − Δa B‖² over pairs + ridge ‖B‖²."""
     gram, cross = (one[0] for one in statistics.total().centred())
     changes, moved = torch.stack([one[0] for one in moves]), torch.stack([one[1] for one in moves])

@@ -116,7 +116,9 @@ def test_samples_of_one_context_add_up_as_their_sum(drawn):
     for factor in (1, 2, -1):
         apart.scatter(folds, slots, labels, factor * rows, lengths)
     squares = torch.stack([6 * one.square().sum() for one in rows.split(lengths.tolist())])
-    sums.scatter(folds, slots, labels, 2 * rows, lengths, times=torch.full_like(slots, 3), squares=squares)
+    times = torch.full((len(slots),), 3.0, dtype=torch.float64)
+    means = sums.scatter_sums(folds, slots, labels, 2 * rows, lengths, times, squares)
+    sums.multiply(folds * SLOTS + slots, labels, times, means)
     for name in NAMES:
         close(getattr(sums, name), getattr(apart, name))
 

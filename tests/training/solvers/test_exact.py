@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from supsae.supsae_core.capture.statistics import FOLDS, Statistics
+from supsae.training.solvers.choose import choose
 from supsae.training.solvers.effects import NEVER, Ridges, effects
-from supsae.training.solvers.exact import ExactConfig, choose, exact
-from supsae.training.solvers.held_out import folds_of, held_out_error
-from supsae.training.solvers.solution import Groups
+from supsae.training.solvers.exact import ExactConfig, exact
+from supsae.training.solvers.groups import Groups
+from supsae.training.solvers.held_out import held_out_error
 from supsae.training.solvers.width import SLACK
 
 CONCEPTS, WIDTH = 4, 6
@@ -97,7 +98,7 @@ def ridges(*levels):
 
 def test_effects_are_least_squares():
     samples = noise()
-    found = effects(summed(samples).total(), GROUP, RIDGES)
+    found = effects(summed(samples), GROUPS, RIDGES)
     shared, own = reference(samples, RIDGES)
     close(found.shared, shared)
     close(found.own, own)
@@ -106,7 +107,7 @@ def test_effects_are_least_squares():
 @pytest.mark.parametrize("level", Ridges._fields)
 def test_a_level_that_never_acts_is_zero(level):
     strengths = ridges(NEVER, NEVER, NEVER)._replace(**{level: torch.ones(3).double()})
-    found = effects(summed(noise()).total(), GROUP, strengths)
+    found = effects(summed(noise()), GROUPS, strengths)
     assert found.own[:2].any() == (level == "own") and found.shared.any() == (level != "own")
 
 
@@ -114,7 +115,7 @@ def test_held_out_error_is_the_sum_over_samples():
     samples = noise()
     statistics = summed(samples)
     train, test = statistics.total(without=2), statistics.fold(2)
-    fitted = effects(train, GROUP, RIDGES)
+    fitted = effects(statistics, GROUPS, RIDGES, 2)
     error, base = held_out_error(fitted, train, test, GROUP)
     for slot in range(len(LENGTHS)):
         seen, rows = joined(samples, slot, without=2)
@@ -129,7 +130,7 @@ def test_a_slot_that_training_never_saw_is_not_judged():
     samples = {key: value for key, value in noise().items() if key[1] != 1 or key[0] == 2}
     statistics = summed(samples)
     train, test = statistics.total(without=2), statistics.fold(2)
-    error, base = held_out_error(effects(train, GROUP, RIDGES), train, test, GROUP)
+    error, base = held_out_error(effects(statistics, GROUPS, RIDGES, 2), train, test, GROUP)
     assert (error[1], base[1]) == (0, 0) and (error[[0, 2, 3]] > 0).all()
 
 
@@ -144,7 +145,7 @@ def test_order_of_folds_is_irrelevant():
 def test_a_pair_never_seen_takes_the_effect_of_its_category():
     # slot 0 never stood with concept 1, slot 1 of the same category did
     samples, _, slopes = planted(never=[(0, 1)])
-    fitted = effects(summed(samples).total(), GROUP, ridges(NEVER, 1e-9, 1e-9))
+    fitted = effects(summed(samples), GROUPS, ridges(NEVER, 1e-9, 1e-9))
     torch.testing.assert_close(fitted.shared[0, 1] + fitted.own[0, 1], slopes[0, 1], rtol=0, atol=1e-6)
 
 
@@ -155,7 +156,7 @@ def test_a_pair_the_category_never_saw_takes_the_common_effect():
         (fold, slot): (a, means[slot] + (a @ slopes[0])[:, None].expand_as(x))
         for (fold, slot), (a, x) in samples.items()
     }
-    fitted = effects(summed(samples).total(), GROUP, ridges(1e-9, 1e-9, 1e-9))
+    fitted = effects(summed(samples), GROUPS, ridges(1e-9, 1e-9, 1e-9))
     torch.testing.assert_close(fitted.shared[0, 1], slopes[0, 1], rtol=0, atol=1e-6)
 
 
@@ -165,7 +166,7 @@ def test_ridges_are_chosen_group_by_group():
     samples |= {key: value for key, value in noise(7).items() if key[1] == 3}
     statistics = summed(samples)
     config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(1e-6, NEVER), own_ridges=(NEVER,))
-    found = choose(folds_of(statistics), GROUPS, config)
+    found = choose(statistics, GROUPS, config)
     assert found.shared.tolist() == [1e-6, 1e-6, NEVER]
 
 
