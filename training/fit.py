@@ -156,7 +156,7 @@ def _rest(solution: Solution, coded: Summed, groups: Groups, spread: Tensor) -> 
             sums = coded.of(slots).total()
             slope = (solution.group_effects[group] + solution.slot_effects[slots]).double()
             # Σ (r − Wᵀa)(r − Wᵀa)ᵀ of residuals r about the slots' means.
-            gram, cross = (rearrange(sums.lengths, "s -> s 1 1") * one for one in sums.centred())
+            gram, cross = (rearrange(sums.lengths, "s -> s 1 1") * one.double() for one in sums.centred())
             both = einsum(cross, slope, "s k r, s k q -> r q")
             left += einsum(slope, gram @ slope, "s k r, s k q -> r q") - both - both.T
             count += float((sums.count * sums.lengths).sum())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,9 @@ from einops import rearrange
 from torch import Tensor
 
 from .statistics import FOLDS, Statistics, Sums, folded
+
+WIDE = 1024
+"""Columns above which products of samples are made in single precision: half the time, and samples are no better."""
 
 
 class Batch(NamedTuple):
@@ -42,9 +46,11 @@ class Samples:
     sums: Statistics
     """without ``gram`` and ``cross``: both have no concepts"""
     batches: tuple[Batch, ...]
+    dtype: torch.dtype = torch.float64
+    """of the products that are made of them"""
 
     def __add__(self, other: Samples) -> Samples:
-        return Samples(self.sums + other.sums, self.batches + other.batches)
+        return Samples(self.sums + other.sums, self.batches + other.batches, self.dtype)
 
     @classmethod
     def zeros(cls, slots: int, concepts: int, tokens: int, width: int) -> Samples:
@@ -57,7 +63,7 @@ class Samples:
             if f.name not in ("gram", "cross")
         }
         gram, cross = (torch.zeros(FOLDS, slots, 0, last, dtype=torch.float64) for last in (0, width))
-        return cls(Statistics(**some, gram=gram, cross=cross), ())
+        return cls(Statistics(**some, gram=gram, cross=cross), (), torch.float32 if width > WIDE else torch.float64)
 
     def more(self, batch: Batch) -> Samples:
         """Return these samples and some more."""
@@ -75,15 +81,15 @@ class Samples:
 
     def of(self, slots: Sequence[int]) -> Statistics:
         """Return the sums of some slots."""
-        some, new = self.sums.of(slots), self.sums.token.new_zeros
-        shape, concepts = (FOLDS, len(slots)), self.sums.label.shape[-1]
+        some, shape, concepts = self.sums.of(slots), (FOLDS, len(slots)), self.sums.label.shape[-1]
+        some, new = some.to(self.dtype), partial(torch.zeros, dtype=self.dtype)
         made = replace(some, gram=new(*shape, concepts, concepts), cross=new(*shape, concepts, some.token.shape[-1]))
         number = torch.full(self.lengths.shape, -1)
         number[list(slots)] = torch.arange(len(slots))
         for batch in self.batches:
             own = batch.where(number[batch.slots] >= 0)
             at = own.folds * len(slots) + number[own.slots]
-            made.multiply(at, own.labels.double(), own.times.double(), own.means.double())
+            made.multiply(at, *(one.to(self.dtype) for one in (own.labels, own.times, own.means)))
         return made
 
     def whole(self) -> Statistics:
@@ -97,12 +103,12 @@ class Samples:
         for batch in self.batches:
             codes = (batch.means @ some).double() - rearrange(batch.times, "n -> n 1") * offset
             made.append(batch._replace(means=codes.float()))
-        return Samples(self.sums.in_codes(decoder, origin), tuple(made))
+        return replace(self, sums=self.sums.in_codes(decoder, origin), batches=tuple(made))
 
     def folded(self, buckets: Tensor, signs: Tensor, width: int) -> Samples:
         """Return the samples with their columns added up; as ``Statistics.folded``."""
         made = (batch._replace(means=folded(batch.means, buckets, signs, width)) for batch in self.batches)
-        return Samples(self.sums.folded(buckets, signs, width), tuple(made))
+        return replace(self, sums=self.sums.folded(buckets, signs, width), batches=tuple(made), dtype=torch.float64)
 
     def over_slots(self) -> tuple[Tensor, Tensor]:
         """Return, per fold, Σ a aᵀ (F, K, K) and Σ a xᵀ (F, K, d) over the samples of all slots."""
@@ -111,9 +117,9 @@ class Samples:
         for batch in self.batches:
             for fold in range(FOLDS):
                 own = batch.where(batch.folds == fold)
-                a = own.labels.double()
-                gram[fold] += (own.times.double() * a.T) @ a
-                cross[fold] += a.T @ own.means.double()
+                a, times, means = (one.to(self.dtype) for one in (own.labels, own.times, own.means))
+                gram[fold] += (times * a.T) @ a
+                cross[fold] += a.T @ means
         return gram, cross
 
     def total(self, without: int | None = None) -> Sums:

@@ -136,6 +136,10 @@ class Statistics:
         index = slice(first, last) if last - first == len(slots) else list(slots)
         return Statistics(**{name: getattr(self, name)[:, index] for name in FOLDED}, lengths=self.lengths[index])
 
+    def to(self, dtype: torch.dtype) -> Statistics:
+        """Return the sums in another precision."""
+        return Statistics(**{name: getattr(self, name).to(dtype) for name in FOLDED}, lengths=self.lengths)
+
     def whole(self) -> Statistics:
         """Return these sums; what keeps samples instead makes them here."""
         return self

@@ -71,7 +71,7 @@ def _of_group(part: Statistics, starts: Sequence[Sequence[Tensor]], config: Cand
     errors = torch.zeros(len(config.own_ridges), dtype=torch.float64)
     if len(part.lengths) > 1:  # one that is alone has nothing to deviate from
         for held, start in zip(folds, starts, strict=True):
-            fitted = start[common] + held.shared(start[common]).solved(shared)
+            fitted = start[common].to(part.gram.dtype) + held.shared(start[common]).solved(shared)
             errors += held.own(fitted[0]).errors(config.own_ridges).sum(1)
     return config.common_ridges[common], shared, config.own_ridges[int(errors.argmin())]
 
@@ -118,6 +118,7 @@ class _Step(NamedTuple):
     @classmethod
     def of(cls, gram: Tensor, cross: Tensor, start: Tensor, judged: Judged) -> Self:
         """Begin at effects (K, q)."""
+        start = start.to(gram.dtype)
         values, vectors = torch.linalg.eigh(gram)
         turned = vectors.mT @ (cross - gram @ start)
         slope = start.expand_as(cross)

@@ -66,6 +66,7 @@ def of_group(sums: Sums, common: Tensor, shared: float, own: float) -> Effects:
         own: the ridge of what a slot deviates from its group by; one that is alone has nothing to deviate from.
     """
     gram, cross = sums.centred()
+    common = common.to(gram.dtype)
     # A group's normal equations are the sums of its slots'; cross − gram W is the residual's cross.
     every = reduce(gram, "s k l -> k l", "sum")
     fitted = common + ridge(every, reduce(cross, "s k d -> k d", "sum") - every @ common, shared)
@@ -88,7 +89,7 @@ def effects(statistics: Summed, groups: Groups, ridges: Ridges, without: int | N
         if slots := groups.slots(group):
             common, *strengths = (float(one[group]) for one in ridges)
             fitted = of_group(statistics.of(slots).total(without), commons(common), *strengths)
-            shared[group], own[slots] = fitted.shared[0], fitted.own
+            shared[group], own[slots] = fitted.shared[0].to(own.dtype), fitted.own.to(own.dtype)
     return Effects(sums.total(without).mean_token, shared, own)
 
 

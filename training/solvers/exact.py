@@ -19,7 +19,7 @@ from .options import about
 from .solution import Solution, written
 from .width import Span, curve, smallest_width, weighted, weights_of, width_of_means
 
-MOST = 768
+MOST = 512
 """Directions that codes are tried in at first; where these are not enough, twice as many."""
 STREAM_WIDTHS = (8, 16, 32, 64)
 """There are many parts inside a model: a limited code width keeps files small; behind the first block more gains under

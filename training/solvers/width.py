@@ -14,7 +14,7 @@ KEPT = 0.98
 """Share of every mean token's square that codes hold: reading tells phrases by them, whatever context explains."""
 SLACK = 0.01
 """The code width is the smallest within this share of the full held-out error."""
-ROWS = 2048
+ROWS = 1024
 """Rows, at most, that directions are taken of: of more, and wider ones, effects are mixed at random into fewer."""
 
 
