@@ -74,7 +74,7 @@ def fit_dictionary(
             before[name] = replace(part, **vars(to_codes(one, some.lengths, slots)))
         return replace(dictionary, parts=before)
 
-    operators, judged = fit_operators(capture, statistics, unseen, tick)
+    operators, judged = fit_operators(capture, statistics, unseen, tick, typed)
     dictionary = replace(dictionary, operators=operators)
     dictionary, report = calibrate(dictionary, list(capture.read("calibration", "rewrite")))
     tick()

@@ -94,8 +94,11 @@ class Capture:
             )
         self.store.write(_key(shard), tensors)
 
-    def read(self, *sets: str) -> Iterator[Encoded]:
+    def read(self, *sets: str, again: bool = False) -> Iterator[Encoded]:
         """Yield every captured prompt, shard by shard, or those of some sets alone.
+
+        Args:
+            again: whether a shard was held against its hashes before, so that it need not be now.
 
         Raises:
             ValueError: if shards are missing or damaged.
@@ -108,11 +111,12 @@ class Capture:
         for shard in range(self.shards):
             heed()
             if self._wanted(shard, sets):
+                if not again:
+                    self._verify(shard)
                 yield from self._prompts(shard, sets)
 
     def _prompts(self, shard: int, sets: Sequence[str]) -> Iterator[Encoded]:
-        """Yield the prompts of a shard, one in memory at a time, after all of it was held against its hashes."""
-        self._verify(shard)
+        """Yield the prompts of a shard, one in memory at a time."""
         with self.store.opened(_key(shard)) as file:
             first, pooled = 0, file.tensor("pooled")
             for place, length in enumerate(file.tensor("lengths").tolist()):

@@ -10,6 +10,9 @@ from ..encoders.placing import layout_of, rows_of
 from .captures import Encoded
 from .plan import Entry, TextPlan
 
+RECENT = 8
+"""Layouts that are kept: prompts are compared with their rewrites, which are next to them, in both directions."""
+
 
 class Typed:
     """The rows of prompts, each typed the first time it is asked for. Built per fit and dropped."""
@@ -17,6 +20,7 @@ class Typed:
     def __init__(self, plan: TextPlan) -> None:
         self._plan = plan
         self._known, self._same = dict[str, Rows](), dict[tuple[object, ...], Rows]()
+        self._recent = dict[str, Mapping[str, Layout]]()
 
     def rows(self, row: Encoded) -> Rows:
         """Return the rows of a prompt, whose conditioning is looked at only if it was not seen before."""
@@ -34,5 +38,9 @@ class Typed:
 
     def layouts_of(self, entry: Entry) -> Mapping[str, Layout]:
         """Return the same of a prompt that was seen before."""
-        plan, rows = self._plan, self._known[entry.prompt.text]
-        return layout_of(plan.family, plan.table, entry.prompt, entry.counts, rows)
+        text, plan = entry.prompt.text, self._plan
+        if text not in self._recent:
+            while len(self._recent) >= RECENT:
+                del self._recent[next(iter(self._recent))]
+            self._recent[text] = layout_of(plan.family, plan.table, entry.prompt, entry.counts, self._known[text])
+        return self._recent[text]
