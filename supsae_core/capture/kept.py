@@ -98,11 +98,11 @@ class Samples:
 
     def in_codes(self, decoder: Tensor, origin: Tensor) -> Samples:
         """Return the samples' codes; as ``Statistics.in_codes``."""
-        some, offset = decoder.T.float(), decoder @ origin
-        made = []
+        made, offset = list[Batch](), decoder @ origin
         for batch in self.batches:
-            codes = (batch.means @ some).double() - rearrange(batch.times, "n -> n 1") * offset
-            made.append(batch._replace(means=codes.float()))
+            kind = batch.means.dtype
+            codes = batch.means @ decoder.T.to(kind) - (rearrange(batch.times, "n -> n 1") * offset).to(kind)
+            made.append(batch._replace(means=codes))
         return replace(self, sums=self.sums.in_codes(decoder, origin), batches=tuple(made))
 
     def folded(self, buckets: Tensor, signs: Tensor, width: int) -> Samples:

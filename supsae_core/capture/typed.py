@@ -20,7 +20,7 @@ class Typed:
     def __init__(self, plan: TextPlan) -> None:
         self._plan = plan
         self._known, self._same = dict[str, Rows](), dict[tuple[object, ...], Rows]()
-        self._recent = dict[str, Mapping[str, Layout]]()
+        self._recent = dict[tuple[object, ...], Mapping[str, Layout]]()
 
     def rows(self, row: Encoded) -> Rows:
         """Return the rows of a prompt, whose conditioning is looked at only if it was not seen before."""
@@ -38,9 +38,10 @@ class Typed:
 
     def layouts_of(self, entry: Entry) -> Mapping[str, Layout]:
         """Return the same of a prompt that was seen before."""
-        text, plan = entry.prompt.text, self._plan
-        if text not in self._recent:
+        plan, rows = self._plan, self._known[entry.prompt.text]
+        key = (entry.prompt, *entry.counts.items())
+        if key not in self._recent:
             while len(self._recent) >= RECENT:
                 del self._recent[next(iter(self._recent))]
-            self._recent[text] = layout_of(plan.family, plan.table, entry.prompt, entry.counts, self._known[text])
-        return self._recent[text]
+            self._recent[key] = layout_of(plan.family, plan.table, entry.prompt, entry.counts, rows)
+        return self._recent[key]

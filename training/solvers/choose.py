@@ -62,7 +62,7 @@ def _of_group(part: Statistics, starts: Sequence[Sequence[Tensor]], config: Cand
         starts: per fold, the common effects (K, q) by every candidate.
     """
     heed()
-    folds = [_Held.of(fold) for fold in folds_of(part)]
+    folds = [Held.of(fold) for fold in folds_of(part)]
     pairs = [(common, shared) for common in range(len(config.common_ridges)) for shared in config.shared_ridges]
     errors = torch.zeros(len(pairs), dtype=torch.float64)
     for held, start in zip(folds, starts, strict=True):
@@ -76,7 +76,7 @@ def _of_group(part: Statistics, starts: Sequence[Sequence[Tensor]], config: Cand
     return config.common_ridges[common], shared, config.own_ridges[int(errors.argmin())]
 
 
-class _Held(NamedTuple):
+class Held(NamedTuple):
     """A fold of a group's slots: what the others fit, ready for any strength, and what it is held against."""
 
     gram: Tensor
@@ -89,17 +89,17 @@ class _Held(NamedTuple):
     def of(cls, fold: Fold) -> Self:
         return cls(*fold.train.centred(), Judged.of(fold.train.mean_token, *fold))
 
-    def shared(self, start: Tensor) -> "_Step":
+    def shared(self, start: Tensor) -> "Step":
         """Return the step of the whole group from effects (K, q)."""
         gram, cross = (reduce(one, "s k x -> 1 k x", "sum") for one in (self.gram, self.cross))
-        return _Step.of(gram, cross, start, self.judged.together())
+        return Step.of(gram, cross, start, self.judged.together())
 
-    def own(self, start: Tensor) -> "_Step":
+    def own(self, start: Tensor) -> "Step":
         """Return the step of each slot from effects (K, q)."""
-        return _Step.of(self.gram, self.cross, start, self.judged)
+        return Step.of(self.gram, self.cross, start, self.judged)
 
 
-class _Step(NamedTuple):
+class Step(NamedTuple):
     """A ridge step whose held-out error is known at every strength, by one eigendecomposition of its gram."""
 
     values: Tensor

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from supsae.supsae_core.capture.statistics import FOLDS, Statistics
-from supsae.training.solvers.choose import choose
-from supsae.training.solvers.effects import NEVER, Ridges, effects
+from supsae.training.solvers.choose import Held, choose
+from supsae.training.solvers.effects import NEVER, Effects, Ridges, effects, ridge
 from supsae.training.solvers.exact import ExactConfig, exact
 from supsae.training.solvers.groups import Groups
-from supsae.training.solvers.held_out import held_out_error
-from supsae.training.solvers.width import SLACK
+from supsae.training.solvers.held_out import error_over, folds_of, held_out_error, origin_of
+from supsae.training.solvers.width import SLACK, curve
 
 CONCEPTS, WIDTH = 4, 6
 LENGTHS = (2, 1, 2, 3)
@@ -158,6 +158,38 @@ def test_a_pair_the_category_never_saw_takes_the_common_effect():
     }
     fitted = effects(summed(samples), GROUPS, ridges(1e-9, 1e-9, 1e-9))
     torch.testing.assert_close(fitted.shared[0, 1], slopes[0, 1], rtol=0, atol=1e-6)
+
+
+def test_the_error_of_every_width_is_that_of_the_narrow_fit():
+    # decoded and held against the samples' sums, width by width
+    statistics = summed(noise())
+    origin = origin_of(statistics.total(), GROUPS.judged)
+    decoder = torch.linalg.qr(torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(5)).double()).Q.T
+    found = curve(statistics.in_codes(decoder, origin), GROUPS, RIDGES)
+    folds = folds_of(statistics)
+    for width in range(WIDTH + 1):
+        across, fits = decoder[:width].T @ decoder[:width], []
+        for number in range(FOLDS):
+            fit = effects(statistics, GROUPS, RIDGES, number)
+            valid = statistics.total().valid[..., None]
+            mean = (origin + (fit.mean - origin) @ across) * valid
+            fits.append(Effects(mean, fit.shared @ across, fit.own @ across))
+        close(found[width], torch.tensor(error_over(folds, fits, GROUPS).left, dtype=torch.float64))
+
+
+def test_a_ridge_step_knows_its_error_at_every_strength():
+    # held out, of one group's shared step and of its slots' own, against the steps themselves
+    statistics, start = (
+        summed(noise()),
+        torch.randn(CONCEPTS, WIDTH, generator=torch.Generator().manual_seed(6)).double(),
+    )
+    fold = folds_of(statistics.of([0, 1]))[0]
+    held = Held.of(fold)
+    for step, judged in ((held.shared(start), held.judged.together()), (held.own(start), held.judged)):
+        for strength, found in zip((0.5, 20.0, NEVER), step.errors((0.5, 20.0, NEVER)), strict=True):
+            close(found, judged.left(start + step.solved(strength)))
+    gram, cross = fold.train.centred()
+    close(held.own(start).solved(3.0), ridge(gram, cross - gram @ start, 3.0))
 
 
 def test_ridges_are_chosen_group_by_group():
