@@ -1,4 +1,4 @@
-"""What every solver is given and gives: ``(Statistics, Groups, config) → Solution``.
+"""What every solver gives: it is ``(Summed, Groups, config) → Solution``.
 
 Letters (docs/method.md, 1): K concepts, S slots, T tokens, d columns, r code width.
 """
