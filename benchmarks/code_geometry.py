@@ -24,9 +24,10 @@ from supsae.supsae_core.capture.statistics import Statistics
 from supsae.supsae_core.table.concepts import ConceptTable
 from supsae.training import gather
 from supsae.training.solvers import adam, exact, width
-from supsae.training.solvers.effects import effects
+from supsae.training.solvers.choose import choose
+from supsae.training.solvers.effects import Effects, effects
+from supsae.training.solvers.groups import Groups
 from supsae.training.solvers.held_out import base_over, error_over, folds_of, origin_of
-from supsae.training.solvers.solution import Groups
 
 WIDTH = 64
 PANELS = {
@@ -92,10 +93,13 @@ def codes_of(statistics: Statistics, groups: Groups, table: ConceptTable) -> dic
         learnt = adam.learn(wanted, config)
         found[f"{label}, after"] = of_concepts(learnt.constant, lengths, table)
         found[f"{label}, decoded"] = of_concepts(adam.decoded(learnt, wanted).mean, lengths, table)
-    fitted = effects(total, groups.of, exact.choose(folds_of(statistics), groups, exact.EXACT))
+    fitted = effects(statistics, groups, choose(statistics, groups, exact.EXACT))
     origin = origin_of(total, groups.judged)
     found["features"] = of_concepts(fitted.mean - origin, lengths, table)
-    _, size, across = torch.linalg.svd(width.weighted(fitted, total, origin), full_matrices=False)
+    used = width.weights_of(statistics)
+    weights = used, used.square().mean(0).sqrt()
+    rows = torch.cat(width.weighted(fitted, total, origin, *weights))
+    _, size, across = torch.linalg.svd(rows, full_matrices=False)
     found["exact"] = found["features"] @ across[:WIDTH].T
     found["exact, balanced"] = found["exact"] / size[:WIDTH].sqrt()
     return {name: codes.float() for name, codes in found.items()}
@@ -117,15 +121,23 @@ def in_the_metric(statistics: Statistics, groups: Groups) -> float:
     They weigh the effects on a slot by the square root of its labels' gram, once a token.
     """
     folds, total = folds_of(statistics), statistics.total()
-    ridges, origin = exact.choose(folds, groups, exact.EXACT), origin_of(total, groups.judged)
-    fitted = effects(total, groups.of, ridges)
+    ridges, origin = choose(statistics, groups, exact.EXACT), origin_of(total, groups.judged)
+    fitted = effects(statistics, groups, ridges)
     values, vectors = torch.linalg.eigh(total.centred()[0] * total.lengths[:, None, None])
     root = vectors * values.clamp(min=0).sqrt()[:, None] @ vectors.mT
     means = ((fitted.mean - origin) * total.count.sqrt()[:, None, None])[total.valid]
     rows = torch.cat([means, (root @ fitted.of(groups.of)).flatten(0, 1)])
     decoder = torch.linalg.svd(rows, full_matrices=False).Vh[:WIDTH]
-    narrow = [width.narrowed(effects(fold.train, groups.of, ridges), decoder, origin) for fold in folds]
+    narrow = [narrowed(effects(statistics, groups, ridges, fold), decoder, origin) for fold in range(len(folds))]
     return error_over(folds, narrow, groups).left / base_over(folds, groups)
+
+
+def narrowed(fitted: Effects, decoder: Tensor, origin: Tensor) -> Effects:
+    """Return a fit as codes would give it back, of a decoder (r, d) with orthonormal rows about an origin (d,)."""
+    across = decoder.T @ decoder
+    valid = (fitted.mean != 0).any(-1, keepdim=True)
+    mean = torch.where(valid, origin + (fitted.mean - origin) @ across, 0)
+    return Effects(mean, fitted.shared @ across, fitted.own @ across)
 
 
 def picture(codes: Mapping[str, Tensor], table: ConceptTable) -> Image.Image:
@@ -157,7 +169,8 @@ def main() -> None:
     table, host = captions.table(), PortraitsText()
     with tempfile.TemporaryDirectory() as folder:
         made = shared.captured(host, Path(folder))
-        statistics, groups = gather.gather(made, made.read(), "fit"), gather.groups(made)
+        gathered, groups = gather.gather(made, made.read(), "fit"), gather.groups(made)
+        statistics = {name: one.whole() for name, one in gathered.items()}
     found: dict[str, object] = {"prompts": shared.PROMPTS, "width": WIDTH}
     for encoder in made.plan.family.encoders:
         codes = codes_of(statistics[encoder.name], groups, table)

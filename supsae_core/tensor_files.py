@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
@@ -136,7 +136,8 @@ class TensorFile:
             raise DamagedError(CHANGED)
         return found
 
-    def keys(self) -> list[str]:
+    @property
+    def names(self) -> list[str]:
         return list(self._entries)
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -174,16 +175,19 @@ class TensorFile:
         made = torch.empty(shape, dtype=entry.dtype)
         if not made.numel():
             return made
-        buffer = made.view(-1).view(torch.uint8).numpy().data
+        self._fill([(first, _bytes(made))])
+        return made
+
+    def _fill(self, runs: Sequence[tuple[int, memoryview]]) -> None:
+        """Read stretches of the file, each from a byte on, into memory."""
         try:
             with self.path.open("rb") as file:
-                file.seek(first)
-                got = file.readinto(buffer)
+                for first, buffer in runs:
+                    file.seek(first)
+                    if file.readinto(buffer) != len(buffer):
+                        raise DamagedError("was cut while it was read")
         except OSError as error:
             raise DamagedError(f"cannot be read ({error.strerror or error})") from error
-        if got != len(buffer):
-            raise DamagedError("was cut while it was read")
-        return made
 
 
 def _header(first: bytes, file: Any, size: int) -> tuple[dict[str, str], dict[str, _Entry]]:

@@ -3,15 +3,17 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from einops import einsum, reduce
+from einops import einsum, rearrange
 from torch import Tensor
 
 from ..supsae_core.capture.captures import Capture
+from ..supsae_core.capture.kept import Summed
 from ..supsae_core.capture.plan import ActivationPlan, TextPlan
-from ..supsae_core.capture.statistics import FOLDS, Statistics
+from ..supsae_core.capture.statistics import FOLDS
+from ..supsae_core.capture.typed import Typed
 from ..supsae_core.dictionary.model import POOLED, Dictionary, Part
 from ..supsae_core.host import Progress
 from ..supsae_core.version import __version__
@@ -22,24 +24,15 @@ from .gather import gather, groups
 from .operators.fit import fit_operators
 from .operators.pooled import with_pairs
 from .pace import ticker
-from .solvers.solution import Groups, Solution, to_codes
+from .scatter import Scatter, scatter
+from .solvers.groups import Groups
+from .solvers.solution import Solution, to_codes
 from .solvers.table import DEFAULT, Solver, chosen
 
 ALONE = Groups(torch.zeros(1, dtype=torch.int64), 0)
 """The pooled vector: one slot, which is no phrase."""
 SHRINK = 1e-3
 """Share of the mean variance added to token covariances before they are inverted."""
-
-
-class Moments(NamedTuple):
-    """What reading needs beyond the codes, in full width."""
-
-    within: Tensor
-    """(d, d) covariance of tokens about their slot's mean"""
-    around: Tensor
-    """(d, d) covariance of the tokens of concepts"""
-    middle: Tensor
-    """(d,) their mean"""
 
 
 def fit_dictionary(
@@ -57,11 +50,15 @@ def fit_dictionary(
     solve = chosen(solver, config)
     plan, recorded = capture.plan, streams.finished(capture)
     tick = ticker(progress, 2 + 2 * len(plan.family.encoders) + streams.ticks(plan))
-    statistics = gather(capture, capture.read(), "fit")
+    typed = Typed(plan)
+    statistics = gather(capture, capture.read("fit"), "fit", typed)
     tick()
     solving = time.perf_counter()
-    solutions = _solved(capture, statistics, solve, tick)
-    parts = {name: make_part(one, statistics[name], _slots(capture, name)) for name, one in solutions.items()}
+    solutions = _solved(capture, statistics, solve, tick, typed)
+    spread = scatter(capture, solutions, statistics, typed)
+    parts = {
+        name: make_part(one, statistics[name], _slots(capture, name), spread[name]) for name, one in solutions.items()
+    }
     solved = time.perf_counter()
     supports = [entry.prompt.support(plan.table) for entry in plan.entries if entry.set == "fit"]
     identified = unmentioned(plan.table, supports)
@@ -73,13 +70,13 @@ def fit_dictionary(
         before = {}
         for name, part in parts.items():
             one, some, slots = solutions[name], statistics[name], _slots(capture, name)
-            one = one.without_last or solve(some.without(FOLDS - 1), slots)
+            one = one.without_last or solve(some.whole().without(FOLDS - 1), slots)
             before[name] = replace(part, **vars(to_codes(one, some.lengths, slots)))
         return replace(dictionary, parts=before)
 
-    operators, judged = fit_operators(capture, statistics, unseen, tick)
+    operators, judged = fit_operators(capture, statistics, unseen, tick, typed)
     dictionary = replace(dictionary, operators=operators)
-    dictionary, report = calibrate(dictionary, [row for row in capture.read() if row.entry.set != "fit"])
+    dictionary, report = calibrate(dictionary, list(capture.read("calibration", "rewrite")))
     tick()
     if recorded:
         dictionary, report["streams"] = streams.fit_streams(dictionary, recorded, solve.for_streams(), tick)
@@ -95,14 +92,14 @@ def fit_dictionary(
 
 
 def _solved(
-    capture: Capture, statistics: Mapping[str, Statistics], solve: Solver, tick: Callable[[], None]
+    capture: Capture, statistics: Mapping[str, Summed], solve: Solver, tick: Callable[[], None], typed: Typed
 ) -> dict[str, Solution]:
     """Solve every encoder's part and the pooled vector's."""
     solutions = dict[str, Solution]()
     for name, some in statistics.items():
         solution = solve(some, _slots(capture, name))
         if name == POOLED:
-            solution = with_pairs(capture, some, solution, solve.options.rank)
+            solution = with_pairs(capture, some, solution, solve.options.rank, typed)
         else:
             tick()
         solutions[name] = solution
@@ -120,58 +117,51 @@ def _measured(solutions: Mapping[str, Solution]) -> dict[str, dict[str, float]]:
     return measured
 
 
-def make_part(solution: Solution, statistics: Statistics, groups: Groups) -> Part:
+def make_part(solution: Solution, statistics: Summed, groups: Groups, scatter: Scatter) -> Part:
     """Build a part in the precision of its file (half for codes and decoder), not yet calibrated."""
-    moments = _moments(statistics, groups)
-    decoder = solution.decoder
-    rest = _rest(solution, statistics, groups)
+    coded = statistics.in_codes(solution.decoder.double(), solution.bias.double())
+    sums, tokens = coded.sums.total(), coded.sums.total().count * coded.lengths
+    # About the mean of all tokens, of phrases alone; of roles where a part has no phrases.
+    judged, spread = groups.judged, scatter.phrases if groups.phrases else scatter.roles
+    codes, weights = sums.mean_token[judged], (rearrange(sums.count, "s -> s 1") * sums.valid)[judged]
+    middle = einsum(weights, codes, "s t, s t r -> r") / tokens[judged].sum()
+    around = spread + einsum(weights, codes - middle, codes - middle, "s t, s t r, s t q -> r q")
     return Part(
         **vars(to_codes(solution, statistics.lengths, groups)),
-        whiten_slot=_whitener(decoder @ moments.within @ decoder.T),
-        whiten_residual=_whitener(rest),
-        whiten_tokens=_whitener(decoder @ moments.around @ decoder.T),
-        mean_code=decoder @ (moments.middle - solution.bias),
+        whiten_slot=_whitener((scatter.phrases + scatter.roles) / tokens.sum()),
+        whiten_residual=_whitener(_rest(solution, coded, groups, spread)),
+        whiten_tokens=_whitener(around / tokens[judged].sum()),
+        mean_code=middle.float(),
         thresholds=torch.zeros(2),
     )
-
-
-def _moments(statistics: Statistics, groups: Groups) -> Moments:
-    sums, halves = statistics.total(), (slice(0, groups.phrases), slice(groups.phrases, None))
-    mean, counts = sums.mean_token, sums.count
-    # About the slots' means: Σ x xᵀ − Σ n m mᵀ, of phrases and of roles.
-    explained = [einsum(counts[half], mean[half], mean[half], "s, s t d, s t e -> d e") for half in halves]
-    tokens = [(counts * sums.lengths)[half].sum() for half in halves]
-    within = (statistics.moment - torch.stack(explained)).sum(0) / (tokens[0] + tokens[1])
-    # About the mean of all tokens, of phrases alone; of roles where a part has no phrases.
-    judged, half = groups.judged, 0 if groups.phrases else 1
-    middle = reduce(sums.token[judged], "s t d -> d", "sum") / (counts * sums.lengths)[judged].sum()
-    around = statistics.moment[half] / tokens[half] - torch.outer(middle, middle)
-    return Moments(within.float(), around.float(), middle.float())
 
 
 def _shrunk(covariance: Tensor) -> Tensor:
     return covariance + SHRINK * covariance.diagonal().mean() * torch.eye(len(covariance), dtype=covariance.dtype)
 
 
-def _rest(solution: Solution, statistics: Statistics, groups: Groups) -> Tensor:
+def _rest(solution: Solution, coded: Summed, groups: Groups, spread: Tensor) -> Tensor:
     """Return the covariance (r, r), in codes, of phrases' tokens (all tokens if there are none) about their decode.
 
     It is drawn towards the covariance about the slots' means, the more the fewer tokens there are for its width: what
     few prompts leave unexplained in the fit is less than what they leave in a prompt to come.
+
+    Args:
+        coded: sums of codes (r,).
+        spread: (r, r) Σ of squares about the slots' means.
     """
-    sums, judged = statistics.total(), groups.judged
-    gram, cross = (x[judged] for x in sums.centred())
-    tokens, mean = sums.lengths[judged].double(), sums.mean_token[judged]
-    decoder = solution.decoder.double()
-    slope = (solution.group_effects[groups.of[judged]] + solution.slot_effects[judged]).double()
-    # Σ r rᵀ of residuals r about the slots' means, in full width; then Σ (r − Wᵀa)(r − Wᵀa)ᵀ in codes.
-    moment = statistics.moment[0 if groups.phrases else 1]
-    spread = moment - einsum(sums.count[judged], mean, mean, "s, s t d, s t e -> d e")
-    both = einsum(tokens, cross @ decoder.T, slope, "s, s k r, s k q -> r q")
-    explained = einsum(tokens, slope, gram, slope, "s, s k r, s k l, s l q -> r q")
-    count, spread = (sums.count[judged] * tokens).sum(), decoder @ spread @ decoder.T
-    share = len(decoder) / (len(decoder) + count)
-    return ((1 - share) * (spread - both - both.T + explained) + share * spread) / count
+    judged, left, count = range(len(groups.of))[groups.judged], spread.clone(), 0.0
+    for group in range(groups.count):
+        if slots := [slot for slot in groups.slots(group) if slot in judged]:
+            sums = coded.of(slots).total()
+            slope = (solution.group_effects[group] + solution.slot_effects[slots]).double()
+            # Σ (r − Wᵀa)(r − Wᵀa)ᵀ of residuals r about the slots' means.
+            gram, cross = (rearrange(sums.lengths, "s -> s 1 1") * one.double() for one in sums.centred())
+            both = einsum(cross, slope, "s k r, s k q -> r q")
+            left += einsum(slope, gram @ slope, "s k r, s k q -> r q") - both - both.T
+            count += float((sums.count * sums.lengths).sum())
+    share = len(spread) / (len(spread) + count)
+    return ((1 - share) * left + share * spread) / count
 
 
 def _whitener(covariance: Tensor) -> Tensor:

@@ -3,64 +3,85 @@
 See docs/method.md, 3 and 6.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from ..supsae_core.capture.captures import SHARD, Capture, Encoded
+from ..supsae_core.capture.kept import Batch, Samples, Summed
 from ..supsae_core.capture.plan import TextPlan
-from ..supsae_core.capture.statistics import Statistics, fold_of
+from ..supsae_core.capture.samples import samples_of
+from ..supsae_core.capture.statistics import FOLDS, Statistics, fold_of
+from ..supsae_core.capture.typed import Typed
 from ..supsae_core.dictionary.model import POOLED
-from ..supsae_core.encoders.layout import TEMPLATE, Layout
-from ..supsae_core.encoders.placing import context_of, layout_of, pooled_spans, rows_of
+from ..supsae_core.encoders.placing import context_of, pooled_spans
 from ..supsae_core.stopping import heed
-from .solvers.solution import Groups
-
-PADS = 16
-"""Pads of a prompt that the moment is taken of."""
+from .solvers.groups import Groups
 
 
-class Key(NamedTuple):
-    """Where samples are summed."""
+class Heard(NamedTuple):
+    """What one slot takes from one prompt: rows of one context."""
 
-    part: str
     fold: int
     slot: int
+    label: Tensor
+    """(K,)"""
+    tokens: Tensor
+    """(T, d) of a phrase; of a role (1, d), the sum of all its rows of this context"""
+    times: int
+    """rows that the sum is of; 1 of a phrase"""
+    square: float
+    """Σ‖x‖² over the rows"""
 
 
-Samples = dict[Key, list[tuple[Tensor, Tensor]]]
-"""key → labels (n, K) and rows (n, T, d)"""
+def gather(capture: Capture, rows: Iterable[Encoded], name: str, typed: Typed | None = None) -> dict[str, Summed]:
+    """Sum up the rows of one set of prompts, per encoder and for the pooled vector.
 
+    Memory grows with the prompts only as long as these take less than their sums would: then samples are kept instead.
 
-def gather(capture: Capture, rows: Iterable[Encoded], name: str) -> dict[str, Statistics]:
-    """Sum up the rows of one set of prompts, per encoder and for the pooled vector; memory does not grow with them.
+    Args:
+        typed: remembers the rows of these prompts, for what else a fit does with them.
 
     Raises:
         ValueError: if an encoder spells a phrase with another number of tokens in another prompt.
     """
-    plan = capture.plan
+    plan, typed = capture.plan, typed or Typed(capture.plan)
     found = {
-        encoder.name: Statistics.zeros(
-            len(plan.table.phrases) + len(plan.family.roles),
-            len(plan.table),
-            plan.longest(encoder),
-            encoder.width,
+        encoder.name: _begun(
+            plan,
+            name,
+            (
+                len(plan.table.phrases) + len(plan.family.roles),
+                len(plan.table),
+                plan.longest(encoder),
+                encoder.width,
+            ),
         )
         for encoder in plan.family.encoders
     }
     if plan.family.pooled:
         found[POOLED] = Statistics.zeros(1, len(plan.table), 1, plan.family.pooled_width)
     wanted = (row for row in rows if row.entry.set == name)
-    while some := list(islice(wanted, SHARD)):
-        samples: Samples = {}
-        for row in some:
-            _collect(plan, row, samples)
-        _add(plan, found, samples)
-    return found
+    while True:
+        heard = {part: list[Heard]() for part in found}
+        for row in islice(wanted, SHARD):
+            _collect(plan, typed, row, heard)
+        if not any(heard.values()):
+            return {part: one.joined() if isinstance(one, Samples) else one for part, one in found.items()}
+        for part, some in heard.items():
+            found[part] = _added(plan, part, found[part], some)
+
+
+def _begun(plan: TextPlan, name: str, sizes: tuple[int, int, int, int]) -> Summed:
+    """Return no sums, or no samples if all that there will be take less room."""
+    slots, concepts, _, width = sizes
+    roles = len(plan.family.roles)
+    samples = sum(2 * len(entry.prompt.mentions) + roles for entry in plan.entries if entry.set == name)
+    sums = FOLDS * slots * concepts * (concepts + width) * 8
+    return (Samples if samples * (4 * width + concepts) < sums else Statistics).zeros(*sizes)
 
 
 def groups(capture: Capture) -> Groups:
@@ -71,68 +92,59 @@ def groups(capture: Capture) -> Groups:
     return Groups(torch.tensor(phrases + roles), len(phrases))
 
 
-def _collect(plan: TextPlan, row: Encoded, samples: Samples) -> None:
+def _collect(plan: TextPlan, typed: Typed, row: Encoded, found: Mapping[str, list[Heard]]) -> None:
     heed()
-    table, fold, prompt = plan.table, fold_of(row.entry.root), row.entry.prompt
-    rows = rows_of(row.cond, plan.family)
-    layouts = layout_of(plan.family, table, prompt, row.entry.counts, rows)
+    table, fold, rows, layouts = plan.table, fold_of(row.entry.root), typed.rows(row), typed.layouts(row)
     if plan.family.pooled:
-        said = torch.zeros(1, len(table))
-        said[0, [table.phrases[span.phrase].concept for span in pooled_spans(plan.family, layouts, rows)]] = 1
-        samples.setdefault(Key(POOLED, fold, 0), []).append((said, rearrange(row.pooled, "d -> 1 1 d")))
+        said = torch.zeros(len(table))
+        said[[table.phrases[span.phrase].concept for span in pooled_spans(plan.family, layouts, rows)]] = 1
+        found[POOLED].append(_heard(fold, 0, said, row.pooled[None], whole=True))
     for encoder in plan.family.encoders:
-        layout, x = layouts[encoder.name], row.cond[:, encoder.first : encoder.last]
-        labels = context_of(table, encoder, rows, layout.spans)
-        for slot, at, some in _slots(plan, layout, x):
-            samples.setdefault(Key(encoder.name, fold, slot), []).append((labels[at], some))
+        if encoder.name in layouts:
+            layout, x = layouts[encoder.name], row.cond[:, encoder.first : encoder.last]
+            labels = context_of(table, encoder, rows, layout.spans)
+            for one in samples_of(plan, layout, labels):
+                found[encoder.name].append(_heard(fold, one.slot, one.context, cut(x, one.rows), whole=one.tokens))
 
 
-def _slots(plan: TextPlan, layout: Layout, x: Tensor) -> Iterable[tuple[int, list[int], Tensor]]:
-    """Yield (slot, rows whose context counts, samples (n, T, d)).
-
-    A phrase is one sample, and so are a template's rows; of other roles each row is.
-    """
-    for span in layout.spans:
-        yield span.phrase, [span.rows[0]], rearrange(x[list(span.rows)], "t d -> 1 t d")
-    for name, rows in layout.roles.filled().items():
-        slot = len(plan.table.phrases) + plan.family.roles.index(name)
-        if name in TEMPLATE:
-            yield slot, [rows[0]], rearrange(x[list(rows)], "t d -> 1 t d")
-        else:
-            yield slot, list(rows), rearrange(x[list(rows)], "n d -> n 1 d")
+def _heard(fold: int, slot: int, label: Tensor, x: Tensor, *, whole: bool) -> Heard:
+    """Take rows (n, d): as the tokens of one sample if they are its ``whole``, or as samples of one context."""
+    square = float(torch.linalg.vector_norm(x)) ** 2
+    rows = x.clone() if whole else x.sum(0, keepdim=True)  # a view would keep the whole prompt in memory
+    return Heard(fold, slot, label, rows, 1 if whole else len(x), square)
 
 
-def _add(plan: TextPlan, found: Mapping[str, Statistics], samples: Samples) -> None:
-    phrases = len(plan.table.phrases)
-    for (part, fold, slot), some in samples.items():
-        known = int(found[part].lengths[slot])
-        lengths = {x.shape[1] for _, x in some} | ({known} if known else set())
-        if len(lengths) > 1:
-            raise ValueError(
-                f"The encoder {part!r} spells the phrase {plan.table.phrases[slot].text!r} with {min(lengths)} tokens "
-                f"in one prompt and {max(lengths)} in another. Word it without marks or brackets."
-            )
-        found[part].add(fold, slot, *map(torch.cat, zip(*some, strict=True)))
-    roles = plan.family.roles
-    pad = phrases + roles.index("pad") if "pad" in roles else None
-    for part, statistics in found.items():
-        for concept in (True, False):
-            rows: list[Tensor] = []
-            for key, some in samples.items():
-                if key.part == part and (part != POOLED and key.slot < phrases) == concept:
-                    kept = [thinned(x) if key.slot == pad else x for _, x in some]
-                    rows += [rearrange(x, "n t d -> (n t) d") for x in kept]
-            if rows:
-                statistics.spread(torch.cat(rows), concept)
+def cut(x: Tensor, rows: Sequence[int]) -> Tensor:
+    """Return some rows of x (L, d); a view where they are neighbours."""
+    whole = bool(rows) and rows[-1] - rows[0] + 1 == len(rows)
+    return x[rows[0] : rows[-1] + 1] if whole else x[list(rows)]
 
 
-def thinned(x: Tensor) -> Tensor:
-    """Return fewer rows (·, T, d) with the mean and about the scatter of x (n, T, d), as sums of squares see them.
+def _added(plan: TextPlan, part: str, found: Summed, heard: Sequence[Heard]) -> Summed:
+    """Add what was heard of a part in one go; sums are added to in place."""
+    if not heard:
+        return found
+    folds, slots = (torch.tensor(some) for some in ([one.fold for one in heard], [one.slot for one in heard]))
+    labels, lengths = torch.stack([one.label for one in heard]), torch.tensor([len(one.tokens) for one in heard])
+    times = torch.tensor([one.times for one in heard], dtype=torch.float64)
+    squares = torch.tensor([one.square for one in heard], dtype=torch.float64)
+    _require_even(plan, part, found, slots, lengths)
+    sums = found.sums if isinstance(found, Samples) else found
+    rows = torch.cat([one.tokens for one in heard])
+    means = sums.scatter_sums(folds, slots, labels, rows, lengths, times, squares)
+    if isinstance(found, Samples):
+        return found.more(Batch(folds, slots, labels.to(torch.uint8), means.float(), times.float()))
+    found.multiply(folds * len(found.lengths) + slots, labels.double(), times, means)
+    return found
 
-    A prompt has up to 250 pads that hardly differ. Each costs d² in the moment, at SD3's width most of a fit's time.
-    """
-    n = len(x)
-    if n <= PADS:
-        return x
-    mean, some = x.mean(0, keepdim=True), x[:: -(-n // PADS)]
-    return torch.cat([mean * n**0.5, (some - some.mean(0, keepdim=True)) * (n / len(some)) ** 0.5])
+
+def _require_even(plan: TextPlan, part: str, found: Summed, slots: Tensor, lengths: Tensor) -> None:
+    """Refuse a phrase that is spelled with another number of tokens than before."""
+    longest = found.lengths.scatter_reduce(0, slots, lengths, "amax")
+    known = torch.where(found.lengths > 0, found.lengths, longest)
+    shortest = known.scatter_reduce(0, slots, lengths, "amin")
+    for slot in (longest != shortest).nonzero()[:, 0].tolist():
+        raise ValueError(
+            f"The encoder {part!r} spells the phrase {plan.table.phrases[slot].text!r} with {int(shortest[slot])} "
+            f"tokens in one prompt and {int(longest[slot])} in another. Word it without marks or brackets."
+        )

@@ -23,7 +23,8 @@ from ..supsae_core.editing.steer import step_of
 from ..supsae_core.encoders.streams import IMAGE, groups_of, parse_part, writer_of
 from ..supsae_core.reading.readout import Reading
 from .calibration import known_reading, paired_rows, shrunk_gain, swapped
-from .solvers.solution import Groups, to_codes
+from .solvers.groups import Groups
+from .solvers.solution import to_codes
 from .solvers.table import Solver
 
 

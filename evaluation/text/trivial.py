@@ -33,7 +33,7 @@ class PhraseMeans:
         plan, phrases, means, tokens = capture.plan, len(capture.plan.table.phrases), {}, {}
         statistics = gather(capture, capture.read(), "fit")
         for encoder in plan.family.encoders:
-            sums = statistics[encoder.name].total()
+            sums = statistics[encoder.name].sums.total()
             written = sums.mean_token * rearrange(sums.valid, "s t -> s t 1")
             means[encoder.name] = written[:phrases].float()
             tokens[encoder.name] = sums.lengths[:phrases] * (sums.count[:phrases] > 0)

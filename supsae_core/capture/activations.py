@@ -102,8 +102,7 @@ class Activations:
             rows, chosen = self._store.tensor(key, name), self._chosen(key, indices, name)
             _check_lengths(self.plan, found[0], chosen)
             for statistics, level in zip(found, rows, strict=True):
-                padded = _padded(level, chosen.lengths, statistics.token.shape[2])
-                statistics.scatter(chosen.folds, chosen.slots, chosen.labels, padded, chosen.lengths)
+                statistics.scatter(chosen.folds, chosen.slots, chosen.labels, level, chosen.lengths)
         return found
 
     def rows(self, index: int, site: Site) -> Tensor:
@@ -226,9 +225,7 @@ def empty_sums(plan: ActivationPlan, name: str) -> tuple[Statistics, ...]:
     sampling, rows = plan.sampling, parse_part(name)[1]
     tokens = 1 if rows in IMAGE else max(plan.longest(one) for one in plan.family.segments[rows])
     slots = slots_of(name, plan.table, plan.family) or sampling.tokens
-    return tuple(
-        Statistics.zeros(slots, len(plan.table), tokens, sampling.hidden, moment=False) for _ in range(sampling.buckets)
-    )
+    return tuple(Statistics.zeros(slots, len(plan.table), tokens, sampling.hidden) for _ in range(sampling.buckets))
 
 
 def read_sums(capture: Capture, name: str) -> tuple[Statistics, ...]:
@@ -255,14 +252,6 @@ def write_sums(capture: Capture, sums: Mapping[str, tuple[Statistics, ...]], ind
         for bucket, one in enumerate(some):
             tensors |= {f"{name}#{bucket}.{f.name}": getattr(one, f.name) for f in fields(one)}
     capture.store.write(SUMS, tensors, metadata(sorted(indices)))
-
-
-def _padded(rows: Tensor, lengths: Tensor, tokens: int) -> Tensor:
-    """Return rows (R, d) as samples (n, T, d)."""
-    inside = torch.arange(tokens) < lengths[:, None]
-    made = rows.new_zeros(len(lengths), tokens, rows.shape[1])
-    made[inside] = rows
-    return made
 
 
 def metadata(indices: Sequence[int]) -> dict[str, str]:

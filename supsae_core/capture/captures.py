@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain, pairwise
@@ -130,8 +130,11 @@ class Capture:
                 "Run Capture again: it goes on where it stopped."
             )
 
-    def read(self) -> Iterator[Encoded]:
-        """Yield every captured prompt, shard by shard.
+    def read(self, *sets: str, again: bool = False) -> Iterator[Encoded]:
+        """Yield every captured prompt, shard by shard, or those of some sets alone.
+
+        Args:
+            again: whether a shard was held against its hashes before, so that it need not be now.
 
         Raises:
             ValueError: if shards are missing or damaged.
@@ -139,18 +142,51 @@ class Capture:
         self.require_finished()
         for shard in range(self.shards):
             heed()
-            yield from self.read_shard(shard)
+            if self._wanted(shard, sets):
+                yield from self.read_shard(shard, *sets, again=again)
 
-    def read_shard(self, shard: int) -> Iterator[Encoded]:
-        """Yield the prompts of a shard; raises as ``read``."""
-        tensors = self._load(shard)
-        lengths, pooled = tensors[LENGTHS].tolist(), tensors[POOLED].float()
+    def read_shard(self, shard: int, *sets: str, again: bool = False) -> Iterator[Encoded]:
+        """Yield the prompts of a shard, laid out one at a time; arguments and errors as of ``read``."""
+        tensors = self._load(shard, again)
+        pooled, first = tensors[POOLED], 0
+        for place, (entry, length) in enumerate(zip(self.entries(shard), tensors[LENGTHS].tolist(), strict=True)):
+            if not sets or entry.set in sets:
+                yield Encoded(entry, self._laid(tensors, range(first, first + length)), pooled[place].float())
+            first += length
+
+    def excerpts(self, rows: Iterable[Sequence[int]], *sets: str) -> Iterator[Encoded]:
+        """Yield the captured prompts of some sets with some of their rows alone.
+
+        What is read is held against no hash: ``read`` does that.
+
+        Args:
+            rows: of every prompt, rising.
+
+        Raises:
+            ValueError: if a shard is missing or damaged.
+        """
+        wanted = iter(rows)
+        for shard in range(self.shards):
+            heed()
+            if not self._wanted(shard, sets):
+                continue
+            tensors, first = self._load(shard, again=True), 0
+            for place, (entry, length) in enumerate(zip(self.entries(shard), tensors[LENGTHS].tolist(), strict=True)):
+                if not sets or entry.set in sets:
+                    some = self._laid(tensors, [first + row for row in next(wanted)])
+                    yield Encoded(entry, some, tensors[POOLED][place].float())
+                first += length
+
+    def _wanted(self, shard: int, sets: Sequence[str]) -> bool:
+        return not sets or any(entry.set in sets for entry in self.entries(shard))
+
+    def _laid(self, tensors: Mapping[str, Tensor], rows: Sequence[int]) -> Tensor:
+        """Return some rows (n, width), rising, of all conditionings of a shard."""
+        at = slice(rows.start, rows.stop) if isinstance(rows, range) else list(rows)
         if OLD in tensors:
-            conds = iter(tensors[OLD].float().split(lengths))
-        else:
-            rows = {name: tensors[rows_name(name)] for name in self.plan.family.segments}
-            conds = (unpacked(self.plan.family, index, rows) for index in tensors[INDEX].split(lengths))
-        yield from map(Encoded, self.entries(shard), conds, pooled)
+            return tensors[OLD][at].float()
+        stored = {name: tensors[rows_name(name)] for name in self.plan.family.segments}
+        return unpacked(self.plan.family, tensors[INDEX][at], stored)
 
     def rows(self) -> list[int]:
         """Return the number of conditioning rows of every prompt."""
@@ -171,7 +207,7 @@ class Capture:
 
     def _cond(self, file: TensorFile, first: int, last: int) -> Tensor:
         """Return rows first … last − 1 of all conditionings of a shard."""
-        family, there = self.plan.family, file.keys()
+        family, there = self.plan.family, file.names
         if OLD in there:
             return file.rows(OLD, first, last).float()
         sizes = [file.shape(rows_name(name))[0] for name in family.segments]
@@ -181,9 +217,9 @@ class Capture:
 
         return unpacked(family, *needed(family, file.rows(INDEX, first, last), sizes, read))
 
-    def _load(self, shard: int) -> dict[str, Tensor]:
-        """Return a shard's tensors, of either format."""
-        tensors, key = self.store.read(key_of(shard)), key_of(shard)
+    def _load(self, shard: int, again: bool = False) -> dict[str, Tensor]:
+        """Return a shard's tensors, of either format; ``again`` as of ``read``."""
+        tensors, key = self.store.read(key_of(shard), again=again), key_of(shard)
         try:
             check(self.plan.family, len(self.entries(shard)), tensors)
         except DamagedError as error:

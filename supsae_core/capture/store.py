@@ -65,10 +65,10 @@ class Store:
             said = f"it has no {error}" if isinstance(error, KeyError) else error
             raise ValueError(f"{file} is damaged ({said}). Delete it and run Capture again.") from error
 
-    def read(self, key: str) -> dict[str, Tensor]:
-        """Return all tensors of a key."""
+    def read(self, key: str, *, again: bool = False) -> dict[str, Tensor]:
+        """Return all tensors of a key; ``again`` if they were held against their hashes before."""
         with self.opened(key) as found:
-            return found.read()
+            return {name: found.rows(name, 0, found.shape(name)[0]) for name in found.names} if again else found.read()
 
     def tensor(self, key: str, name: str) -> Tensor:
         """Return one tensor of a key."""

@@ -109,17 +109,8 @@ class Part(Codes):
     thresholds: Tensor
     """(8,) as ``Cuts``; (2,) or (7,) of older files, whose missing numbers then change nothing"""
 
-    @cached_property
-    def by_slot(self) -> Whitened:
-        """Tokens among what a slot's tokens spread, whatever their context."""
-        return self._whitened(self.whiten_slot)
-
-    @cached_property
-    def by_residual(self) -> Whitened:
-        """Tokens among what context leaves unexplained."""
-        return self._whitened(self.whiten_residual)
-
-    def _whitened(self, whitener: Tensor) -> Whitened:
+    def whitened(self, whitener: Tensor) -> Whitened:
+        """Return the tokens of all slots as a whitener (r, r) lays them."""
         effects = torch.stack([context @ self.effect(slot) for slot, context in enumerate(self.mean_context)])
         codes, moved = ((one @ whitener).double() for one in (self.slot_codes, effects))
         return Whitened(codes, codes - moved[:, None])
@@ -164,6 +155,15 @@ class Dictionary:
             first if slot is None else slot for slot, first in zip(self.writes, self.table.first_phrase, strict=True)
         ]
         return torch.cat([_centred_codes(self.table, part, slots) for part in parts], 1)
+
+    @cached_property
+    def looks(self) -> Mapping[str, tuple[Whitened, Whitened]]:
+        """Part → its tokens among what a slot's tokens spread, and among what context leaves unexplained."""
+        return {
+            name: (part.whitened(part.whiten_slot), part.whitened(part.whiten_residual))
+            for name, part in self.parts.items()
+            if name != POOLED
+        }
 
     def role(self, name: str) -> int:
         """Return the slot number of a role."""

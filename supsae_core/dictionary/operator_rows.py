@@ -69,7 +69,8 @@ def spot_of(family: Family, encoder: Encoder, own: range, layout: Layout, span: 
     before = rows < first
     distance = torch.where(before, first - rows, rows - last).clamp(min=1).float()
     found = torch.tensor([roles[row] for row in rows.tolist()], dtype=torch.int64)
-    words = [row for row, role in roles.items() if row not in inside and role in _words(family)]
+    spoken = _words(family)
+    words = [row for row, role in roles.items() if row not in inside and role in spoken]
     return Spot(tuple(span), first, rows, distance, torch.where(before, -1.0, 1.0), found, tuple(sorted(words)))
 
 

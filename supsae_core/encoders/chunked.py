@@ -58,7 +58,7 @@ class Chunked:
         inside = [row for part, end in zip(self.parts(own), ends, strict=False) for row in range(part.start + 1, end)]
         other = tuple(row for row in inside if row not in taken)
         end = tuple(row for row in ends if row in own)
-        pad = tuple(row for row in own if row not in {*taken, *start, *end, *other})
+        pad = tuple(sorted({*own}.difference(taken, start, end, other)))
         return Roles(start=start, end=end, pad=pad, other=other)
 
     def parts(self, own: range) -> list[range]:

@@ -54,7 +54,7 @@ class Padded(OnePart):
     def roles(self, own: range, ends: Sequence[int], taken: set[int]) -> Roles:
         start, end = tuple(own[: self.start]), tuple(row for row in ends if row in own)
         other = tuple(row for row in range(own.start + self.start, ends[-1]) if row not in taken)
-        pad = tuple(row for row in own if row not in {*taken, *start, *end, *other})
+        pad = tuple(sorted({*own}.difference(taken, start, end, other)))
         return Roles(start=start, end=end, pad=pad, other=other)
 
     def hears(self, own: range, rows: Tensor, row: int) -> Tensor:

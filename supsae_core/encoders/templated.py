@@ -61,7 +61,7 @@ class Templated(OnePart):
         before = tuple(own[: self.before])
         after = tuple(row for row in range(ends[-1], ends[-1] + self.after) if row in own)
         other = tuple(row for row in range(own.start + self.before, ends[-1]) if row not in taken)
-        pad = tuple(row for row in own if row not in {*taken, *before, *after, *other})
+        pad = tuple(sorted({*own}.difference(taken, before, after, other)))
         return Roles(pad=pad, other=other, before=before, after=after)
 
     def hears(self, own: range, rows: Tensor, row: int) -> Tensor:

@@ -47,10 +47,10 @@ def score_places(scene: Scene, known: Sequence[Found] | None = None, only: Seque
         only: the phrases to score; None is for all.
     """
     heed()
-    dictionary, part = scene.dictionary, scene.part
+    dictionary, (by_slot, by_residual) = scene.dictionary, scene.dictionary.looks[scene.encoder.name]
     phrases = torch.arange(len(scene.lengths)) if only is None else torch.tensor(sorted({*only}), dtype=torch.int64)
     # At the first look a slot's spread holds all that context does; at the others only what context leaves.
-    seen, tokens = (scene.at_first, part.by_slot) if known is None else (scene.in_context, part.by_residual)
+    seen, tokens = (scene.at_first, by_slot) if known is None else (scene.in_context, by_residual)
     concept_of = dictionary.table.phrases
     said = [(concept_of[one.phrase].concept, one.rows[-1]) for one in known or ()]
     laid = products(seen, tokens, phrases, None if known is None else scene.moves(said, phrases))

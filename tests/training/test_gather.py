@@ -37,23 +37,13 @@ def test_sums_are_those_of_the_captured_rows(learnt):
                 rows = rows + one.cond[list(span.rows)].double()
                 counts[fold_of(one.entry.prompt.text)] += 1
     t5 = found["t5"]
-    assert torch.equal(t5.count[:, phrase], counts.double()) and int(t5.lengths[phrase]) == 2
+    assert torch.equal(t5.sums.count[:, phrase], counts.double()) and int(t5.lengths[phrase]) == 2
     pad = len(learnt.table.phrases) + learnt.dictionary.family.roles.index("pad")
     torch.testing.assert_close(t5.total().token[phrase, :2], rows, rtol=1e-10, atol=1e-10)
-    torch.testing.assert_close(t5.total().token[pad, 0], pads, rtol=1e-10, atol=1e-10)
+    # a prompt's pads are added up in single precision before they join the sums
+    torch.testing.assert_close(t5.total().token[pad, 0], pads, rtol=1e-6, atol=1e-6 * float(pads.abs().max()))
     torch.testing.assert_close(found[POOLED].total().token[0, 0], pooled, rtol=1e-10, atol=1e-10)
     assert int(found[POOLED].count.sum()) == 200
-
-
-def test_many_pads_are_thinned_to_the_same_mean_and_scatter():
-    # 64 rows, every fourth taken: what is left weighs 64 / 16; the mean stays to the last digit
-    x = 100 + torch.randn(64, 1, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    made, mean, some = gather.thinned(x).flatten(0, 1), x.mean((0, 1)), x[::4, 0]
-    about = some - some.mean(0)
-    assert len(made) == 1 + 16
-    torch.testing.assert_close(made.T @ made, 64 * torch.outer(mean, mean) + 4 * about.T @ about)
-    few = x[:16]
-    assert gather.thinned(few) is few
 
 
 def test_the_context_of_a_causal_slot_is_what_stands_before_it(learnt):
@@ -70,7 +60,7 @@ def test_the_context_of_a_causal_slot_is_what_stands_before_it(learnt):
 
 def test_a_phrase_behind_the_first_chunk_is_nothing_to_pooled(learnt):
     found = gathered(learnt, "with " * 50 + "red hair", Mention(RED, 50, 52))
-    assert not found[POOLED].label.any() and found["clip"].count[:, RED].sum() == 1
+    assert not found[POOLED].label.any() and found["clip"].sums.count[:, RED].sum() == 1
 
 
 def test_a_phrase_that_is_spelled_unevenly_is_refused(learnt):

@@ -28,7 +28,7 @@ from supsae.training.calibration import known_reading
 from supsae.training.capture import CaptureConfig
 from supsae.training.recording import SamplingConfig
 from supsae.training.solvers.exact import ExactConfig, exact
-from supsae.training.solvers.solution import Groups
+from supsae.training.solvers.groups import Groups
 
 pytestmark = pytest.mark.slow
 TABLE = captions.table()

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from ...supsae_core.capture.captures import Capture
-from ...supsae_core.capture.statistics import FOLDS, Statistics, fold_of
+from ...supsae_core.capture.kept import Summed
+from ...supsae_core.capture.statistics import FOLDS, fold_of
+from ...supsae_core.capture.typed import Typed
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.dictionary.operator import Operator, PhrasePart, RestPart, in_half
 from ...supsae_core.dictionary.operator_rows import Frame, swap_code
@@ -55,7 +57,11 @@ class JudgedPair(NamedTuple):
 
 
 def fit_operators(
-    capture: Capture, statistics: Mapping[str, Statistics], levels: Callable[[], Dictionary], tick: Callable[[], None]
+    capture: Capture,
+    statistics: Mapping[str, Summed],
+    levels: Callable[[], Dictionary],
+    tick: Callable[[], None],
+    typed: Typed,
 ) -> tuple[dict[str, Operator], dict[str, Any]]:
     """Fit the operator of every encoder for which pairs say more than the levels; report what was chosen.
 
@@ -64,13 +70,14 @@ def fit_operators(
         statistics: sums of its prompts to fit on, per part.
         levels: gives the dictionary of levels that has not seen the last fold.
         tick: called once per encoder.
+        typed: knows the capture's prompts.
     """
     made, report = dict[str, Operator](), dict[str, Any]()
     count = 2 * sum(bool(entry.of) for entry in capture.plan.entries)
     unseen = levels() if count >= LEAST else None
     for encoder in capture.plan.family.encoders:
         if unseen is not None:
-            fitting = _Fitting(capture, encoder, statistics[encoder.name], -(-count // MOST))
+            fitting = _Fitting(capture, encoder, statistics[encoder.name], -(-count // MOST), typed)
             operator, report[encoder.name] = fitting.operator(unseen)
             made |= {encoder.name: in_half(operator)} if operator else {}
         tick()
@@ -80,10 +87,10 @@ def fit_operators(
 class _Fitting:
     """The fit of one encoder's operator. Built per fit and dropped."""
 
-    def __init__(self, capture: Capture, encoder: Encoder, statistics: Statistics, every: int) -> None:
+    def __init__(self, capture: Capture, encoder: Encoder, statistics: Summed, every: int, typed: Typed) -> None:
         self.capture, self.plan, self.encoder, self.statistics = capture, capture.plan, encoder, statistics
-        self.every = every
-        self.inputs = main_directions(self.plan, encoder, capture.read())
+        self.every, self.typed = every, typed
+        self.inputs = main_directions(encoder, capture.read(again=True), typed)
         roles = self.plan.family.roles
         self.pad = 1 + roles.index("pad") if "pad" in roles else None
 
@@ -112,20 +119,20 @@ class _Fitting:
 
     def _gathered(self, test: int | None) -> tuple[Gathered, list[RewritePair]]:
         """Gather pairs, and return some of one fold, which is left out."""
-        frame = frame_of(self.plan, self.encoder, self.statistics.total(without=test), self.inputs)
-        rows = (row for row in self.capture.read() if row.entry.set == "fit")
+        frame = frame_of(self.plan, self.encoder, self.statistics.sums.total(without=test), self.inputs)
+        rows = self.capture.read("fit", again=True)
         apart, first = list[RewritePair](), list[PairSample]()
         gathered: Gathered | None = None
         for pair in islice(pairs_of(rows), 0, None, self.every):
             if test is not None and fold_of(pair.root) == test:
                 apart += [pair] if len(apart) < 2 * JUDGED else []
                 continue
-            sample = sampled(self.plan, self.encoder, frame, pair)
+            sample = sampled(self.plan, self.encoder, frame, pair, self.typed, self.pad)
             if sample is not None and gathered is None:
                 first.append(sample)
                 gathered = self._begun(frame, first) if len(first) == FIRST else None
             elif sample is not None and gathered is not None:
-                gathered.add(sample, self.pad)
+                gathered.add(sample)
         return gathered or self._begun(frame, first), apart
 
     def _begun(self, frame: Frame, samples: Sequence[PairSample]) -> Gathered:
@@ -135,7 +142,7 @@ class _Fitting:
             moves += [one.written - frame.phrase_means[one.new, : len(one.written)]] if one.new is not None else []
         gathered = Gathered(frame, directions(torch.cat(moves)))
         for one in samples:
-            gathered.add(one, self.pad)
+            gathered.add(one)
         return gathered
 
     def _judged(self, unseen: Dictionary, pair: RewritePair, frame: Frame) -> JudgedPair | None:
@@ -144,7 +151,7 @@ class _Fitting:
         if old is None or new is None or pair.old is None:
             return None
         went, came = (self.plan.table.phrases[one].concept for one in (old, new))
-        sample = sampled(self.plan, self.encoder, frame, pair)
+        sample = sampled(self.plan, self.encoder, frame, pair, self.typed)
         if sample is None or unseen.writes[came] != new:
             return None
         reading = reading_of_prompt(unseen, before.cond, before.entry.prompt, before.entry.counts)

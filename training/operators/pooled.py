@@ -7,14 +7,17 @@ phrase. So the pairs' equations are added to the prompts', with the weight that 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import repeat
 
 import torch
 from torch import Tensor
 
 from ...supsae_core.capture.captures import Capture, Encoded
+from ...supsae_core.capture.kept import Summed
 from ...supsae_core.capture.plan import TextPlan
-from ...supsae_core.capture.statistics import FOLDS, Statistics, fold_of
-from ...supsae_core.encoders.placing import layout_of, pooled_spans, rows_of
+from ...supsae_core.capture.statistics import FOLDS, fold_of
+from ...supsae_core.capture.typed import Typed
+from ...supsae_core.encoders.placing import pooled_spans
 from ..solvers.solution import Solution
 from .pairs import pairs_of
 
@@ -26,7 +29,13 @@ TEST = FOLDS - 1
 """The fold of pairs that weights are judged by."""
 
 
-def with_pairs(capture: Capture, statistics: Statistics, solution: Solution, width: int | None = None) -> Solution:
+def with_pairs(
+    capture: Capture,
+    statistics: Summed,
+    solution: Solution,
+    width: int | None = None,
+    typed: Typed | None = None,
+) -> Solution:
     """Return the pooled vector's solution with effects (K, P) from pairs, if these say more of other pairs.
 
     Args:
@@ -34,8 +43,9 @@ def with_pairs(capture: Capture, statistics: Statistics, solution: Solution, wid
         statistics: of its pooled vectors, one slot.
         solution: what a solver made of them.
         width: of codes, or None for one that holds every effect.
+        typed: knows the prompts to fit on; None to read them for it.
     """
-    moves = list(_moves(capture))
+    moves = list(_moves(capture, typed))
     learn, test = ([one for one in moves if (one[2] == TEST) == held] for held in (False, True))
     if not learn or not test:
         return solution
@@ -50,26 +60,26 @@ Move = tuple[Tensor, Tensor, int]
 """what is said anew (K,), less what no longer is; what that does to the vector (P,); the pair's fold"""
 
 
-def _moves(capture: Capture) -> Iterator[Move]:
+def _moves(capture: Capture, typed: Typed | None = None) -> Iterator[Move]:
     plan = capture.plan
-    rows = (row for row in capture.read() if row.entry.set == "fit")
+    rows = capture.excerpts(repeat(()), "fit") if typed else capture.read("fit")
+    typed = typed or Typed(plan)
     for pair in pairs_of(rows):
         if pair.after.entry.of:  # one direction: the other says the same
-            one, other = (_said(plan, row) for row in (pair.before, pair.after))
+            one, other = (_said(plan, row, typed) for row in (pair.before, pair.after))
             if not torch.equal(one, other):
                 moved = (pair.after.pooled - pair.before.pooled).double()
                 yield other - one, moved, fold_of(pair.root)
 
 
-def _said(plan: TextPlan, row: Encoded) -> Tensor:
+def _said(plan: TextPlan, row: Encoded, typed: Typed) -> Tensor:
     """Return (K,): the concepts that the vector of a prompt can know of."""
-    rows, said = rows_of(row.cond, plan.family), torch.zeros(len(plan.table), dtype=torch.float64)
-    layouts = layout_of(plan.family, plan.table, row.entry.prompt, row.entry.counts, rows)
+    rows, layouts, said = typed.rows(row), typed.layouts(row), torch.zeros(len(plan.table), dtype=torch.float64)
     said[[plan.table.phrases[span.phrase].concept for span in pooled_spans(plan.family, layouts, rows)]] = 1
     return said
 
 
-def _effects(statistics: Statistics, moves: list[Move], weight: float) -> Tensor:
+def _effects(statistics: Summed, moves: list[Move], weight: float) -> Tensor:
     """Return (K, P): argmin of Σ‖x − m − (a − ā) B‖² over prompts + weight Σ‖Δx − Δa B‖² over pairs + ridge ‖B‖²."""
     gram, cross = (one[0] for one in statistics.total().centred())
     changes, moved = torch.stack([one[0] for one in moves]), torch.stack([one[1] for one in moves])

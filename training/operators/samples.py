@@ -17,6 +17,7 @@ from torch import Tensor
 from ...supsae_core.capture.captures import Encoded
 from ...supsae_core.capture.plan import TextPlan
 from ...supsae_core.capture.statistics import Sums
+from ...supsae_core.capture.typed import Typed
 from ...supsae_core.dictionary.operator_rows import (
     Frame,
     PhraseRows,
@@ -29,7 +30,6 @@ from ...supsae_core.dictionary.operator_rows import (
 )
 from ...supsae_core.encoders.base import Encoder
 from ...supsae_core.encoders.layout import Layout
-from ...supsae_core.encoders.placing import layout_of, rows_of
 from ...supsae_core.stopping import heed
 from .pairs import RewritePair, aligned_rows
 
@@ -59,23 +59,34 @@ class PairSample(NamedTuple):
     """(n, d) what the rewrite adds to the rows of the spot"""
     written: Tensor
     """(T, d) the rewrite's rows of the new phrase; none if one is removed"""
+    weights: Tensor
+    """(n,) how many rows each of the spot's stands for"""
 
 
-def sampled(plan: TextPlan, encoder: Encoder, frame: Frame, pair: RewritePair) -> PairSample | None:
-    """Return what a pair tells of an encoder, or None if a phrase does not stand there whole."""
+def sampled(
+    plan: TextPlan, encoder: Encoder, frame: Frame, pair: RewritePair, typed: Typed, pad: int | None = None
+) -> PairSample | None:
+    """Return what a pair tells of an encoder, or None if a phrase does not stand there whole.
+
+    Args:
+        pad: the number of the role of which few rows are taken; None to take all.
+    """
     heed()
-    sides = []
-    for row in (pair.before, pair.after):
-        rows = rows_of(row.cond, plan.family)
-        sides.append((rows.of(encoder), layout_of(plan.family, plan.table, row.entry.prompt, row.entry.counts, rows)))
-    (own, before), (_, after) = sides
+    own = typed.rows(pair.before).of(encoder)
+    before, after = (typed.layouts(row) for row in (pair.before, pair.after))
     if encoder.name not in before or encoder.name not in after:
         return None
-    return _sample(plan, encoder, frame, pair, own, (before[encoder.name], after[encoder.name]))
+    return _sample(plan, encoder, frame, pair, own, (before[encoder.name], after[encoder.name]), pad)
 
 
 def _sample(
-    plan: TextPlan, encoder: Encoder, frame: Frame, pair: RewritePair, own: range, layouts: tuple[Layout, Layout]
+    plan: TextPlan,
+    encoder: Encoder,
+    frame: Frame,
+    pair: RewritePair,
+    own: range,
+    layouts: tuple[Layout, Layout],
+    pad: int | None,
 ) -> PairSample | None:
     old, new = pair.phrases
     columns = slice(encoder.first, encoder.last)
@@ -89,11 +100,11 @@ def _sample(
     aligned = aligned_rows(pair, before, after)
     spot = spot_of(plan.family, encoder, own, before, span, aligned.first)
     target = dict(zip(aligned.here, aligned.there, strict=True))
-    known = torch.tensor([row in target for row in spot.rows.tolist()], dtype=torch.bool)
-    rows = spot.rows[known]
-    spot = spot.only(known)
-    moved = y[[target[row] for row in rows.tolist()]] - x[rows]
-    return PairSample(spot, old, new, x, moved, y[list(there)])
+    spot = spot.only(torch.tensor([row in target for row in spot.rows.tolist()], dtype=torch.bool))
+    index, weights = _thinned(spot.roles, pad)
+    spot = spot.only(index)
+    moved = y[[target[row] for row in spot.rows.tolist()]] - x[spot.rows]
+    return PairSample(spot, old, new, x, moved, y[list(there)], weights)
 
 
 class RestSample(NamedTuple):
@@ -126,13 +137,11 @@ class Gathered:
     rest: list[RestSample] = field(default_factory=list)
     phrases: list[PhraseSample] = field(default_factory=list)
 
-    def add(self, sample: PairSample, pad: int | None) -> None:
-        """Add a pair; ``pad`` is the number of the role of which few rows are taken."""
-        frame, (change, presence) = self.frame, swap_code(self.frame, sample.old, sample.new)
-        index, weights = _thinned(sample.spot.roles, pad)
-        spot = sample.spot.only(index)
+    def add(self, sample: PairSample) -> None:
+        """Add a pair."""
+        frame, spot, (change, presence) = self.frame, sample.spot, swap_code(self.frame, sample.old, sample.new)
         rows = rest_rows(frame, sample.x, spot, sample.old, change, presence)
-        self.rest.append(RestSample(rows, sample.moved[index] @ self.outputs.T, weights))
+        self.rest.append(RestSample(rows, sample.moved @ self.outputs.T, sample.weights))
         if sample.new is not None:
             mean = frame.phrase_means[sample.new, : len(sample.written)]
             kept = frame.residual(sample.x, spot.span, sample.old) @ self.outputs.T
@@ -198,12 +207,11 @@ def frame_of(plan: TextPlan, encoder: Encoder, sums: Sums, inputs: Tensor) -> Fr
     return Frame(means.float(), lengths, centre.float(), rearrange(scale, "-> 1").float(), inputs)
 
 
-def main_directions(plan: TextPlan, encoder: Encoder, rows: Iterable[Encoded]) -> Tensor:
+def main_directions(encoder: Encoder, rows: Iterable[Encoded], typed: Typed) -> Tensor:
     """Return (q, d) orthonormal: the main directions of the rows of some texts about their mean."""
     texts = []
     for row in islice(rows, LOOKED_AT):
-        layouts = layout_of(plan.family, plan.table, row.entry.prompt, row.entry.counts, rows_of(row.cond, plan.family))
-        layout = layouts.get(encoder.name)
+        layout = typed.layouts(row).get(encoder.name)
         if layout is not None:
             words = {*layout.roles.other, *layout.roles.end}.union(*(span.rows for span in layout.spans))
             texts.append(row.cond[sorted(words), encoder.first : encoder.last])

@@ -13,12 +13,14 @@ import torch
 from einops import einsum, rearrange, reduce
 from torch import Tensor
 
-from ...supsae_core.capture.statistics import Statistics, Sums
+from ...supsae_core.capture.kept import Summed
+from ...supsae_core.capture.statistics import Sums
 from ...supsae_core.stopping import heed
 from .effects import Effects
+from .groups import Groups
 from .held_out import base_over, error_over, folds_of, measured, require_enough
 from .options import about
-from .solution import Groups, Solution, encoded
+from .solution import Solution, encoded
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,13 @@ class Targets(NamedTuple):
     """() what columns were divided by"""
 
 
-def adam(statistics: Statistics, groups: Groups, config: AdamConfig = ADAM) -> Solution:
+def adam(statistics: Summed, groups: Groups, config: AdamConfig = ADAM) -> Solution:
     """Fit one part: codes, decoder and bias by Adam from random codes, to every fold's rest and then to all.
 
     Raises:
         ValueError: if nothing occurs twice.
     """
+    statistics = statistics.whole()
     folds, total = folds_of(statistics), statistics.total()
     base = base_over(folds, groups)
     require_enough(base)
@@ -91,7 +94,7 @@ def adam(statistics: Statistics, groups: Groups, config: AdamConfig = ADAM) -> S
     # Any basis of the decoder's rows decodes the same; a file's is orthonormal, so that rows can be encoded.
     basis = torch.linalg.qr(weights.decoder.double().T).Q.T
     bias = (wanted.scale * weights.bias).double()
-    return encoded(decoded(weights, wanted), total, basis, bias, measured(error, total, groups.judged, len(basis)))
+    return encoded(decoded(weights, wanted), total, basis, bias, measured(error, statistics, groups.judged, len(basis)))
 
 
 def targets(sums: Sums, groups: Groups) -> Targets:

@@ -6,11 +6,13 @@ Letters: K concepts, S slots, T tokens, d columns; G groups of slots.
 from typing import NamedTuple
 
 import torch
-from einops import rearrange, reduce
+from einops import reduce
 from torch import Tensor
 
-from ...supsae_core.capture.statistics import Sums
+from ...supsae_core.capture.kept import Summed
+from ...supsae_core.capture.statistics import FOLDS, Sums
 from ...supsae_core.stopping import heed
+from .groups import Groups
 
 NEVER = 1e12
 """A ridge so strong that the level it belongs to does nothing."""
@@ -42,55 +44,72 @@ class Effects(NamedTuple):
         return self.shared[group] + self.own
 
 
-class Levels:
-    """Sums centred per slot, and one ridge step on them for each level; a context a slot never had takes the group's
-    effect, one that the group never had the common one: what few prompts can still determine (docs/method.md, 5).
+def common_equations(statistics: Summed, without: int | None = None) -> tuple[Tensor, Tensor]:
+    """Return the gram (K, K) and cross (K, d) of all slots together, each about its own means; of all folds but one."""
+    sums, (gram, cross) = statistics.sums.total(without), statistics.over_slots()
+    kept = [fold for fold in range(FOLDS) if fold != without]
+    # Σ (a − ā)(a − ā)ᵀ = Σ a aᵀ − Σ_s n ā āᵀ, and the same of labels and tokens.
+    means = sums.mean_label.T
+    return gram[kept].sum(0) - means @ sums.label, cross[kept].sum(0) - means @ sums.heard
+
+
+def of_group(sums: Sums, common: Tensor, shared: float, own: float) -> Effects:
+    """Fit the effects on the slots of one group (G = 1), each level to what the one above leaves.
+
+    A context that a slot never had takes the group's effect, one that the group never had the common one: what few
+    prompts can still determine.
+
+    Args:
+        sums: of these slots.
+        common: (K, d) what context does to any token at all.
+        shared: the ridge of what the group deviates by.
+        own: the ridge of what a slot deviates from its group by; one that is alone has nothing to deviate from.
     """
-
-    def __init__(self, sums: Sums, group: Tensor, count: int) -> None:
-        """Take sums of slots; group (S,) is every slot's of ``count`` groups."""
-        self.mean, self._of = sums.mean_token, group
-        self._gram, self._cross = gram, cross = sums.centred()
-        # A group's normal equations are the sums of its slots'.
-        self._group_gram = gram.new_zeros(count, *gram.shape[1:]).index_add_(0, group, gram)
-        self._group_cross = cross.new_zeros(count, *cross.shape[1:]).index_add_(0, group, cross)
-        # A slot that is alone in its group has nothing to deviate from.
-        self._alone = torch.bincount(group, minlength=count)[group] == 1
-
-    def common(self, strength: Tensor) -> Tensor:
-        """Return what context does to any token (G, K, d), once per group since each has its own strength (G,)."""
-        gram = reduce(self._gram, "s k l -> k l", "sum").expand_as(self._group_gram)
-        cross = reduce(self._cross, "s k d -> k d", "sum").expand_as(self._group_cross)
-        return ridge(gram, cross, strength)
-
-    def shared(self, common: Tensor, strength: Tensor) -> Tensor:
-        """Return the effects on groups (G, K, d): what they deviate by is fitted to what the common level leaves."""
-        # cross − gram W is the residual's cross
-        return common + ridge(self._group_gram, self._group_cross - self._group_gram @ common, strength)
-
-    def own(self, shared: Tensor, strength: Tensor) -> Tensor:
-        """Return what slots deviate by (S, K, d), fitted to what their group leaves."""
-        own = ridge(self._gram, self._cross - self._gram @ shared[self._of], strength[self._of])
-        own[self._alone] = 0
-        return own
+    gram, cross = sums.centred()
+    common = common.to(gram.dtype)
+    # A group's normal equations are the sums of its slots'; cross − gram W is the residual's cross.
+    every = reduce(gram, "s k l -> k l", "sum")
+    fitted = common + ridge(every, reduce(cross, "s k d -> k d", "sum") - every @ common, shared)
+    alone = len(gram) == 1 or own >= NEVER
+    deviation = torch.zeros_like(cross) if alone else ridge(gram, cross - gram @ fitted, own)
+    return Effects(sums.mean_token, fitted[None], deviation)
 
 
-def effects(sums: Sums, group: Tensor, ridges: Ridges) -> Effects:
+def effects(statistics: Summed, groups: Groups, ridges: Ridges, without: int | None = None) -> Effects:
     """Fit the effects of context by three ridge steps: common to all slots, then what groups and slots deviate by.
 
     Args:
-        group: (S,) group of every slot.
+        without: a fold that is not to be seen.
     """
-    levels = Levels(sums, group, len(ridges.shared))
-    shared = levels.shared(levels.common(ridges.common), ridges.shared)
-    return Effects(levels.mean, shared, levels.own(shared, ridges.own))
+    commons = Commons(statistics, without)
+    sums, concepts = statistics.sums, statistics.sums.label.shape[-1]
+    shared = sums.token.new_zeros(groups.count, concepts, sums.token.shape[-1])
+    own = sums.token.new_zeros(len(groups.of), concepts, sums.token.shape[-1])
+    for group in range(groups.count):
+        if slots := groups.slots(group):
+            common, *strengths = (float(one[group]) for one in ridges)
+            fitted = of_group(statistics.of(slots).total(without), commons(common), *strengths)
+            shared[group], own[slots] = fitted.shared[0].to(own.dtype), fitted.own.to(own.dtype)
+    return Effects(sums.total(without).mean_token, shared, own)
 
 
-def ridge(gram: Tensor, cross: Tensor, strength: Tensor) -> Tensor:
-    """Solve (gram + strength · 1) W = cross for a batch (n, K, K), (n, K, d), (n,); ``NEVER`` gives zeros."""
+class Commons:
+    """What context does to any token, by the ridge, each solved for once. Built per fit and dropped."""
+
+    def __init__(self, statistics: Summed, without: int | None = None) -> None:
+        self._equations = common_equations(statistics, without)
+        self._solved = dict[float, Tensor]()
+
+    def __call__(self, strength: float) -> Tensor:
+        """Return it (K, d)."""
+        if strength not in self._solved:
+            self._solved[strength] = ridge(*self._equations, strength)
+        return self._solved[strength]
+
+
+def ridge(gram: Tensor, cross: Tensor, strength: float) -> Tensor:
+    """Solve (gram + strength · 1) W = cross for (…, K, K) and (…, K, d); ``NEVER`` gives zeros."""
     heed()
-    solved = torch.zeros_like(cross)
-    some = strength < NEVER
-    eye = torch.eye(gram.shape[-1], dtype=gram.dtype)
-    solved[some] = torch.linalg.solve(gram[some] + rearrange(strength[some], "n -> n 1 1") * eye, cross[some])
-    return solved
+    if strength >= NEVER:
+        return torch.zeros_like(cross)
+    return torch.linalg.solve(gram + strength * torch.eye(gram.shape[-1], dtype=gram.dtype), cross)

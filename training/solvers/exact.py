@@ -3,19 +3,24 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Self
 
 import torch
+from einops import reduce
 from torch import Tensor
 
-from ...supsae_core.capture.statistics import Statistics
-from .effects import NEVER, Effects, Levels, Ridges, effects
-from .held_out import Fold, Judged, error_over, folds_of, measured, origin_of, require_enough
+from ...supsae_core.capture.kept import Summed
+from ...supsae_core.capture.statistics import FOLDS
+from .choose import choose
+from .effects import NEVER, Commons, Ridges, effects, of_group
+from .groups import Groups
+from .held_out import Error, Judged, folds_of, measured, origin_of, require_enough
 from .options import about
-from .solution import Groups, Solution, encoded
-from .width import directions, narrowed, smallest_width, width_of_means
+from .solution import Solution, written
+from .width import Span, curve, smallest_width, weighted, weights_of, width_of_means
 
+MOST = 512
+"""Directions that codes are tried in at first; where these are not enough, twice as many."""
 STREAM_WIDTHS = (8, 16, 32, 64)
 """There are many parts inside a model: a limited code width keeps files small; behind the first block more gains under
 one percent."""
@@ -59,71 +64,85 @@ class ExactConfig:
 EXACT = ExactConfig()
 
 
-def choose(folds: Sequence[Fold], groups: Groups, config: ExactConfig) -> Ridges:
-    """Choose every group's ridges by its own held-out error: common and shared first, then own."""
-    every = torch.ones(groups.count, dtype=torch.float64)
-    levels = [Levels(fold.train, groups.of, groups.count) for fold in folds]
-    judged = [Judged.of(level.mean, *fold) for level, fold in zip(levels, folds, strict=True)]
-    # All pairs of the two upper levels, without deviations of slots: these are the same for a whole group.
-    first = [(common, shared) for common in config.common_ridges for shared in config.shared_ridges]
-    errors = torch.zeros(len(first), groups.count, dtype=torch.float64)
-    for level, one in zip(levels, judged, strict=True):
-        summed = one.summed(groups.of, groups.count)
-        solved = {common: level.common(common * every) for common in config.common_ridges}
-        for row, (common, shared) in zip(errors, first, strict=True):
-            row += summed.left(level.shared(solved[common], shared * every))
-    best = [first[index] for index in errors.argmin(0).tolist()]
-    common, shared = (torch.tensor(some, dtype=torch.float64) for some in zip(*best, strict=True))
-    # With these fixed, the strength of a slot's own deviation.
-    errors = torch.zeros(len(config.own_ridges), groups.count, dtype=torch.float64)
-    for level, one in zip(levels, judged, strict=True):
-        fitted = level.shared(level.common(common), shared)
-        for row, own in zip(errors, config.own_ridges, strict=True):
-            row.index_add_(0, groups.of, one.left(fitted[groups.of] + level.own(fitted, own * every)))
-    own = [config.own_ridges[index] for index in errors.argmin(0).tolist()]
-    return Ridges(common, shared, torch.tensor(own, dtype=torch.float64))
-
-
-def exact(statistics: Statistics, groups: Groups, config: ExactConfig = EXACT) -> Solution:
+def exact(statistics: Summed, groups: Groups, config: ExactConfig = EXACT) -> Solution:
     """Fit one part: choose the ridges and the code width by held-out error, then factor all effects.
+
+    What needs every column is done group by group, and thrown away: no fit is ever held in full width.
 
     Raises:
         ValueError: if nothing occurs twice.
     """
-    folds, total = folds_of(statistics), statistics.total()
-    # Every group's ridges, and with them the fits of all folds but one that the width is then judged on.
-    ridges = choose(folds, groups, config)
-    fits = [effects(fold.train, groups.of, ridges) for fold in folds]
-    full = error_over(folds, fits, groups)
-    require_enough(full.base)
-    # The fit to everything, and the directions that its means and effects need.
-    fitted, origin = effects(total, groups.of, ridges), origin_of(total, groups.judged)
-    decoder = directions(fitted, total, origin)
-    at_width = partial(_error_at, folds, fits, groups, decoder, origin)
-    widths = (width_of_means(fitted, total, decoder, origin), len(decoder))
-    decoder = decoder[: _width(config, widths, at_width, full.left)]
-    narrow = full._replace(left=at_width(len(decoder)))
-    found = measured(narrow, total, groups.judged, len(decoder))
-    found["fvu_slot_full_rank"] = full.left / full.base
-    before = encoded(fits[-1], folds[-1].train, decoder, origin, found)
-    return encoded(fitted, total, decoder, origin, found)._replace(without_last=before)
+    ridges = choose(statistics, groups, config)
+    origin = origin_of(statistics.sums.total(), groups.judged)
+    error, span = in_full(statistics, groups, ridges, origin)
+    require_enough(error.base)
+    directions = span.directions()
+    decoder, coded, errors = _in_few(statistics, groups, ridges, config, (directions, origin, error.left))
+    width = len(decoder)
+    found = measured(error._replace(left=float(errors[width])), statistics, groups.judged, width)
+    found["fvu_slot_full_rank"] = error.left / error.base
+    before, fitted = (
+        written(effects(coded, groups, ridges, without), statistics.sums.total(without), decoder, origin, found)
+        for without in (FOLDS - 1, None)
+    )
+    return fitted._replace(without_last=before)
 
 
-def _width(config: ExactConfig, widths: tuple[int, int], at_width: partial[float], error: float) -> int:
-    """Return the code width that is asked for, or else chosen between the least and the full one."""
-    if config.rank:
-        return config.rank
-    return min(config.widths, key=at_width) if config.widths else smallest_width(*widths, at_width, error)
-
-
-def _error_at(
-    folds: Sequence[Fold], fits: Sequence[Effects], groups: Groups, decoder: Tensor, origin: Tensor, width: int
-) -> float:
-    """Return the held-out error with codes of a width.
+def in_full(statistics: Summed, groups: Groups, ridges: Ridges, origin: Tensor) -> tuple[Error, Span]:
+    """Return the held-out error with codes of every width, and the directions that the fit to all folds spans.
 
     Args:
-        fits: to all folds but one, in full width.
-        decoder: (·, d) directions, most needed first.
-        origin: (d,)
+        origin: (d,) mean of all tokens of the slots that are judged.
     """
-    return error_over(folds, [narrowed(fit, decoder[:width], origin) for fit in fits], groups).left
+    judged, left, base = range(len(groups.of))[groups.judged], 0.0, 0.0
+    span, used = Span(len(origin), groups.count), weights_of(statistics)
+    every, commons = Commons(statistics), [Commons(statistics, fold) for fold in range(FOLDS)]
+    shares = reduce(used.square(), "s k -> k", "mean").sqrt()
+    for group in range(groups.count):
+        slots = groups.slots(group)
+        if not slots:
+            continue
+        part, (common, shared, own) = statistics.of(slots), (float(one[group]) for one in ridges)
+        fitted = of_group(part.total(), every(common), shared, own)
+        span.add(*weighted(fitted, part.total(), origin, used[slots], shares))
+        inside = torch.tensor([slot in judged for slot in slots])
+        for fold, solved in zip(folds_of(part) if inside.any() else (), commons, strict=False):
+            fitted = of_group(fold.train, solved(common), shared, own)
+            held = Judged.of(fitted.mean, *fold)
+            left += float(held.left(fitted.shared + fitted.own)[inside].sum())
+            base += float(held.base[inside].sum())
+    return Error(left, base), span
+
+
+def _in_few(
+    statistics: Summed,
+    groups: Groups,
+    ridges: Ridges,
+    config: ExactConfig,
+    found: tuple[Tensor, Tensor, float],
+) -> tuple[Tensor, Summed, Tensor]:
+    """Return as many directions as are needed, the sums of codes in these or more, and the error with every width.
+
+    Args:
+        found: directions (·, d), the origin (d,), and the held-out error with all of them.
+    """
+    (directions, origin, error), most = found, MOST
+    total = statistics.sums.total()
+    while True:
+        some = directions[:most]
+        coded = statistics.in_codes(some, origin)
+        errors = curve(coded, groups, ridges)
+        least = width_of_means(total.mean_token - origin, coded.sums.total().mean_token, total.valid)
+        width = _width(config, least, errors, error)
+        if width < len(some) or len(some) == len(directions):
+            return directions[:width], coded, errors
+        most *= 2
+
+
+def _width(config: ExactConfig, least: int, errors: Tensor, error: float) -> int:
+    """Return the code width that is asked for, or else chosen between the least and the full one."""
+    most = len(errors) - 1
+    if config.rank:
+        return min(config.rank, most)
+    widths = [min(one, most) for one in config.widths]
+    return min(widths, key=lambda one: float(errors[one])) if widths else smallest_width(least, errors, error)

@@ -10,10 +10,11 @@ import torch
 from einops import einsum, rearrange, reduce
 from torch import Tensor
 
+from ...supsae_core.capture.kept import Summed
 from ...supsae_core.capture.statistics import FOLDS, Statistics, Sums
 from ...supsae_core.stopping import heed
 from .effects import Effects
-from .solution import Groups
+from .groups import Groups
 
 
 class Fold(NamedTuple):
@@ -40,8 +41,10 @@ def folds_of(statistics: Statistics) -> list[Fold]:
 class Judged(NamedTuple):
     """A fold that a fit's means are held against: what is left does not yet say which effects the fit has."""
 
-    base: Tensor
-    """(S,) Σ‖x − the fit's own mean of the token‖²"""
+    square: Tensor
+    """(S,) Σ‖x‖² of the fold"""
+    moved: Tensor
+    """(S, d) what the fit's own means change of that, column by column"""
     gram: Tensor
     """(S, K, K) Σ (a − ā)(a − ā)ᵀ, the mean context ā that of the training folds"""
     cross: Tensor
@@ -54,37 +57,36 @@ class Judged(NamedTuple):
         tokens = test.lengths.clamp(min=1).to(mean.dtype)
         average = reduce(mean, "s t d -> s d", "sum") / rearrange(tokens, "s -> s 1")
         # ‖x − mean‖² = ‖x‖² − 2 x·mean + ‖mean‖², summed over samples and tokens.
-        products, squares = (reduce(x, "s t d -> s", "sum") for x in (test.token * mean, mean.square()))
-        base = test.square - 2 * products + count * squares
+        number = rearrange(count, "s -> s 1 1")
+        moved = reduce(mean * (number * mean - 2 * test.token), "s t d -> s d", "sum")
         # The test's sums about the training means. Those means are not the test's own, so all four terms of each
         # product stay.
-        number = rearrange(count, "s -> s 1 1")
-        gram = (
-            test.gram
-            - einsum(label, centre, "s k, s l -> s k l")
-            - einsum(centre, label, "s k, s l -> s k l")
-            + number * rearrange(centre, "s k -> s k 1") * rearrange(centre, "s l -> s 1 l")
-        )
-        heard = reduce(test.token, "s t d -> s d", "sum") / rearrange(tokens, "s -> s 1")  # Σ of mean tokens
-        cross = (
-            test.cross
-            - einsum(centre, heard, "s k, s d -> s k d")
-            - einsum(label, average, "s k, s d -> s k d")
-            + number * rearrange(centre, "s k -> s k 1") * rearrange(average, "s d -> s 1 d")
-        )
+        both = einsum(label, centre, "s k, s l -> s k l")
+        gram = test.gram - both - both.mT + number * einsum(centre, centre, "s k, s l -> s k l")
+        off = label - rearrange(count, "s -> s 1") * centre
+        cross = test.cross - einsum(centre, test.heard, "s k, s d -> s k d") - einsum(off, average, "s k, s d -> s k d")
         trained = train.count > 0
         # One effect for all tokens of a phrase: each counts as often as there are tokens.
         weight = rearrange(tokens * trained, "s -> s 1 1")
-        return cls(base * trained, weight * gram, weight * cross)
+        return cls(test.square * trained, moved * rearrange(trained, "s -> s 1"), weight * gram, weight * cross)
 
-    def summed(self, group: Tensor, count: int) -> Self:
-        """Return the same summed over the slots of ``count`` groups, for effects that all slots of a group share."""
-        return type(self)(*(one.new_zeros(count, *one.shape[1:]).index_add_(0, group, one) for one in self))
+    @property
+    def base(self) -> Tensor:
+        """(S,) Σ‖x − the fit's own mean of the token‖²"""
+        return self.square + reduce(self.moved, "s d -> s", "sum")
+
+    def together(self) -> Self:
+        """Return the same of all slots as one, for effects that they share."""
+        return type(self)(*(one.sum(0, keepdim=True) for one in self))
+
+    def changed(self, slope: Tensor) -> Tensor:
+        """Return what a fit with effects (S, K, d) changes of Σ‖x‖², column by column (S, d)."""
+        # Σ‖r − Wᵀa‖² − Σ‖r‖² = −2 ⟨W, Σ a rᵀ⟩ + ⟨W, Σ a aᵀ W⟩
+        return self.moved + reduce(slope * (self.gram @ slope - 2 * self.cross), "s k d -> s d", "sum")
 
     def left(self, slope: Tensor) -> Tensor:
         """Return Σ‖x − x̂‖² per slot (S,) with effects (S, K, d), exactly, from sums."""
-        # Σ‖r − Wᵀa‖² − Σ‖r‖² = −2 ⟨W, Σ a rᵀ⟩ + ⟨W, Σ a aᵀ W⟩
-        return self.base + reduce(slope * (self.gram @ slope - 2 * self.cross), "s k d -> s", "sum")
+        return self.square + reduce(self.changed(slope), "s d -> s", "sum")
 
 
 def held_out_error(fitted: Effects, train: Sums, test: Sums, group: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,7 +131,7 @@ def origin_of(total: Sums, judged: slice) -> Tensor:
     return reduce(total.token[judged], "s t d -> d", "sum") / _tokens(total, judged)
 
 
-def measured(found: Error, total: Sums, judged: slice, width: int) -> dict[str, float]:
+def measured(found: Error, statistics: Summed, judged: slice, width: int) -> dict[str, float]:
     """Return what every solver reports of a part.
 
     Returns:
@@ -137,6 +139,7 @@ def measured(found: Error, total: Sums, judged: slice, width: int) -> dict[str, 
         ``fvu_token``: about the mean of all tokens; ``fvu_token_constant``: the same of the slots' means alone;
         ``rank``: code width; ``label_rank``: of the centred labels, K if every effect is identified.
     """
+    total = statistics.sums.total()
     origin = origin_of(total, judged)
     # Σ‖x − origin‖², with origin the mean
     around = float(total.square[judged].sum() - _tokens(total, judged) * origin.square().sum())
@@ -145,7 +148,7 @@ def measured(found: Error, total: Sums, judged: slice, width: int) -> dict[str, 
         "fvu_token": found.left / around,
         "fvu_token_constant": found.base / around,
         "rank": float(width),
-        "label_rank": float(torch.linalg.matrix_rank(reduce(total.gram, "s k l -> k l", "sum"))),
+        "label_rank": float(torch.linalg.matrix_rank(statistics.over_slots()[0].sum(0))),
     }
 
 

@@ -1,9 +1,8 @@
-"""What every solver is given and gives: ``(Statistics, Groups, config) → Solution``.
+"""What every solver gives: it is ``(Summed, Groups, config) → Solution``.
 
 Letters (docs/method.md, 1): K concepts, S slots, T tokens, d columns, r code width.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -12,26 +11,7 @@ from torch import Tensor
 from ...supsae_core.capture.statistics import Sums
 from ...supsae_core.dictionary.model import Codes
 from .effects import Effects
-
-
-@dataclass(frozen=True, eq=False)
-class Groups:
-    """Which slots share their effects, and which of them are phrases."""
-
-    of: Tensor
-    """(S,) group of every slot: a phrase's category, or one of its own for a role; numbered from 0, phrases first"""
-    phrases: int
-    """the first so many slots are phrases; 0 if a part has none, as the pooled vector"""
-
-    @property
-    def count(self) -> int:
-        """How many groups there are."""
-        return int(self.of.max()) + 1
-
-    @property
-    def judged(self) -> slice:
-        """The slots whose errors are reported: phrases, or all of a part without any."""
-        return slice(0, self.phrases or None)
+from .groups import Groups
 
 
 class Solution(NamedTuple):
@@ -63,16 +43,19 @@ def encoded(fitted: Effects, total: Sums, decoder: Tensor, bias: Tensor, measure
         decoder: (r, d) orthonormal rows.
         bias: (d,) what a code of 0 is to decode to.
     """
+    codes = Effects((fitted.mean - bias) @ decoder.T, fitted.shared @ decoder.T, fitted.own @ decoder.T)
+    return written(codes, total, decoder, bias, measured)
 
-    def code(x: Tensor) -> Tensor:
-        return (x @ decoder.T).float()
 
+def written(codes: Effects, total: Sums, decoder: Tensor, bias: Tensor, measured: dict[str, float]) -> Solution:
+    """Return the solution of a fit that is in codes already, of as many directions as the decoder (r, d) or more."""
+    width = len(decoder)
     return Solution(
         bias=bias.float(),
         decoder=decoder.float(),
-        slot_codes=code(fitted.mean - bias) * total.valid[..., None],
-        group_effects=code(fitted.shared),
-        slot_effects=code(fitted.own),
+        slot_codes=codes.mean[..., :width].float() * total.valid[..., None],
+        group_effects=codes.shared[..., :width].float(),
+        slot_effects=codes.own[..., :width].float(),
         mean_context=total.mean_label.float(),
         measured=measured,
     )

@@ -3,22 +3,23 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
-from ...supsae_core.capture.statistics import Statistics
+from ...supsae_core.capture.kept import Summed
 from .adam import ADAM, adam
 from .exact import EXACT, exact
-from .solution import Groups, Solution
+from .groups import Groups
+from .solution import Solution
 
 
 class Solver(NamedTuple):
     """One line of the table: a solver with its options."""
 
-    solve: Callable[[Statistics, Groups, Any], Solution]
+    solve: Callable[[Summed, Groups, Any], Solution]
     options: Any
     """a frozen dataclass with its defaults; its ``for_streams`` gives the options for parts inside a model"""
     about: str
     """what it is, in a few words"""
 
-    def __call__(self, statistics: Statistics, groups: Groups) -> Solution:
+    def __call__(self, statistics: Summed, groups: Groups) -> Solution:
         """Solve one part."""
         return self.solve(statistics, groups, self.options)
 

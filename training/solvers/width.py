@@ -1,73 +1,109 @@
 """Code width: the directions that means and effects need most, and how few of them do (docs/method.md, 7)."""
 
-from collections.abc import Callable
-
 import torch
 from einops import rearrange, reduce
 from torch import Tensor
 
-from ...supsae_core.capture.statistics import Sums
-from .effects import Effects
+from ...supsae_core.capture.kept import Summed
+from ...supsae_core.capture.statistics import FOLDS, Sums
+from .effects import Commons, Effects, Ridges, of_group
+from .groups import Groups
+from .held_out import Judged, folds_of
 
 KEPT = 0.98
 """Share of every mean token's square that codes hold: reading tells phrases by them, whatever context explains."""
 SLACK = 0.01
 """The code width is the smallest within this share of the full held-out error."""
+ROWS = 1024
+"""Rows, at most, that directions are taken of: of more, and wider ones, effects are mixed at random into fewer."""
 
 
-def directions(fitted: Effects, total: Sums, origin: Tensor) -> Tensor:
-    """Return the right singular vectors (·, d) of all means and effects, each weighted by how much it is used.
-
-    Cut to r rows, they lose the least of these weighted rows that r directions can.
-
-    Args:
-        fitted: means (S, T, d) and effects in full width.
-        origin: (d,) mean of all tokens.
-    """
-    return torch.linalg.svd(weighted(fitted, total, origin), full_matrices=False).Vh
+def weights_of(statistics: Summed) -> Tensor:
+    """Return how much context varies, √Σ(a_k − ā_k)² (S, K): what effects are weighted by."""
+    sums = statistics.sums.total()
+    # of zeros and ones Σ a² = Σ a
+    return (sums.label - rearrange(sums.count, "s -> s 1") * sums.mean_label.square()).clamp(min=0).sqrt()
 
 
-def weighted(fitted: Effects, total: Sums, origin: Tensor) -> Tensor:
-    """Return means about an origin (d,) and effects as rows (·, d): a mean once a sample, an effect as it varies."""
-    means = ((fitted.mean - origin) * rearrange(total.count.sqrt(), "s -> s 1 1"))[total.valid]
-    used = total.centred()[0].diagonal(dim1=1, dim2=2).clamp(min=0).sqrt()  # √Σ (a_k − ā_k)²
-    own = fitted.own * rearrange(used, "s k -> s k 1")
-    shared = fitted.shared * rearrange(reduce(used.square(), "s k -> k", "mean").sqrt(), "k -> k 1")
-    return torch.cat([means, rearrange(own, "s k d -> (s k) d"), rearrange(shared, "g k d -> (g k) d")])
-
-
-def narrowed(fitted: Effects, decoder: Tensor, origin: Tensor) -> Effects:
-    """Return a fit as codes would give it back, of a decoder (r, d) with orthonormal rows about an origin (d,)."""
-
-    def project(x: Tensor) -> Tensor:
-        return x @ decoder.T @ decoder
-
-    valid = (fitted.mean != 0).any(-1, keepdim=True)
-    mean = torch.where(valid, origin + project(fitted.mean - origin), 0)
-    return Effects(mean, project(fitted.shared), project(fitted.own))
-
-
-def width_of_means(fitted: Effects, total: Sums, decoder: Tensor, origin: Tensor) -> int:
-    """Return the least width in which every mean token is held; arguments as of ``directions`` and ``narrowed``."""
-    rows = (fitted.mean - origin)[total.valid]
-    held = (rows @ decoder.T).square().cumsum(1)
-    short = held < KEPT * rearrange(reduce(rows.square(), "n d -> n", "sum"), "n -> n 1")
-    return min(int(reduce(short.int(), "n r -> n", "sum").max()) + 1, len(decoder))
-
-
-def smallest_width(least: int, most: int, at_width: Callable[[int], float], error: float) -> int:
-    """Bisect for the smallest width whose held-out error is within the slack of the full one.
+def weighted(fitted: Effects, sums: Sums, origin: Tensor, used: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
+    """Return means about an origin (d,), and effects, as rows (·, d): a mean once a sample, an effect as it varies.
 
     Args:
-        least: that it may be.
-        most: the full one.
-        at_width: width → held-out error, falling.
+        used: (S, K) how much the context of a slot varies.
+        shared: (K,) the same over all slots.
     """
-    low, high = least, most
-    while low < high:
-        middle = (low + high) // 2
-        if at_width(middle) <= error * (1 + SLACK):
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    means = ((fitted.mean - origin) * rearrange(sums.count.sqrt(), "s -> s 1 1"))[sums.valid]
+    own = rearrange(fitted.own * rearrange(used, "s k -> s k 1"), "s k d -> (s k) d")
+    of_groups = rearrange(fitted.shared * rearrange(shared, "k -> k 1"), "g k d -> (g k) d")
+    return means, torch.cat([one for one in (own, of_groups) if one.any()] or [means[:0]])
+
+
+class Span:
+    """Takes rows (·, d), many of them, and gives the directions that lose least of them. Built per fit and dropped."""
+
+    def __init__(self, columns: int, blocks: int) -> None:
+        """Expect rows of so many columns, in so many blocks."""
+        self._columns, self._most = columns, max(ROWS // blocks, 1)
+        self._rows, self._product = list[Tensor](), None
+        self._generator = torch.Generator().manual_seed(0)
+
+    def add(self, means: Tensor, effects: Tensor) -> None:
+        """Add a block: rows that are kept, and rows that may be mixed."""
+        if self._columns > ROWS and len(effects) > self._most:
+            mixing = torch.randn(self._most, len(effects), generator=self._generator, dtype=effects.dtype)
+            effects = mixing @ effects / self._most**0.5
+        self._rows += [means, effects]
+        if self._product is not None or sum(map(len, self._rows)) > max(self._columns, 2 * ROWS):
+            rows, self._rows = torch.cat(self._rows), []
+            self._product = rows.T @ rows + (0 if self._product is None else self._product)
+
+    def directions(self) -> Tensor:
+        """Return them (·, d), orthonormal, most needed first."""
+        if self._product is not None:
+            return torch.linalg.eigh(self._product).eigenvectors.T.flip(0)
+        rows = torch.cat(self._rows)
+        if len(rows) > self._columns:
+            return torch.linalg.eigh(rows.T @ rows).eigenvectors.T.flip(0)
+        across = torch.linalg.eigh(rows @ rows.T).eigenvectors.flip(1).T @ rows
+        return torch.linalg.qr(across.T).Q.T  # they fall in size, so that one after another stays as it is
+
+
+def curve(coded: Summed, groups: Groups, ridges: Ridges) -> Tensor:
+    """Return the held-out error with every code width (q + 1,), from 0 on, over the slots that are judged.
+
+    In orthonormal directions errors add up, so that the error with r of them is a sum over the first r.
+
+    Args:
+        coded: sums of codes (q,), about the mean of all tokens, with their rows' squares.
+        ridges: of the fit.
+    """
+    judged, commons = range(len(groups.of))[groups.judged], [Commons(coded, fold) for fold in range(FOLDS)]
+    square, moved = torch.zeros(1, dtype=torch.float64), coded.sums.token.new_zeros(coded.sums.token.shape[-1])
+    for group in range(groups.count):
+        slots = [slot for slot in groups.slots(group) if slot in judged]
+        common, shared, own = (float(one[group]) for one in ridges)
+        for fold, solved in zip(folds_of(coded.of(slots)) if slots else (), commons, strict=False):
+            fitted = of_group(fold.train, solved(common), shared, own)
+            held = Judged.of(fitted.mean, *fold)
+            square += held.square.sum()
+            moved += reduce(held.changed(fitted.shared + fitted.own), "s d -> d", "sum")
+    return torch.cat([square, square + moved.cumsum(0)])
+
+
+def width_of_means(means: Tensor, codes: Tensor, valid: Tensor) -> int:
+    """Return the least width in which every mean token is held.
+
+    Args:
+        means: (S, T, d) about the origin.
+        codes: (S, T, q) the same in codes.
+        valid: (S, T) which there are.
+    """
+    held = codes[valid].square().cumsum(1)
+    short = held < KEPT * reduce(means[valid].square(), "n d -> n 1", "sum")
+    return min(int(reduce(short.int(), "n q -> n", "sum").max()) + 1, codes.shape[-1])
+
+
+def smallest_width(least: int, errors: Tensor, error: float) -> int:
+    """Return the smallest width, at least ``least``, whose error (q + 1,) is within the slack of the full one."""
+    enough = (errors[least:] <= error * (1 + SLACK)).nonzero()[:, 0].tolist()
+    return least + enough[0] if enough else len(errors) - 1

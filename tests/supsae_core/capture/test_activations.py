@@ -94,7 +94,7 @@ def summed_directly(plan, everything, name, bucket):
     text = rows in plan.family.segments
     slots = len(TABLE.phrases) + len(plan.family.roles) if text else 1
     tokens = plan.longest(plan.family.encoder("t5")) if text else 1
-    found = Statistics.zeros(slots, len(TABLE), tokens, 192, moment=False)
+    found = Statistics.zeros(slots, len(TABLE), tokens, 192)
     for row, heard in everything[:10]:
         x, said = heard[site][bucket], list(row.entry.prompt.support(TABLE))
         whole = torch.zeros(len(TABLE)).index_fill(0, torch.tensor(said), 1)

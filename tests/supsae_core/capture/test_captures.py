@@ -92,8 +92,8 @@ def test_what_has_no_room_is_drawn_anew_and_counted_once(cutting):
     table = parse_table("hair: {red: [red hair, ginger hair], black: black hair}\nhat: [no hat, top hat]")
     used, rng = [0] * 5, np.random.default_rng(0)
 
-    def make(wording):
-        drawn = prompts.draw_prompt(table, rng, wording=wording, mention=1.0, used=used)
+    def make(wording, share):
+        drawn = prompts.draw_prompt(table, rng, wording=wording, mention=share, used=used)
         return [capture._entry(cutting, drawn, "fit")]
 
     entries = [one for _ in range(9) for one in capture._with_room(cutting, make, LONG, used)]
@@ -145,6 +145,21 @@ def test_written_and_read_bit_for_bit(plan, tmp_path):
         folder.write(shard, conds[own], pooled[own])
     for row, cond, vector in zip(folder.read(), conds, pooled, strict=True):
         assert torch.equal(row.cond, cond.half().float()) and torch.equal(row.pooled, vector.half().float())
+
+
+def test_some_sets_and_some_rows_are_those_of_all(plan, made):
+    # 12 prompts to fit on lie in the first two shards of 8; then a prompt to calibrate on and its rewrite in turn
+    every = list(made.read())
+    for sets in (("fit",), ("calibration", "rewrite")):
+        wanted = [row for row in every if row.entry.set in sets]
+        found = list(made.read(*sets))
+        rows = [[0, 1, 2, 20, len(row.cond) - 1][: number % 6] for number, row in enumerate(wanted)]
+        parts = list(made.excerpts(rows, *sets))
+        assert len(found) == len(parts) == len(wanted)
+        for one, part, row, index in zip(found, parts, wanted, rows, strict=True):
+            assert one.entry is part.entry is row.entry
+            assert torch.equal(one.cond, row.cond) and torch.equal(part.cond, row.cond[index])
+            assert torch.equal(one.pooled, row.pooled) and torch.equal(part.pooled, row.pooled)
 
 
 def test_an_interrupted_capture_goes_on(host, plan, tmp_path):

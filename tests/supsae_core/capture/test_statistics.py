@@ -27,7 +27,6 @@ def summed(*parts):
     for part in parts:
         for (fold, slot), (labels, rows) in part.items():
             statistics.add(fold, slot, labels, rows)
-            statistics.spread(rows.flatten(0, 1), slot < 2)
     return statistics
 
 
@@ -58,12 +57,6 @@ def test_sums_are_those_of_the_samples_and_centred_sums_of_centred_samples(drawn
     for one, other in zip(found, wanted, strict=True):
         close(one, other)
     assert not total.token[slot, length:].any()
-
-
-def test_moments_are_of_concepts_and_of_roles(drawn, statistics):
-    for kind, slots in enumerate([(0, 1), (2,)]):
-        rows = torch.cat([drawn[fold, slot][1].flatten(0, 1) for fold in (0, 3) for slot in slots])
-        close(statistics.moment[kind], rows.T @ rows)
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Statistics)])
@@ -100,18 +93,34 @@ def test_folds_are_fixed_and_even():
     assert len(counts) == FOLDS and ((counts - 400).abs() < 90).all()
 
 
-def test_single_samples_of_many_slots_add_up_alike(drawn, statistics):
-    """All samples in one call and any order, padded to the longest slot; the moment is not kept."""
-    found = Statistics.zeros(*SIZES, moment=False)
+def singly(drawn):
+    """All samples one by one, in any order: folds, slots, labels, tokens one behind the other, their numbers."""
     each = [(fold, slot, a, x) for (fold, slot), some in drawn.items() for a, x in zip(*some, strict=True)]
     order = torch.randperm(len(each), generator=torch.Generator().manual_seed(1)).tolist()
     folds, slots, labels, rows = zip(*(each[i] for i in order), strict=True)
-    padded = torch.stack([torch.nn.functional.pad(x, (0, 0, 0, TOKENS - len(x))) for x in rows])
     lengths = torch.tensor([len(x) for x in rows])
-    found.scatter(torch.tensor(folds), torch.tensor(slots), torch.stack(labels), padded, lengths)
-    assert found.moment.numel() == 0 and statistics.moment.numel() == 2 * WIDTH**2
+    return torch.tensor(folds), torch.tensor(slots), torch.stack(labels), torch.cat(rows), lengths
+
+
+def test_single_samples_of_many_slots_add_up_alike(drawn, statistics):
+    found = Statistics.zeros(*SIZES)
+    found.scatter(*singly(drawn))
     for name in NAMES:
         close(getattr(found, name), getattr(statistics, name))
+
+
+def test_samples_of_one_context_add_up_as_their_sum(drawn):
+    # each sample as three: itself, its double and its negative; the sum of their rows is twice the sample
+    folds, slots, labels, rows, lengths = singly(drawn)
+    apart, sums = Statistics.zeros(*SIZES), Statistics.zeros(*SIZES)
+    for factor in (1, 2, -1):
+        apart.scatter(folds, slots, labels, factor * rows, lengths)
+    squares = torch.stack([6 * one.square().sum() for one in rows.split(lengths.tolist())])
+    times = torch.full((len(slots),), 3.0, dtype=torch.float64)
+    means = sums.scatter_sums(folds, slots, labels, 2 * rows, lengths, times, squares)
+    sums.multiply(folds * SLOTS + slots, labels, times, means)
+    for name in NAMES:
+        close(getattr(sums, name), getattr(apart, name))
 
 
 def test_room_for_longer_slots_changes_no_sum(statistics):

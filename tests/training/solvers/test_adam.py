@@ -5,7 +5,7 @@ import torch
 
 from supsae.supsae_core.capture.statistics import FOLDS, Statistics
 from supsae.training.solvers.adam import AdamConfig, Weights, adam, learn, loss, start, targets
-from supsae.training.solvers.solution import Groups
+from supsae.training.solvers.groups import Groups
 
 GROUPS = Groups(torch.tensor([0, 0, 1]), 2)
 LENGTHS, CONCEPTS, WIDTH = (2, 1, 2), 3, 5

@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from supsae.supsae_core.capture.statistics import FOLDS, Statistics
-from supsae.training.solvers.effects import NEVER, Ridges, effects
-from supsae.training.solvers.exact import ExactConfig, choose, exact
-from supsae.training.solvers.held_out import folds_of, held_out_error
-from supsae.training.solvers.solution import Groups
-from supsae.training.solvers.width import SLACK
+from supsae.training.solvers.choose import Held, choose
+from supsae.training.solvers.effects import NEVER, Effects, Ridges, effects, ridge
+from supsae.training.solvers.exact import ExactConfig, exact
+from supsae.training.solvers.groups import Groups
+from supsae.training.solvers.held_out import error_over, folds_of, held_out_error, origin_of
+from supsae.training.solvers.width import SLACK, curve
 
 CONCEPTS, WIDTH = 4, 6
 LENGTHS = (2, 1, 2, 3)
@@ -49,7 +50,6 @@ def summed(samples):
     statistics = Statistics.zeros(len(LENGTHS), CONCEPTS, max(LENGTHS), WIDTH)
     for (fold, slot), (labels, rows) in samples.items():
         statistics.add(fold, slot, labels, rows)
-        statistics.spread(rows.flatten(0, 1), slot < 3)
     return statistics
 
 
@@ -98,7 +98,7 @@ def ridges(*levels):
 
 def test_effects_are_least_squares():
     samples = noise()
-    found = effects(summed(samples).total(), GROUP, RIDGES)
+    found = effects(summed(samples), GROUPS, RIDGES)
     shared, own = reference(samples, RIDGES)
     close(found.shared, shared)
     close(found.own, own)
@@ -107,7 +107,7 @@ def test_effects_are_least_squares():
 @pytest.mark.parametrize("level", Ridges._fields)
 def test_a_level_that_never_acts_is_zero(level):
     strengths = ridges(NEVER, NEVER, NEVER)._replace(**{level: torch.ones(3).double()})
-    found = effects(summed(noise()).total(), GROUP, strengths)
+    found = effects(summed(noise()), GROUPS, strengths)
     assert found.own[:2].any() == (level == "own") and found.shared.any() == (level != "own")
 
 
@@ -115,7 +115,7 @@ def test_held_out_error_is_the_sum_over_samples():
     samples = noise()
     statistics = summed(samples)
     train, test = statistics.total(without=2), statistics.fold(2)
-    fitted = effects(train, GROUP, RIDGES)
+    fitted = effects(statistics, GROUPS, RIDGES, 2)
     error, base = held_out_error(fitted, train, test, GROUP)
     for slot in range(len(LENGTHS)):
         seen, rows = joined(samples, slot, without=2)
@@ -130,7 +130,7 @@ def test_a_slot_that_training_never_saw_is_not_judged():
     samples = {key: value for key, value in noise().items() if key[1] != 1 or key[0] == 2}
     statistics = summed(samples)
     train, test = statistics.total(without=2), statistics.fold(2)
-    error, base = held_out_error(effects(train, GROUP, RIDGES), train, test, GROUP)
+    error, base = held_out_error(effects(statistics, GROUPS, RIDGES, 2), train, test, GROUP)
     assert (error[1], base[1]) == (0, 0) and (error[[0, 2, 3]] > 0).all()
 
 
@@ -145,7 +145,7 @@ def test_order_of_folds_is_irrelevant():
 def test_a_pair_never_seen_takes_the_effect_of_its_category():
     # slot 0 never stood with concept 1, slot 1 of the same category did
     samples, _, slopes = planted(never=[(0, 1)])
-    fitted = effects(summed(samples).total(), GROUP, ridges(NEVER, 1e-9, 1e-9))
+    fitted = effects(summed(samples), GROUPS, ridges(NEVER, 1e-9, 1e-9))
     torch.testing.assert_close(fitted.shared[0, 1] + fitted.own[0, 1], slopes[0, 1], rtol=0, atol=1e-6)
 
 
@@ -156,8 +156,40 @@ def test_a_pair_the_category_never_saw_takes_the_common_effect():
         (fold, slot): (a, means[slot] + (a @ slopes[0])[:, None].expand_as(x))
         for (fold, slot), (a, x) in samples.items()
     }
-    fitted = effects(summed(samples).total(), GROUP, ridges(1e-9, 1e-9, 1e-9))
+    fitted = effects(summed(samples), GROUPS, ridges(1e-9, 1e-9, 1e-9))
     torch.testing.assert_close(fitted.shared[0, 1], slopes[0, 1], rtol=0, atol=1e-6)
+
+
+def test_the_error_of_every_width_is_that_of_the_narrow_fit():
+    # decoded and held against the samples' sums, width by width
+    statistics = summed(noise())
+    origin = origin_of(statistics.total(), GROUPS.judged)
+    decoder = torch.linalg.qr(torch.randn(WIDTH, WIDTH, generator=torch.Generator().manual_seed(5)).double()).Q.T
+    found = curve(statistics.in_codes(decoder, origin), GROUPS, RIDGES)
+    folds = folds_of(statistics)
+    for width in range(WIDTH + 1):
+        across, fits = decoder[:width].T @ decoder[:width], []
+        for number in range(FOLDS):
+            fit = effects(statistics, GROUPS, RIDGES, number)
+            valid = statistics.total().valid[..., None]
+            mean = (origin + (fit.mean - origin) @ across) * valid
+            fits.append(Effects(mean, fit.shared @ across, fit.own @ across))
+        close(found[width], torch.tensor(error_over(folds, fits, GROUPS).left, dtype=torch.float64))
+
+
+def test_a_ridge_step_knows_its_error_at_every_strength():
+    # held out, of one group's shared step and of its slots' own, against the steps themselves
+    statistics, start = (
+        summed(noise()),
+        torch.randn(CONCEPTS, WIDTH, generator=torch.Generator().manual_seed(6)).double(),
+    )
+    fold = folds_of(statistics.of([0, 1]))[0]
+    held = Held.of(fold)
+    for step, judged in ((held.shared(start), held.judged.together()), (held.own(start), held.judged)):
+        for strength, found in zip((0.5, 20.0, NEVER), step.errors((0.5, 20.0, NEVER)), strict=True):
+            close(found, judged.left(start + step.solved(strength)))
+    gram, cross = fold.train.centred()
+    close(held.own(start).solved(3.0), ridge(gram, cross - gram @ start, 3.0))
 
 
 def test_ridges_are_chosen_group_by_group():
@@ -166,7 +198,7 @@ def test_ridges_are_chosen_group_by_group():
     samples |= {key: value for key, value in noise(7).items() if key[1] == 3}
     statistics = summed(samples)
     config = ExactConfig(common_ridges=(NEVER,), shared_ridges=(1e-6, NEVER), own_ridges=(NEVER,))
-    found = choose(folds_of(statistics), GROUPS, config)
+    found = choose(statistics, GROUPS, config)
     assert found.shared.tolist() == [1e-6, 1e-6, NEVER]
 
 

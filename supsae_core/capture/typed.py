@@ -1,0 +1,47 @@
+"""Who stands where in captured prompts: rows are typed by content once a fit, and known by the text from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..encoders.base import Rows
+from ..encoders.layout import Layout
+from ..encoders.placing import layout_of, rows_of
+from .captures import Encoded
+from .plan import Entry, TextPlan
+
+RECENT = 8
+"""Layouts that are kept: prompts are compared with their rewrites, which are next to them, in both directions."""
+
+
+class Typed:
+    """The rows of prompts, each typed the first time it is asked for. Built per fit and dropped."""
+
+    def __init__(self, plan: TextPlan) -> None:
+        self._plan = plan
+        self._known, self._same = dict[str, Rows](), dict[tuple[object, ...], Rows]()
+        self._recent = dict[tuple[object, ...], Mapping[str, Layout]]()
+
+    def rows(self, row: Encoded) -> Rows:
+        """Return the rows of a prompt, whose conditioning is looked at only if it was not seen before."""
+        text = row.entry.prompt.text
+        if text not in self._known:
+            found = rows_of(row.cond, self._plan.family)
+            key = (found.total, *found.own.items())  # most prompts are typed alike: one copy serves them
+            self._known[text] = self._same.setdefault(key, found)
+        return self._known[text]
+
+    def layouts(self, row: Encoded) -> Mapping[str, Layout]:
+        """Return encoder → who stands where; an encoder that says nothing is left out."""
+        self.rows(row)
+        return self.layouts_of(row.entry)
+
+    def layouts_of(self, entry: Entry) -> Mapping[str, Layout]:
+        """Return the same of a prompt that was seen before."""
+        plan, rows = self._plan, self._known[entry.prompt.text]
+        key = (entry.prompt, *entry.counts.items())
+        if key not in self._recent:
+            while len(self._recent) >= RECENT:
+                del self._recent[next(iter(self._recent))]
+            self._recent[key] = layout_of(plan.family, plan.table, entry.prompt, entry.counts, rows)
+        return self._recent[key]

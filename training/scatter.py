@@ -1,0 +1,115 @@
+"""How tokens scatter about their slots' means, in codes: a second look at a capture, once the codes are known.
+
+Reading needs these covariances (docs/method.md, 10). In full width they are d² numbers, and the dearest part of a fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import tee
+from typing import NamedTuple, Self
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from ..supsae_core.capture.captures import Capture, Encoded
+from ..supsae_core.capture.kept import Summed
+from ..supsae_core.capture.plan import TextPlan
+from ..supsae_core.capture.typed import Typed
+from ..supsae_core.dictionary.model import POOLED
+from ..supsae_core.encoders.layout import TEMPLATE, Layout
+from ..supsae_core.stopping import heed
+from .solvers.solution import Solution
+
+PADS = 16
+"""Pads of a prompt that are looked at, each for its share of all: there are up to 250, which hardly differ."""
+
+
+class Scatter(NamedTuple):
+    """Σ (z − m)(z − m)ᵀ (r, r) over tokens with codes z (r,) about their slots' means m; float64."""
+
+    phrases: Tensor
+    roles: Tensor
+
+
+class Seen(NamedTuple):
+    """A token that is looked at."""
+
+    row: int
+    slot: int
+    token: int
+    """of the slot"""
+    weight: float
+    """rows that it stands for"""
+
+
+class _Part:
+    """The sums of one part. Built per pass and dropped."""
+
+    def __init__(self, decoder: Tensor, means: Tensor, phrases: int) -> None:
+        self._decoder, self._means, self._phrases = decoder, means, phrases
+        self.sums = torch.zeros(2, len(decoder), len(decoder), dtype=torch.float64)
+
+    @classmethod
+    def of(cls, solution: Solution, statistics: Summed, phrases: int) -> Self:
+        means = statistics.sums.total().mean_token @ solution.decoder.double().T
+        return cls(solution.decoder, means.float(), phrases)
+
+    def add(self, x: Tensor, seen: list[Seen]) -> None:
+        """Add rows x (n, d), a token each."""
+        _, slots, tokens, weights = (torch.tensor(some) for some in zip(*seen, strict=True))
+        off = (x @ self._decoder.T - self._means[slots, tokens]) * rearrange(weights.sqrt(), "n -> n 1")
+        for total, some in zip(self.sums, (slots < self._phrases, slots >= self._phrases), strict=True):
+            total += off[some].T @ off[some]
+
+
+def scatter(
+    capture: Capture, solutions: Mapping[str, Solution], statistics: Mapping[str, Summed], typed: Typed
+) -> dict[str, Scatter]:
+    """Sum up how the tokens of the prompts to fit on scatter, per part.
+
+    Args:
+        typed: knows these prompts.
+    """
+    plan, phrases = capture.plan, len(capture.plan.table.phrases)
+    parts = {name: _Part.of(one, statistics[name], 0 if name == POOLED else phrases) for name, one in solutions.items()}
+    asked, told = tee(_looked_at(plan, typed))
+    for row, seen in zip(capture.excerpts((rows for rows, _ in asked), "fit"), told, strict=True):
+        _add(plan, parts, row, *seen)
+    return {name: Scatter(*part.sums) for name, part in parts.items()}
+
+
+Looked = tuple[list[int], Mapping[str, list[Seen]]]
+"""rows of a prompt, rising; encoder → its tokens in them"""
+
+
+def _looked_at(plan: TextPlan, typed: Typed) -> Iterator[Looked]:
+    for entry in plan.entries:
+        if entry.set == "fit":
+            heed()
+            layouts = typed.layouts_of(entry)
+            seen = {name: list(_tokens(plan, layout)) for name, layout in layouts.items()}
+            yield sorted({one.row for some in seen.values() for one in some}), seen
+
+
+def _tokens(plan: TextPlan, layout: Layout) -> Iterator[Seen]:
+    for span in layout.spans:
+        yield from (Seen(row, span.phrase, token, 1.0) for token, row in enumerate(span.rows))
+    for name, rows in layout.roles.filled().items():
+        slot = len(plan.table.phrases) + plan.family.roles.index(name)
+        some = rows[:: -(-len(rows) // PADS)] if name == "pad" else rows
+        share = len(rows) / len(some)
+        yield from (Seen(row, slot, at if name in TEMPLATE else 0, share) for at, row in enumerate(some))
+
+
+def _add(
+    plan: TextPlan, parts: Mapping[str, _Part], row: Encoded, rows: list[int], seen: Mapping[str, list[Seen]]
+) -> None:
+    at = {one: place for place, one in enumerate(rows)}
+    for encoder in plan.family.encoders:
+        if some := seen.get(encoder.name):
+            x = row.cond[[at[one.row] for one in some], encoder.first : encoder.last]
+            parts[encoder.name].add(x, some)
+    if POOLED in parts:
+        parts[POOLED].add(row.pooled[None], [Seen(0, 0, 0, 1.0)])
