@@ -1,0 +1,182 @@
+"""How a fit grows with prompts and concepts, at SD3.5's size: ``python benchmarks/scale.py``; writes
+``benchmarks/results/scale.json``.
+
+Captures are made of a stand-in for the text encoders (``stand_in.py``), in a folder that is kept if it is given, else
+dropped. Each measurement runs in a process of its own on one thread: CPU seconds, and the most memory it took. *Levels*
+is a fit without the edit operator and calibration. The limit is what reading the capture once takes.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import writing
+
+CONCEPTS, PROMPTS = (14, 50, 100), (300, 750, 1500)
+EACH = {14: 2}
+"""Concepts → of a category; ten where it is not listed."""
+CALIBRATION, READ = 32, 12
+MANY = 1500, 14
+"""Prompts and concepts where the other one is varied."""
+
+
+class StopError(Exception):
+    """The levels are fitted."""
+
+
+# --- one measurement, in a process of its own -----------------------------------------------------------------------
+
+
+def measured(asked: dict[str, Any]) -> dict[str, Any]:
+    """Do what is asked of a capture, and return CPU seconds and the most memory in GB."""
+    import torch
+
+    torch.set_num_threads(1)
+    began = time.process_time()
+    found = DONE[asked["what"]](asked)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return {"cpu_seconds": round(time.process_time() - began, 2), "memory_gb": round(memory, 2), **(found or {})}
+
+
+def capture(asked: dict[str, Any]) -> dict[str, Any]:
+    """Write a capture."""
+    from stand_in import StandIn, table
+
+    from supsae.training.capture import CaptureConfig, capture_text, plan_text
+
+    concepts = asked["concepts"]
+    config, host = CaptureConfig(asked["prompts"], CALIBRATION), StandIn()
+    plan = plan_text(table(concepts, EACH.get(concepts, 10)), host, config)
+    made = capture_text(host, asked["folder"], plan)
+    return {"mb_a_prompt": round(made.size() / 1e6 / len(plan.entries), 3)}
+
+
+def read_once(asked: dict[str, Any]) -> None:
+    """Read a capture, with its hashes."""
+    from supsae.supsae_core.capture.captures import load_capture
+
+    for _ in load_capture(asked["folder"]).read("fit"):
+        pass
+
+
+def levels(asked: dict[str, Any]) -> None:
+    """Fit without the edit operator."""
+    from supsae.supsae_core.capture.captures import load_capture
+    from supsae.training import fit
+
+    def stop(*_: object) -> None:
+        raise StopError
+
+    fit.fit_operators = stop
+    try:
+        fit.fit_dictionary(load_capture(asked["folder"]))
+    except StopError:
+        return
+
+
+def whole(asked: dict[str, Any]) -> dict[str, Any]:
+    """Fit, and save the dictionary beside the capture."""
+    from supsae.supsae_core.capture.captures import load_capture
+    from supsae.supsae_core.dictionary.file import save_dictionary
+    from supsae.training.fit import fit_dictionary
+
+    made = fit_dictionary(load_capture(asked["folder"]))
+    save_dictionary(made, Path(asked["folder"], "dictionary.safetensors"))
+    parts = made.report["parts"]
+    return {"fvu_slot": {name: round(one["fvu_slot"], 4) for name, one in parts.items()}}
+
+
+def read_prompts(asked: dict[str, Any]) -> dict[str, Any]:
+    """Read conditionings with the dictionary."""
+    from stand_in import StandIn
+
+    from supsae.supsae_core.dictionary.file import load_dictionary
+    from supsae.supsae_core.reading.readout import read_conditioning
+    from supsae.supsae_core.table.prompts import draw_prompt
+
+    learnt, host = load_dictionary(Path(asked["folder"], "dictionary.safetensors")), StandIn()
+    rng, took, right = np.random.default_rng(5), [], 0
+    while len(took) < READ + 1:  # the first is not counted: it makes what all share
+        prompt = draw_prompt(learnt.table, rng)
+        if sum(host.counts(prompt.words)["clip_l"]) <= 75:
+            (cond,), _ = host.encode([prompt.text])
+            began = time.process_time()
+            said = read_conditioning(learnt, cond).concepts(learnt)
+            took.append(time.process_time() - began)
+            right += sorted(said) == sorted(prompt.support(learnt.table))
+    return {"read_ms": round(1000 * median(took[1:])), "right": right / len(took)}
+
+
+DONE = {"capture": capture, "read once": read_once, "levels": levels, "whole": whole, "read prompts": read_prompts}
+"""What can be measured → its function."""
+
+
+# --- all of them ----------------------------------------------------------------------------------------------------
+
+
+def in_process(**asked: Any) -> dict[str, Any]:
+    """Measure in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--asked", json.dumps(asked)], check=True, capture_output=True, text=True
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    print(asked, found, flush=True)
+    return found
+
+
+def row(folder: Path, prompts: int, concepts: int, *, everything: bool) -> dict[str, Any]:
+    """Measure a capture of so many prompts and concepts; the edit operator and reading only if asked."""
+    own = str(folder / f"{prompts}-{concepts}")
+    asked = {"folder": own, "prompts": prompts, "concepts": concepts}
+    found = {one: in_process(what=one, **asked) for one in ("capture", "read once", "levels")}
+    if everything:
+        found |= {one: in_process(what=one, **asked) for one in ("whole", "read prompts")}
+    return {"prompts": prompts, "concepts": concepts, **found}
+
+
+def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
+    """Return the power of the sizes that values grow with, by least squares of their logarithms."""
+    return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
+
+
+def exponents(rows: Sequence[dict[str, Any]], by: str, other: int) -> dict[str, float]:
+    """Return how CPU seconds and memory of the levels grow with ``by``, where the other size is as given."""
+    fixed = {"prompts": "concepts", "concepts": "prompts"}[by]
+    some = [one for one in rows if one[fixed] == other]
+    values = {name: [one["levels"][name] for one in some] for name in ("cpu_seconds", "memory_gb")}
+    return {name: round(exponent([one[by] for one in some], found), 2) for name, found in values.items()}
+
+
+def main() -> None:
+    """Parse the command line, measure, write and print."""
+    parser = writing.parser(__file__, __doc__)
+    parser.add_argument("--folder", type=Path, help="keep the captures here, and take those that are there")
+    parser.add_argument("--concepts", type=int, nargs="+", default=list(CONCEPTS))
+    parser.add_argument("--prompts", type=int, nargs="+", default=list(PROMPTS))
+    parser.add_argument("--asked", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.asked:
+        print(json.dumps(measured(json.loads(args.asked))))
+        return
+    prompts, concepts = MANY
+    few = min(args.prompts)
+    sizes = [(few, one) for one in args.concepts] + [(one, concepts) for one in args.prompts]
+    sizes += [(prompts, one) for one in args.concepts]
+    with tempfile.TemporaryDirectory() as dropped:
+        folder = args.folder or Path(dropped)
+        rows = [row(folder, *one, everything=one[0] == few) for one in dict.fromkeys(sizes)]
+    grows = {by: exponents(rows, by, other) for by, other in (("prompts", concepts), ("concepts", prompts))}
+    writing.write({"rows": rows, "exponents of the levels": grows}, args.out)
+
+
+if __name__ == "__main__":
+    main()
