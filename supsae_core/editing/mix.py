@@ -25,6 +25,8 @@ class SayRow:
     """for now nothing is changed"""
     at: str = ""
     """words of the prompt that speak of the category, though the dictionary does not know them"""
+    mention: int = 0
+    """which mention of the category is meant, from 1, as of two people; 0 is every one"""
 
 
 @dataclass(frozen=True)
@@ -141,4 +143,6 @@ def _edit(category: str, row: MixRow) -> AnyEdit:
     if isinstance(row, BetweenRow):
         low, high = (f"{category}: {end}" for end in row.ends)
         return Between(low, row.position, high)
-    return Clear(category, row.strength) if row.concept is None else Turn(f"{category}: {row.concept}", row.strength)
+    if row.concept is None:
+        return Clear(category, row.strength)
+    return Turn(f"{category}: {row.concept}", row.strength, row.mention)

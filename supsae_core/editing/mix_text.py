@@ -3,8 +3,9 @@
 ``{"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}, "hat": {"say": null}, "eyes": {"keep": true},
 "haircut": {"scale": 1.3, "off": true}}}``: a category that is absent is left alone, and so is one that is off, which
 keeps its values. ``"at": "golden locks"`` says which words of the prompt speak of the category where nothing is read of
-it. ``{"between": ["sad", "happy"], "position": 0.3}`` is a slider with two ends, sad at −1 and happy at 1. ``"hold":
-false`` beside ``"mix"`` lets all else in the picture follow, where a Lock would hold it.
+it; ``"mention": 2`` says which mention of it is meant, as of two people. ``{"between": ["sad", "happy"], "position":
+0.3}`` is a slider with two ends, sad at −1 and happy at 1. ``"hold": false`` beside ``"mix"`` lets all else in the
+picture follow, where a Lock would hold it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from .edits import STRENGTHS
 from .mix import BetweenRow, KeepRow, Mix, MixRow, SayRow, ScaleRow
 
 VERSION = 1
+MENTIONS = 99
+"""Up to which mention a row can mean."""
 LONGEST = 300
 """Characters of the words that a row names."""
 
@@ -69,7 +72,7 @@ def _row_to_json(row: MixRow) -> dict[str, Any]:
     more = {**({"off": True} if row.off else {}), **({"at": row.at} if row.at else {})}
     if isinstance(row, ScaleRow):
         return {"scale": row.factor, **more}
-    return {"say": row.concept, "strength": row.strength, **more}
+    return {"say": row.concept, "strength": row.strength, **more, **({"mention": row.mention} if row.mention else {})}
 
 
 _REMEDY = 'Write for example {"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}}}, or {} to change nothing.'
@@ -82,7 +85,7 @@ def _row(category: str, row: object) -> MixRow:
             f'{what} must be {{"say": …, "strength": …}}, {{"scale": …}} or {{"keep": true}}, not {_shown(row)}. Leave '
             "the category out to leave it alone."
         )
-    _check_keys(row, {"say", "strength", "keep", "scale", "between", "position", "off", "at"}, what)
+    _check_keys(row, {"say", "strength", "keep", "scale", "between", "position", "off", "at", "mention"}, what)
     off = row.get("off", False)
     if off is not True and "off" in row:
         raise ValueError(f"'off' of {category!r} must be true, not {_shown(off)}. Or leave it out.")
@@ -90,6 +93,12 @@ def _row(category: str, row: object) -> MixRow:
     if not isinstance(at, str) or len(at) > LONGEST:
         raise ValueError(
             f"'at' of {category!r} must be words of the prompt, up to {LONGEST} characters, not {_shown(at)}."
+        )
+    mention = row.get("mention", 0)
+    if "mention" in row and (type(mention) is not int or not 1 <= mention <= MENTIONS or row.get("say") is None):
+        raise ValueError(
+            f"'mention' of {category!r} must be a number from 1 to {MENTIONS}, beside a concept to say, not "
+            f"{_shown(mention)}. Or leave it out: every mention is meant."
         )
     if "keep" in row:
         if len(row) > 1:
@@ -112,7 +121,9 @@ def _row(category: str, row: object) -> MixRow:
             f"{_shown(row['say'])}."
         )
     meaning = "1 is writing the word, 0 changes nothing."
-    return SayRow(row["say"], _strength(category, row.get("strength", 1.0), "strength", meaning), off, at.strip())
+    return SayRow(
+        row["say"], _strength(category, row.get("strength", 1.0), "strength", meaning), off, at.strip(), mention
+    )
 
 
 def _between_row(category: str, row: dict[str, Any], what: str, off: bool) -> BetweenRow:

@@ -5,7 +5,7 @@
  *     "eyes": {"keep": true}, "haircut": {"scale": 1.3}}}
  *
  * `say: null` says nothing of the category, `{"between": ["sad", "happy"], "position": 0.3}` lies between two concepts, `scale` says less or more of what the prompt says of it, `off: true` changes
- * nothing for now, and `at: "golden locks"` says which words of the prompt speak of the category. `hold: false` beside `mix` lets
+ * nothing for now, and `at: "golden locks"` says which words of the prompt speak of the category, and `mention: 2` which mention of it is meant. `hold: false` beside `mix` lets
  * all else in the picture follow, where a Lock would hold it. Names are compared as the server does, whatever their case
  * and blanks; those that no dictionary knows are kept as they are.
  */
@@ -64,6 +64,12 @@ export function taughtRow(row, words) {
   return rest.scale === 1 && !rest.off ? null : rest;
 }
 
+/** Return a row that means one mention of its category, or every one with 0. */
+export function meantRow(row, mention) {
+  const { mention: _, ...rest } = row;
+  return mention ? { ...rest, mention } : rest;
+}
+
 /** Tell whether two rows ask for the same. */
 export function alike(one, other) {
   if (!one || !other) return !one && !other;
@@ -74,6 +80,7 @@ export function alike(one, other) {
     const ends = (row) => row.between?.map(normal).join("\n");
     return ends(one) === ends(other) && one.position === other.position;
   }
+  if ((one.mention ?? 0) !== (other.mention ?? 0)) return false;
   return normal(one.say) === normal(other.say) && (one.strength ?? 1) === (other.strength ?? 1);
 }
 

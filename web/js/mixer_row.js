@@ -108,8 +108,8 @@ export class MixerRow {
   }
 
   pick(chosen) {
-    const { at, strength = 1 } = this.row ?? {};
-    const more = at && { at };
+    const { at, mention, strength = 1 } = this.row ?? {};
+    const more = { ...(at && { at }), ...(mention && chosen !== NONE && { mention }) };
     if (chosen === LEAVE) return this.mixer.set(this.category.name, at ? { scale: 1, at } : null);
     if (chosen === ENDS) return this.mixer.set(this.category.name, { between: this.ends(), position: 0 });
     if (this.row?.between && chosen !== NONE && chosen.slice(4) !== this.row.between[1]) {

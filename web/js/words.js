@@ -2,7 +2,7 @@
 
 import { make } from "./dom.js";
 import { say } from "./language.js";
-import { keyOf, rowOf } from "./mix.js";
+import { keyOf, meantRow, rowOf } from "./mix.js";
 
 const LINE = 19; // pixels of a line of text, as supsae.css lays it out
 const MOST = 4; // lines that are shown without scrolling
@@ -48,7 +48,7 @@ export class Words {
     if (!category) return text;
     const row = rowOf(this.mixer.rows, category);
     const taught = row?.at !== undefined && keyOf([row.at], bare(text)) !== undefined;
-    if (how === "said" && !taught) return this.colour(make("span", { className: "supsae-word", title: `${category}: ${piece.concept}` }, text), category);
+    if (how === "said" && !taught) return this.colour(this.said(piece, row), category);
     const message = taught ? "wordTaught" : "wordAsk";
     const title = say(message, { ...piece, text: bare(text) });
     const button = make("button", {
@@ -56,6 +56,23 @@ export class Words {
       aria: { label: title, pressed: String(taught) }, onclick: () => this.mixer.teach(category, taught ? null : bare(text)),
     }, taught ? text : `${text}?`);
     return this.colour(button, category);
+  }
+
+  /** Words that were read; where a category is read of several times, buttons that say which mention a row means. */
+  said(piece, row) {
+    const { text, category, concept } = piece;
+    const mentions = this.pieces.filter((one) => one.how === "said" && one.category === category);
+    const title = `${category}: ${concept}`;
+    if (mentions.length < 2) return make("span", { className: "supsae-word", title }, text);
+    const number = mentions.indexOf(piece) + 1;
+    const meant = row?.mention === number;
+    const possible = typeof row?.say === "string";
+    const message = say(!possible ? "mentionFirst" : meant ? "mentionMeant" : "mentionAsk", { category, number });
+    return make("button", {
+      type: "button", className: `supsae-word ${meant ? "supsae-word-taught" : ""}`, title: `${title}. ${message}`, disabled: !possible,
+      aria: { label: `${text}. ${message}`, pressed: String(meant) },
+      onclick: () => this.mixer.set(category, meantRow(row, meant ? 0 : number)),
+    }, text);
   }
 
   colour(element, category) {

@@ -125,6 +125,28 @@ def test_the_prompt_is_underlined_and_a_click_teaches_its_own_words(open_mixer, 
 
 
 @both_renderers
+def test_a_click_says_which_of_two_people_is_meant(open_mixer, vue):
+    found = open_mixer({"hair": {"say": "red", "strength": 1}}, vue=vue)
+    found.does(
+        "graph.getNodeById(3).widgets[0].value = 'two people, left: blond hair, smiling, right: black hair, sad'"
+    )
+    found.run()
+    assert found.now() == "blond, black → red, red"
+    words = found.page.locator(".supsae-words button.supsae-word", has_text="hair")
+    assert words.all_inner_texts() == ["blond hair,", "black hair,"]
+    words.nth(1).click()
+    assert found.mix() == {"hair": {"say": "red", "strength": 1, "mention": 2}}
+    found.run()
+    assert found.now() == "blond, black → blond, red" and words.nth(1).get_attribute("aria-pressed") == "true"
+    found.pick("hair", "say:blue")
+    assert found.mix()["hair"]["mention"] == 2
+    words.nth(1).click()  # every one again
+    assert "mention" not in found.mix()["hair"]
+    found.pick("hair", "leave")
+    assert words.nth(1).is_disabled()  # nothing is to be said there
+
+
+@both_renderers
 def test_a_keyboard_is_enough(open_mixer, vue):
     found = open_mixer(vue=vue)
     found.picker("hair").focus()

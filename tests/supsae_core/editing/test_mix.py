@@ -26,6 +26,7 @@ def test_a_mix_reads_as_its_names_say_and_is_written_back():
             "b": ScaleRow(0.5),
             "c": ScaleRow(2.0, off=True),
             "d": ScaleRow(1.0, at="a cap"),
+            "g": SayRow("b", mention=2),
             "e": BetweenRow(("sad", "happy"), -0.3),
             "f": BetweenRow(("sad", "happy"), 1.5, off=True),
         }
@@ -71,8 +72,11 @@ REFUSED = {
     "row a text": (row('"red"'), "The row 'hair' of the mix must be .*, not \"red\". Leave the category out"),
     "row's key": (
         row('{"says": "red"}'),
-        "'hair' of the mix has an unknown key 'says'. Keys are: at, between, keep, off, position, say, scale, strength",
+        "unknown key 'says'. Keys are: at, between, keep, mention, off, position, say, scale, strength",
     ),
+    "mention 0": (row('{"say": "red", "mention": 0}'), "'mention' of 'hair' must be a number from 1 to 99, beside"),
+    "mention true": (row('{"say": "red", "mention": true}'), "beside a concept to say, not true. Or leave it out"),
+    "mention of nothing": (row('{"say": null, "mention": 1}'), "beside a concept to say, not 1"),
     "one end": (row('{"between": ["red"], "position": 0}'), "'between' of 'hair' must be the names of two"),
     "the same end twice": (
         row('{"between": ["red", "red"], "position": 0}'),
@@ -118,6 +122,7 @@ MEANT = {
     "strength 0": (Mix({"hair": SayRow("red", 0.0), "hat": SayRow(None, 0.0)}), ()),
     "0 beside another": (Mix({"hair": SayRow("red", 0.0), "hat": SayRow("crown")}), (Turn("hat: crown"),)),
     "scale": (Mix({"hair": ScaleRow(1.5), "eyes": ScaleRow(1.0)}), (Weigh("hair", 1.5),)),
+    "the second mention": (Mix({"hair": SayRow("red", mention=2)}), (Turn("hair: red", 1.0, 2),)),
     "between": (
         Mix({"hair": BetweenRow(("blond", "red"), 0.0), "hat": BetweenRow(("cap", "crown"), 1.0, off=True)}),
         (Between("hair: blond", 0.0, "hair: red"),),
