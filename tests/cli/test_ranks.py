@@ -46,7 +46,7 @@ def test_all_ranks_end_if_the_first_cannot_begin(tmp_path):
     (tmp_path / "c" / "shard-00000.safetensors").touch()
     code, out, err = torchrun(2, "-m", "supsae", *CAPTURE, tmp_path / "c")
     assert code != 0 and "whose capture.json is gone" in err and "Wrote" not in out
-    assert "Rank 1 stops, because rank 0 could not begin" in err or "SIGTERM" in err  # which ends first is torchrun's
+    assert "Rank 1 stops, because rank 0 could not go on" in err or "SIGTERM" in err  # which ends first is torchrun's
 
 
 def test_activations_are_refused(monkeypatch, capsys, tmp_path):
