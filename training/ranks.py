@@ -126,6 +126,24 @@ def told_operators(
     )
 
 
-def in_turn(names: Sequence[str]) -> dict[str, int]:
-    """Return the rank of each of many things that take equally long."""
-    return {name: number % distributed.world() for number, name in enumerate(names)}
+def told_levels(
+    names: Sequence[str], make: Callable[[str], tuple[list[Codes], list[Any]]]
+) -> dict[str, tuple[list[Codes], list[Any]]]:
+    """Make the codes of many things that take equally long, at every level and with what JSON can say of each."""
+    owned = {name: number % distributed.world() for number, name in enumerate(names)}
+    made = distributed.together(lambda: {name: make(name) for name in own(owned)})
+    if distributed.world() == 1:
+        return made
+    some = {name: (_numbered(levels), said) for name, (levels, said) in made.items()}
+    return {
+        name: ([_level(tensors, level) for level in range(len(said))], said)
+        for name, (tensors, said) in told(owned, some).items()
+    }
+
+
+def _numbered(levels: Sequence[Codes]) -> dict[str, Tensor]:
+    return {f"{level}.{name}": one for level, codes in enumerate(levels) for name, one in vars(codes).items()}
+
+
+def _level(tensors: Mapping[str, Tensor], level: int) -> Codes:
+    return Codes(**{one.name: tensors[f"{level}.{one.name}"] for one in fields(Codes)})
