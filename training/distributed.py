@@ -6,7 +6,7 @@ SLURM srun starts torchrun.
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
@@ -155,6 +155,11 @@ def together(work: Callable[[], Made]) -> Made:
         first = int(failed.argmax())
         raise ValueError(f"Rank {rank()} stops, because rank {first} could not go on. Read what rank {first} says.")
     return made[0]
+
+
+def share_of(items: Sequence[Made]) -> Sequence[Made]:
+    """Return a rank's share of things that take equally long: every so many-th."""
+    return items[rank() :: world()]
 
 
 def led(work: Callable[[], object]) -> None:

@@ -51,7 +51,7 @@ def fit_dictionary(
     solve = chosen(solver, config)
     plan, recorded = capture.plan, streams.finished(capture)
     tick = ticker(progress, 2 + 2 * len(plan.family.encoders) + streams.ticks(plan))
-    typed, owned = Typed(plan), ranks.parts_of(plan)
+    typed, owned = Typed(plan), ranks.parts_of(plan.family)
     statistics = ranks.gather_all(capture, typed, owned)
     tick()
     solving = time.perf_counter()
@@ -133,19 +133,11 @@ def _operators(
 
 
 def _calibrated(dictionary: Dictionary, capture: Capture) -> tuple[Dictionary, dict[str, Any]]:
-    """Calibrate on rank 0, and return what it found on all."""
-    if distributed.world() == 1:
-        return calibrate(dictionary, list(capture.read("calibration", "rewrite")))
-    owned, made = dict.fromkeys(dictionary.parts, 0), (dictionary, dict[str, Any]())
-
-    def work() -> None:
-        nonlocal made
-        made = calibrate(dictionary, list(capture.read("calibration", "rewrite")))
-
-    distributed.led(work)
-    parts = ranks.told_codes(owned, lambda name: made[0].parts[name], Part)
-    _, (tolerance, report) = distributed.share(0, {}, [made[0].tolerance, made[1]])
-    return replace(dictionary, parts=parts, tolerance=tolerance), report
+    """Calibrate with all ranks, and return what rank 0 has found."""
+    made, report = calibrate(dictionary, list(capture.read("calibration", "rewrite")))
+    parts = ranks.told_codes(dict.fromkeys(made.parts, 0), made.parts.__getitem__, Part)
+    _, (tolerance, report) = distributed.share(0, {}, [made.tolerance, report])
+    return replace(made, parts=parts, tolerance=tolerance), report
 
 
 def _slots(capture: Capture, name: str) -> Groups:

@@ -3,7 +3,7 @@
 With one rank all of this returns what it is given.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from ..supsae_core.capture.statistics import Statistics
 from ..supsae_core.capture.typed import Typed
 from ..supsae_core.dictionary.model import POOLED, Codes
 from ..supsae_core.dictionary.operator import Operator, operator_from, tensors_of
+from ..supsae_core.encoders.base import Family
 from . import distributed
 from .gather import gather, require_even
 
@@ -28,10 +29,10 @@ Said = tuple[Mapping[str, Tensor], Any]
 Kind = TypeVar("Kind", bound=Codes)
 
 
-def parts_of(plan: TextPlan) -> dict[str, int]:
+def parts_of(family: Family) -> dict[str, int]:
     """Return the rank of every part: the widest first, each to a rank that has the least to do, rank 0 last."""
-    widths = {encoder.name: encoder.width for encoder in plan.family.encoders}
-    widths |= {POOLED: plan.family.pooled_width} if plan.family.pooled else {}
+    widths = {encoder.name: encoder.width for encoder in family.encoders}
+    widths |= {POOLED: family.pooled_width} if family.pooled else {}
     load, owned = [0] * distributed.world(), dict[str, int]()
     for name in sorted(widths, key=lambda name: -widths[name]):
         owned[name] = min(reversed(range(len(load))), key=load.__getitem__)
@@ -127,7 +128,7 @@ def told_operators(
 
 
 def told_levels(
-    names: Sequence[str], make: Callable[[str], tuple[list[Codes], list[Any]]]
+    names: Iterable[str], make: Callable[[str], tuple[list[Codes], list[Any]]]
 ) -> dict[str, tuple[list[Codes], list[Any]]]:
     """Make the codes of many things that take equally long, at every level and with what JSON can say of each."""
     owned = {name: number % distributed.world() for number, name in enumerate(names)}
