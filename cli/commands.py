@@ -147,15 +147,20 @@ def merge_command(args: argparse.Namespace) -> None:
 
 
 def fit_command(args: argparse.Namespace) -> None:
-    """Fit a dictionary, print its report, and write the file and its cosine matrix."""
+    """Fit a dictionary, with all ranks if there are any, print its report, and write the file and its picture."""
     options = parse_options(chosen(args.solver).options, args.options)
     out = args.out if args.out.suffix else args.out.with_suffix(".safetensors")
-    require_writable(out)
-    found = load_capture(args.capture)
-    with tqdm(total=1, desc="fit", unit="step") as bar:
-        made = fit.fit_dictionary(found, args.solver, options, progress=onto(bar))
-    if args.slider:
-        made = _with_slider(made, found)
+    with distributed.group():
+        distributed.led(lambda: require_writable(out))
+        found = load_capture(args.capture)
+        with of_all("fit", "step") as progress:
+            made = fit.fit_dictionary(found, args.solver, options, progress=progress)
+        if distributed.rank() == 0:
+            _write(_with_slider(made, found) if args.slider else made, out)
+
+
+def _write(made: Dictionary, out: Path) -> None:
+    """Write a dictionary and its cosine matrix, and print its report."""
     save_dictionary(made, out)
     picture = out.with_suffix(".png")
     with replacing(picture) as part:

@@ -283,7 +283,8 @@ COMMANDS: dict[str, Command] = {
         _merge,
     ),
     "fit": Command(
-        "fit a dictionary on a capture; writes the file and a picture of its cosine matrix beside it",
+        "fit a dictionary on a capture; writes the file and a picture of its cosine matrix beside it; shares the work "
+        "under torchrun -m supsae",
         "supsae fit captures/portraits --out portraits.safetensors --option rank=64",
         _fit,
         _solvers,

@@ -21,6 +21,7 @@ from ..supsae_core.encoders.layout import Layout
 from ..supsae_core.reading.readout import Reading, read_conditioning, reading_of_prompt
 from ..supsae_core.table import foreign
 from ..supsae_core.table.prompts import other_words
+from . import distributed
 from .thresholds import with_cuts, with_tolerance
 
 Mentioned = set[tuple[int, tuple[int, ...]]]
@@ -52,9 +53,10 @@ def calibrate(dictionary: Dictionary, rows: Sequence[Encoded]) -> tuple[Dictiona
         "poorly_learnt": poorly,
     }
     made = replace(dictionary, parts=parts)
-    taken = edits_taken(made, pairs[:: -(-len(pairs) // JUDGED)])
-    tried = Counter(taken)
-    report["edits"] = {"took": tried[True] / max(len(taken), 1), "count": float(len(taken))}
+    taken = edits_taken(made, distributed.share_of(pairs[:: -(-len(pairs) // JUDGED)]))
+    tried = torch.tensor([sum(taken), len(taken)], dtype=torch.float64)
+    distributed.all_reduce(tried)
+    report["edits"] = {"took": float(tried[0] / tried[1].clamp(min=1)), "count": float(tried[1])}
     return made, report
 
 
@@ -168,7 +170,7 @@ def _gains(
 ) -> tuple[dict[str, Tensor], dict[str, float]]:
     """Return per part the gains (K,), ⟨Δ, Δ_word⟩ / ‖Δ‖² over the calibration swaps, shrunk to the part's mean."""
     sums = {name: torch.zeros(2, len(dictionary.table)) for name in dictionary.parts}
-    for before, after in pairs:
+    for before, after in distributed.share_of(pairs):
         new = swapped(dictionary, before, after)
         try:
             moved, word = moves(dictionary, before, after, new)
@@ -177,6 +179,7 @@ def _gains(
         for name in dictionary.parts:
             sums[name][0, new] += (moved[name] * word[name]).sum()
             sums[name][1, new] += moved[name].square().sum()
+    distributed.all_reduce(*sums.values())
     gains = {name: shrunk_gain(dot, norm) for name, (dot, norm) in sums.items()}
     return gains, {name: float(gain.std()) if len(gain) > 1 else 0.0 for name, gain in gains.items()}
 

@@ -4,11 +4,12 @@ Without torchrun's variables there is one rank, and all of this does nothing. ac
 SLURM srun starts torchrun.
 """
 
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -16,6 +17,10 @@ from torch import Tensor
 
 PATIENCE = timedelta(hours=6)
 """For which ranks wait for one another; one that dies is noticed at once."""
+PIECE = 2**28
+"""Bytes that are sent in one go."""
+
+Made = TypeVar("Made")
 
 
 @contextmanager
@@ -73,29 +78,116 @@ def barrier() -> None:
 def all_reduce(*tensors: Tensor, op: Literal["sum", "max"] = "sum") -> None:
     """Add tensors up over all ranks, or take their maxima, in place; all ranks must ask with tensors of one shape."""
     if _joined():
-        for one in tensors:
-            dist.all_reduce(one, dist.ReduceOp.SUM if op == "sum" else dist.ReduceOp.MAX)
+        with _heard():
+            for one in tensors:
+                dist.all_reduce(one, dist.ReduceOp.SUM if op == "sum" else dist.ReduceOp.MAX)
 
 
-def led(work: Callable[[], object]) -> None:
-    """Let rank 0 work while the others wait; raises what that raises, and on the others that it did.
+def reduce_to(tensor: Tensor, to: int) -> None:
+    """Add a tensor up over all ranks, in place on one of them; on the others it says nothing any more."""
+    if _joined():
+        with _heard():
+            dist.reduce(tensor, to)
+
+
+def collect(own: Tensor, to: int) -> Tensor:
+    """Return on one rank the tensors (n, …) of all ranks, one behind the other; on the others what they have."""
+    if not _joined():
+        return own
+    counts = torch.zeros(world(), dtype=torch.int64)
+    counts[rank()] = len(own)
+    all_reduce(counts)
+    with _heard():
+        if rank() != to:
+            for piece in _pieces(own.contiguous()):
+                dist.send(piece, to)
+            return own
+        whole = own.new_empty(int(counts.sum()), *own.shape[1:])
+        for source, part in enumerate(whole.split(counts.tolist())):
+            if source == to:
+                part.copy_(own)
+                continue
+            for piece in _pieces(part):
+                dist.recv(piece, source)
+        return whole
+
+
+def share(source: int, tensors: Mapping[str, Tensor], said: object = None) -> tuple[dict[str, Tensor], Any]:
+    """Return on all ranks what one has: tensors by name, and what JSON can say; others' arguments are not looked at."""
+    if not _joined() or world() == 1:
+        return dict(tensors), said
+    mine = rank() == source
+    shapes = [(name, str(one.dtype).removeprefix("torch."), list(one.shape)) for name, one in tensors.items()]
+    text = bytearray(json.dumps([said, shapes]).encode() if mine else b"")
+    size = torch.tensor([len(text)])
+    with _heard():
+        dist.broadcast(size, source)
+        header = torch.frombuffer(text, dtype=torch.uint8) if mine else torch.empty(int(size), dtype=torch.uint8)
+        dist.broadcast(header, source)
+        told, shapes = json.loads(bytes(header.tolist()))
+        found = dict[str, Tensor]()
+        for name, kind, shape in shapes:
+            found[name] = tensors[name] if mine else torch.empty(shape, dtype=getattr(torch, kind))
+            for piece in _pieces(found[name].contiguous().flatten().view(torch.uint8)):  # whatever its type
+                dist.broadcast(piece, source)
+    return found, said if mine else told
+
+
+def together(work: Callable[[], Made]) -> Made:
+    """Do a rank's own part of what all do; raises what that raises, and on the others that it did.
 
     Raises:
-        ValueError: on other ranks, if the work failed.
+        ValueError: if the work of another rank failed.
     """
+    if not _joined():
+        return work()
+    failed, made = torch.zeros(world()), list[Made]()
     raised: Exception | None = None
     try:
-        if rank() == 0:
-            work()
+        made.append(work())
     except Exception as error:
         raised = error
-    failed = torch.tensor([float(raised is not None)])
+        failed[rank()] = 1
     all_reduce(failed)
     if raised:
         raise raised
-    if bool(failed):
-        raise ValueError(f"Rank {rank()} stops, because rank 0 could not begin. Read what rank 0 says.")
+    if bool(failed.any()):
+        first = int(failed.argmax())
+        raise ValueError(f"Rank {rank()} stops, because rank {first} could not go on. Read what rank {first} says.")
+    return made[0]
+
+
+def share_of(items: Sequence[Made]) -> Sequence[Made]:
+    """Return a rank's share of things that take equally long: every so many-th."""
+    return items[rank() :: world()]
+
+
+def led(work: Callable[[], object]) -> None:
+    """Let rank 0 work while the others wait; raises as ``together``."""
+    together(lambda: work() if rank() == 0 else None)
 
 
 def _joined() -> bool:
     return dist.is_available() and dist.is_initialized()
+
+
+def _pieces(tensor: Tensor) -> Iterator[Tensor]:
+    """Yield a tensor (n, …) in views that can be sent in one go, none if it is empty."""
+    if tensor.numel():
+        yield from tensor.split(max(1, PIECE * len(tensor) // tensor.nbytes))
+
+
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Say in a sentence that others are not heard any more.
+
+    Raises:
+        ValueError: if another rank ended, with which torch fails as it does with all else.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        raise ValueError(
+            f"Rank {dist.get_rank()} stops, because it hears nothing of another rank ({error}). Read what that one "
+            "says, and run the same command again."
+        ) from error

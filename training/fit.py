@@ -1,7 +1,7 @@
 """Fit a dictionary: gather statistics from a capture, solve every part, then calibrate it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -15,12 +15,13 @@ from ..supsae_core.capture.plan import ActivationPlan, TextPlan
 from ..supsae_core.capture.statistics import FOLDS
 from ..supsae_core.capture.typed import Typed
 from ..supsae_core.dictionary.model import POOLED, Dictionary, Part
+from ..supsae_core.dictionary.operator import Operator
 from ..supsae_core.host import Progress
 from ..supsae_core.version import __version__
-from . import streams
+from . import distributed, ranks, streams
 from .calibration import calibrate
 from .capture import unmentioned
-from .gather import gather, groups
+from .gather import groups
 from .operators.fit import fit_operators
 from .operators.pooled import with_pairs
 from .pace import ticker
@@ -50,39 +51,42 @@ def fit_dictionary(
     solve = chosen(solver, config)
     plan, recorded = capture.plan, streams.finished(capture)
     tick = ticker(progress, 2 + 2 * len(plan.family.encoders) + streams.ticks(plan))
-    typed = Typed(plan)
-    statistics = gather(capture, capture.read("fit"), "fit", typed)
+    typed, owned = Typed(plan), ranks.parts_of(plan.family)
+    statistics = ranks.gather_all(capture, typed, owned)
     tick()
     solving = time.perf_counter()
-    solutions = _solved(capture, statistics, solve, tick, typed)
-    spread = scatter(capture, solutions, statistics, typed)
-    parts = {
-        name: make_part(one, statistics[name], _slots(capture, name), spread[name]) for name, one in solutions.items()
-    }
+    solutions = distributed.together(lambda: _solved(capture, statistics, solve, tick, typed, ranks.own(owned)))
+    known = ranks.told(owned, {name: ({"decoder": one.decoder}, one.measured) for name, one in solutions.items()})
+    spread = scatter(capture, {name: one["decoder"] for name, (one, _) in known.items()}, statistics, typed)
+
+    def part_of(name: str) -> Part:
+        return make_part(solutions[name], statistics[name], _slots(capture, name), spread[name])
+
+    parts = ranks.told_codes(owned, part_of, Part)
     solved = time.perf_counter()
     supports = [entry.prompt.support(plan.table) for entry in plan.entries if entry.set == "fit"]
     identified = unmentioned(plan.table, supports)
     provenance = {**_provenance(plan), "solver": describe_solver(solver, solve.options)}
     dictionary = Dictionary(plan.table, plan.family, parts, identified, ((1.0, 1.0),), provenance, {})
 
-    def unseen() -> Dictionary:
-        """The dictionary as all folds but the last give it; it reads as the dictionary does."""
-        before = {}
-        for name, part in parts.items():
-            one, some, slots = solutions[name], statistics[name], _slots(capture, name)
-            one = one.without_last or solve(some.whole().without(FOLDS - 1), slots)
-            before[name] = replace(part, **vars(to_codes(one, some.lengths, slots)))
-        return replace(dictionary, parts=before)
+    def before(name: str) -> Part:
+        """A part as all folds but the last give it; it reads as the part does."""
+        one, some, slots = solutions[name], statistics[name], _slots(capture, name)
+        one = one.without_last or solve(some.whole().without(FOLDS - 1), slots)
+        return replace(parts[name], **vars(to_codes(one, some.lengths, slots)))
 
-    operators, judged = fit_operators(capture, statistics, unseen, tick, typed)
+    def unseen() -> Dictionary:
+        return replace(dictionary, parts=ranks.told_codes(owned, before, Part))
+
+    operators, judged = _operators(capture, statistics, unseen, tick, typed, owned)
     dictionary = replace(dictionary, operators=operators)
-    dictionary, report = calibrate(dictionary, list(capture.read("calibration", "rewrite")))
+    dictionary, report = _calibrated(dictionary, capture)
     tick()
     if recorded:
         dictionary, report["streams"] = streams.fit_streams(dictionary, recorded, solve.for_streams(), tick)
     seconds = {"solve_seconds": round(solved - solving, 3), "fit_seconds": round(time.perf_counter() - began, 3)}
     report = {
-        "parts": _measured(solutions),
+        "parts": _measured({name: measured for name, (_, measured) in known.items()}),
         "operators": judged,
         **report,
         **seconds,
@@ -92,26 +96,56 @@ def fit_dictionary(
 
 
 def _solved(
-    capture: Capture, statistics: Mapping[str, Summed], solve: Solver, tick: Callable[[], None], typed: Typed
+    capture: Capture,
+    statistics: Mapping[str, Summed],
+    solve: Solver,
+    tick: Callable[[], None],
+    typed: Typed,
+    names: Sequence[str],
 ) -> dict[str, Solution]:
-    """Solve every encoder's part and the pooled vector's."""
+    """Solve some of the encoders' parts and the pooled vector's."""
     solutions = dict[str, Solution]()
     for name, some in statistics.items():
-        solution = solve(some, _slots(capture, name))
-        if name == POOLED:
-            solution = with_pairs(capture, some, solution, solve.options.rank, typed)
-        else:
+        if name in names:
+            solutions[name] = solve(some, _slots(capture, name))
+            if name == POOLED:
+                solutions[name] = with_pairs(capture, some, solutions[name], solve.options.rank, typed)
+        if name != POOLED:
             tick()
-        solutions[name] = solution
     return solutions
+
+
+def _operators(
+    capture: Capture,
+    statistics: Mapping[str, Summed],
+    levels: Callable[[], Dictionary],
+    tick: Callable[[], None],
+    typed: Typed,
+    owned: Mapping[str, int],
+) -> tuple[dict[str, Operator], dict[str, Any]]:
+    """Fit the encoders' operators, each on its rank; arguments as of ``fit_operators``."""
+    every, names = capture.plan.family.encoders, ranks.own(owned)
+    some = [encoder for encoder in every if encoder.name in names]
+    made = distributed.together(lambda: fit_operators(capture, statistics, levels, tick, typed, some))
+    for _ in range(len(every) - len(some)):
+        tick()
+    return made if distributed.world() == 1 else ranks.told_operators(owned, *made)
+
+
+def _calibrated(dictionary: Dictionary, capture: Capture) -> tuple[Dictionary, dict[str, Any]]:
+    """Calibrate with all ranks, and return what rank 0 has found."""
+    made, report = calibrate(dictionary, list(capture.read("calibration", "rewrite")))
+    parts = ranks.told_codes(dict.fromkeys(made.parts, 0), made.parts.__getitem__, Part)
+    _, (tolerance, report) = distributed.share(0, {}, [made.tolerance, report])
+    return replace(made, parts=parts, tolerance=tolerance), report
 
 
 def _slots(capture: Capture, name: str) -> Groups:
     return ALONE if name == POOLED else groups(capture)
 
 
-def _measured(solutions: Mapping[str, Solution]) -> dict[str, dict[str, float]]:
-    measured = {name: dict(one.measured) for name, one in solutions.items()}
+def _measured(parts: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    measured = {name: dict(one) for name, one in parts.items()}
     for token in ("fvu_token", "fvu_token_constant"):  # the pooled vector has one token: this is its fvu_slot
         measured.get(POOLED, {}).pop(token, None)
     return measured

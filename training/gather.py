@@ -128,7 +128,7 @@ def _added(plan: TextPlan, part: str, found: Summed, heard: Sequence[Heard]) -> 
     labels, lengths = torch.stack([one.label for one in heard]), torch.tensor([len(one.tokens) for one in heard])
     times = torch.tensor([one.times for one in heard], dtype=torch.float64)
     squares = torch.tensor([one.square for one in heard], dtype=torch.float64)
-    _require_even(plan, part, found, slots, lengths)
+    require_even(plan, part, found.lengths, slots, lengths)
     sums = found.sums if isinstance(found, Samples) else found
     rows = torch.cat([one.tokens for one in heard])
     means = sums.scatter_sums(folds, slots, labels, rows, lengths, times, squares)
@@ -138,10 +138,15 @@ def _added(plan: TextPlan, part: str, found: Summed, heard: Sequence[Heard]) -> 
     return found
 
 
-def _require_even(plan: TextPlan, part: str, found: Summed, slots: Tensor, lengths: Tensor) -> None:
-    """Refuse a phrase that is spelled with another number of tokens than before."""
-    longest = found.lengths.scatter_reduce(0, slots, lengths, "amax")
-    known = torch.where(found.lengths > 0, found.lengths, longest)
+def require_even(plan: TextPlan, part: str, before: Tensor, slots: Tensor, lengths: Tensor) -> None:
+    """Refuse a phrase that is spelled with another number of tokens than before.
+
+    Args:
+        before: (S,) tokens of every slot so far, 0 if it never occurred.
+        slots: (n,), as ``lengths``, what they are now.
+    """
+    longest = before.scatter_reduce(0, slots, lengths, "amax")
+    known = torch.where(before > 0, before, longest)
     shortest = known.scatter_reduce(0, slots, lengths, "amin")
     for slot in (longest != shortest).nonzero()[:, 0].tolist():
         raise ValueError(

@@ -5,7 +5,7 @@ Reading needs these covariances (docs/method.md, 10). In full width they are d²
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import tee
 from typing import NamedTuple, Self
 
@@ -15,12 +15,13 @@ from torch import Tensor
 
 from ..supsae_core.capture.captures import Capture, Encoded
 from ..supsae_core.capture.kept import Summed
-from ..supsae_core.capture.plan import TextPlan
+from ..supsae_core.capture.plan import Entry, TextPlan
 from ..supsae_core.capture.typed import Typed
 from ..supsae_core.dictionary.model import POOLED
 from ..supsae_core.encoders.layout import TEMPLATE, Layout
 from ..supsae_core.stopping import heed
-from .solvers.solution import Solution
+from . import distributed
+from .ranks import own_shards
 
 PADS = 16
 """Pads of a prompt that are looked at, each for its share of all: there are up to 250, which hardly differ."""
@@ -52,9 +53,9 @@ class _Part:
         self.sums = torch.zeros(2, len(decoder), len(decoder), dtype=torch.float64)
 
     @classmethod
-    def of(cls, solution: Solution, statistics: Summed, phrases: int) -> Self:
-        means = statistics.sums.total().mean_token @ solution.decoder.double().T
-        return cls(solution.decoder, means.float(), phrases)
+    def of(cls, decoder: Tensor, statistics: Summed, phrases: int) -> Self:
+        means = statistics.sums.total().mean_token @ decoder.double().T
+        return cls(decoder, means.float(), phrases)
 
     def add(self, x: Tensor, seen: list[Seen]) -> None:
         """Add rows x (n, d), a token each."""
@@ -65,32 +66,41 @@ class _Part:
 
 
 def scatter(
-    capture: Capture, solutions: Mapping[str, Solution], statistics: Mapping[str, Summed], typed: Typed
+    capture: Capture, decoders: Mapping[str, Tensor], statistics: Mapping[str, Summed], typed: Typed
 ) -> dict[str, Scatter]:
-    """Sum up how the tokens of the prompts to fit on scatter, per part.
+    """Sum up how the tokens of the prompts to fit on scatter, per part; each rank looks at its share of them.
 
     Args:
+        decoders: (r, d) of every part.
         typed: knows these prompts.
     """
-    plan, phrases = capture.plan, len(capture.plan.table.phrases)
-    parts = {name: _Part.of(one, statistics[name], 0 if name == POOLED else phrases) for name, one in solutions.items()}
-    asked, told = tee(_looked_at(plan, typed))
-    for row, seen in zip(capture.excerpts((rows for rows, _ in asked), "fit"), told, strict=True):
-        _add(plan, parts, row, *seen)
+    phrases = len(capture.plan.table.phrases)
+    parts = {name: _Part.of(one, statistics[name], 0 if name == POOLED else phrases) for name, one in decoders.items()}
+    distributed.together(lambda: _look(capture, parts, typed))
+    distributed.all_reduce(*(part.sums for part in parts.values()))
     return {name: Scatter(*part.sums) for name, part in parts.items()}
+
+
+def _look(capture: Capture, parts: Mapping[str, _Part], typed: Typed) -> None:
+    """Add the tokens of a rank's share of the prompts."""
+    plan, shards = capture.plan, own_shards(capture, "fit")
+    entries = (entry for shard in shards for entry in capture.entries(shard) if entry.set == "fit")
+    asked, told = tee(_looked_at(plan, entries, typed))
+    rows = capture.excerpts((rows for rows, _ in asked), "fit", shards=shards)
+    for row, seen in zip(rows, told, strict=True):
+        _add(plan, parts, row, *seen)
 
 
 Looked = tuple[list[int], Mapping[str, list[Seen]]]
 """rows of a prompt, rising; encoder → its tokens in them"""
 
 
-def _looked_at(plan: TextPlan, typed: Typed) -> Iterator[Looked]:
-    for entry in plan.entries:
-        if entry.set == "fit":
-            heed()
-            layouts = typed.layouts_of(entry)
-            seen = {name: list(_tokens(plan, layout)) for name, layout in layouts.items()}
-            yield sorted({one.row for some in seen.values() for one in some}), seen
+def _looked_at(plan: TextPlan, entries: Iterable[Entry], typed: Typed) -> Iterator[Looked]:
+    for entry in entries:
+        heed()
+        layouts = typed.layouts_of(entry)
+        seen = {name: list(_tokens(plan, layout)) for name, layout in layouts.items()}
+        yield sorted({one.row for some in seen.values() for one in some}), seen
 
 
 def _tokens(plan: TextPlan, layout: Layout) -> Iterator[Seen]:

@@ -22,6 +22,7 @@ from ..supsae_core.editing.edits import Swap, resolve_edits
 from ..supsae_core.editing.steer import step_of
 from ..supsae_core.encoders.streams import IMAGE, groups_of, parse_part, writer_of
 from ..supsae_core.reading.readout import Reading
+from . import ranks
 from .calibration import known_reading, paired_rows, shrunk_gain, swapped
 from .solvers.groups import Groups
 from .solvers.solution import to_codes
@@ -60,7 +61,7 @@ def finished(capture: Capture) -> Activations | None:
 def fit_streams(
     dictionary: Dictionary, found: Activations, solve: Solver, tick: Callable[[], None]
 ) -> tuple[Dictionary, dict[str, Any]]:
-    """Add the codes of every recorded stream to a dictionary fitted on the same capture's text.
+    """Add the codes of every recorded stream to a dictionary fitted on the same capture's text, each on its rank.
 
     Args:
         dictionary: fitted and calibrated on the text.
@@ -68,16 +69,28 @@ def fit_streams(
     Returns:
         the dictionary, and part → what was measured at every noise level.
     """
-    plan = found.plan
-    pairs, made, report = _pairs(dictionary, found), {}, {}
-    for name in plan.sampling.parts(plan.family):
-        solved = [_solve(dictionary, name, one, solve) for one in found.sums(name)]
-        gained = _gains(dictionary, name, [codes for codes, _ in solved], pairs, found)
-        made[name] = tuple(replace(codes, gains=one.gain) for (codes, _), one in zip(solved, gained, strict=True))
-        measured = [one for _, one in solved]
-        report[name] = [_described(*both) for both in zip(measured, gained, strict=True)]
+    plan, pairs = found.plan, _pairs(dictionary, found)
+    names = plan.sampling.parts(plan.family)
+
+    def make(name: str) -> tuple[list[Codes], list[dict[str, float]]]:
+        made = _fitted(dictionary, name, found, solve, pairs)
         tick()
-    return replace(dictionary, streams=made, centres=plan.sampling.centres), report
+        return made
+
+    told = ranks.told_levels(names, make)
+    streams = {name: tuple(levels) for name, (levels, _) in told.items()}
+    report = {name: said for name, (_, said) in told.items()}
+    return replace(dictionary, streams=streams, centres=plan.sampling.centres), report
+
+
+def _fitted(
+    dictionary: Dictionary, name: str, found: Activations, solve: Solver, pairs: Sequence[Pair]
+) -> tuple[list[Codes], list[dict[str, float]]]:
+    """Return the codes of a part at every noise level, calibrated, and what was measured at each."""
+    solved = [_solve(dictionary, name, one, solve) for one in found.sums(name)]
+    gained = _gains(dictionary, name, [codes for codes, _ in solved], pairs, found)
+    made = [replace(codes, gains=one.gain) for (codes, _), one in zip(solved, gained, strict=True)]
+    return made, [_described(*both) for both in zip([one for _, one in solved], gained, strict=True)]
 
 
 def ticks(plan: TextPlan) -> int:

@@ -22,6 +22,7 @@ from ..supsae_core.reading.places import Places, pick_phrases, score_places
 from ..supsae_core.reading.readout import Reading, reading_of_prompt
 from ..supsae_core.reading.scene import Scene
 from ..supsae_core.reading.weights import weighted
+from . import distributed, ranks
 
 LOOKS = ((0.1, 0.5), (0.3, 0.5), (1.0, 0.0))
 """Pairs of ``Cuts.trust`` and ``Cuts.weakest`` that are tried; of equal ones the first, which asks least of context."""
@@ -46,11 +47,14 @@ class Scores(NamedTuple):
 
 def with_cuts(dictionary: Dictionary, rows: Sequence[Encoded]) -> Dictionary:
     """Choose the ``Cuts`` of every encoder on calibration prompts."""
-    parts = dict(dictionary.parts)
-    for encoder in dictionary.family.encoders:
-        cuts = torch.tensor(_cuts(dictionary, encoder, rows))
-        parts[encoder.name] = replace(parts[encoder.name], thresholds=cuts)
-    return replace(dictionary, parts=parts)
+    owned, nothing = ranks.own(ranks.parts_of(dictionary.family)), (0.0,) * len(Cuts._fields)
+    cuts = {
+        encoder.name: torch.tensor(_cuts(dictionary, encoder, rows) if encoder.name in owned else nothing)
+        for encoder in dictionary.family.encoders
+    }
+    distributed.all_reduce(*cuts.values())
+    parts = {name: replace(dictionary.parts[name], thresholds=one) for name, one in cuts.items()}
+    return replace(dictionary, parts={**dictionary.parts, **parts})
 
 
 def _cuts(dictionary: Dictionary, encoder: Encoder, rows: Sequence[Encoded]) -> Cuts:

@@ -130,20 +130,20 @@ class Capture:
                 "Run Capture again: it goes on where it stopped."
             )
 
-    def read(self, *sets: str, again: bool = False) -> Iterator[Encoded]:
+    def read(self, *sets: str, again: bool = False, shards: Sequence[int] | None = None) -> Iterator[Encoded]:
         """Yield every captured prompt, shard by shard, or those of some sets alone.
 
         Args:
             again: whether a shard was held against its hashes before, so that it need not be now.
+            shards: of all or of some shards.
 
         Raises:
             ValueError: if shards are missing or damaged.
         """
         self.require_finished()
-        for shard in range(self.shards):
+        for shard in self.shards_of(*sets) if shards is None else shards:
             heed()
-            if self._wanted(shard, sets):
-                yield from self.read_shard(shard, *sets, again=again)
+            yield from self.read_shard(shard, *sets, again=again)
 
     def read_shard(self, shard: int, *sets: str, again: bool = False) -> Iterator[Encoded]:
         """Yield the prompts of a shard, laid out one at a time; arguments and errors as of ``read``."""
@@ -154,22 +154,23 @@ class Capture:
                 yield Encoded(entry, self._laid(tensors, range(first, first + length)), pooled[place].float())
             first += length
 
-    def excerpts(self, rows: Iterable[Sequence[int]], *sets: str) -> Iterator[Encoded]:
+    def excerpts(
+        self, rows: Iterable[Sequence[int]], *sets: str, shards: Sequence[int] | None = None
+    ) -> Iterator[Encoded]:
         """Yield the captured prompts of some sets with some of their rows alone.
 
         What is read is held against no hash: ``read`` does that.
 
         Args:
             rows: of every prompt, rising.
+            shards: of all or of some shards.
 
         Raises:
             ValueError: if a shard is missing or damaged.
         """
         wanted = iter(rows)
-        for shard in range(self.shards):
+        for shard in self.shards_of(*sets) if shards is None else shards:
             heed()
-            if not self._wanted(shard, sets):
-                continue
             tensors, first = self._load(shard, again=True), 0
             for place, (entry, length) in enumerate(zip(self.entries(shard), tensors[LENGTHS].tolist(), strict=True)):
                 if not sets or entry.set in sets:
@@ -177,8 +178,10 @@ class Capture:
                     yield Encoded(entry, some, tensors[POOLED][place].float())
                 first += length
 
-    def _wanted(self, shard: int, sets: Sequence[str]) -> bool:
-        return not sets or any(entry.set in sets for entry in self.entries(shard))
+    def shards_of(self, *sets: str) -> list[int]:
+        """Return the shards that hold prompts, or prompts of some sets."""
+        shards = range(self.shards)
+        return [one for one in shards if not sets or any(entry.set in sets for entry in self.entries(one))]
 
     def _laid(self, tensors: Mapping[str, Tensor], rows: Sequence[int]) -> Tensor:
         """Return some rows (n, width), rising, of all conditionings of a shard."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
 
 from ..encoders.base import Rows
 from ..encoders.layout import Layout
@@ -26,10 +29,29 @@ class Typed:
         """Return the rows of a prompt, whose conditioning is looked at only if it was not seen before."""
         text = row.entry.prompt.text
         if text not in self._known:
-            found = rows_of(row.cond, self._plan.family)
-            key = (found.total, *found.own.items())  # most prompts are typed alike: one copy serves them
-            self._known[text] = self._same.setdefault(key, found)
+            self._know(text, rows_of(row.cond, self._plan.family))
         return self._known[text]
+
+    def _know(self, text: str, found: Rows) -> None:
+        key = (found.total, *found.own.items())  # most prompts are typed alike: one copy serves them
+        self._known[text] = self._same.setdefault(key, found)
+
+    def numbers(self, entries: Iterable[Entry]) -> Tensor:
+        """Return (n, 1 + 2 · encoders): a prompt's rows, then where those of each encoder begin and end; 0 if not seen.
+
+        ``learn`` is the inverse.
+        """
+        names = [encoder.name for encoder in self._plan.family.encoders]
+        nothing = Rows(dict.fromkeys(names, range(0)), 0)
+        known = [self._known.get(entry.prompt.text, nothing) for entry in entries]
+        return torch.tensor([[one.total, *(x for name in names for x in _ends(one.own[name]))] for one in known])
+
+    def learn(self, entries: Iterable[Entry], numbers: Tensor) -> None:
+        """Take over what another has seen."""
+        names = [encoder.name for encoder in self._plan.family.encoders]
+        for entry, (total, *ends) in zip(entries, numbers.tolist(), strict=True):
+            own = {name: range(*ends[2 * at : 2 * at + 2]) for at, name in enumerate(names)}
+            self._know(entry.prompt.text, Rows(own, total))
 
     def layouts(self, row: Encoded) -> Mapping[str, Layout]:
         """Return encoder → who stands where; an encoder that says nothing is left out."""
@@ -45,3 +67,7 @@ class Typed:
                 del self._recent[next(iter(self._recent))]
             self._recent[key] = layout_of(plan.family, plan.table, entry.prompt, entry.counts, rows)
         return self._recent[key]
+
+
+def _ends(rows: range) -> tuple[int, int]:
+    return rows.start, rows.stop

@@ -1,5 +1,9 @@
 """Untrained models of pictures, and a dictionary as a person makes one, for all tests of the commands."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -37,3 +41,17 @@ def fitted(tmp_path_factory):
     assert parser.main(capture.split()) == 0
     assert parser.main(["fit", str(folder / "capture"), "--out", str(folder / "d")]) == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def torchrun():
+    """Run a command under torchrun."""
+
+    def run(ranks, *words):
+        """Run words under torchrun; return the exit code and what was printed."""
+        line = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", ranks, *words]
+        alone = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+        done = subprocess.run(list(map(str, line)), capture_output=True, text=True, env=alone, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    return run

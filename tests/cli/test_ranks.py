@@ -1,6 +1,5 @@
 """The commands under torchrun: rank 0 begins and speaks, all ranks share the work, and it is the capture of one."""
 
-import os
 import subprocess
 import sys
 
@@ -16,14 +15,6 @@ CAPTURE = ["capture", "--prompts", "130", "--calibration", "4", "--out"]
 """138 prompts: three shards."""
 
 
-def torchrun(ranks, *words):
-    """Run words under torchrun; return the exit code and what was printed."""
-    line = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", ranks, *words]
-    alone = {name: value for name, value in os.environ.items() if name not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
-    done = subprocess.run(list(map(str, line)), capture_output=True, text=True, env=alone, check=False)
-    return done.returncode, done.stdout, done.stderr
-
-
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     folder = tmp_path_factory.mktemp("alone") / "c"
@@ -32,7 +23,7 @@ def alone(tmp_path_factory):
 
 
 @pytest.mark.parametrize("ranks", [2, 3])
-def test_ranks_make_the_capture_of_one_process(alone, tmp_path, ranks):
+def test_ranks_make_the_capture_of_one_process(alone, torchrun, tmp_path, ranks):
     code, out, err = torchrun(ranks, "-m", "supsae", *CAPTURE, tmp_path / "c")
     assert code == 0, err
     assert out.count("138 prompts (130 to fit on") == 1 and out.count("Wrote the capture") == 1
@@ -41,12 +32,12 @@ def test_ranks_make_the_capture_of_one_process(alone, tmp_path, ranks):
     assert made == {file.name: file.read_bytes() for file in alone.glob("[a-z]*")} and len(made) == 4
 
 
-def test_all_ranks_end_if_the_first_cannot_begin(tmp_path):
+def test_all_ranks_end_if_the_first_cannot_begin(torchrun, tmp_path):
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "shard-00000.safetensors").touch()
     code, out, err = torchrun(2, "-m", "supsae", *CAPTURE, tmp_path / "c")
     assert code != 0 and "whose capture.json is gone" in err and "Wrote" not in out
-    assert "Rank 1 stops, because rank 0 could not begin" in err or "SIGTERM" in err  # which ends first is torchrun's
+    assert "Rank 1 stops, because rank 0 could not go on" in err or "SIGTERM" in err  # which ends first is torchrun's
 
 
 def test_activations_are_refused(monkeypatch, capsys, tmp_path):
@@ -67,15 +58,31 @@ with distributed.group():
     distributed.barrier()
     print(f"{distributed.world()} ranks, sum {int(own)}, most {int(most)}\\n", end="", flush=True)
     distributed.led(lambda: print("led\\n", end="", flush=True))
+    one, two = torch.full((distributed.rank(), 2), distributed.rank(), dtype=torch.uint8), torch.ones(1)
+    distributed.reduce_to(two, 1)
+    if distributed.rank() == 1:
+        assert distributed.collect(one, 1).tolist() == [[1, 1], [2, 2], [2, 2]] and float(two) == 3
+        mine = {"flag": torch.tensor([True, False]), "number": torch.tensor(0.1).half(), "none": torch.zeros(0, 3)}
+        found, said = distributed.share(1, mine, {"said": [0.1, None]})
+    else:
+        assert distributed.collect(one, 1) is one
+        found, said = distributed.share(1, {})
+    assert found["flag"].tolist() == [True, False] and found["none"].shape == (0, 3) and said == {"said": [0.1, None]}
+    assert found["number"].dtype == torch.float16 and found["number"] == torch.tensor(0.1).half()
+    try:
+        distributed.together(lambda: 1 // (2 - distributed.rank()))
+    except (ValueError, ZeroDivisionError) as error:
+        print(f"{error}\\n", end="", flush=True)
 assert distributed.world() == 1
 """
 
 
-def test_ranks_add_up_what_they_have(tmp_path):
+def test_ranks_add_up_what_they_have(torchrun, tmp_path):
     (tmp_path / "seam.py").write_text(SEAM)
     code, out, err = torchrun(3, tmp_path / "seam.py")
     assert code == 0, err
     assert out.count("3 ranks, sum 6, most 3") == 3 and out.count("led") == 1  # 1 + 2 + 3
+    assert out.count("because rank 2 could not go on. Read what rank 2 says.") == 2 and "by zero" in out
 
 
 def test_without_torchrun_there_is_one_rank():
@@ -83,6 +90,8 @@ def test_without_torchrun_there_is_one_rank():
     with distributed.group():
         distributed.all_reduce(tensor)
         distributed.barrier()
+        distributed.reduce_to(tensor, 0)
+        assert distributed.collect(tensor, 0) is tensor and distributed.share(0, {"x": tensor}, 1) == ({"x": tensor}, 1)
         assert (distributed.rank(), distributed.world(), tensor.tolist()) == (0, 1, [1.0, 1.0])
         with pytest.raises(ZeroDivisionError):
             distributed.led(lambda: 1 / 0)

@@ -1,7 +1,5 @@
 """How tokens scatter about their slots' means, in codes, from a second look at a capture."""
 
-from types import SimpleNamespace
-
 import torch
 
 from supsae.supsae_core.capture.typed import Typed
@@ -10,10 +8,10 @@ from supsae.training import gather
 from supsae.training.scatter import PADS, scatter
 
 
-def solution(width, columns, seed=0):
-    """Codes of a few directions; nothing else of a solution is looked at."""
+def decoder_of(width, columns, seed=0):
+    """A few directions."""
     made = torch.linalg.qr(torch.randn(columns, width, generator=torch.Generator().manual_seed(seed))).Q.T
-    return SimpleNamespace(decoder=made.contiguous())
+    return made.contiguous()
 
 
 def test_it_is_that_of_the_rows_themselves(learnt):
@@ -21,12 +19,12 @@ def test_it_is_that_of_the_rows_themselves(learnt):
     capture, plan = learnt.capture, learnt.capture.plan
     typed, widths = Typed(plan), {encoder.name: encoder.width for encoder in plan.family.encoders}
     statistics = gather.gather(capture, capture.read("fit"), "fit", typed)
-    solutions = {name: solution(4, width) for name, width in {**widths, POOLED: plan.family.pooled_width}.items()}
-    found = scatter(capture, solutions, statistics, typed)
+    decoders = {name: decoder_of(4, width) for name, width in {**widths, POOLED: plan.family.pooled_width}.items()}
+    found = scatter(capture, decoders, statistics, typed)
     (encoder,) = (one for one in plan.family.encoders if one.name == "t5")
     means, decoder, phrases = (
         statistics["t5"].total().mean_token,
-        solutions["t5"].decoder.double(),
+        decoders["t5"].double(),
         len(plan.table.phrases),
     )
     wanted = torch.zeros(2, 4, 4, dtype=torch.float64)
@@ -42,7 +40,7 @@ def test_it_is_that_of_the_rows_themselves(learnt):
             off = (x[some] - means[phrases + plan.family.roles.index(name), 0]) @ decoder.T
             wanted[1] += len(rows) / len(some) * off.T @ off
     torch.testing.assert_close(torch.stack(found["t5"]), wanted, rtol=1e-4, atol=1e-4 * float(wanted.max()))
-    about = torch.stack(pooled) @ solutions[POOLED].decoder.double().T
+    about = torch.stack(pooled) @ decoders[POOLED].double().T
     about = about - about.mean(0)
     torch.testing.assert_close(found[POOLED].roles, about.T @ about, rtol=1e-4, atol=1e-4)
     assert not found[POOLED].phrases.any()

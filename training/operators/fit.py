@@ -62,6 +62,7 @@ def fit_operators(
     levels: Callable[[], Dictionary],
     tick: Callable[[], None],
     typed: Typed,
+    encoders: Sequence[Encoder] | None = None,
 ) -> tuple[dict[str, Operator], dict[str, Any]]:
     """Fit the operator of every encoder for which pairs say more than the levels; report what was chosen.
 
@@ -71,11 +72,12 @@ def fit_operators(
         levels: gives the dictionary of levels that has not seen the last fold.
         tick: called once per encoder.
         typed: knows the capture's prompts.
+        encoders: all, or some.
     """
     made, report = dict[str, Operator](), dict[str, Any]()
     count = 2 * sum(bool(entry.of) for entry in capture.plan.entries)
     unseen = levels() if count >= LEAST else None
-    for encoder in capture.plan.family.encoders:
+    for encoder in capture.plan.family.encoders if encoders is None else encoders:
         if unseen is not None:
             fitting = _Fitting(capture, encoder, statistics[encoder.name], -(-count // MOST), typed)
             operator, report[encoder.name] = fitting.operator(unseen)
