@@ -43,6 +43,8 @@ BLOCK = 6
 """Pairs, both directions counted, of a prompt with three rewrites."""
 LOOKED_AT = 256
 """Prompts whose rows the main directions are taken of."""
+DRAWN = 2000
+"""Of them, or of changes, about as many rows."""
 
 Kind = TypeVar("Kind")
 
@@ -221,10 +223,10 @@ def main_directions(encoder: Encoder, rows: Iterable[Encoded], typed: Typed) -> 
 
 def directions(rows: Tensor) -> Tensor:
     """Return (q, d) orthonormal: the main directions of rows (n, d), ``COLUMNS`` of them at most."""
-    some = rows[:: max(1, len(rows) // 4000)]
+    some = rows[:: max(1, len(rows) // DRAWN)]
     count = min(COLUMNS, *some.shape)
     if count == rows.shape[1]:
         return torch.eye(count)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return torch.svd_lowrank(some, q=count, niter=4)[2].T.contiguous()
+        return torch.svd_lowrank(some, q=count, niter=1)[2].T.contiguous()
