@@ -79,12 +79,16 @@ class View(NamedTuple):
     """(P, T, q) the phrases' mean tokens, as the operator sees them"""
     written: Tensor
     """(P, T, p) the same about the centre of ``whole``, in directions of changes"""
+    shift: Tensor
+    """(q,) the centre of ``whole``, as the operator sees it"""
 
     @classmethod
     def of(cls, whole: Frame, frame: Frame, outputs: Tensor) -> View:
         """Return how a frame sees what was told in another."""
         means = frame.phrase_means
-        return cls(whole, frame, outputs, frame.seen(means), (means - whole.centre) @ outputs.T)
+        return cls(
+            whole, frame, outputs, frame.seen(means), (means - whole.centre) @ outputs.T, frame.seen(whole.centre)
+        )
 
     def knows(self, one: Told) -> bool:
         """Tell whether the frame has the phrases of a pair."""
@@ -122,7 +126,7 @@ class View(NamedTuple):
 
     def _rows(self, rows: Tensor) -> Tensor:
         """Return rows (…, q) in the frame's own size about its own centre."""
-        return rows.float() * (self.whole.scale / self.frame.scale) + self.frame.seen(self.whole.centre)
+        return rows.float() * (self.whole.scale / self.frame.scale) + self.shift
 
     def _residual(self, one: Told) -> Tensor:
         """Return (q,): ``Frame.residual`` as the operator sees it."""
