@@ -54,15 +54,22 @@ def told(frame: Frame, sample: PairSample) -> Told:
     span = x[list(spot.span)].mean(0) if spot.span else frame.centre
     around = x[list(spot.words)].mean(0) if spot.words else frame.centre
     beside = torch.stack([span, x[max(spot.first - 1, 0)], x[min(behind, len(x) - 1)], around])
+    seen = frame.seen(beside).half()
     return Told(
         sample.old,
         sample.new,
-        *(spot.distance, spot.side, spot.roles, sample.weights),
-        frame.seen(x[spot.rows]).half(),
-        *frame.seen(beside).half(),
-        sample.moved / size,
-        (sample.written - frame.centre) / size,
-        (span - frame.centre) / size,
+        spot.distance,
+        spot.side,
+        spot.roles,
+        sample.weights,
+        states=frame.seen(x[spot.rows]).half(),
+        span=seen[0],
+        left=seen[1],
+        right=seen[2],
+        around=seen[3],
+        moved=sample.moved / size,
+        written=(sample.written - frame.centre) / size,
+        kept=(span - frame.centre) / size,
     )
 
 
