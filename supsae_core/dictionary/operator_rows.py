@@ -157,6 +157,23 @@ class PhraseRows(NamedTuple):
         return PhraseRows(*(one[index] for one in self))
 
 
+class Likeness(NamedTuple):
+    """How alike rows and landmarks are, whatever the constants of the kernel: (n, m) each."""
+
+    changes: Tensor
+    states: Tensor
+    same: Tensor
+    """whether they are of one role"""
+
+
+def likeness(frame: Frame, rows: RestRows, marks: RestRows) -> Likeness:
+    """Return the products of rows with landmarks that every ``RestKernel`` is made of."""
+    changes = rows.change @ (frame.gram @ marks.change.T)
+    states = rows.states @ marks.states.T + rows.residuals @ marks.residuals.T
+    changes = changes + PRESENCE**2 * torch.outer(rows.presence, marks.presence)
+    return Likeness(changes, states, rearrange(rows.roles, "n -> n 1") == marks.roles)
+
+
 class RestKernel(NamedTuple):
     """Constants of the kernel of rows outside a phrase, chosen by held-out error."""
 
@@ -171,11 +188,14 @@ class RestKernel(NamedTuple):
 
     def of(self, frame: Frame, rows: RestRows, marks: RestRows) -> Tensor:
         """Return (n, m): how alike what happens to rows is to what happens to landmarks."""
-        change = rows.change @ frame.gram @ marks.change.T
-        change = change + PRESENCE**2 * torch.outer(rows.presence, marks.presence)
-        state = self.level + rows.states @ marks.states.T + rows.residuals @ marks.residuals.T
-        state = state + self.role * (rearrange(rows.roles, "n -> n 1") == marks.roles)
-        return change * state * (self._place(rows) @ self._place(marks).T)
+        return self.weighed(likeness(frame, rows, marks), rows, marks)
+
+    def weighed(self, alike: Likeness, rows: RestRows, marks: RestRows) -> Tensor:
+        """Return the same of rows and landmarks whose products are known."""
+        state = alike.states + self.level
+        if self.role:
+            state.add_(alike.same, alpha=self.role)
+        return state.mul_(alike.changes).mul_(self._place(rows) @ self._place(marks).T)
 
     def _place(self, rows: RestRows) -> Tensor:
         near, far = (torch.exp(-(rows.distance - 1) / reach) for reach in (self.reach, FAR))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ...supsae_core.dictionary.operator import RestPart
-from ...supsae_core.dictionary.operator_rows import RestKernel, RestRows
+from ...supsae_core.dictionary.operator_rows import Likeness, RestKernel, RestRows, likeness
 from .ridge import RIDGES, Batch, Solved, solved_ridge
 from .samples import Gathered, RestSample, apart, stacked_rest
 
@@ -31,18 +32,46 @@ GRID: Mapping[str, tuple[float, ...]] = {
 
 def chosen_rest(some: Gathered) -> tuple[RestKernel, float]:
     """Choose the kernel's constants and the ridge, on pairs set aside of those to learn from."""
-    learn, test = apart(some.rest)
-    held = stacked_rest(test)
-    found: dict[RestKernel, tuple[float, float]] = {}
+    found, seen = dict[RestKernel, tuple[float, float]](), dict[float, _Trial]()
     best = RestKernel()
     for name, values in GRID.items():
         for kernel in (best._replace(**{name: value}) for value in values):
+            if kernel.reach not in seen:  # landmarks depend on it alone
+                seen[kernel.reach] = _Trial.of(some, kernel)
             if kernel not in found:
-                marks = landmarks(learn, kernel, SEARCH)
-                solved, seen = _solved(some, learn, kernel, marks), kernel.of(some.frame, held.rows, marks)
-                found[kernel] = min((_error(held, seen @ solved(ridge)), ridge) for ridge in RIDGES)
+                found[kernel] = seen[kernel.reach].error(kernel)
         best = min(found, key=found.__getitem__)
     return best, found[best][1]
+
+
+class _Trial(NamedTuple):
+    """Pairs to learn from and to choose by, and how alike their rows are to landmarks, whatever the constants."""
+
+    marks: RestRows
+    learn: list[tuple[RestSample, Likeness]]
+    held: tuple[RestSample, Likeness]
+    own: Likeness
+    """of the landmarks with one another"""
+
+    @classmethod
+    def of(cls, some: Gathered, kernel: RestKernel) -> _Trial:
+        learn, test = apart(some.rest)
+        marks = landmarks(learn, kernel, SEARCH)
+
+        def alike(rows: RestRows) -> Likeness:
+            return likeness(some.frame, rows, marks)
+
+        held = stacked_rest(test)
+        both = [(batch, alike(batch.rows)) for batch in _batches(learn)]
+        return cls(marks, both, (held, alike(held.rows)), alike(marks))
+
+    def error(self, kernel: RestKernel) -> tuple[float, float]:
+        """Return the least error of a kernel, and its ridge."""
+        batches = ((kernel.weighed(one, x.rows, self.marks), x.moved, x.weights) for x, one in self.learn)
+        solved = solved_ridge(batches, kernel.weighed(self.own, self.marks, self.marks))
+        held, alike = self.held
+        seen = kernel.weighed(alike, held.rows, self.marks)
+        return min((_error(held, seen @ solved(ridge)), ridge) for ridge in RIDGES)
 
 
 def rest_part(some: Gathered, kernel: RestKernel, ridge: float) -> RestPart:

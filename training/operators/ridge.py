@@ -12,6 +12,8 @@ from ...supsae_core.stopping import heed
 
 JITTER = 1e-6
 """Share of the mean diagonal added before a solve: landmarks may be nearly alike."""
+BLOCK = 250
+"""Landmarks whose products are made at a time, with those behind them: the others are the same."""
 RIDGES = (0.3, 3.0, 30.0)
 """What is tried for the ridge."""
 
@@ -29,17 +31,18 @@ def solved_ridge(batches: Iterable[Batch], landmarks: Tensor) -> Solved:
         landmarks: K, (m, m), the landmarks' kernel with one another.
     """
     gram, cross = torch.zeros_like(landmarks, dtype=torch.float64), torch.zeros(0)
+    blocks = [(first, first + BLOCK) for first in range(0, len(landmarks), BLOCK)]
     for kernel, targets, weights in batches:
         heed()
         kernel = kernel.double()  # in single precision the sums of like landmarks are not positive definite
         weighted = kernel * rearrange(weights, "n -> n 1")
-        gram += weighted.T @ kernel
+        for first, last in blocks:  # on and above the diagonal
+            gram[first:last, first:] += weighted[:, first:last].T @ kernel[:, first:]
         own = weighted.T @ targets.double()
         cross = own if not len(cross) else cross + own
 
     def solved(ridge: float) -> Tensor:
-        matrix = gram + ridge * landmarks.double()
-        matrix = (matrix + matrix.T) / 2
+        matrix = gram.triu() + gram.triu(1).T + ridge * landmarks.double()
         matrix.diagonal().add_(JITTER * matrix.diagonal().mean())
         return torch.linalg.solve(matrix, cross).float()
 

@@ -6,7 +6,6 @@ docs/method.md, 20. Letters as in ``supsae_core/dictionary/operator.py``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
@@ -23,10 +22,7 @@ from ...supsae_core.dictionary.operator_rows import (
     PhraseRows,
     RestRows,
     Spot,
-    phrase_rows,
-    rest_rows,
     spot_of,
-    swap_code,
 )
 from ...supsae_core.encoders.base import Encoder
 from ...supsae_core.encoders.layout import Layout
@@ -43,6 +39,8 @@ BLOCK = 6
 """Pairs, both directions counted, of a prompt with three rewrites."""
 LOOKED_AT = 256
 """Prompts whose rows the main directions are taken of."""
+DRAWN = 2000
+"""Of them, or of changes, about as many rows."""
 
 Kind = TypeVar("Kind")
 
@@ -127,27 +125,14 @@ class PhraseSample(NamedTuple):
     """(T, p) the rewritten rows less the mean tokens"""
 
 
-@dataclass
-class Gathered:
+class Gathered(NamedTuple):
     """What pairs told of one encoder."""
 
     frame: Frame
     outputs: Tensor
     """(p, d) orthonormal"""
-    rest: list[RestSample] = field(default_factory=list)
-    phrases: list[PhraseSample] = field(default_factory=list)
-
-    def add(self, sample: PairSample) -> None:
-        """Add a pair."""
-        frame, spot, (change, presence) = self.frame, sample.spot, swap_code(self.frame, sample.old, sample.new)
-        rows = rest_rows(frame, sample.x, spot, sample.old, change, presence)
-        self.rest.append(RestSample(rows, sample.moved @ self.outputs.T, sample.weights))
-        if sample.new is not None:
-            mean = frame.phrase_means[sample.new, : len(sample.written)]
-            kept = frame.residual(sample.x, spot.span, sample.old) @ self.outputs.T
-            rows_taken = phrase_rows(frame, sample.x, spot, sample.old, sample.new)
-            off = (sample.written - mean) @ self.outputs.T
-            self.phrases.append(PhraseSample(rows_taken, kept.expand(len(mean), -1), off))
+    rest: list[RestSample]
+    phrases: list[PhraseSample]
 
 
 def _thinned(roles: Tensor, pad: int | None) -> tuple[Tensor, Tensor]:
@@ -207,24 +192,32 @@ def frame_of(plan: TextPlan, encoder: Encoder, sums: Sums, inputs: Tensor) -> Fr
     return Frame(means.float(), lengths, centre.float(), rearrange(scale, "-> 1").float(), inputs)
 
 
-def main_directions(encoder: Encoder, rows: Iterable[Encoded], typed: Typed) -> Tensor:
-    """Return (q, d) orthonormal: the main directions of the rows of some texts about their mean."""
-    texts = []
+def main_directions(encoders: Sequence[Encoder], rows: Iterable[Encoded], typed: Typed) -> dict[str, Tensor]:
+    """Return encoder → (q, d) orthonormal: the main directions of its rows of some texts about their mean."""
+    texts: dict[str, list[Tensor]] = {encoder.name: [] for encoder in encoders}
     for row in islice(rows, LOOKED_AT):
-        layout = typed.layouts(row).get(encoder.name)
-        if layout is not None:
-            words = {*layout.roles.other, *layout.roles.end}.union(*(span.rows for span in layout.spans))
-            texts.append(row.cond[sorted(words), encoder.first : encoder.last])
-    text = torch.cat(texts)
+        layouts = typed.layouts(row)
+        for encoder in encoders:
+            layout = layouts.get(encoder.name)
+            if layout is not None:
+                words = {*layout.roles.other, *layout.roles.end}.union(*(span.rows for span in layout.spans))
+                texts[encoder.name].append(row.cond[sorted(words), encoder.first : encoder.last])
+    return {encoder.name: _about_mean(texts[encoder.name], encoder) for encoder in encoders}
+
+
+def _about_mean(texts: Sequence[Tensor], encoder: Encoder) -> Tensor:
+    text = torch.cat([torch.zeros(0, encoder.width), *texts])
     return directions(text - text.mean(0))
 
 
 def directions(rows: Tensor) -> Tensor:
     """Return (q, d) orthonormal: the main directions of rows (n, d), ``COLUMNS`` of them at most."""
-    some = rows[:: max(1, len(rows) // 4000)]
+    some = rows[:: max(1, len(rows) // DRAWN)]
     count = min(COLUMNS, *some.shape)
+    if not count:
+        return rows[:0]
     if count == rows.shape[1]:
         return torch.eye(count)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return torch.svd_lowrank(some, q=count, niter=4)[2].T.contiguous()
+        return torch.svd_lowrank(some, q=count, niter=1)[2].T.contiguous()
