@@ -11,4 +11,5 @@ from supsae.hosts.comfyui.sampling import SamplerSettings
 whole = sampling.noise_of(sampling.empty_latent(128, 128), 3)
 held, made = locked()
 result = held.result(drawn(made, noise=whole, how=SamplerSettings(8, 3.0)))
-save_file({name: tensor.contiguous() for name, tensor in result._asdict().items()}, sys.argv[1])
+tensors = ("samples", "reference", "mask")
+save_file({name: getattr(result, name).contiguous() for name in tensors}, sys.argv[1])
