@@ -22,7 +22,7 @@ from ..supsae_core.stopping import heed
 from .solvers.groups import Groups
 
 
-class Heard(NamedTuple):
+class HeardRows(NamedTuple):
     """What one slot takes from one prompt: rows of one context."""
 
     fold: int
@@ -66,7 +66,7 @@ def gather(capture: Capture, rows: Iterable[Encoded], name: str, typed: Typed | 
         found[POOLED] = Statistics.zeros(1, len(plan.table), 1, plan.family.pooled_width)
     wanted = (row for row in rows if row.entry.set == name)
     while True:
-        heard = {part: list[Heard]() for part in found}
+        heard = {part: list[HeardRows]() for part in found}
         for row in islice(wanted, SHARD):
             _collect(plan, typed, row, heard)
         if not any(heard.values()):
@@ -92,7 +92,7 @@ def groups(capture: Capture) -> Groups:
     return Groups(torch.tensor(phrases + roles), len(phrases))
 
 
-def _collect(plan: TextPlan, typed: Typed, row: Encoded, found: Mapping[str, list[Heard]]) -> None:
+def _collect(plan: TextPlan, typed: Typed, row: Encoded, found: Mapping[str, list[HeardRows]]) -> None:
     heed()
     table, fold, rows, layouts = plan.table, fold_of(row.entry.root), typed.rows(row), typed.layouts(row)
     if plan.family.pooled:
@@ -107,11 +107,11 @@ def _collect(plan: TextPlan, typed: Typed, row: Encoded, found: Mapping[str, lis
                 found[encoder.name].append(_heard(fold, one.slot, one.context, cut(x, one.rows), whole=one.tokens))
 
 
-def _heard(fold: int, slot: int, label: Tensor, x: Tensor, *, whole: bool) -> Heard:
+def _heard(fold: int, slot: int, label: Tensor, x: Tensor, *, whole: bool) -> HeardRows:
     """Take rows (n, d): as the tokens of one sample if they are its ``whole``, or as samples of one context."""
     square = float(torch.linalg.vector_norm(x)) ** 2
     rows = x.clone() if whole else x.sum(0, keepdim=True)  # a view would keep the whole prompt in memory
-    return Heard(fold, slot, label, rows, 1 if whole else len(x), square)
+    return HeardRows(fold, slot, label, rows, 1 if whole else len(x), square)
 
 
 def cut(x: Tensor, rows: Sequence[int]) -> Tensor:
@@ -120,7 +120,7 @@ def cut(x: Tensor, rows: Sequence[int]) -> Tensor:
     return x[rows[0] : rows[-1] + 1] if whole else x[list(rows)]
 
 
-def _added(plan: TextPlan, part: str, found: Summed, heard: Sequence[Heard]) -> Summed:
+def _added(plan: TextPlan, part: str, found: Summed, heard: Sequence[HeardRows]) -> Summed:
     """Add what was heard of a part in one go; sums are added to in place."""
     if not heard:
         return found

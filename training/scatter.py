@@ -34,7 +34,7 @@ class Scatter(NamedTuple):
     roles: Tensor
 
 
-class Seen(NamedTuple):
+class ScatteredToken(NamedTuple):
     """A token that is looked at."""
 
     row: int
@@ -57,7 +57,7 @@ class _Part:
         means = statistics.sums.total().mean_token @ decoder.double().T
         return cls(decoder, means.float(), phrases)
 
-    def add(self, x: Tensor, seen: list[Seen]) -> None:
+    def add(self, x: Tensor, seen: list[ScatteredToken]) -> None:
         """Add rows x (n, d), a token each."""
         _, slots, tokens, weights = (torch.tensor(some) for some in zip(*seen, strict=True))
         off = (x @ self._decoder.T - self._means[slots, tokens]) * rearrange(weights.sqrt(), "n -> n 1")
@@ -91,7 +91,7 @@ def _look(capture: Capture, parts: Mapping[str, _Part], typed: Typed) -> None:
         _add(plan, parts, row, *seen)
 
 
-Looked = tuple[list[int], Mapping[str, list[Seen]]]
+Looked = tuple[list[int], Mapping[str, list[ScatteredToken]]]
 """rows of a prompt, rising; encoder → its tokens in them"""
 
 
@@ -103,18 +103,18 @@ def _looked_at(plan: TextPlan, entries: Iterable[Entry], typed: Typed) -> Iterat
         yield sorted({one.row for some in seen.values() for one in some}), seen
 
 
-def _tokens(plan: TextPlan, layout: Layout) -> Iterator[Seen]:
+def _tokens(plan: TextPlan, layout: Layout) -> Iterator[ScatteredToken]:
     for span in layout.spans:
-        yield from (Seen(row, span.phrase, token, 1.0) for token, row in enumerate(span.rows))
+        yield from (ScatteredToken(row, span.phrase, token, 1.0) for token, row in enumerate(span.rows))
     for name, rows in layout.roles.filled().items():
         slot = len(plan.table.phrases) + plan.family.roles.index(name)
         some = rows[:: -(-len(rows) // PADS)] if name == "pad" else rows
         share = len(rows) / len(some)
-        yield from (Seen(row, slot, at if name in TEMPLATE else 0, share) for at, row in enumerate(some))
+        yield from (ScatteredToken(row, slot, at if name in TEMPLATE else 0, share) for at, row in enumerate(some))
 
 
 def _add(
-    plan: TextPlan, parts: Mapping[str, _Part], row: Encoded, rows: list[int], seen: Mapping[str, list[Seen]]
+    plan: TextPlan, parts: Mapping[str, _Part], row: Encoded, rows: list[int], seen: Mapping[str, list[ScatteredToken]]
 ) -> None:
     at = {one: place for place, one in enumerate(rows)}
     for encoder in plan.family.encoders:
@@ -122,4 +122,4 @@ def _add(
             x = row.cond[[at[one.row] for one in some], encoder.first : encoder.last]
             parts[encoder.name].add(x, some)
     if POOLED in parts:
-        parts[POOLED].add(row.pooled[None], [Seen(0, 0, 0, 1.0)])
+        parts[POOLED].add(row.pooled[None], [ScatteredToken(0, 0, 0, 1.0)])

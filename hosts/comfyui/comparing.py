@@ -14,7 +14,7 @@ VISIBLE = 8 / 255
 READABLE = "portraits"
 """The family whose pictures can be read."""
 NO_READER = "Only pictures of Portraits can be read by a machine; of these, judge with your own eyes."
-UNASKED = "A change that nobody asked for is the model's own: add Lock to hold the rest."
+UNASKED = "A change that nobody asked for is the model's own: Lock, or a higher threshold of it, holds more."
 
 
 class Comparison(NamedTuple):

@@ -23,7 +23,7 @@ from .coded import CodedRows
 from .text_end import Text, codes_of, text_of
 
 
-class Seen(NamedTuple):
+class SeenWords(NamedTuple):
     """The words of a text in r whitened code columns, float64, and as many zeros behind them as a phrase has tokens."""
 
     rows: Tensor
@@ -34,7 +34,7 @@ class Seen(NamedTuple):
     """(words + T,) how badly a row is explained as any text"""
 
 
-class Moves(NamedTuple):
+class ContextMoves(NamedTuple):
     """What the context of every place adds to every phrase, by the k concepts that are present."""
 
     where: Tensor
@@ -84,12 +84,12 @@ class Scene:
         return torch.tensor([table.category_of[phrase.concept] for phrase in table.phrases])
 
     @cached_property
-    def at_first(self) -> Seen:
+    def at_first(self) -> SeenWords:
         """As the first look sees it, which knows of no context: a slot's spread holds all that context does."""
         return self._seen(self.part.whiten_slot)
 
     @cached_property
-    def in_context(self) -> Seen:
+    def in_context(self) -> SeenWords:
         """As other looks see it: a slot's spread is what context leaves."""
         return self._seen(self.part.whiten_residual)
 
@@ -100,14 +100,14 @@ class Scene:
         empty = CodedRows(self.dictionary, self.encoder, self.rows, self.part).empty(words)
         return self.codes[torch.tensor(words, dtype=torch.int64) - self.own.start], empty
 
-    def _seen(self, whitener: Tensor) -> Seen:
+    def _seen(self, whitener: Tensor) -> SeenWords:
         room = self.part.slot_codes.shape[1]
         codes, empty = ((one @ whitener).double() for one in self._words)
         anything = _as_any_text(self.part, self._words[0], whitener).double()
         rows = F.pad(codes - empty, (0, 0, 0, room))
-        return Seen(rows, F.pad(empty, (0, 0, 0, room)), F.pad(anything, (0, room)))
+        return SeenWords(rows, F.pad(empty, (0, 0, 0, room)), F.pad(anything, (0, room)))
 
-    def moves(self, said: Sequence[tuple[int, int]], phrases: Tensor) -> Moves:
+    def moves(self, said: Sequence[tuple[int, int]], phrases: Tensor) -> ContextMoves:
         """Return what context adds to some phrases, given (concept, last row) of everything that is said."""
         table, part = self.dictionary.table, self.part
         concepts = torch.tensor(sorted({concept for concept, _ in said}), dtype=torch.int64)
@@ -119,7 +119,7 @@ class Scene:
         categories = torch.tensor(table.category_of)[concepts]
         counts = (categories != rearrange(self.category_of[phrases], "phrase -> phrase 1")).float()
         effects = part.group_effects[:, concepts][part.slot_groups[phrases]] + part.slot_effects[phrases][:, concepts]
-        return Moves(where, counts, effects @ part.whiten_residual)
+        return ContextMoves(where, counts, effects @ part.whiten_residual)
 
 
 def _as_any_text(part: Part, codes: Tensor, whitener: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ def _as_any_text(part: Part, codes: Tensor, whitener: Tensor) -> Tensor:
     return distance + 2 * (whitener.diagonal().log().sum() - part.whiten_tokens.diagonal().log().sum())
 
 
-def products(seen: Seen, tokens: Whitened, phrases: Tensor, moves: Moves | None) -> Tensor:
+def products(seen: SeenWords, tokens: Whitened, phrases: Tensor, moves: ContextMoves | None) -> Tensor:
     """Return what a score is made of, token by token of some phrases, laid at every place.
 
     Args:
@@ -164,7 +164,7 @@ def _pairs(u: Tensor, e: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
     return (u, u), (u, e), (e, e)
 
 
-def _added(seen: Seen, t: Tensor, moves: Moves) -> Tensor:
+def _added(seen: SeenWords, t: Tensor, moves: ContextMoves) -> Tensor:
     """Return what moves add to u · t and ‖t‖² (T, 2, P, words) of tokens t (P, T, r)."""
     room, n = t.shape[1], len(moves.where)
     t, rows, empty = t.float(), seen.rows.float(), seen.empty.float()

@@ -24,7 +24,7 @@ from ...supsae_core.editing.apply import cond_step
 from ...supsae_core.editing.change import Change
 from ...supsae_core.encoders.base import Encoder
 from ...supsae_core.reading.readout import reading_of_prompt
-from .lesson import Judged, Lesson
+from .lesson import JudgedPair, Lesson
 from .pairs import RewritePair, pairs_of
 from .phrases import chosen_phrase, phrase_parts
 from .rest import chosen_rest, nothing, rest_part
@@ -141,7 +141,7 @@ def _operator(lesson: Lesson) -> tuple[Operator | None, dict[str, Any]]:
     ), report
 
 
-def _rest_errors(some: Gathered, part: RestPart, judged: Sequence[Judged]) -> Errors:
+def _rest_errors(some: Gathered, part: RestPart, judged: Sequence[JudgedPair]) -> Errors:
     """Return candidate → error; directions are orthonormal, so ‖y − z O‖² = ‖y‖² − 2 (y Oᵀ) · z + ‖z‖²."""
     errors: Errors = dict.fromkeys(("nothing", LEVELS, KERNEL), 0.0)
     for one in judged:
@@ -152,7 +152,7 @@ def _rest_errors(some: Gathered, part: RestPart, judged: Sequence[Judged]) -> Er
     return errors
 
 
-def _phrase_errors(some: Gathered, parts: Mapping[str, PhrasePart], judged: Sequence[Judged]) -> Errors:
+def _phrase_errors(some: Gathered, parts: Mapping[str, PhrasePart], judged: Sequence[JudgedPair]) -> Errors:
     errors: Errors = dict.fromkeys((LEVELS, *parts), 0.0)
     for one in judged:
         errors[LEVELS] += float((one.written - one.levels).square().sum())

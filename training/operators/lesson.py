@@ -18,13 +18,13 @@ from ...supsae_core.dictionary.operator_rows import Frame
 from ...supsae_core.encoders.base import Encoder
 from .pairs import RewritePair
 from .samples import Gathered, PhraseSample, RestSample, directions, frame_of, sampled
-from .told import Told, View, told
+from .told import ToldPair, View, told
 
 FIRST = 64
 """Pairs that the directions of changes are taken of; until then changes are kept in full."""
 
 
-class Judged(NamedTuple):
+class JudgedPair(NamedTuple):
     """A pair kept apart, as those who have not seen it are told of it, and what the levels make of it."""
 
     rest: RestSample
@@ -43,13 +43,13 @@ class Judged(NamedTuple):
 class Kept(NamedTuple):
     """What is kept of a pair to judge by until all are read."""
 
-    told: Told
+    told: ToldPair
     moved: float
     left: float
     written: Tensor
     levels: Tensor
     span: Tensor
-    """(d,) mean of the old phrase's rows; the others as ``Judged`` has them"""
+    """(d,) mean of the old phrase's rows; the others as ``JudgedPair`` has them"""
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Lesson:
     """number of the role of pads"""
     outputs: Tensor | None = None
     """(p, d) orthonormal: directions of changes; None until enough pairs were read"""
-    told: list[Told] = field(default_factory=list)
+    told: list[ToldPair] = field(default_factory=list)
     apart: list[bool] = field(default_factory=list)
     """which of them are kept apart"""
     kept: list[Kept] = field(default_factory=list)
@@ -116,7 +116,7 @@ class Lesson:
         phrases = [view.phrase(one) for one in told if one.new is not None]
         return Gathered(view.frame, view.outputs, [view.rest(one) for one in told], phrases)
 
-    def judged(self) -> list[Judged]:
+    def judged(self) -> list[JudgedPair]:
         """Return the pairs to judge by."""
         view = self._view(self.unseen)
         return [_judged(view, one) for one in self.kept if view.knows(one.told)]
@@ -127,7 +127,7 @@ class Lesson:
         assert self.outputs is not None
         return View.of(self.whole, frame, self.outputs)
 
-    def _along(self, one: Told) -> Told:
+    def _along(self, one: ToldPair) -> ToldPair:
         return one if self.outputs is None else one.along(self.outputs)
 
     def _begin(self) -> None:
@@ -142,10 +142,10 @@ class Lesson:
         self.kept = [one._replace(told=self._along(one.told)) for one in self.kept]
 
 
-def _judged(view: View, one: Kept) -> Judged:
+def _judged(view: View, one: Kept) -> JudgedPair:
     old, new, count = one.told.old, one.told.new, len(one.levels)
     assert old is not None and new is not None
     tokens, means = int(view.frame.phrase_tokens[old]), view.frame.phrase_means
     residual = one.span - means[old, :tokens].mean(0)
     rest, phrase = view.rest(one.told), view.phrase(one.told)
-    return Judged(rest, one.moved, one.left, phrase, one.written, one.levels, means[new, :count], residual)
+    return JudgedPair(rest, one.moved, one.left, phrase, one.written, one.levels, means[new, :count], residual)

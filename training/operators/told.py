@@ -16,7 +16,7 @@ from ...supsae_core.dictionary.operator_rows import Frame, PhraseRows, RestRows,
 from .samples import PairSample, PhraseSample, RestSample
 
 
-class Told(NamedTuple):
+class ToldPair(NamedTuple):
     """What one pair tells of one encoder."""
 
     old: int | None
@@ -40,13 +40,13 @@ class Told(NamedTuple):
     kept: Tensor
     """(d,), then (p,): mean of the old phrase's rows"""
 
-    def along(self, outputs: Tensor) -> Told:
+    def along(self, outputs: Tensor) -> ToldPair:
         """Return the same with changes in some directions (p, d)."""
         names = ("moved", "written", "kept")
         return self._replace(**{name: (getattr(self, name) @ outputs.T).half() for name in names})
 
 
-def told(frame: Frame, sample: PairSample) -> Told:
+def told(frame: Frame, sample: PairSample) -> ToldPair:
     """Return what a pair tells, its changes still in full."""
     x, spot = sample.x, sample.spot
     size = frame.scale * len(frame.centre) ** 0.5
@@ -55,7 +55,7 @@ def told(frame: Frame, sample: PairSample) -> Told:
     around = x[list(spot.words)].mean(0) if spot.words else frame.centre
     beside = torch.stack([span, x[max(spot.first - 1, 0)], x[min(behind, len(x) - 1)], around])
     seen = frame.seen(beside).half()
-    return Told(
+    return ToldPair(
         sample.old,
         sample.new,
         spot.distance,
@@ -97,16 +97,16 @@ class View(NamedTuple):
             whole, frame, outputs, frame.seen(means), (means - whole.centre) @ outputs.T, frame.seen(whole.centre)
         )
 
-    def knows(self, one: Told) -> bool:
+    def knows(self, one: ToldPair) -> bool:
         """Tell whether the frame has the phrases of a pair."""
         return all(int(self.frame.phrase_tokens[phrase]) > 0 for phrase in (one.old, one.new) if phrase is not None)
 
-    def off(self, one: Told) -> Tensor:
+    def off(self, one: ToldPair) -> Tensor:
         """Return (T, d): a new phrase's rows, still in full, less its mean tokens, in units of ``whole``."""
         assert one.new is not None
         return one.written - (self.frame.phrase_means[one.new, : len(one.written)] - self.whole.centre) / self._size
 
-    def rest(self, one: Told) -> RestSample:
+    def rest(self, one: ToldPair) -> RestSample:
         """Return a pair's rows outside the phrase."""
         change, presence = swap_code(self.frame, one.old, one.new)
         rows = RestRows(
@@ -118,7 +118,7 @@ class View(NamedTuple):
         )
         return RestSample(rows, one.moved.float() * self._size, one.weights)
 
-    def phrase(self, one: Told) -> PhraseSample:
+    def phrase(self, one: ToldPair) -> PhraseSample:
         """Return a pair's rows that take the new phrase; there must be one."""
         assert one.new is not None
         count, residual = len(one.written), self._residual(one)
@@ -135,13 +135,13 @@ class View(NamedTuple):
         """Return rows (…, q) in the frame's own size about its own centre."""
         return rows.float() * (self.whole.scale / self.frame.scale) + self.shift
 
-    def _residual(self, one: Told) -> Tensor:
+    def _residual(self, one: ToldPair) -> Tensor:
         """Return (q,): ``Frame.residual`` as the operator sees it."""
         if one.old is None:
             return torch.zeros(self.seen.shape[-1])
         return self._rows(one.span) - self.seen[one.old, : int(self.frame.phrase_tokens[one.old])].mean(0)
 
-    def _kept(self, one: Told) -> Tensor:
+    def _kept(self, one: ToldPair) -> Tensor:
         """Return (p,): the same in directions of changes."""
         if one.old is None:
             return torch.zeros(self.written.shape[-1])

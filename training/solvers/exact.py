@@ -17,7 +17,7 @@ from .groups import Groups
 from .held_out import Error, Judged, folds_of, measured, origin_of, require_enough
 from .options import about
 from .solution import Solution, written
-from .width import Span, curve, smallest_width, weighted, weights_of, width_of_means
+from .width import SpanOfRows, curve, smallest_width, weighted, weights_of, width_of_means
 
 MOST = 512
 """Directions that codes are tried in at first; where these are not enough, twice as many."""
@@ -88,14 +88,14 @@ def exact(statistics: Summed, groups: Groups, config: ExactConfig = EXACT) -> So
     return fitted._replace(without_last=before)
 
 
-def in_full(statistics: Summed, groups: Groups, ridges: Ridges, origin: Tensor) -> tuple[Error, Span]:
+def in_full(statistics: Summed, groups: Groups, ridges: Ridges, origin: Tensor) -> tuple[Error, SpanOfRows]:
     """Return the held-out error with codes of every width, and the directions that the fit to all folds spans.
 
     Args:
         origin: (d,) mean of all tokens of the slots that are judged.
     """
     judged, left, base = range(len(groups.of))[groups.judged], 0.0, 0.0
-    span, used = Span(len(origin), groups.count), weights_of(statistics)
+    span, used = SpanOfRows(len(origin), groups.count), weights_of(statistics)
     every, commons = Commons(statistics), [Commons(statistics, fold) for fold in range(FOLDS)]
     shares = reduce(used.square(), "s k -> k", "mean").sqrt()
     for group in range(groups.count):

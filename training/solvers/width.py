@@ -38,7 +38,7 @@ def weighted(fitted: Effects, sums: Sums, origin: Tensor, used: Tensor, shared: 
     return means, torch.cat([one for one in (own, of_groups) if one.any()] or [means[:0]])
 
 
-class Span:
+class SpanOfRows:
     """Takes rows (·, d), many of them, and gives the directions that lose least of them. Built per fit and dropped."""
 
     def __init__(self, columns: int, blocks: int) -> None:
