@@ -141,6 +141,10 @@ def _with_rewrites(
     return [_entry(host, prompt, "fit"), *found.values()]
 
 
+OPENING = "picture,"
+"""A word that says nothing."""
+
+
 def _with_room(
     host: TextHost, make: Callable[[Wording, float], list[Entry]], wording: Wording, used: list[int]
 ) -> list[Entry]:
@@ -153,14 +157,36 @@ def _with_room(
     filled = [replace(wording, full=full) for full in (wording.full, wording.full // 2)] if wording.others else []
     *tries, last = [*((one, 1.0) for one in filled), *((bare, share) for share in FEWER)]
     for one in tries:
-        made = make(*one)
+        made = _opened(host, make(*one))
         with suppress(ValueError):
             _require_room(host, made)
             return made
         used[:] = before  # nobody writes what was drawn
-    made = make(*last)
+    made = _opened(host, make(*last))
     _require_room(host, made)
     return made
+
+
+def _opened(host: TextHost, entries: list[Entry]) -> list[Entry]:
+    """Put a word before entries one of which begins with a phrase that is spelled otherwise there than behind a blank.
+
+    Tokenizers that glue a word to its blank do so, and a phrase is learnt by its tokens.
+    """
+    if not any(_begins_otherwise(host, one.prompt) for one in entries):
+        return entries
+    moved = {one.prompt.text: prompts.opened(one.prompt, OPENING) for one in entries}
+    return [
+        replace(_entry(host, moved[one.prompt.text], one.set), of=moved[one.of].text if one.of else one.of)
+        for one in entries
+    ]
+
+
+def _begins_otherwise(host: TextHost, prompt: Prompt) -> bool:
+    if all(mention.start for mention in prompt.mentions):
+        return False
+    first = prompt.words[0]
+    alone, behind = host.counts([first]), host.counts([OPENING, first])
+    return any(alone[name][0] != behind[name][1] for name in alone)
 
 
 def _require_room(host: TextHost, entries: Sequence[Entry]) -> None:

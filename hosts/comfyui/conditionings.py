@@ -17,6 +17,7 @@ from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import offered
 from ...supsae_core.editing.apply import Edited, apply_changes
 from ...supsae_core.editing.edits import AnyEdit, Change, Keep, expected, resolve_edits
+from ...supsae_core.editing.growing import NEW
 from ...supsae_core.reading.known_text import KnownText
 from .edit_reports import line, prefix
 from .placed import Place, choose, read, where_of
@@ -48,7 +49,7 @@ class EditedConditioning(NamedTuple):
 
 
 class Taught(NamedTuple):
-    """Words of a prompt that a person says to speak of categories."""
+    """A prompt's text, and words of it that a person says to speak of categories."""
 
     words: Mapping[str, str]
     """category → words"""
@@ -173,21 +174,28 @@ class EditedRows(NamedTuple):
     """(B, L, width)"""
     pooled: Tensor | None
     """(B, P)"""
-    shown: tuple[tuple[int, ...], ...]
-    """per batch row, rows that a mask must show from now on"""
     edited: list[Edited]
     """per batch row"""
 
 
 def _masked(extra: dict[str, Any], made: EditedRows) -> dict[str, Tensor]:
-    """Show the model what was written on masked pads; nothing where there is no mask, or none was written on."""
+    """Let the model's mask follow its rows and show what was written on pads; nothing where no mask need change."""
     mask = extra.get("attention_mask")
-    if not isinstance(mask, Tensor) or not any(made.shown):
+    if not isinstance(mask, Tensor) or not any(one.shown or NEW in one.before for one in made.edited):
         return {}
-    shown = mask.expand(len(made.rows), -1).clone()
-    for row, places in zip(shown, made.shown, strict=True):
-        row[list(places)] = 1
-    return {"attention_mask": shown}
+    rows = mask.expand(len(made.rows), -1)
+    masks = [_followed(row, one) for row, one in zip(rows, made.edited, strict=True)]
+    return {"attention_mask": torch.stack(masks)}
+
+
+def _followed(mask: Tensor, made: Edited) -> Tensor:
+    """Return the mask (rows,) of an edited conditioning: each row as it was, inserted and written ones shown."""
+    if not made.before:
+        return mask
+    before = torch.tensor(made.before, device=mask.device)
+    followed = torch.where(before == NEW, torch.ones_like(mask[:1]), mask[before.clamp(min=0)])
+    followed[list(made.shown)] = 1
+    return followed
 
 
 def _remembered(extra: dict[str, Any], cond: Tensor, rows: Tensor, new: dict[str, Any]) -> dict[str, Any]:
@@ -218,7 +226,6 @@ def _edit_rows(
     return EditedRows(
         torch.stack([made.cond for made in found]).to(cond.device),
         None if pooled is None else torch.stack(vectors).to(pooled.device),
-        tuple(made.shown for made in found),
         found,
     )
 

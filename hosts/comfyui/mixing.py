@@ -53,7 +53,7 @@ def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, text: s
     edits = mix.edits_of_mix(wanted.mix)
     known = None if prompt is None else known_text(dictionary.family, prompt)
     words, said = mix.taught_by_mix(dictionary, wanted.mix)
-    taught = Taught(words, said, known) if words else None
+    taught = Taught(words, said, known) if words or known is not None else None
     made = conditionings.edit_places(conditioning, dictionary, edits, edits, taught)
     again, total = edit_reports.read_again(dictionary, made.edited), len(made.places)
     told = zip(made.places, again, strict=True)

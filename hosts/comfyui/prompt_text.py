@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, TypeGuard
 
 import comfy.sd1_clip
@@ -11,8 +10,7 @@ import comfy.sd1_clip
 from ...supsae_core.encoders.base import Family
 from ...supsae_core.reading.known_text import KnownText
 from ...supsae_core.reading.readout import MOST_ROWS
-from .portraits_clip import portraits_tokenizer
-from .text import plain, sd3_tokenizer
+from .tokenizers import bare_words, counts_of, glues, weighs
 
 TEXTS = ("text", "prompt", "string", "value", "clip_l", "clip_g", "t5xxl")
 """Inputs that hold a prompt's text: of nodes that encode it, and of those that a text is typed into."""
@@ -62,24 +60,23 @@ def _is_link(value: object) -> TypeGuard[list[Any]]:
 
 
 def known_text(family: Family, text: str) -> KnownText | None:
-    """Return a text word by word, without ComfyUI's weights; None where the family's tokenizers are not at hand."""
-    if family.name not in TOKENIZERS:
+    """Return a text word by word, without ComfyUI's weights.
+
+    None where this ComfyUI has no tokenizers of the family, or where the words do not add up to the text: it is a
+    template of one's own, or ends in blanks.
+    """
+    words = counts_of(family)
+    if words is None:
         return None
-    parts = comfy.sd1_clip.token_weights(comfy.sd1_clip.escape_important(text), 1.0)
-    words = tuple(comfy.sd1_clip.unescape_important("".join(part for part, _ in parts)).split())
-    if len(words) > MOST_ROWS:  # of which the rows are not read either
+    said = comfy.sd1_clip.escape_important(text)
+    if weighs(family.name):
+        said = "".join(part for part, _ in comfy.sd1_clip.token_weights(said, 1.0))
+    said = comfy.sd1_clip.unescape_important(said)
+    if len(said.split()) > MOST_ROWS:  # of which the rows are not read either
         return None
-    tokenizer, keys = TOKENIZERS[family.name](), family.comfyui
-    found = {word: _tokens(tokenizer, word) for word in set(words)}
-    names = [encoder.name for encoder in family.encoders]
-    return KnownText(words, {one: tuple(found[word][keys[one]] for word in words) for one in names})
-
-
-def _tokens(tokenizer: Any, word: str) -> dict[str, int]:
-    """Return the tokens of a word by the tokenizers' keys."""
-    found = tokenizer.tokenize_with_weights(plain(word), return_word_ids=True)
-    return {key: sum(token[2] != 0 for chunk in some for token in chunk) for key, some in found.items()}  # 0: pads
-
-
-TOKENIZERS = {"portraits": cache(portraits_tokenizer), "sd3": cache(sd3_tokenizer)}
-"""Family → its tokenizers, which need no weights."""
+    counts = words.of_text(said)
+    total = words.total(said)
+    if any(sum(some) != total[name] or min(some, default=0) < 0 for name, some in counts.items()):
+        return None
+    bare = bare_words(said) if glues(family.name) else frozenset[int]()
+    return KnownText(tuple(said.split()), counts, bare)

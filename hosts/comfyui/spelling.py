@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from ...portraits import text
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.table.check import Speller
-from .text import sd3_tokenizer
+from .tokenizers import TOKENIZERS, tokenizer_of
 
 ROOM = text.CHUNK - 2
 """Tokens of a prompt that Portraits reads."""
@@ -42,16 +42,17 @@ def portraits() -> Speller:
 
 
 @cache
-def sd3() -> Speller:
-    """Return what T5 cannot spell; CLIP spells every byte."""
-    tokenizer = sd3_tokenizer()
-    t5, clip = tokenizer.t5xxl.tokenizer, tokenizer.clip_l.tokenizer
+def encoders_of(family: str) -> Speller:
+    """Return what a family's T5 cannot spell, and what fills a chunk of its CLIP; language models spell every byte."""
+    tokenizer = tokenizer_of(family)
+    t5 = getattr(tokenizer, "t5xxl", getattr(tokenizer, "clip_t5xxl", None))
+    clip = getattr(tokenizer, "clip_l", None)
 
     def speller(phrase: str) -> Iterator[tuple[str, str]]:
-        unknown = [word for word in phrase.split() if T5_UNKNOWN in _ids(t5, word)]
+        unknown = [word for word in phrase.split() if t5 is not None and T5_UNKNOWN in _ids(t5, word)]
         if unknown:
             yield "T5", f"it has no token for {', '.join(map(repr, unknown))}"
-        count = len(_ids(clip, phrase)) - 2  # start and end
+        count = 0 if clip is None else len(_ids(clip, phrase)) - 2  # start and end
         if count > ROOM_CLIP:
             yield "CLIP", f"it fills more than one of its chunks ({count} tokens of {ROOM_CLIP})"
 
@@ -59,7 +60,7 @@ def sd3() -> Speller:
 
 
 def _ids(tokenizer: Any, phrase: str) -> list[int]:
-    return tokenizer(phrase)["input_ids"]
+    return tokenizer.tokenizer(phrase)["input_ids"]
 
 
 def unknown_concepts(dictionary: Dictionary) -> dict[str, str]:
@@ -74,5 +75,8 @@ def unknown_concepts(dictionary: Dictionary) -> dict[str, str]:
     return found
 
 
-SPELLERS: dict[str, Callable[[], Speller]] = {"portraits": portraits, "sd3": sd3}
-"""Name of a text format → what its encoders cannot spell; read when first asked for."""
+SPELLERS: dict[str, Callable[[], Speller]] = {
+    **{name: partial(encoders_of, name) for name in TOKENIZERS},
+    "portraits": portraits,
+}
+"""Name of a family → what its encoders cannot spell; read when first asked for."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import comfy.model_management
 import comfy.sd
-import comfy.text_encoders.sd3_clip
 import torch
 from torch import Tensor
 
@@ -15,6 +13,7 @@ from ...portraits import captions
 from ...supsae_core.encoders.base import Family
 from ...supsae_core.encoders.families import FAMILIES
 from ...supsae_core.table.prompts import PLAIN, Wording
+from .tokenizers import WordCounts, plain
 
 WORDINGS: dict[str, Wording] = {"portraits": captions.WORDING}
 """Family → how prompts for it are worded, where not plainly."""
@@ -27,37 +26,35 @@ class ComfyText:
         self._clip = clip
         self.family = family_of(clip)
         self.wording = WORDINGS.get(self.family.name, PLAIN)
-        self._keys = self.family.comfyui
-        self._known: dict[str, dict[str, int]] = {}
+        self._words = WordCounts(self.family, lambda text: clip.tokenize(text, return_word_ids=True))
 
     def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """Each word is tokenised alone; measured equal to the whole prompt in all three tokenizers."""
-        found = [self._count(word) for word in words]
-        return {encoder.name: tuple(one[encoder.name] for one in found) for encoder in self.family.encoders}
+        return self._words.of_text(" ".join(words))
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:
-        """Encode text by text, so that a prompt's rows do not depend on its neighbours' length."""
+        """Encode text by text, so that a prompt's rows do not depend on its neighbours' length.
+
+        Raises:
+            ValueError: if rows or pooled vector are not as wide as the family's: the encoders serve another model.
+        """
         conds, pooled = [], []
         for one in texts:
             comfy.model_management.throw_exception_if_processing_interrupted()
             cond, vector = self._clip.encode_from_tokens(self._clip.tokenize(plain(one)), return_pooled=True)
             conds.append(cond[0].float().cpu())
-            pooled.append(vector[0].float().cpu())
+            pooled.append(vector[0].float().cpu() if self.family.pooled else torch.zeros(0))
+            self._require_width(conds[-1].shape[1], len(pooled[-1]))
         return conds, pooled
 
-    def _count(self, word: str) -> dict[str, int]:
-        if word not in self._known:
-            tokens = self._clip.tokenize(plain(word), return_word_ids=True)  # word id 0: start, end and pads
-            self._known[word] = {
-                name: sum(token[2] != 0 for chunk in tokens[key] for token in chunk) for name, key in self._keys.items()
-            }
-        return self._known[word]
-
-
-def plain(prompt: str) -> str:
-    """Return a prompt whose brackets are text: a phrase's own must not weight it."""
-    return prompt.replace("(", "\\(").replace(")", "\\)")
+    def _require_width(self, width: int, pooled: int) -> None:
+        wanted = (self.family.width, self.family.pooled_width)
+        if (width, pooled) != wanted:
+            raise ValueError(
+                f"This CLIP makes rows of {width} numbers and a pooled vector of {pooled}; {self.family.title} has "
+                f"{wanted[0]} and {wanted[1]}. Its encoders were loaded for another model. Load them with "
+                f"{self.family.loader}."
+            )
 
 
 def family_of(clip: comfy.sd.CLIP) -> Family:
@@ -69,13 +66,15 @@ def family_of(clip: comfy.sd.CLIP) -> Family:
     empty = {key: sum(map(len, chunks)) for key, chunks in clip.tokenize("").items()}
     family = next((one for one in FAMILIES.values() if _spells(one, empty)), None)
     if family is None:
-        raise ValueError(
-            f"This CLIP has the text encoders {', '.join(sorted(empty))}, which SupSAE does not know. Use Load "
-            "Portraits CLIP, or SD3.5's three text encoders (TripleCLIPLoader)."
-        )
+        found = ", ".join(f"{key} ({tokens} tokens for an empty prompt)" for key, tokens in sorted(empty.items()))
+        known = "; ".join(f"{one.title} ({one.loader})" for one in FAMILIES.values() if one.loader)
+        raise ValueError(f"This CLIP has the text encoders {found}, which SupSAE does not know. It knows: {known}.")
     missing = [one for one in family.comfyui if getattr(clip.cond_stage_model, one, None) is None]
     if missing:
-        raise ValueError(f"This CLIP lacks the text encoder {', '.join(missing)}. Load all three (TripleCLIPLoader).")
+        raise ValueError(
+            f"This CLIP lacks the text encoder {', '.join(missing)} of {family.title}. Load all of them with "
+            f"{family.loader}."
+        )
     return family
 
 
@@ -83,8 +82,3 @@ def _spells(family: Family, empty: Mapping[str, int]) -> bool:
     """Tell whether a family has these keys, and so many tokens of the empty prompt where it says how many."""
     lengths = {family.comfyui[name]: tokens for name, tokens in family.empty.items()}
     return set(family.comfyui.values()) == set(empty) and all(empty[key] == n for key, n in lengths.items())
-
-
-def sd3_tokenizer() -> Any:
-    """Read SD3's three tokenizers, which ship with ComfyUI."""
-    return comfy.text_encoders.sd3_clip.SD3Tokenizer()

@@ -36,14 +36,15 @@ class Grown(NamedTuple):
 def grown(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change]) -> Grown:
     """Make the rows that edits lack; where none is lacking, the very same tensor.
 
-    Where there are no pads, or so few that the reserve would be needed, rows are inserted into the text, and pads
-    behind it go for them as far as there are any. A text in chunks gets one more, as the empty prompt's.
+    Where there are no pads, or so few that the reserve would be needed, or where words must stand in order, rows are
+    inserted into the text, and pads behind it go for them as far as there are any. A text in chunks gets one more, as
+    the empty prompt's.
     """
     now = Grown(cond, reading, tuple(range(len(cond))))
     for segment, encoders in dictionary.family.segments.items():
         here = [one for one in encoders if one.name in reading.layouts]
         lacks = {one.name: [_lacking(dictionary, reading, one, change) for change in found] for one in here}
-        short = next((one for one in here if sum(lacks[one.name]) > spare(reading.layouts[one.name])), None)
+        short = next((one for one in here if sum(lacks[one.name]) > _free(one, reading)), None)
         if short is None:
             continue
         if short.layout.more > 1:
@@ -60,6 +61,10 @@ def _lacking(dictionary: Dictionary, reading: Reading, encoder: Encoder, change:
     return lacking(reading.coded(dictionary, encoder), reading.layouts[encoder.name], change)
 
 
+def _free(encoder: Encoder, reading: Reading) -> int:
+    return 0 if encoder.layout.in_order else spare(reading.layouts[encoder.name])
+
+
 def spare(layout: Layout) -> int:
     """Return on how many pads edits write before they ask for more rows."""
     pads = len(pads_behind(layout))
@@ -69,7 +74,8 @@ def spare(layout: Layout) -> int:
 def _may_insert(encoder: Encoder, here: Sequence[Encoder]) -> bool:
     """Tell whether rows can be inserted: beside pads not where a mask hides them, nor where several texts end."""
     layout = encoder.layout
-    return layout.more == 1 and (not layout.has_pads or (len(here) == 1 and not layout.masked))
+    beside_pads = layout.in_order or (len(here) == 1 and not layout.masked)
+    return layout.more == 1 and (not layout.has_pads or beside_pads)
 
 
 def _with_words(dictionary: Dictionary, now: Grown, segment: str, encoder: Encoder, change: Change) -> Grown:

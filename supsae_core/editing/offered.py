@@ -10,6 +10,7 @@ from ..dictionary.model import Dictionary
 from ..reading.known_text import KnownText
 from ..reading.offer import GUESS, Offer, accepted, offer
 from ..reading.readout import Reading
+from ..reading.spelled import with_bare
 from .change import Change, Edit
 from .edits import EDITS, AnyEdit, aim, edit_name
 from .standing import category_of
@@ -70,6 +71,8 @@ def taught(
     lead = dictionary.family.encoder(reading.lead)
     if text is not None and text.ends_in(lead, reading.rows) not in reading.layouts[lead.name].roles.closing:
         text = None
+    if text is not None:
+        reading = with_bare(dictionary, reading, text)
     said, lines = {dictionary.table.concepts[one].category for one in reading.concepts(dictionary)}, []
     for name, words in told.items():
         category = dictionary.table.concepts[dictionary.table.category(name)[0]].category

@@ -45,6 +45,11 @@ class RowLayout(Protocol):
         ...
 
     @property
+    def in_order(self) -> bool:
+        """Whether its models tell rows by their place, so that words come between words, not on pads behind them."""
+        ...
+
+    @property
     def constant(self) -> str | None:
         """Role whose first row is the same in every prompt, which tells one encoder from another; None if none is."""
         ...
@@ -167,8 +172,12 @@ class Family:
     """of the pooled vector; none if there is no such vector"""
     weighted: bool = True
     """whether prompt weights move rows away from the empty prompt's"""
+    title: str = ""
+    """what people call its models"""
     setting: str = "the default"
     """what makes texts as long as the layouts say, in the words of the host"""
+    loader: str = ""
+    """ComfyUI's node that loads its text encoders, and how that is set"""
     comfyui: Mapping[str, str] = field(default_factory=dict)
     """encoder → its key in what ComfyUI's ``clip.tokenize`` returns"""
     empty: Mapping[str, int] = field(default_factory=dict)

@@ -20,7 +20,7 @@ class Chunked:
     """whether a text is cut off behind one chunk; otherwise it gets more of them"""
 
     role_names = ("start", "end", "pad", "other")
-    lead, tail, has_pads, masked, constant = 1, 1, True, False, "start"
+    lead, tail, has_pads, masked, in_order, constant = 1, 1, True, False, False, "start"
 
     @property
     def words(self) -> int:

@@ -24,7 +24,7 @@ class Padded(OnePart):
     masked: bool = False
     """whether a mask hides the pads from the model"""
 
-    tail, constant, pooled_room = 1, None, None
+    tail, in_order, constant, pooled_room = 1, False, None, None
 
     @property
     def role_names(self) -> tuple[str, ...]:

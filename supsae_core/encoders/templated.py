@@ -26,7 +26,7 @@ class Templated(OnePart):
     masked: bool = False
     """whether a mask hides the pads from the model"""
 
-    room, pooled_room = None, None
+    in_order, room, pooled_room = True, None, None
 
     @property
     def role_names(self) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ class KnownText:
     words: tuple[str, ...]
     counts: Mapping[str, Sequence[int]]
     """encoder → tokens of each word, punctuation included"""
+    bare: frozenset[int] = frozenset()
+    """words that stand without a blank before them, where tokenizers then spell them otherwise"""
 
     def said(self, words: range) -> str:
         """Return some of the words, without the marks behind them."""
@@ -39,17 +41,22 @@ class KnownText:
         own = [word for word in range(len(self.words)) if not {*self._all_rows(encoder, rows, word)}.isdisjoint(some)]
         return range(own[0], own[-1] + 1) if own else range(0)
 
+    def begins_with(self, start: int, phrase: str) -> range:
+        """Return the words from one on if they are a phrase; none if not."""
+        wanted = [trim(word) for word in phrase.casefold().split()]
+        words = range(start, start + len(wanted))
+        found = [trim(word.casefold()) for word in self.words[words.start : words.stop]]
+        return words if found == wanted else range(0)
+
     def find(self, some: str) -> range:
         """Return where words stand; of several places the first.
 
         Raises:
             ValueError: naming the words and the text.
         """
-        wanted = [trim(word.casefold()) for word in some.split()]
-        own = [trim(word.casefold()) for word in self.words]
-        for start in range(len(own) - len(wanted) + 1) if wanted else ():
-            if own[start : start + len(wanted)] == wanted:
-                return range(start, start + len(wanted))
+        for start in range(len(self.words)):
+            if words := self.begins_with(start, some):
+                return words
         raise ValueError(f"The prompt does not say {some!r}. It says {' '.join(self.words)!r}.")
 
     def rows(self, encoder: Encoder, rows: Rows, words: range) -> tuple[int, ...]:

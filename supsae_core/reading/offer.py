@@ -15,7 +15,6 @@ from torch import Tensor
 
 from ..dictionary.model import Dictionary
 from ..encoders.base import Encoder
-from ..encoders.layout import Layout, Span
 from .known_text import KnownText
 from .places import Found, score_places
 from .readout import Reading
@@ -172,12 +171,4 @@ def _strange(dictionary: Dictionary, encoder: Encoder, cond: Tensor, rows: Seque
 def accepted(dictionary: Dictionary, reading: Reading, taken: Offer, but: int | None = None) -> Reading:
     """Return the reading with an offer as a mention: of the nearest phrase of another concept than ``but``."""
     phrase = taken.nearest(dictionary, but)
-    layouts = dict(reading.layouts)
-    for name, rows in taken.rows.items():
-        layout = layouts[name]
-        spans = sorted((*layout.spans, Span(phrase, rows)), key=lambda one: one.rows)
-        other = tuple(row for row in layout.roles.other if row not in rows)
-        layouts[name] = Layout(tuple(spans), layout.roles._replace(other=other))
-    lead = reading.encoders(dictionary.family)[-1].name
-    found = sorted((*reading.found, Found(phrase, taken.rows[lead], taken.scores[phrase])), key=lambda one: one.rows)
-    return reading._replace(layouts=layouts, found=tuple(found))
+    return reading.mentioning(phrase, taken.rows, taken.scores[phrase])

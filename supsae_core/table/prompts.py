@@ -129,6 +129,12 @@ def write_behind(table: ConceptTable, prompt: Prompt, phrase: int) -> Prompt:
     return Prompt(tuple(words), (*prompt.mentions, Mention(phrase, start, len(words))))
 
 
+def opened(prompt: Prompt, word: str) -> Prompt:
+    """Return a prompt with a word before it."""
+    mentions = tuple(replace(one, start=one.start + 1, stop=one.stop + 1) for one in prompt.mentions)
+    return Prompt((word, *prompt.words), mentions)
+
+
 def delete(table: ConceptTable, prompt: Prompt, old: int) -> Prompt:
     """Delete the words of ``old``; joiners around them stay, as a person who deletes words leaves them.
 

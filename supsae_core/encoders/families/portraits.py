@@ -9,5 +9,7 @@ FAMILY = Family(
     192,
     (Encoder("clip", "clip", Chunked(48), 0, 128), Encoder("t5", "t5", Padded(48), 0, 192)),
     (Pooled(0, 128, "clip"),),
+    title="Portraits",
+    loader="Load Portraits CLIP",
     comfyui={"clip": "clip", "t5": "t5"},
 )

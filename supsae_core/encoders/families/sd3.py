@@ -20,7 +20,9 @@ COMFYUI = Family(
     4096,
     _encoders(Chunked(77), Padded(77)),
     POOLED,
+    title="Stable Diffusion 3 and 3.5",
     setting="ComfyUI: the default",
+    loader="TripleCLIPLoader",
     comfyui={"clip_l": "l", "clip_g": "g", "t5xxl": "t5xxl"},
 )
 """As ComfyUI encodes it: longer texts get more chunks, and more rows of T5."""
@@ -30,6 +32,7 @@ DIFFUSERS = Family(
     4096,
     _encoders(Chunked(77, cut=True), Padded(256, cut=True)),
     POOLED,
+    title="Stable Diffusion 3 and 3.5 in diffusers",
     setting="diffusers: max_sequence_length=256",
     diffusers={"clip_l": "", "clip_g": "_2", "t5xxl": "_3"},
 )

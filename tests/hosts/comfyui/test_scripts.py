@@ -8,13 +8,20 @@ PORTRAITS = [
     "mixer_mixed", "see_mapped", "see_masses", "see_patched", "see_read", "steering_compiled", "steering_edits",
     "steering_streams", "text_hosts",
 ]  # fmt: skip
-SD3 = ["activations_sd35", "sd3_layouts", "sd3_models", "sd3_rewritten", "sd3_rules"]
+SD3 = ["activations_sd35", "family_layouts", "sd3_layouts", "sd3_models", "sd3_rewritten", "sd3_rules"]
 """SD3.5's text behind the real tokenizers, which ship inside ComfyUI; with random weights."""
+FAMILIES = ["flux", "sdxl", "chroma", "z-image", "qwen-image", "klein-4b", "krea-2"]
+"""Other models', the same way; Klein 9B differs from 4B in its numbers alone."""
 
 
 @pytest.mark.parametrize("script", [*PORTRAITS, *SD3])
 def test_script_finds_what_it_expects(comfy_python, script):
     comfy_python(script)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_goes_all_the_way(comfy_python, name):
+    comfy_python("family_edited", name)
 
 
 # --- the interpreter itself ----------------------------------------------------------------------------------------

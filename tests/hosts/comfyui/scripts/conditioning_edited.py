@@ -96,5 +96,9 @@ for sentence, given in {
 }.items():
     refused(sentence, edit, given, learnt, [RED])
 refused("change 'hair'. Keep one", edit, [entry], learnt, [RED, Swap("hair: blue")])
-refused("has the text encoders l, qwen, which SupSAE does not know", ComfyText, Stranger())
+refused(
+    "l (0 tokens for an empty prompt), qwen (0 tokens for an empty prompt), which SupSAE does not know",
+    ComfyText,
+    Stranger(),
+)
 refused("have no layers to skip", clip.cond_stage_model.set_clip_options, {"layer": -2})

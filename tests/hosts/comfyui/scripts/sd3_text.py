@@ -24,6 +24,8 @@ T5 = {"num_layers": 2, "d_model": HIDDEN, "d_kv": HIDDEN // HEADS, "num_heads": 
 # that is not sharp makes it nearly additive, and little depends on the position.
 POSITION, SHARPNESS, MLP, RELATIVE = 0.1, 0.5, 0.5, 0.3
 CLIP_ATTENTION, T5_ATTENTION = 1.0, 1.5
+BEFORE_LAST = {"layer": "hidden", "layer_idx": -2, "layer_norm_hidden_state": False}
+ENDS = {"start": 49406, "end": 49407}
 
 
 @cache
@@ -41,18 +43,32 @@ def _encoders(clip_l, clip_g, t5, seed):
     made = comfy.text_encoders.sd3_clip.SD3ClipModel(clip_l=False, clip_g=False, t5=False)
     made.dtypes = {torch.float32}
     made.t5_attention_mask = False
-    layer = {"layer": "hidden", "layer_idx": -2, "layer_norm_hidden_state": False}
-    ends = {"start": 49406, "end": 49407}
     if clip_l:
-        pads = {"special_tokens": {**ends, "pad": 49407}, "return_projected_pooled": False}
-        made.clip_l = _encoder(CLIP, _wide(comfy.clip_model.CLIPTextModel, 768), seed, **layer, **pads)
+        made.clip_l = clip_l_of(seed)
     if clip_g:
-        pads = {"special_tokens": {**ends, "pad": 0}}
-        made.clip_g = _encoder(CLIP, _wide(comfy.clip_model.CLIPTextModel, 1280), seed + 1, **layer, **pads)
+        made.clip_g = clip_g_of(seed + 1)
     if t5:
-        pads = {"special_tokens": {"end": 1, "pad": 0}}
-        made.t5xxl = _encoder(T5, _wide(comfy.text_encoders.t5.T5, 4096), seed + 2, layer="last", **pads)
-        _look_away_from_pads(made.t5xxl.transformer)
+        made.t5xxl = t5xxl_of(seed + 2)
+    return made
+
+
+def clip_l_of(seed):
+    """Return CLIP-L as SD3, SDXL and FLUX.1 have it: the layer before the last, pooled without a projection."""
+    pads = {"special_tokens": {**ENDS, "pad": 49407}, "return_projected_pooled": False}
+    return _encoder(CLIP, _wide(comfy.clip_model.CLIPTextModel, 768), seed, **BEFORE_LAST, **pads)
+
+
+def clip_g_of(seed):
+    """Return CLIP-G as SD3 and SDXL have it."""
+    pads = {"special_tokens": {**ENDS, "pad": 0}}
+    return _encoder(CLIP, _wide(comfy.clip_model.CLIPTextModel, 1280), seed, **BEFORE_LAST, **pads)
+
+
+def t5xxl_of(seed, away=3):
+    """Return T5-XXL as SD3, FLUX.1 and Chroma have it; pads are attended e to the power of ``away`` times less."""
+    pads = {"special_tokens": {"end": 1, "pad": 0}}
+    made = _encoder(T5, _wide(comfy.text_encoders.t5.T5, 4096), seed, layer="last", **pads)
+    _look_away_from_pads(made.transformer, away)
     return made
 
 
@@ -78,16 +94,16 @@ def _wide(kind, width):
 
 
 @torch.no_grad()
-def _look_away_from_pads(model):
-    """Let words attend to a pad a twentieth as much as to a word: sixty pads would drown them in a random encoder."""
+def _look_away_from_pads(model, away):
+    """Let words attend less to a pad than to a word: sixty pads would drown them in a random encoder."""
     common, mark = torch.ones(HIDDEN) / 2, torch.ones(HIDDEN).index_fill(0, torch.arange(0, HIDDEN, 2), -1) * 2
     model.shared.weight += common
     model.shared.weight[0] += mark
     for block in model.encoder.block:
         attention = block.layer[0].SelfAttention
         key = (attention.k.weight @ mark).unflatten(0, (HEADS, -1)) / 2  # a pad's row is the mark's, at size 1 a number
-        away = 3 * key / key.square().sum(1, keepdim=True)
-        attention.q.weight -= torch.outer(away.flatten(), common) / common.square().sum()
+        off = away * key / key.square().sum(1, keepdim=True)
+        attention.q.weight -= torch.outer(off.flatten(), common) / common.square().sum()
 
 
 @torch.no_grad()
