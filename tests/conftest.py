@@ -107,19 +107,24 @@ class Learnt(NamedTuple):
         return Encoded(Entry(prompt, "test", self.host.counts(prompt.words)), conds[0].clone(), pooled[0].clone())
 
 
-def made_once(tmp_path_factory, name, make):
-    """Return a folder that `make(folder)` fills; what one process of the run has made the others take."""
-    alone = "PYTEST_XDIST_WORKER" not in os.environ
-    own, base = tmp_path_factory.mktemp(name), tmp_path_factory.getbasetemp()
-    whole = (base if alone else base.parent) / f"{name}-whole"
-    if not whole.exists():
-        make(own)
-        with suppress(OSError):  # two have made it at once: the first stays
-            own.rename(whole)
-    return whole
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """Return `made_once(name, make)`: a folder that `make(folder)` fills; what one process has made the others take."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def once(name, make):
+        whole = base / f"{name}-whole"
+        if not whole.exists():
+            make(own := tmp_path_factory.mktemp(name))
+            with suppress(OSError):  # two have made it at once: the first stays
+                own.rename(whole)
+        return whole
+
+    return once
 
 
-def learnt_once(tmp_path_factory, name, table, config, solver=None):
+def learnt_once(made_once, name, table, config, solver=None):
     """Capture a table's prompts with Portraits' encoders, fit, and load both."""
     from supsae.hosts.embedded import PortraitsText
     from supsae.portraits import captions
@@ -136,24 +141,24 @@ def learnt_once(tmp_path_factory, name, table, config, solver=None):
         kept = load_dictionary(folder / "d.safetensors")
         assert kept.report == fitted.report and load_capture(folder / "capture").plan == plan
 
-    made = made_once(tmp_path_factory, name, make)
+    made = made_once(name, make)
     captured = load_capture(made / "capture")
     held_out = frozenset(map(frozenset, captured.plan.held_out))
     return Learnt(table, host, captured, load_dictionary(made / "d.safetensors"), held_out)
 
 
 @pytest.fixture(scope="session")
-def learnt(tmp_path_factory):
+def learnt(made_once):
     """200 prompts without rewrites and 32 to calibrate with, 12 % of the pairs held out: about six seconds."""
     from supsae.portraits import captions
     from supsae.training.capture import CaptureConfig
 
     config = CaptureConfig(prompts=200, calibration=32, held_out=0.12, rewrites=0)
-    return learnt_once(tmp_path_factory, "learnt", captions.table(), config)
+    return learnt_once(made_once, "learnt", captions.table(), config)
 
 
 @pytest.fixture(scope="session")
-def paired(tmp_path_factory):
+def paired(made_once):
     """Three of Portraits' categories, 120 prompts of which three quarters rewrite the others: with operators."""
     from supsae.portraits import captions
     from supsae.supsae_core.table.parsing import table_from_mapping
@@ -163,7 +168,7 @@ def paired(tmp_path_factory):
     known = captions.table().to_json()
     table = table_from_mapping({name: known[name] for name in ("hair", "eyes", "hat")})
     quick = ExactConfig(common_ridges=(10.0,), shared_ridges=(30.0,), own_ridges=(30.0,))
-    return learnt_once(tmp_path_factory, "paired", table, CaptureConfig(prompts=120, calibration=16, rewrites=3), quick)
+    return learnt_once(made_once, "paired", table, CaptureConfig(prompts=120, calibration=16, rewrites=3), quick)
 
 
 @pytest.fixture(scope="session")
