@@ -6,6 +6,7 @@ Registered as a plugin, because a conftest's hooks are not asked about folders a
 
 import os
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ GROUPS = {
     "comfy_python": "scripts",
     "sd3": "sd3",
     "board": "board",
+    "paired": "paired",
 }
 """Fixture that takes long to make → the process in which all files run that ask for it; other files go anywhere."""
 SLOW = {*GROUPS, "captured", "paired", "trained", "lessons", "clip_folder"}
@@ -44,6 +46,15 @@ def pytest_itemcollected(item):  # before markers choose
         item.add_marker("quick")
 
 
+def pytest_collection_modifyitems(config, items):
+    """In several processes, begin with what takes long: short files at the end keep all of them busy until then."""
+    if hasattr(config, "workerinput"):
+        slow = {group_of(item.path) for item in items if not item.get_closest_marker("quick")}
+        first = [*dict.fromkeys(GROUPS.values()), *sorted(slow)]
+        places = {group: place for place, group in reversed([*enumerate(first)])}
+        items.sort(key=lambda item: places.get(group_of(item.path), len(first)))
+
+
 def pytest_xdist_make_scheduler(config, log):
     """Keep a file together, and files that share a slow fixture; --dist=loadgroup does not, with pytest 9.2."""
     from xdist.scheduler import LoadScopeScheduling
@@ -52,6 +63,7 @@ def pytest_xdist_make_scheduler(config, log):
         def _split_scope(self, nodeid):
             return group_of(config.rootpath / nodeid.split("::")[0])
 
+    config.option.loadscopereorder = False  # files with the most tests first
     return ByFixture(config, log)
 
 
@@ -96,35 +108,67 @@ class Learnt(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def learnt(tmp_path_factory):
-    """200 prompts without rewrites and 32 to calibrate with, 12 % of the pairs held out: about six seconds."""
+def made_once(tmp_path_factory):
+    """Return `made_once(name, make)`: a folder that `make(folder)` fills; what one process has made the others take."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def once(name, make):
+        whole = base / f"{name}-whole"
+        if not whole.exists():
+            make(own := tmp_path_factory.mktemp(name))
+            with suppress(OSError):  # two have made it at once: the first stays
+                own.rename(whole)
+        return whole
+
+    return once
+
+
+def learnt_once(made_once, name, table, config, solver=None):
+    """Capture a table's prompts with Portraits' encoders, fit, and load both."""
     from supsae.hosts.embedded import PortraitsText
     from supsae.portraits import captions
+    from supsae.supsae_core.capture.captures import load_capture
+    from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
     from supsae.training import capture, fit
 
-    table, host = captions.table(), PortraitsText()
-    config = capture.CaptureConfig(prompts=200, calibration=32, held_out=0.12, rewrites=0)
-    plan = capture.plan_text(table, host, config, captions.WORDING)
-    made = capture.capture_text(host, tmp_path_factory.mktemp("learnt") / "capture", plan)
-    return Learnt(table, host, made, fit.fit_dictionary(made), frozenset(frozenset(pair) for pair in plan.held_out))
+    host = PortraitsText()
+
+    def make(folder):
+        plan = capture.plan_text(table, host, config, captions.WORDING)
+        fitted = fit.fit_dictionary(capture.capture_text(host, folder / "capture", plan), config=solver)
+        save_dictionary(fitted, folder / "d.safetensors")
+        kept = load_dictionary(folder / "d.safetensors")
+        assert kept.report == fitted.report and load_capture(folder / "capture").plan == plan
+
+    made = made_once(name, make)
+    captured = load_capture(made / "capture")
+    held_out = frozenset(map(frozenset, captured.plan.held_out))
+    return Learnt(table, host, captured, load_dictionary(made / "d.safetensors"), held_out)
 
 
 @pytest.fixture(scope="session")
-def paired(tmp_path_factory):
+def learnt(made_once):
+    """200 prompts without rewrites and 32 to calibrate with, 12 % of the pairs held out: about six seconds."""
+    from supsae.portraits import captions
+    from supsae.training.capture import CaptureConfig
+
+    config = CaptureConfig(prompts=200, calibration=32, held_out=0.12, rewrites=0)
+    return learnt_once(made_once, "learnt", captions.table(), config)
+
+
+@pytest.fixture(scope="session")
+def paired(made_once):
     """Three of Portraits' categories, 120 prompts of which three quarters rewrite the others: with operators."""
-    from supsae.hosts.embedded import PortraitsText
     from supsae.portraits import captions
     from supsae.supsae_core.table.parsing import table_from_mapping
-    from supsae.training import capture, fit
+    from supsae.training.capture import CaptureConfig
     from supsae.training.solvers.exact import ExactConfig
 
-    known, host = captions.table().to_json(), PortraitsText()
+    known = captions.table().to_json()
     table = table_from_mapping({name: known[name] for name in ("hair", "eyes", "hat")})
-    config = capture.CaptureConfig(prompts=120, calibration=16, rewrites=3)
-    plan = capture.plan_text(table, host, config, captions.WORDING)
-    made = capture.capture_text(host, tmp_path_factory.mktemp("paired") / "capture", plan)
     quick = ExactConfig(common_ridges=(10.0,), shared_ridges=(30.0,), own_ridges=(30.0,))
-    return Learnt(table, host, made, fit.fit_dictionary(made, config=quick), frozenset())
+    return learnt_once(made_once, "paired", table, CaptureConfig(prompts=120, calibration=16, rewrites=3), quick)
 
 
 @pytest.fixture(scope="session")

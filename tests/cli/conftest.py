@@ -34,13 +34,15 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def fitted(tmp_path_factory):
+def fitted(made_once):
     """A capture of 90 prompts, and the dictionary fitted on it."""
-    folder = tmp_path_factory.mktemp("fitted")
-    capture = f"capture --out {folder}/capture --prompts 80 --calibration 10 --held-out 0.1"
-    assert parser.main(capture.split()) == 0
-    assert parser.main(["fit", str(folder / "capture"), "--out", str(folder / "d")]) == 0
-    return folder
+
+    def make(folder):
+        capture = f"capture --out {folder}/capture --prompts 80 --calibration 10 --held-out 0.1"
+        assert parser.main(capture.split()) == 0
+        assert parser.main(["fit", str(folder / "capture"), "--out", str(folder / "d")]) == 0
+
+    return made_once("fitted", make)
 
 
 @pytest.fixture(scope="session")

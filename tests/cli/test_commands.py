@@ -157,13 +157,14 @@ def test_inspect_reads_a_prompt(capsys, fitted):
 def test_captured_blocks_are_merged_and_fitted(capsys, weights, tmp_path):
     """With untrained models: there is nothing to learn, but every command goes through."""
     for seed in (0, 1):
-        line = f"--out {tmp_path}/{seed} --prompts 20 --calibration 4 --sites img@3,img@0 --steps 4 --seed {seed}"
+        line = f"--out {tmp_path}/{seed} --prompts 20 --calibration 4 --sites img@3,img@0 --steps 4"
+        line += f" --size 64x64 --seed {seed}"
         code, out, _ = run(capsys, "capture", *line.split())
         assert code == 0 and out.startswith("28 pictures of 4 steps (20 to fit on, 4 to calibrate on")
     assert run(capsys, "merge", tmp_path / "0", tmp_path / "1", "--out", tmp_path / "both")[0] == 0
     _, out, _ = run(capsys, "inspect", tmp_path / "both")
     assert "prompts: 40 fit, 8 calibration, 8 rewrite" in out
-    assert "activations at img@3, img@0, 4 steps, cfg 3, 128 × 128: finished" in out
+    assert "activations at img@3, img@0, 4 steps, cfg 3, 64 × 64: finished" in out
     code, out, _ = run(capsys, "fit", tmp_path / "both", "--out", tmp_path / "d")
     assert code == 0 and "Inside the model, at noise levels 1.00, 0.90, 0.75, 0.50:" in out
     assert [line.split()[0] for line in out.splitlines() if "a swap and its word agree" in line] == [

@@ -39,7 +39,7 @@ def coarse():
 
 @pytest.fixture(scope="session")
 def board(learnt, tmp_path_factory):
-    """Both baselines are as they are; the adapters change nothing, since training one takes minutes."""
+    """Both baselines learn, one from two templates; the adapters change nothing, since training one takes minutes."""
     import torch
 
     from supsae.evaluation.baselines import low_rank, table
@@ -68,6 +68,7 @@ def board(learnt, tmp_path_factory):
         return told
 
     few = {name: table.BASELINES[name] for name in ("flattened ridge", "position-wise delta")}
+    few["position-wise delta"] = partial(few["position-wise delta"], templates=("a picture with {}", "{}"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(methods, "BASELINES", few)
         for name, value in {"PROBE": 1, "FEW": 20, "CALIBRATION": 8}.items():

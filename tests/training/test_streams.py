@@ -33,7 +33,7 @@ from supsae.training.solvers.groups import Groups
 pytestmark = pytest.mark.slow
 TABLE = captions.table()
 PHRASES = len(TABLE.phrases)
-HOW = SamplingConfig(parse_sites("txt@1, img@3"), steps=2, cfg=3.0, width=128, height=128, buckets=2)
+HOW = SamplingConfig(parse_sites("txt@1, img@3"), steps=2, cfg=3.0, width=64, height=64, buckets=2)
 QUICK = ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.0,))
 """One candidate in place of the search for the best ridges."""
 NAMES = ("txt@1/clip", "txt@1/t5", "img@3/mean")
@@ -74,7 +74,7 @@ def test_the_report_says_how_well_each_was_learnt(made):
     for level in found["txt@1/t5"]:
         # 40 prompts tell the phrases of T5's rows apart, and nothing of what context does to them
         assert 0 < level["fvu_slot"] < 1.3 and level["agreement"] > 0.3 and 0.5 < level["gain"] < 1.5, level
-    assert made.provenance["sampling"] == {"steps": 2, "cfg": 3.0, "width": 128, "height": 128}
+    assert made.provenance["sampling"] == {"steps": 2, "cfg": 3.0, "width": 64, "height": 64}
     assert {"cond", "pooled", "txt@1", "img@3"} == {*made.provenance["fingerprint"]}
 
 

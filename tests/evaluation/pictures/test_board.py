@@ -83,7 +83,7 @@ def test_a_concept_left_in_shows_in_the_removals(learnt, tmp_path):
         edits = {**asked.edits, OURS: edit}
         made = methods.Methods(models.host, edits)
         bench = Bench(learnt.dictionary, world, made, gallery, models.reader, models.reader, none, 3)
-        return PARTS["removal"].run(bench, Size(removal=12)).json
+        return PARTS["removal"].run(bench, Size(removal=8)).json
 
     good, planted = removed(asked.edits[OURS]), removed(left_in)
     assert planted["still_shown"]["SupSAE"]["estimate"] >= 3 / 4  # nearly every value that was written is drawn

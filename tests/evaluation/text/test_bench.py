@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from supsae.cli import parser
+from supsae.evaluation.baselines.paper import PaperConfig
+from supsae.evaluation.baselines.topk import TopKConfig
 from supsae.evaluation.report import files
 from supsae.evaluation.results import Hooks
 from supsae.evaluation.text import asked, bench, reconstruction, rivals
@@ -19,6 +21,8 @@ from supsae.evaluation.text.trivial import PhraseMeans
 from supsae.hosts.embedded import PortraitsText
 from supsae.portraits import captions
 from supsae.training.capture import CaptureConfig
+from supsae.training.fit import fit_dictionary
+from supsae.training.solvers.exact import ExactConfig
 
 pytestmark = pytest.mark.slow
 
@@ -28,11 +32,19 @@ SPLITS = {
 }  # fmt: skip
 
 
+QUICK = ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.0,))
+"""One candidate in place of the search for the best ridges."""
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
+    """All that is trained by steps takes few of them: who wins is measured in benchmarks/."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(bench.ENCODINGS, "quick", (40, 60))
-        patch.setattr(bench, "CaptureConfig", partial(CaptureConfig, calibration=12))
+        patch.setattr(bench, "CaptureConfig", partial(CaptureConfig, calibration=6))
+        patch.setattr(bench, "fit_dictionary", partial(fit_dictionary, config=QUICK))
+        patch.setattr(reconstruction, "PaperConfig", partial(PaperConfig, epochs=6))
+        patch.setattr(reconstruction.topk, "TopKConfig", partial(TopKConfig, steps=20))
         patch.setitem(asked.SIZES, "quick", Counts(swaps=2, others=1, several=1))
         patch.setitem(reconstruction.PROMPTS, "quick", 80)
         hooks, folder = Hooks(lambda said: None, lambda name, total: lambda done: None), tmp_path_factory.mktemp("run")

@@ -28,18 +28,19 @@ def contents(folder):
 
 
 def test_nothing_is_overwritten_unless_it_is_asked_for(comfy_server, captures, dictionaries):
-    comfy_server.run(fitting("kept", "kept"))
+    few = {"prompts": 32, "calibration": 6}
+    comfy_server.run(fitting("kept", "kept", **few))
     capture, first = contents(captures / "kept"), (dictionaries / "kept.safetensors").read_bytes()
-    comfy_server.run(fitting("kept", "kept", seed=3))  # other settings, and another dictionary of this name
+    comfy_server.run(fitting("kept", "kept", seed=3, **few))  # other settings, and another dictionary of this name
     assert contents(captures / "kept") == capture
     assert json.loads((captures / "kept_2/capture.json").read_text(encoding="utf-8"))["seed"] == 3
     assert (dictionaries / "kept.safetensors").read_bytes() == first
     assert (dictionaries / "kept_2.safetensors").is_file()
-    comfy_server.run(fitting("kept", "kept", overwrite=True, seed=3))  # found again by its name and settings
+    comfy_server.run(fitting("kept", "kept", overwrite=True, seed=3, **few))  # found again by its name and settings
     assert not (captures / "kept_3").exists() and not (dictionaries / "kept_3.safetensors").exists()
     assert (dictionaries / "kept.safetensors").read_bytes() != first
     shutil.rmtree(captures / "kept")
-    comfy_server.run(capturing("kept"))  # deleted, it is made again
+    comfy_server.run(capturing("kept", **few))  # deleted, it is made again
     assert (captures / "kept/shard-00000.safetensors").is_file()
 
 
@@ -47,7 +48,7 @@ def test_a_dictionary_without_a_name_is_named_after_its_words(comfy_server, dict
     def names():
         return {file.name for file in dictionaries.glob("hair-*.safetensors")}
 
-    few = {"prompts": 40, "calibration": 4}
+    few = {"prompts": 20, "calibration": 4}
     comfy_server.run(fitting("words", " ", **few))
     first = (dictionaries / "hair-eyes.safetensors").read_bytes()
     comfy_server.run(fitting("words again", "", seed=5, **few))  # the same words learnt anew are no second file
@@ -62,14 +63,14 @@ def test_a_dictionary_without_a_name_is_named_after_its_words(comfy_server, dict
 
 
 def test_interrupted_capture_goes_on_where_it_stopped(comfy_server, captures):
-    prompt = capturing("long", prompts=900)
+    prompt = capturing("long", prompts=400)
 
     def shards():
         return {file: file.stat().st_mtime_ns for file in (captures / "long").glob("shard-*.safetensors")}
 
     with pytest.raises(RuntimeError, match="interrupted at SupSAE_Capture"):
         comfy_server.interrupt_once(prompt, lambda: len(shards()) >= 2)
-    kept, whole = shards(), -(-(900 + 2 * 12) // 64)
+    kept, whole = shards(), -(-(400 + 2 * 12) // 64)
     assert 2 <= len(kept) < whole
     comfy_server.run(prompt)
     assert shards().items() >= kept.items() and len(shards()) == whole

@@ -26,7 +26,7 @@ def test_the_slider_of_the_template_changes_one_picture_and_not_the_other(comfy_
     mixer = next(one["id"] for one in nodes if one["type"] == "SupSAE_ConceptMixer")
     found.does(
         "for (const one of graph.nodes.flatMap((node) => node.subgraph?.nodes ?? []))"
-        " if (one.type === 'KSampler') one.widgets[2].value = 4"  # steps
+        " if (one.type === 'KSampler') one.widgets[2].value = 2"  # steps
     )
     (compared,) = [str(one["id"]) for one in nodes if one["type"] == "SupSAE_ComparePictures"]
     shown = ("After", "Before")

@@ -192,7 +192,10 @@ def test_a_friend_who_lacks_the_file_learns_its_words_again(comfy_page):
     nodes = {one["type"]: one for one in found.on.workflow()["nodes"]}
     assert "SupSAE_LoadDictionary" not in nodes and nodes["SupSAE_Capture"]["widgets_values"][0] == "friends"
     assert parse_table(nodes["SupSAE_ConceptTable"]["widgets_values"][0]).to_json() == WORDS
-    found.does("graph.nodes.find((one) => one.type === 'SupSAE_Capture').widgets[1].value = 40")  # prompts
+    found.does(
+        "const { widgets } = graph.nodes.find((one) => one.type === 'SupSAE_Capture');"
+        " for (const one of widgets) one.value = { prompts: 40, calibration: 4 }[one.name] ?? one.value"
+    )
     found.run()
     found.show()
     assert found.now() == "blond → red" and found.now("hat") == "none"

@@ -17,7 +17,7 @@ from supsae.hosts.comfyui.messages import PartsBar
 from supsae.nodes import evaluate
 
 parts.SIZES["tiny"] = parts.Size(
-    headline=2, baselines=0, calibration=0, split=0, several=0, curve=1, removal=2, adapter=0, text=4
+    headline=1, baselines=0, calibration=0, split=0, several=0, curve=1, removal=1, adapter=0, text=4
 )
 run.PROBE = 1
 done = []
@@ -27,9 +27,9 @@ one(3), one(3)
 two = bar.part("two", 2)
 two(1), bar.step(None)
 expect("a part takes no more than it said", done, [3, 4, 5, 5])
-# 5 pictures for each of 2 swaps, 3 for each of 2 removals, and one at each of 7 places of the slider and 2 beside
+# 6 pictures for a swap, 3 for a removal, and one at each of 7 places of the slider and 2 beside
 most = evaluate.most(parts.SIZES["tiny"])
-expect("most", most, 6 * 2 + 3 * 2 + 9)
+expect("most", most, 6 + 3 + 9)
 
 
 def stop_at_the_first_picture():

@@ -5,7 +5,7 @@ import itertools
 import sd3_text
 from comfy_extras.nodes_cond import T5TokenizerOptions
 from comfy_extras.nodes_sd3 import CLIPTextEncodeSD3
-from script_parts import error, expect
+from script_parts import expect
 from sd3_parts import PROMPT, RED, clip, encode, host, learnt, said
 
 import nodes as stock
@@ -91,6 +91,13 @@ def only(**kinds):
     return encode(PROMPT, sd3_text.clip(**{"clip_l": False, "clip_g": False, "t5": False, **kinds}))
 
 
+def tried(conditioning):
+    try:
+        return edit(conditioning, learnt, RED), None
+    except ValueError as sentence:
+        return None, str(sentence)
+
+
 def skipped(layer):
     other = clip.clone()
     other.clip_layer(layer)
@@ -130,14 +137,14 @@ made = {
 expect("layouts", made.keys(), WORKS.keys() | REFUSED.keys())
 for kind, conditioning in made.items():
     ((cond, extra),) = conditioning
-    reason = error(edit, conditioning, learnt, RED)
+    made_red, reason = tried(conditioning)
     if kind in REFUSED:
         rows, sentence = REFUSED[kind]
         expect(f"{kind} is refused", cond.shape[1] == rows and sentence in reason)
         continue
     expect(f"{kind} is not refused", reason, None)
     typed, says, moves, vector = WORKS[kind]
-    ((rows, new),), _ = edit(conditioning, learnt, RED)
+    ((rows, new),), _ = made_red
     pooled = (new["pooled_output"] != extra["pooled_output"])[0]
     moved = (rows != cond)[0]
     reading = readout.read_conditioning(learnt, cond[0].float())

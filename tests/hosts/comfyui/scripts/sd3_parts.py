@@ -40,7 +40,7 @@ host = ComfyText(clip)
 bare = replace(host.wording, others=())  # random encoders hear other things as loudly as concepts
 file = Path(comfy.cli_args.args.base_directory) / "sd3.safetensors"
 if not file.exists():
-    plan = capture.plan_text(table, host, capture.CaptureConfig(prompts=64, calibration=26, rewrites=0), bare)
+    plan = capture.plan_text(table, host, capture.CaptureConfig(prompts=64, calibration=12, rewrites=0), bare)
     made = fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan), config=QUICK)
     save_dictionary(made, file)
 learnt = load_dictionary(file)

@@ -78,7 +78,7 @@ between("additions", 15, len(found_added), 31)
 expect("what was added is found", all(found_added))
 
 # right concept and exact span, or unmentioned where it is; whole layouts: spans, fillers, starts, ends and pads
-_, rows = drawn(50, 99)
+_, rows = drawn(24, 99)
 readings = [(readout.read_conditioning(learnt, row.cond).layouts, known(row).layouts) for row in rows]
 between(
     "located categories",
