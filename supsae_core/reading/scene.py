@@ -118,8 +118,7 @@ class Scene:
             where[self.encoder.layout.hears(self.own, words, last), column] = 1
         categories = torch.tensor(table.category_of)[concepts]
         counts = (categories != rearrange(self.category_of[phrases], "phrase -> phrase 1")).float()
-        effects = part.group_effects[:, concepts][part.slot_groups[phrases]] + part.slot_effects[phrases][:, concepts]
-        return ContextMoves(where, counts, effects @ part.whiten_residual)
+        return ContextMoves(where, counts, part.effects(phrases, concepts) @ part.whiten_residual)
 
 
 def _as_any_text(part: Part, codes: Tensor, whitener: Tensor) -> Tensor:
