@@ -57,7 +57,7 @@ class Codes:
 
     def effects(self, slots: Tensor, concepts: Tensor) -> Tensor:
         """Return (s, k, r): what some concepts of the context add to the codes of some slots."""
-        own = self.slot_effects[slots][:, concepts]
+        own = self.slot_effects[slots[:, None], concepts]
         own = own @ self.slot_directions[slots] if len(self.slot_directions) else own
         return self.group_effects[:, concepts][self.slot_groups[slots]] + own
 
@@ -102,6 +102,10 @@ class Whitened(NamedTuple):
     """(S, T, r) the slots' mean tokens"""
     in_context: Tensor
     """(S, T, r) the same where nothing is said, which effects of context add to"""
+    squares: Tensor
+    """(S, T) ‖·‖² of ``codes``"""
+    squares_in_context: Tensor
+    """(S, T) and of ``in_context``"""
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,8 @@ class Part(Codes):
         """Return the tokens of all slots as a whitener (r, r) lays them."""
         effects = torch.stack([context @ self.effect(slot) for slot, context in enumerate(self.mean_context)])
         codes, moved = ((one @ whitener).double() for one in (self.slot_codes, effects))
-        return Whitened(codes, codes - moved[:, None])
+        still = codes - moved[:, None]
+        return Whitened(codes, still, codes.square().sum(-1), still.square().sum(-1))
 
     @property
     def cuts(self) -> Cuts:
