@@ -188,7 +188,7 @@ def _rest(solution: Solution, coded: Summed, groups: Groups, spread: Tensor) -> 
     for group in range(groups.count):
         if slots := [slot for slot in groups.slots(group) if slot in judged]:
             sums = coded.of(slots).total()
-            slope = (solution.group_effects[group] + solution.slot_effects[slots]).double()
+            slope = (solution.group_effects[group] + solution.own(slots)).double()
             # Σ (r − Wᵀa)(r − Wᵀa)ᵀ of residuals r about the slots' means.
             gram, cross = (rearrange(sums.lengths, "s -> s 1 1") * one.double() for one in sums.centred())
             both = einsum(cross, slope, "s k r, s k q -> r q")

@@ -13,7 +13,7 @@ from .solvers.table import DEFAULT, chosen
 
 FOLDER = "fits"
 """In a capture's folder: fits of it, one file for every solver and its options."""
-VERSION = 4
+VERSION = 5
 """Raised whenever fitting the same capture gives another dictionary."""
 
 

@@ -6,7 +6,7 @@ Reading needs these covariances (docs/method.md, 10). In full width they are d²
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import tee
+from itertools import chain, tee
 from typing import NamedTuple, Self
 
 import torch
@@ -51,14 +51,25 @@ class _Part:
     def __init__(self, decoder: Tensor, means: Tensor, phrases: int) -> None:
         self._decoder, self._means, self._phrases = decoder, means, phrases
         self.sums = torch.zeros(2, len(decoder), len(decoder), dtype=torch.float64)
+        self._taken = list[tuple[Tensor, list[ScatteredToken]]]()
 
     @classmethod
     def of(cls, decoder: Tensor, statistics: Summed, phrases: int) -> Self:
         means = statistics.sums.total().mean_token @ decoder.double().T
         return cls(decoder, means.float(), phrases)
 
-    def add(self, x: Tensor, seen: list[ScatteredToken]) -> None:
-        """Add rows x (n, d), a token each."""
+    def take(self, x: Tensor, seen: list[ScatteredToken]) -> None:
+        """Take rows x (n, d), a token each, to be added with others: large products are made in half the time."""
+        self._taken.append((x, seen))
+
+    def add(self) -> None:
+        """Add what was taken."""
+        if self._taken:
+            x, seen = (list(some) for some in zip(*self._taken, strict=True))
+            self._taken.clear()
+            self._add(torch.cat(x), list(chain.from_iterable(seen)))
+
+    def _add(self, x: Tensor, seen: list[ScatteredToken]) -> None:
         _, slots, tokens, weights = (torch.tensor(some) for some in zip(*seen, strict=True))
         off = (x @ self._decoder.T - self._means[slots, tokens]) * rearrange(weights.sqrt(), "n -> n 1")
         for total, some in zip(self.sums, (slots < self._phrases, slots >= self._phrases), strict=True):
@@ -83,12 +94,15 @@ def scatter(
 
 def _look(capture: Capture, parts: Mapping[str, _Part], typed: Typed) -> None:
     """Add the tokens of a rank's share of the prompts."""
-    plan, shards = capture.plan, own_shards(capture, "fit")
-    entries = (entry for shard in shards for entry in capture.entries(shard) if entry.set == "fit")
-    asked, told = tee(_looked_at(plan, entries, typed))
-    rows = capture.excerpts((rows for rows, _ in asked), "fit", shards=shards)
-    for row, seen in zip(rows, told, strict=True):
-        _add(plan, parts, row, *seen)
+    plan = capture.plan
+    for shard in own_shards(capture, "fit"):
+        entries = (entry for entry in capture.entries(shard) if entry.set == "fit")
+        asked, told = tee(_looked_at(plan, entries, typed))
+        rows = capture.excerpts((rows for rows, _ in asked), "fit", shards=[shard])
+        for row, seen in zip(rows, told, strict=True):
+            _take(plan, parts, row, *seen)
+        for part in parts.values():  # shard by shard, so that ranks add alike
+            part.add()
 
 
 Looked = tuple[list[int], Mapping[str, list[ScatteredToken]]]
@@ -113,13 +127,13 @@ def _tokens(plan: TextPlan, layout: Layout) -> Iterator[ScatteredToken]:
         yield from (ScatteredToken(row, slot, at if name in TEMPLATE else 0, share) for at, row in enumerate(some))
 
 
-def _add(
+def _take(
     plan: TextPlan, parts: Mapping[str, _Part], row: Encoded, rows: list[int], seen: Mapping[str, list[ScatteredToken]]
 ) -> None:
     at = {one: place for place, one in enumerate(rows)}
     for encoder in plan.family.encoders:
         if some := seen.get(encoder.name):
             x = row.cond[[at[one.row] for one in some], encoder.first : encoder.last]
-            parts[encoder.name].add(x, some)
+            parts[encoder.name].take(x, some)
     if POOLED in parts:
-        parts[POOLED].add(row.pooled[None], [ScatteredToken(0, 0, 0, 1.0)])
+        parts[POOLED].take(row.pooled[None], [ScatteredToken(0, 0, 0, 1.0)])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import torch
@@ -17,8 +17,11 @@ from torch import Tensor
 
 from .statistics import FOLDS, Statistics, Sums, folded
 
+FEW = 64
+"""Concepts above which nothing is made that has slots × concepts × concepts numbers."""
 WIDE = 1024
-"""Columns above which products of samples are made in single precision: half the time, and samples are no better."""
+"""Columns above which products of samples are made in single precision, and of many concepts always: half the time, and
+samples are no better."""
 
 
 class Batch(NamedTuple):
@@ -63,7 +66,8 @@ class Samples:
             if f.name not in ("gram", "cross")
         }
         gram, cross = (torch.zeros(FOLDS, slots, 0, last, dtype=torch.float64) for last in (0, width))
-        return cls(Statistics(**some, gram=gram, cross=cross), (), torch.float32 if width > WIDE else torch.float64)
+        single = width > WIDE or concepts > FEW
+        return cls(Statistics(**some, gram=gram, cross=cross), (), torch.float32 if single else torch.float64)
 
     def more(self, batch: Batch) -> Samples:
         """Return these samples and some more."""
@@ -71,8 +75,15 @@ class Samples:
 
     def joined(self) -> Samples:
         """Return the same as one batch."""
+        if len(self.batches) < 2:
+            return self
         joined = (torch.cat(some) for some in zip(*self.batches, strict=True))
-        return replace(self, batches=(Batch(*joined),)) if self.batches else self
+        return replace(self, batches=(Batch(*joined),))
+
+    @property
+    def many(self) -> bool:
+        """Whether there are many concepts, so that a fit is made of the samples themselves."""
+        return bool(self.batches) and self.sums.label.shape[-1] > FEW
 
     @property
     def lengths(self) -> Tensor:
@@ -105,13 +116,23 @@ class Samples:
             made.append(batch._replace(means=codes))
         return replace(self, sums=self.sums.in_codes(decoder, origin), batches=tuple(made))
 
+    def narrowed(self, width: int) -> Samples:
+        """Return the samples' first so many columns; squares stay those of all."""
+        sums = replace(self.sums, token=self.sums.token[..., :width], cross=self.sums.cross[..., :width])
+        return replace(self, sums=sums, batches=tuple(one._replace(means=one.means[:, :width]) for one in self.batches))
+
     def folded(self, buckets: Tensor, signs: Tensor, width: int) -> Samples:
         """Return the samples with their columns added up; as ``Statistics.folded``."""
         made = (batch._replace(means=folded(batch.means, buckets, signs, width)) for batch in self.batches)
-        return replace(self, sums=self.sums.folded(buckets, signs, width), batches=tuple(made), dtype=torch.float64)
+        dtype = self.dtype if self.many else torch.float64
+        return replace(self, sums=self.sums.folded(buckets, signs, width), batches=tuple(made), dtype=dtype)
 
     def over_slots(self) -> tuple[Tensor, Tensor]:
         """Return, per fold, Σ a aᵀ (F, K, K) and Σ a xᵀ (F, K, d) over the samples of all slots."""
+        return self._over_slots
+
+    @cached_property
+    def _over_slots(self) -> tuple[Tensor, Tensor]:
         concepts, new = self.sums.label.shape[-1], self.sums.token.new_zeros
         gram, cross = new(FOLDS, concepts, concepts), new(FOLDS, concepts, self.sums.token.shape[-1])
         for batch in self.batches:

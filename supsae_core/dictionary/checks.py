@@ -73,7 +73,10 @@ def _shapes(codes: Codes, concepts: int, slots: int | None, width: int) -> Itera
     yield "decoder", (rank, width)
     yield "slot_codes", (slots, tokens, rank)
     yield "group_effects", (groups, concepts, rank)
-    yield "slot_effects", (slots, concepts, rank)
+    own = codes.slot_directions.shape[1] if codes.slot_directions.ndim == 3 else 0
+    full = codes.slot_directions.shape == (0, 0, 0)
+    yield "slot_effects", (slots, concepts, rank if full else own)
+    yield "slot_directions", (0, 0, 0) if full else (slots, own, rank)
     yield "mean_context", (slots, concepts)
     yield "slot_tokens", (slots,)
     yield "slot_groups", (slots,)

@@ -26,6 +26,8 @@ FORMAT_VERSION = 1
 KIND = "supsae.dictionary"
 OPERATOR = "operator"
 """Between the name of an encoder and that of a tensor of its operator."""
+OPTIONAL = ("slot_directions",)
+"""Tensors of codes that a file has where they are not empty."""
 _Held = TypeVar("_Held", bound=Codes)
 
 
@@ -55,7 +57,8 @@ def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
     for name, operator in dictionary.operators.items():
         tensors |= {f"{name}.{OPERATOR}.{key}": _packed(one) for key, one in tensors_of(operator).items()}
     for name, one in held.items():
-        tensors |= {f"{name}.{f.name}": _packed(getattr(one, f.name)) for f in fields(one)}
+        some = {f.name: getattr(one, f.name) for f in fields(one)}
+        tensors |= {f"{name}.{key}": _packed(x) for key, x in some.items() if key not in OPTIONAL or x.numel()}
     header = {
         "table": dictionary.table.to_json(),
         "family": family_to_json(dictionary.family),
@@ -171,7 +174,8 @@ def _parsed(header: Mapping[str, Any]) -> Header:
 
 def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
     def held(kind: type[_Held], name: str) -> _Held:
-        return kind(**{f.name: _unpacked(tensors[f"{name}.{f.name}"]) for f in fields(kind)})
+        there = (f.name for f in fields(kind) if f.name not in OPTIONAL or f"{name}.{f.name}" in tensors)
+        return kind(**{one: _unpacked(tensors[f"{name}.{one}"]) for one in there})
 
     def levels(name: str) -> tuple[Codes, ...]:
         return tuple(held(Codes, f"{name}#{bucket}") for bucket in range(len(header.centres)))

@@ -3,7 +3,7 @@
 Letters (docs/method.md, 1): K concepts, S slots (phrases, then roles), T tokens, r code width, d columns, a (K,)
 context. A row of slot s, token j in context a decodes as
 x̂ = bias + (slot_codes[s, j] + (a − mean_context[s]) effect[s]) decoder (docs/method.md, 2), with
-effect[s] = group_effects[group of s] + slot_effects[s] (5).
+effect[s] = group_effects[group of s] + slot_effects[s] (5), the last times slot_directions[s] if there are any.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Codes:
     group_effects: Tensor
     """(groups, K, r) effect of context, shared by the concepts of a category; one group per role"""
     slot_effects: Tensor
-    """(S, K, r) what a slot's effects deviate by"""
+    """(S, K, r) what a slot's effects deviate by; (S, K, q) where ``slot_directions`` are"""
     mean_context: Tensor
     """(S, K) mean context that the slots' codes refer to"""
     slot_tokens: Tensor
@@ -46,10 +46,20 @@ class Codes:
     """(S,) group of a slot"""
     gains: Tensor
     """(K,) calibration: strength 1 times this is the effect of writing the word"""
+    slot_directions: Tensor = field(default_factory=lambda: torch.zeros(0, 0, 0), kw_only=True)
+    """(S, q, r) orthonormal up to rounding: what slots deviate in, of many concepts; (0, 0, 0) where that is in full"""
 
     def effect(self, slot: int) -> Tensor:
         """Return (K, r): what each concept of the context adds to the slot's code."""
-        return self.group_effects[self.slot_groups[slot]] + self.slot_effects[slot]
+        own = self.slot_effects[slot]
+        own = own @ self.slot_directions[slot] if len(self.slot_directions) else own
+        return self.group_effects[self.slot_groups[slot]] + own
+
+    def effects(self, slots: Tensor, concepts: Tensor) -> Tensor:
+        """Return (s, k, r): what some concepts of the context add to the codes of some slots."""
+        own = self.slot_effects[slots[:, None], concepts]
+        own = own @ self.slot_directions[slots] if len(self.slot_directions) else own
+        return self.group_effects[:, concepts][self.slot_groups[slots]] + own
 
     def code(self, slot: int, token: int, context: Tensor) -> Tensor:
         """Return the code (r,) of one token of a slot in a context (K,)."""
@@ -92,6 +102,10 @@ class Whitened(NamedTuple):
     """(S, T, r) the slots' mean tokens"""
     in_context: Tensor
     """(S, T, r) the same where nothing is said, which effects of context add to"""
+    squares: Tensor
+    """(S, T) ‖·‖² of ``codes``"""
+    squares_in_context: Tensor
+    """(S, T) and of ``in_context``"""
 
 
 @dataclass(frozen=True)
@@ -113,7 +127,8 @@ class Part(Codes):
         """Return the tokens of all slots as a whitener (r, r) lays them."""
         effects = torch.stack([context @ self.effect(slot) for slot, context in enumerate(self.mean_context)])
         codes, moved = ((one @ whitener).double() for one in (self.slot_codes, effects))
-        return Whitened(codes, codes - moved[:, None])
+        still = codes - moved[:, None]
+        return Whitened(codes, still, codes.square().sum(-1), still.square().sum(-1))
 
     @property
     def cuts(self) -> Cuts:

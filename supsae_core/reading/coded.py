@@ -37,8 +37,10 @@ class CodedRows:
 
         Of more rows than the slot has tokens, as other words for its concept may take, the rest say its last one again.
         """
-        last = max(int(self.part.slot_tokens[slot]) - 1, 0)
-        return torch.stack([self.part.code(slot, min(token, last), around[row]) for token, row in enumerate(rows)])
+        last, part = max(int(self.part.slot_tokens[slot]) - 1, 0), self.part
+        tokens = torch.arange(len(rows)).clamp(max=last)
+        moved = (around[list(rows)] - part.mean_context[slot]) @ part.effect(slot)
+        return part.slot_codes[slot, tokens] + moved
 
     def empty(self, places: Sequence[int]) -> Tensor:
         """Return the codes (places, r) of the empty prompt in rows: an end behind the start, and pads."""

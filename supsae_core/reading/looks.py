@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from .places import Found, Places, pick_phrases, score_places
+from .places import Found, Places, highest, pick_phrases, score_places
 from .scene import Scene
 
 MOST = 4
@@ -23,11 +23,20 @@ class Look(NamedTuple):
     weakest: float
 
 
-def look(scene: Scene, how: Look, first: Places | None = None) -> Places:
-    """Return what every place scores at both looks; ``first`` is the first one, if it is known."""
+def look(scene: Scene, how: Look, first: Places | None = None, least: float = -torch.inf) -> Places:
+    """Return what every place scores at both looks.
+
+    Args:
+        first: the first one, if it is known.
+        least: phrases that score less wherever they may stand need not be looked at again; they have no place then.
+    """
     first = first or score_places(scene)
     known = pick_phrases(scene, first, None, how.first)
-    return _weighed(first, score_places(scene, known), how)
+    if least == -torch.inf or not first.words:
+        return _weighed(first, score_places(scene, known), how)
+    most = _weighed(first, first._replace(table=highest(scene, scene.part.slot_codes.shape[1])), how)
+    some = (most.table >= least).any(1).nonzero()[:, 0].tolist()
+    return _weighed(first, score_places(scene, known, some), how)
 
 
 def look_for(scene: Scene, wanted: list[int], first: Places | None = None) -> Places:

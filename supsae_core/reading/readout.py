@@ -21,7 +21,7 @@ from ..stopping import heed
 from ..table.prompts import Prompt
 from .coded import CodedRows
 from .looks import Look, look, look_for
-from .places import Found, pick_expected, pick_phrases
+from .places import Found, Places, pick_expected, pick_phrases, score_places
 from .scene import Scene
 from .text_end import codes_of
 from .weights import weighted
@@ -103,7 +103,8 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
     scenes = {encoder.name: Scene(dictionary, encoder, cond, rows) for encoder in here}
     for scene in scenes.values():
         check_length(scene)
-    alone = {name: _search(scene, None, named) for name, scene in scenes.items()}
+    firsts = {name: score_places(scene) for name, scene in scenes.items()}
+    alone = {name: _search(scene, firsts[name], None, named) for name, scene in scenes.items()}
     # The leading encoder says what there is, as often as it finds it; the others are only asked where they have it.
     lead = leading(dictionary, here, rows)
     most = max(here, key=lambda one: len(alone[one.name]))
@@ -112,12 +113,12 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
     found = alone[lead.name]
     for encoder in here:
         if encoder != lead:
-            found = _witnessed(scenes[lead.name], found, alone[encoder.name])
+            found = _witnessed(scenes[lead.name], firsts[lead.name], found, alone[encoder.name])
     found = _joined(dictionary, found)
     wanted = [one.phrase for one in found]
     layouts = {}
     for name, scene in scenes.items():
-        layouts[name] = _layout(scene, found if name == lead.name else _search(scene, wanted))
+        layouts[name] = _layout(scene, found if name == lead.name else _search(scene, firsts[name], wanted))
     return Reading(weighted(dictionary, cond, rows, layouts), tuple(found), rows, lead.name)
 
 
@@ -200,17 +201,18 @@ def check_length(scene: Scene) -> None:
         )
 
 
-def _search(scene: Scene, wanted: list[int] | None, named: Collection[int] = ()) -> list[Found]:
-    """Return the phrases found: of all, or where the ``wanted`` ones are."""
+def _search(scene: Scene, first: Places, wanted: list[int] | None, named: Collection[int] = ()) -> list[Found]:
+    """Return the phrases found: of all, or where the ``wanted`` ones are, after a first look at all."""
     cuts = scene.part.cuts
     if wanted is not None:
-        return pick_phrases(scene, look_for(scene, wanted), wanted, cuts.told)
-    places = look(scene, Look(cuts.first, cuts.trust, cuts.weakest))
+        return pick_phrases(scene, look_for(scene, wanted, first), wanted, cuts.told)
+    least = min(cuts.last, cuts.named) if named else cuts.last
+    places = look(scene, Look(cuts.first, cuts.trust, cuts.weakest), first, least)
     found = pick_phrases(scene, places, None, cuts.last, cuts.again)
     return pick_expected(scene, places, found, named, cuts.named) if named else found
 
 
-def _witnessed(lead: Scene, found: list[Found], heard: Sequence[Found]) -> list[Found]:
+def _witnessed(lead: Scene, first: Places, found: list[Found], heard: Sequence[Found]) -> list[Found]:
     """Add what another encoder found by itself of other categories, where the leading one has it too."""
     category_of = lead.category_of.tolist()
     said = {category_of[one.phrase] for one in found}
@@ -218,7 +220,7 @@ def _witnessed(lead: Scene, found: list[Found], heard: Sequence[Found]) -> list[
     if not missing:
         return found
     taken = set(chain.from_iterable(one.rows for one in found))
-    again = _search(lead, [*(one.phrase for one in found), *missing])
+    again = _search(lead, first, [*(one.phrase for one in found), *missing])
     more = [one for one in again if one.phrase in missing and taken.isdisjoint(one.rows)]
     return sorted((*found, *more), key=lambda one: one.rows)
 

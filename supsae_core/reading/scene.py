@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
-from einops import einsum, rearrange, reduce
+from einops import rearrange, reduce
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,7 +31,7 @@ class SeenWords(NamedTuple):
     empty: Tensor
     """(words + T, r) the empty prompt's in their places"""
     anything: Tensor
-    """(words + T,) how badly a row is explained as any text"""
+    """(words + T,) how badly a row is explained as any text, up to what a phrase's spread adds"""
 
 
 class ContextMoves(NamedTuple):
@@ -84,6 +84,11 @@ class Scene:
         return torch.tensor([table.category_of[phrase.concept] for phrase in table.phrases])
 
     @cached_property
+    def fits(self) -> Tensor:
+        """(phrases, words) where a phrase can begin."""
+        return fits_of(self.encoder, self.own, self.text, self.lengths)
+
+    @cached_property
     def at_first(self) -> SeenWords:
         """As the first look sees it, which knows of no context: a slot's spread holds all that context does."""
         return self._seen(self.part.whiten_slot)
@@ -100,10 +105,19 @@ class Scene:
         empty = CodedRows(self.dictionary, self.encoder, self.rows, self.part).empty(words)
         return self.codes[torch.tensor(words, dtype=torch.int64) - self.own.start], empty
 
+    @cached_property
+    def _among_all(self) -> Tensor:
+        """(words,) ‖z − μ‖² of all tokens of concepts: how badly a row is explained as any text, up to a volume."""
+        off = (self._words[0] - self.part.mean_code) @ self.part.whiten_tokens
+        return reduce(off.square(), "word code -> word", "sum")
+
     def _seen(self, whitener: Tensor) -> SeenWords:
         room = self.part.slot_codes.shape[1]
         codes, empty = ((one @ whitener).double() for one in self._words)
-        anything = _as_any_text(self.part, self._words[0], whitener).double()
+        part = self.part
+        # and the difference of both log-determinants, which the whiteners' diagonals are
+        volume = 2 * (whitener.diagonal().log().sum() - part.whiten_tokens.diagonal().log().sum())
+        anything = (self._among_all + volume).double()
         rows = F.pad(codes - empty, (0, 0, 0, room))
         return SeenWords(rows, F.pad(empty, (0, 0, 0, room)), F.pad(anything, (0, room)))
 
@@ -113,22 +127,26 @@ class Scene:
         concepts = torch.tensor(sorted({concept for concept, _ in said}), dtype=torch.int64)
         where = torch.zeros(len(self.text.words), len(concepts))
         words = torch.tensor(self.text.words, dtype=torch.int64)
+        columns = {concept: column for column, concept in enumerate(concepts.tolist())}
         for concept, last in said:
-            column = int((concepts == concept).nonzero())
-            where[self.encoder.layout.hears(self.own, words, last), column] = 1
+            where[self.encoder.layout.hears(self.own, words, last), columns[concept]] = 1
         categories = torch.tensor(table.category_of)[concepts]
         counts = (categories != rearrange(self.category_of[phrases], "phrase -> phrase 1")).float()
-        effects = part.group_effects[:, concepts][part.slot_groups[phrases]] + part.slot_effects[phrases][:, concepts]
-        return ContextMoves(where, counts, effects @ part.whiten_residual)
+        return ContextMoves(where, counts, part.effects(phrases, concepts) @ part.whiten_residual)
 
 
-def _as_any_text(part: Part, codes: Tensor, whitener: Tensor) -> Tensor:
-    """Return how badly each of the codes (words, r) is explained as any text, up to what a phrase's spread adds.
+def fits_of(encoder: Encoder, own: range, text: Text, lengths: Tensor) -> Tensor:
+    """Tell (phrases, words) whether a phrase can begin at a word: as many words follow, and they are no pads.
 
-    ‖z − μ‖² of all tokens of concepts, and the difference of both log-determinants, which the whiteners' diagonals are.
+    Words follow one another across the end and the start of two chunks, but not across the end of the text.
     """
-    distance = reduce(((codes - part.mean_code) @ part.whiten_tokens).square(), "word code -> word", "sum")
-    return distance + 2 * (whitener.diagonal().log().sum() - part.whiten_tokens.diagonal().log().sum())
+    number = encoder.layout.number(own, torch.tensor(text.words, dtype=torch.int64))
+    first, held = torch.arange(len(number)), rearrange(lengths, "phrase -> phrase 1")
+    last = first + held - 1
+    inside = (last < len(number)) & (held > 0)
+    last = last.clamp(0, max(len(number) - 1, 0))
+    pad = torch.cat([torch.zeros(1), text.pad.cumsum(0)])  # differences of it are sums over neighbouring words
+    return inside & (number[last] - number == last - first) & (pad[last + 1] - pad[first] < 0)
 
 
 def products(seen: SeenWords, tokens: Whitened, phrases: Tensor, moves: ContextMoves | None) -> Tensor:
@@ -143,21 +161,28 @@ def products(seen: SeenWords, tokens: Whitened, phrases: Tensor, moves: ContextM
         ‖u‖², u · t and ‖t‖² (T, 3, P, words) of rows u and tokens t about the empty prompt. At the last words they lack
         the tokens that would stand behind the text.
     """
-    t = tokens.codes[phrases] if moves is None else tokens.in_context[phrases]
+    t, tt = (one[phrases] for one in _of_look(tokens, moves))
     room, n = t.shape[1], len(seen.rows) - t.shape[1]
-    uu, ue, ee = (reduce(a * b, "w r -> w", "sum") for a, b in _pairs(seen.rows, seen.empty))
-    ut, et = (einsum(one, t, "w r, p t r -> t p w") for one in (seen.rows, seen.empty))
-    tt = rearrange(reduce(t.square(), "p t r -> p t", "sum"), "p t -> t p 1")
-    added = None if moves is None else _added(seen, t, moves)
+    uu, ue, ee = ((a * b).sum(1).unfold(0, n, 1)[:room] for a, b in _pairs(seen.rows, seen.empty))
+    ut, et = (_from_its_word((t.flatten(0, 1) @ one.T).unflatten(0, t.shape[:2]), n) for one in (seen.rows, seen.empty))
     made = torch.empty(room, 3, len(phrases), n, dtype=torch.float64)
-    for token in range(room):
-        here = slice(token, token + n)
-        made[token, 0] = uu[here]
-        made[token, 1] = ut[token, :, here] - ue[here]
-        made[token, 2] = tt[token] - 2 * et[token, :, here] + ee[here]
-        if added is not None:
-            made[token, 1:] += added[token]
+    made[:, 0] = uu[:, None]
+    made[:, 1] = ut - ue[:, None]
+    made[:, 2] = tt.T[:, :, None] - 2 * et + ee[:, None]
+    if moves is not None:
+        made[:, 1:] += _added(seen, t, moves)
     return made
+
+
+def _of_look(tokens: Whitened, moves: ContextMoves | None) -> tuple[Tensor, Tensor]:
+    """Return the tokens (S, T, r) that a look sees, and their squares (S, T)."""
+    return (tokens.codes, tokens.squares) if moves is None else (tokens.in_context, tokens.squares_in_context)
+
+
+def _from_its_word(x: Tensor, n: int) -> Tensor:
+    """Return x (P, T, words) as a view (T, P, n): of a place what each token says of the row that it would stand on."""
+    (phrases, room, words), x = x.shape, x.contiguous()
+    return x.as_strided((room, phrases, n), (words + 1, room * words, 1))
 
 
 def _pairs(u: Tensor, e: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
@@ -166,17 +191,17 @@ def _pairs(u: Tensor, e: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
 
 def _added(seen: SeenWords, t: Tensor, moves: ContextMoves) -> Tensor:
     """Return what moves add to u · t and ‖t‖² (T, 2, P, words) of tokens t (P, T, r)."""
-    room, n = t.shape[1], len(moves.where)
+    (phrases, room, _), (n, k) = t.shape, moves.where.shape
     t, rows, empty = t.float(), seen.rows.float(), seen.empty.float()
-    heard = einsum(moves.where, moves.counts, "w k, p k -> p w k")
-    u, e = (einsum(one, moves.effects, "w r, p k r -> p w k") for one in (rows, empty))
-    along = einsum(t, moves.effects, "p t r, p k r -> p t k")
-    among = einsum(moves.effects, moves.effects, "p k r, p l r -> p k l")
-    own = reduce(heard * (heard @ among), "p w k -> p w", "sum")
-    made = torch.empty(room, 2, len(t), n)
-    for token in range(room):
-        here = slice(token, token + n)
-        made[token, 0] = reduce(heard * u[:, here], "p w k -> p w", "sum")
-        step = rearrange(along[:, token], "p k -> p 1 k") - e[:, here]
-        made[token, 1] = own + 2 * reduce(heard * step, "p w k -> p w", "sum")
+    heard = moves.where * moves.counts[:, None]
+    words = len(rows)
+    u, e = ((moves.effects.flatten(0, 1) @ x.T).view(phrases, k, words).mT.contiguous() for x in (rows, empty))
+    along = t @ moves.effects.mT
+    among = moves.effects @ moves.effects.mT
+    own = (heard * (heard @ among)).sum(2)
+    # (T, P, words, k) views: each token from the word that it would stand on
+    u, e = (one.as_strided((room, phrases, n, k), (k, words * k, k, 1)) for one in (u, e))
+    made = torch.empty(room, 2, phrases, n)
+    made[:, 0] = (heard * u).sum(3)
+    made[:, 1] = own + 2 * (heard * (along.transpose(0, 1)[:, :, None] - e)).sum(3)
     return made

@@ -10,9 +10,10 @@ import torch
 from einops import rearrange, reduce
 from torch import Tensor
 
-from ...supsae_core.capture.kept import Summed
+from ...supsae_core.capture.kept import Samples, Summed
 from ...supsae_core.capture.statistics import FOLDS, Statistics
 from ...supsae_core.stopping import heed
+from .by_samples import SampleGroup
 from .effects import NEVER, Commons, Ridges
 from .groups import Groups
 from .held_out import Fold, Judged, folds_of
@@ -41,7 +42,12 @@ def choose(statistics: Summed, groups: Groups, config: Candidates) -> Ridges:
     found = []
     for group in range(groups.count):
         slots = groups.slots(group)
-        found.append(_of_group(seen.of(slots), starts, config) if slots else (NEVER, NEVER, NEVER))
+        if not slots:
+            found.append((NEVER, NEVER, NEVER))
+        elif isinstance(seen, Samples) and seen.many:
+            found.append(_of_samples(SampleGroup.of(seen, slots), starts, config))
+        else:
+            found.append(_of_group(seen.of(slots), starts, config))
     return Ridges(*(torch.tensor(some, dtype=torch.float64) for some in zip(*found, strict=True)))
 
 
@@ -76,6 +82,29 @@ def _of_group(part: Statistics, starts: Sequence[Sequence[Tensor]], config: Cand
     return config.common_ridges[common], shared, config.own_ridges[int(errors.argmin())]
 
 
+def _of_samples(
+    group: SampleGroup, starts: Sequence[Sequence[Tensor]], config: Candidates
+) -> tuple[float, float, float]:
+    """Choose for the slots of one group, by its samples; arguments as of ``_of_group``."""
+    pairs = [(common, shared) for common in range(len(config.common_ridges)) for shared in config.shared_ridges]
+    errors = torch.zeros(len(pairs), dtype=torch.float64)
+    for fold, start in enumerate(starts):
+        gram, cross = group.equations(fold)
+        judged, turn = group.judged(fold), Turned.of(gram[None])
+        steps = (Step.of(turn, cross[None], one, judged) for one in start)
+        errors += torch.cat([step.errors(config.shared_ridges)[:, 0] for step in steps]).double()
+    common, shared = pairs[int(errors.argmin())]
+    errors = torch.zeros(len(config.own_ridges), dtype=torch.float64)
+    for fold, start in enumerate(starts if len(group.sums.lengths) > 1 else ()):
+        fit = group.fit(start[common], shared, fold)
+        weights = group.weights(fold).tolist()
+        for slot, where, step in group.own_steps(fit, 0.0):
+            test = ~fit.seen[where]
+            labels, rows = fit.labels[where][test], fit.rows[where][test]
+            errors += weights[slot] * step.errors(config.own_ridges, labels, rows).double()
+    return config.common_ridges[common], shared, config.own_ridges[int(errors.argmin())]
+
+
 class Held(NamedTuple):
     """A fold of a group's slots: what the others fit, ready for any strength, and what it is held against."""
 
@@ -92,11 +121,25 @@ class Held(NamedTuple):
     def shared(self, start: Tensor) -> "Step":
         """Return the step of the whole group from effects (K, q)."""
         gram, cross = (reduce(one, "s k x -> 1 k x", "sum") for one in (self.gram, self.cross))
-        return Step.of(gram, cross, start, self.judged.together())
+        return Step.of(Turned.of(gram), cross, start, self.judged.together())
 
     def own(self, start: Tensor) -> "Step":
         """Return the step of each slot from effects (K, q)."""
-        return Step.of(self.gram, self.cross, start, self.judged)
+        return Step.of(Turned.of(self.gram), self.cross, start, self.judged)
+
+
+class Turned(NamedTuple):
+    """A gram by its eigenvectors."""
+
+    gram: Tensor
+    """(b, K, K), as ``vectors``"""
+    values: Tensor
+    """(b, K)"""
+    vectors: Tensor
+
+    @classmethod
+    def of(cls, gram: Tensor) -> Self:
+        return cls(gram, *torch.linalg.eigh(gram))
 
 
 class Step(NamedTuple):
@@ -116,10 +159,10 @@ class Step(NamedTuple):
     """(b, K, K)"""
 
     @classmethod
-    def of(cls, gram: Tensor, cross: Tensor, start: Tensor, judged: Judged) -> Self:
+    def of(cls, turn: Turned, cross: Tensor, start: Tensor, judged: Judged) -> Self:
         """Begin at effects (K, q)."""
+        gram, values, vectors = turn
         start = start.to(gram.dtype)
-        values, vectors = torch.linalg.eigh(gram)
         turned = vectors.mT @ (cross - gram @ start)
         slope = start.expand_as(cross)
         # With w along the vectors, ‖r − (start + w)ᵀa‖² has these three terms in w.

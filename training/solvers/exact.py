@@ -9,15 +9,25 @@ import torch
 from einops import reduce
 from torch import Tensor
 
-from ...supsae_core.capture.kept import Summed
+from ...supsae_core.capture.kept import Samples, Summed
 from ...supsae_core.capture.statistics import FOLDS
+from .by_samples import SampleGroup, Strengths
 from .choose import choose
 from .effects import NEVER, Commons, Ridges, effects, of_group
 from .groups import Groups
 from .held_out import Error, Judged, folds_of, measured, origin_of, require_enough
+from .low_rank import in_products
 from .options import about
 from .solution import Solution, written
-from .width import SpanOfRows, curve, smallest_width, weighted, weights_of, width_of_means
+from .width import (
+    SpanOfRows,
+    curve,
+    smallest_width,
+    weighted,
+    weighted_products,
+    weights_of,
+    width_of_means,
+)
 
 MOST = 512
 """Directions that codes are tried in at first; where these are not enough, twice as many."""
@@ -80,10 +90,17 @@ def exact(statistics: Summed, groups: Groups, config: ExactConfig = EXACT) -> So
     decoder, coded, errors = _in_few(statistics, groups, ridges, config, (directions, origin, error.left))
     width = len(decoder)
     found = measured(error._replace(left=float(errors[width])), statistics, groups.judged, width)
+    folds = (FOLDS - 1, None)
+    if isinstance(coded, Samples) and coded.many:
+        left, fits = in_products(coded.narrowed(width), groups, ridges, folds)
+        found = measured(error._replace(left=left), statistics, groups.judged, width)
+        found["own_rank"] = float(fits[0][1].shape[1])
+    else:
+        fits = [(effects(coded, groups, ridges, without), None) for without in folds]
     found["fvu_slot_full_rank"] = error.left / error.base
     before, fitted = (
-        written(effects(coded, groups, ridges, without), statistics.sums.total(without), decoder, origin, found)
-        for without in (FOLDS - 1, None)
+        written(codes, statistics.sums.total(without), decoder, origin, found, products)
+        for (codes, products), without in zip(fits, folds, strict=True)
     )
     return fitted._replace(without_last=before)
 
@@ -101,6 +118,16 @@ def in_full(statistics: Summed, groups: Groups, ridges: Ridges, origin: Tensor) 
     for group in range(groups.count):
         slots = groups.slots(group)
         if not slots:
+            continue
+        if isinstance(statistics, Samples) and statistics.many:
+            strengths = Strengths(*(float(one[group]) for one in ridges))
+            some, inside = SampleGroup.of(statistics, slots), torch.tensor([slot in judged for slot in slots])
+            fit = some.fit(every(strengths.common), strengths.shared)
+            span.add_products(*weighted_products(some, fit, strengths, origin, used[slots], shares))
+            for fold, solved in enumerate(commons if inside.any() else ()):
+                held = some.held(solved(strengths.common), strengths, fold, inside)
+                base += float(held.square + held.moved.sum())
+                left += float(held.square + held.moved.sum() + held.changed.sum())
             continue
         part, (common, shared, own) = statistics.of(slots), (float(one[group]) for one in ridges)
         fitted = of_group(part.total(), every(common), shared, own)

@@ -1,11 +1,14 @@
 """Code width: the directions that means and effects need most, and how few of them do (docs/method.md, 7)."""
 
+from collections.abc import Sequence
+
 import torch
 from einops import rearrange, reduce
 from torch import Tensor
 
-from ...supsae_core.capture.kept import Summed
+from ...supsae_core.capture.kept import Samples, Summed
 from ...supsae_core.capture.statistics import FOLDS, Sums
+from .by_samples import GroupFit, SampleGroup, Strengths
 from .effects import Commons, Effects, Ridges, of_group
 from .groups import Groups
 from .held_out import Judged, folds_of
@@ -38,6 +41,19 @@ def weighted(fitted: Effects, sums: Sums, origin: Tensor, used: Tensor, shared: 
     return means, torch.cat([one for one in (own, of_groups) if one.any()] or [means[:0]])
 
 
+def weighted_products(
+    group: SampleGroup, fit: GroupFit, strengths: Strengths, origin: Tensor, used: Tensor, shared: Tensor
+) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    """Return the same of a fit by samples, the effects as products; ``used`` (s, K) is of its slots."""
+    total = fit.total
+    means = ((total.mean_token - origin) * rearrange(total.count.sqrt(), "s -> s 1 1"))[total.valid]
+    effects = [(shared.to(fit.shared).diag(), fit.shared)]
+    for slot, _, step in group.own_steps(fit, strengths.own):
+        left, right = step.factors(strengths.own)
+        effects.append((left * rearrange(used[slot].to(left), "k -> k 1"), right))
+    return means, effects
+
+
 class SpanOfRows:
     """Takes rows (·, d), many of them, and gives the directions that lose least of them. Built per fit and dropped."""
 
@@ -52,10 +68,25 @@ class SpanOfRows:
         if self._columns > ROWS and len(effects) > self._most:
             mixing = torch.randn(self._most, len(effects), generator=self._generator, dtype=effects.dtype)
             effects = mixing @ effects / self._most**0.5
+        self._keep(means, effects)
+
+    def _keep(self, means: Tensor, effects: Tensor) -> None:
         self._rows += [means, effects]
         if self._product is not None or sum(map(len, self._rows)) > max(self._columns, 2 * ROWS):
             rows, self._rows = torch.cat(self._rows), []
             self._product = rows.T @ rows + (0 if self._product is None else self._product)
+
+    def add_products(self, means: Tensor, effects: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Add a block whose rows that may be mixed are products of left (m, p) and right (p, d)."""
+        count = sum(len(left) for left, _ in effects)
+        if self._columns <= ROWS or count <= self._most:
+            self._keep(means, torch.cat([left @ right for left, right in effects]))
+            return
+        mixed = means.new_zeros(self._most, self._columns)
+        for left, right in effects:
+            draw = torch.randn(self._most, len(left), generator=self._generator, dtype=left.dtype)
+            mixed += (draw @ left) @ right
+        self._keep(means, mixed / self._most**0.5)
 
     def directions(self) -> Tensor:
         """Return them (·, d), orthonormal, most needed first."""
@@ -81,7 +112,14 @@ def curve(coded: Summed, groups: Groups, ridges: Ridges) -> Tensor:
     square, moved = torch.zeros(1, dtype=torch.float64), coded.sums.token.new_zeros(coded.sums.token.shape[-1])
     for group in range(groups.count):
         slots = [slot for slot in groups.slots(group) if slot in judged]
-        common, shared, own = (float(one[group]) for one in ridges)
+        strengths = Strengths(*(float(one[group]) for one in ridges))
+        if slots and isinstance(coded, Samples) and coded.many:
+            some, every = SampleGroup.of(coded, slots), torch.ones(len(slots), dtype=torch.bool)
+            for fold, solved in enumerate(commons):
+                held = some.held(solved(strengths.common), strengths, fold, every)
+                square, moved = square + held.square, moved + held.moved + held.changed
+            continue
+        common, shared, own = strengths
         for fold, solved in zip(folds_of(coded.of(slots)) if slots else (), commons, strict=False):
             fitted = of_group(fold.train, solved(common), shared, own)
             held = Judged.of(fitted.mean, *fold)

@@ -1,7 +1,7 @@
 """The dictionary file is the dictionary; what is no dictionary of this tool is refused with the reason."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -39,6 +39,35 @@ def test_every_tensor_comes_back_bit_for_bit(learnt, file):
         for field in fields(Part):
             one, other = getattr(loaded.parts[name], field.name), getattr(part, field.name)
             assert one.dtype == other.dtype and torch.equal(one, other), (name, field.name)
+
+
+def in_products(codes, rank=2):
+    """Codes whose own effects are products of a rank, and the same ones in full."""
+    generator = torch.Generator().manual_seed(0)
+    (slots, concepts, width) = codes.slot_effects.shape
+    left, right = (
+        torch.randn(*shape, generator=generator).half().float()
+        for shape in ((slots, concepts, rank), (slots, rank, width))
+    )
+    return replace(codes, slot_effects=left, slot_directions=right), replace(codes, slot_effects=left @ right)
+
+
+def test_own_effects_of_low_rank_come_back_and_say_what_they_do_in_full(learnt, tmp_path):
+    product, full = in_products(learnt.dictionary.parts["t5"])
+    save_dictionary(
+        replace(learnt.dictionary, parts={**learnt.dictionary.parts, "t5": product}), tmp_path / "low.safetensors"
+    )
+    loaded = load_dictionary(tmp_path / "low.safetensors").parts["t5"]
+    assert torch.equal(loaded.slot_directions, product.slot_directions)
+    slots, concepts = torch.tensor([0, 5, 2]), torch.tensor([1, 7])
+    close = {"rtol": 1e-5, "atol": 1e-5}
+    torch.testing.assert_close(loaded.effect(5), full.effect(5), **close)
+    torch.testing.assert_close(loaded.effects(slots, concepts), full.effects(slots, concepts), **close)
+    torch.testing.assert_close(full.effects(slots, concepts)[1], full.effect(5)[concepts], rtol=0, atol=0)
+
+
+def test_a_file_without_products_is_what_it_was(file):
+    assert not [name for name in load_file(file) if "slot_directions" in name]
 
 
 @pytest.mark.parametrize("read", [load_dictionary, read_header])
@@ -81,6 +110,10 @@ HEADERS = {
 }
 TENSORS = {
     "other width": ({"header": {"family": "sd3"}}, "has the parts .*'t5'.* instead of "),
+    "odd products": (
+        {"tensors": {"t5.slot_directions": torch.zeros(1, 2, 3)}},
+        "has 'slot_effects' of 't5' in the shape",
+    ),
     "no encoder": ({"header": {"parts": ["clip", "pooled"]}}, "has the parts .* instead of .*'t5'"),
     "missing tensor": (
         {"tensors": {"t5.slot_effects": None}},

@@ -9,9 +9,10 @@ from supsae.portraits.text import bidirectional_row, causal_chunks
 from supsae.supsae_core.encoders.base import Rows
 from supsae.supsae_core.encoders.placing import rows_of
 from supsae.supsae_core.reading.coded import CodedRows
-from supsae.supsae_core.reading.places import Places, _fits, pick_phrases
+from supsae.supsae_core.reading.looks import Look, look
+from supsae.supsae_core.reading.places import Places, pick_phrases
 from supsae.supsae_core.reading.readout import describe_reading, read_conditioning
-from supsae.supsae_core.reading.scene import Scene
+from supsae.supsae_core.reading.scene import Scene, fits_of
 from supsae.supsae_core.reading.text_end import Text, end_row
 from supsae.supsae_core.table import prompts
 from supsae.training.calibration import known_reading, locate_accuracy, read
@@ -158,10 +159,28 @@ def test_a_phrase_stands_on_rows_that_follow_one_another(learnt):
     causal, other = learnt.dictionary.family.encoders
     behind = Text(3, [1, 2, 4, 5, 6], torch.tensor([-1.0, -1.0, -2.0, 1.0, 3.0]))  # the end is row 3
     # rows 1 2 and 4 5 follow one another, 2 4 do not; alone, rows 5 and 6 look like pads, and so do both together
-    fits = _fits(other, range(96), behind, torch.tensor([1, 2, 0]))
+    fits = fits_of(other, range(96), behind, torch.tensor([1, 2, 0]))
     assert fits.tolist() == [[True, True, True, False, False], [True, False, True, False, False], [False] * 5]
     border = Text(60, [45, 46, 49, 50], -torch.ones(4))  # rows 47 and 48 are the end and the start of two chunks
-    assert _fits(causal, range(96), border, torch.tensor([4])).tolist() == [[True, False, False, False]]
+    assert fits_of(causal, range(96), border, torch.tensor([4])).tolist() == [[True, False, False, False]]
+
+
+def test_phrases_that_cannot_reach_a_cut_need_no_second_look(learnt):
+    """What is picked above the cut is the same to the bit, and most phrases were looked at once."""
+    dictionary = learnt.dictionary
+    for row in drawn(learnt, 12, 21):
+        rows = rows_of(row.cond, dictionary.family)
+        for encoder in dictionary.family.encoders:
+            scene, cuts = Scene(dictionary, encoder, row.cond, rows), dictionary.parts[encoder.name].cuts
+            how = Look(cuts.first, 0.1, 0.5)
+            every, some = look(scene, how), look(scene, how, least=cuts.last)
+            one, other = (pick_phrases(scene, places, None, cuts.last, cuts.again) for places in (every, some))
+            assert one == other
+            seen = torch.isfinite(some.table)
+            assert torch.equal(every.table[seen], some.table[seen])
+            assert (every.table[~seen] < cuts.last).all() and seen.any(1).sum() < torch.isfinite(every.table).any(
+                1
+            ).sum()
 
 
 WORDS, BEST = [10, 11, 12, 13, 14], {RED: [1, 5, 1, 0, 2], EYES: [0, 3, 4, 3, 0]}
