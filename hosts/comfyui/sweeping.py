@@ -95,10 +95,10 @@ def _still_there(
 
 def _told_calibrated(made: Dictionary, concept: int, pictures: Sequence[Tensor], numbers: Sequence[float]) -> list[str]:
     """Say how far the slider is safe, and how evenly it moves the pictures now."""
-    own, name = made.slider_map(concept), str(made.table.concepts[concept])
+    own, name, count = made.slider_map(concept), str(made.table.concepts[concept]), len(pictures[0])
     assert own is not None
     return [
-        f"calibrated {name} on {len(pictures[0])} picture(s): safe from {own.low:g} to {own.high:g}",
+        f"calibrated {name} on {count:d} picture{'s' if count > 1 else ''}: safe from {own.low:g} to {own.high:g}",
         "drawn again with it:",
         *_measured(pictures, numbers),
     ]

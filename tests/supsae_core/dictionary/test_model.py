@@ -29,7 +29,7 @@ def test_strength_runs_through_the_knots(learnt, slider, strength):
     ("given", "strength"), [(-3, -2.5), (-1, -0.5), (0, 0), (0.25, 0.35), (0.5, 0.7), (0.75, 0.85), (1, 1), (2, 2)]
 )
 def test_a_concepts_map_runs_through_zero_and_its_knots(given, strength):
-    # (−1, −0.5), (0, 0), (0.5, 0.7), (1, 1); slopes 1/2 below 0, where the first line goes on … by that of its own
+    # between the knots by straight lines, and below them by the first one's slope, 1
     found = SliderMap(((-2.0, -1.5), (-1.0, -0.5), (0.5, 0.7), (1.0, 1.0), (3.0, 3.0)), 0.0, 1.0)
     assert found.strength(given) == pytest.approx(strength, rel=1e-12, abs=1e-12)
 

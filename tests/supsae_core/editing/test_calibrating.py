@@ -70,13 +70,12 @@ def test_ends_and_what_lies_beyond_stay(learnt, red):
 
 
 def test_the_concepts_map_stands_behind_the_dictionarys(learnt, red):
-    # D(s) = s² at the eighths; pictures move as α² = s⁴, so half of it is gone at s = 0.5^¼, where α = 0.5^½
+    # D(s) = s², so at the roots of the eighths their own strengths are applied, and s⁴ of the way is gone
     own = replace(learnt.dictionary, slider=tuple((a, a * a) for a in AT[1:]))
     found = calibrated(own, red, pictures([[a**4 for a in AT]]), AT)
     knots = dict(inside(found.sliders[RED]))
     assert list(knots) == pytest.approx([own.strength(p) for p in GRID])
-    # 0.5 is gone between the positions 0.75^½ and 0.875^½, strengths 0.75 and 0.875: at (0.5 − 0.75²) … none above it
-    lower, upper = 0.625, 0.75  # whose squares 0.39 and 0.5625 are around 0.5
+    lower, upper = 0.625, 0.75  # strengths at which 0.39 and 0.5625 are gone, around 0.5
     share = (0.5 - lower**2) / (upper**2 - lower**2)
     assert found.strength(0.5, red) == pytest.approx(lower + share * (upper - lower), abs=1e-6)
 
