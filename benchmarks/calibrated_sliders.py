@@ -1,7 +1,7 @@
 """How evenly a slider moves pictures before and after it was calibrated on four seeds: on these, and on four others.
 
-``python benchmarks/calibrated_sliders.py "swap hair: red" …`` draws one prompt of Portraits, edit by edit, and prints of
-each the safe range and, as means over pictures, variation of speed, share of the largest step, and R².
+``python benchmarks/calibrated_sliders.py "swap hair: red" …`` draws one prompt of Portraits, edit by edit, and prints
+of each the safe range and, as means over pictures, variation of speed, share of the largest step, and R².
 """
 
 import sys
