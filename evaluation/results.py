@@ -83,7 +83,8 @@ def gathered(
 
 def content_hash(dictionary: Dictionary) -> str:
     """Return what tells a dictionary's edits from another's."""
-    made = hashlib.sha256(repr((dictionary.table, dictionary.slider)).encode())
+    maps = (dict(dictionary.sliders),) if dictionary.sliders else ()
+    made = hashlib.sha256(repr((dictionary.table, dictionary.slider, *maps)).encode())
     for part in dictionary.parts.values():
         for tensor in vars(part).values():
             made.update(tensor.contiguous().numpy().tobytes())

@@ -132,7 +132,8 @@ def _has_words_of(file: Path, dictionary: Dictionary) -> bool:
         there = load_dictionary(file)
     except ValueError:
         return False
-    return there.table == dictionary.table and there.family.name == dictionary.family.name
+    same = there.table == dictionary.table and there.family.name == dictionary.family.name
+    return same and _keeps_calibrated(there, dictionary)
 
 
 def holds(file: Path, dictionary: Dictionary) -> bool:
@@ -142,7 +143,12 @@ def holds(file: Path, dictionary: Dictionary) -> bool:
     except ValueError:
         return False
     same = there.table == dictionary.table and there.provenance == dict(dictionary.provenance)
-    return same and torch.equal(there.codes, dictionary.codes)
+    return same and torch.equal(there.codes, dictionary.codes) and _keeps_calibrated(there, dictionary)
+
+
+def _keeps_calibrated(there: Dictionary, dictionary: Dictionary) -> bool:
+    """Tell whether nothing that was calibrated is lost where one takes another's place: no fit brings it back."""
+    return there.sliders.keys() <= dictionary.sliders.keys()
 
 
 def concepts_of(dictionary: Dictionary) -> str:

@@ -16,18 +16,20 @@ def concept_list(source: Dictionary | Header) -> dict[str, Any]:
 
     Returns:
         ``{"categories": [{"name", "identified", "concepts": [{"name", "says", "warning"}]}], "safe": [low, high]}``;
-        what a concept says is the phrase that an edit writes, a warning is empty or a sentence. From a header it cannot
-        tell the gain that was measured: tensors hold it.
+        what a concept says is the phrase that an edit writes, a warning is empty or a sentence. One that was calibrated
+        has a "safe" of its own. From a header it cannot tell the gain that was measured: tensors hold it.
     """
     warnings, categories = dict(_warnings(source)), []
     for (name, members), identified in zip(source.table.categories.items(), source.identified, strict=False):
-        concepts = [_shown(source.table.concepts[i], warnings.get(i, "")) for i in members]
+        concepts = [_shown(source, source.table.concepts[i], warnings.get(i, "")) for i in members]
         categories.append({"name": name, "identified": bool(identified), "concepts": concepts})
     return {"categories": categories, "safe": list(safe(source))}
 
 
-def _shown(concept: Concept, warning: str) -> dict[str, str]:
-    return {"name": concept.name, "says": concept.phrases[0], "warning": warning}
+def _shown(source: Dictionary | Header, concept: Concept, warning: str) -> dict[str, Any]:
+    own = source.sliders.get(str(concept))
+    ends = {"safe": [own.low, own.high]} if own else {}
+    return {"name": concept.name, "says": concept.phrases[0], "warning": warning, **ends}
 
 
 def safe(source: Dictionary | Header) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from .checks import check_dictionary, check_numbers
 from .model import Codes, Dictionary, Part
 from .operator import Operator, operator_from, tensors_of
 from .report_shapes import readable
+from .slider_map import SliderMap, maps_from_json, maps_to_json
 
 FORMAT_VERSION = 1
 KIND = "supsae.dictionary"
@@ -46,6 +47,7 @@ class Header:
     streams: tuple[str, ...]
     centres: tuple[float, ...]
     tolerance: float
+    sliders: Mapping[str, SliderMap]
 
 
 def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
@@ -71,6 +73,7 @@ def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
         "slider": [list(knot) for knot in dictionary.slider],
         "provenance": dict(dictionary.provenance),
         "report": dict(dictionary.report),
+        **({"sliders": maps_to_json(dictionary.sliders)} if dictionary.sliders else {}),
     }
     metadata = {"kind": KIND, "format_version": str(FORMAT_VERSION), "header": json.dumps(header, ensure_ascii=False)}
     write_tensors(Path(path), tensors, metadata)
@@ -169,6 +172,7 @@ def _parsed(header: Mapping[str, Any]) -> Header:
         streams=tuple(header.get("streams", ())),
         centres=tuple(number(one, "centres") for one in header.get("centres", ())),
         tolerance=number(header.get("tolerance", Dictionary.tolerance), "tolerance"),
+        sliders=maps_from_json(header.get("sliders", {}), [str(concept) for concept in table.concepts]),
     )
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from ..encoders.base import Family
 from ..table.concepts import ConceptTable
 from .operator import Operator
+from .slider_map import SliderMap, piecewise
 
 POOLED = "pooled"
 """Name of the part that holds the pooled vector: one slot, whose context is everything written."""
@@ -161,6 +162,8 @@ class Dictionary:
     that of files which do not say."""
     centres: tuple[float, ...] = ()
     """Noise levels of the streams' codes, falling; between two of them they are interpolated linearly."""
+    sliders: Mapping[str, SliderMap] = field(default_factory=dict)
+    """Concept, as the table spells it → what its own slider was calibrated to; of most nothing."""
 
     @cached_property
     def codes(self) -> Tensor:
@@ -184,12 +187,18 @@ class Dictionary:
         """Return the slot number of a role."""
         return len(self.table.phrases) + self.family.roles.index(name)
 
-    def strength(self, slider: float) -> float:
-        """Map a slider position to the strength to apply: piecewise linear, continued beyond the last knot."""
-        knots = [(0.0, 0.0), *self.slider]
-        pairs = list(zip(knots, knots[1:], strict=False))
-        (s0, a0), (s1, a1) = next((pair for pair in pairs if slider <= pair[1][0]), pairs[-1])
-        return a0 + (slider - s0) * (a1 - a0) / (s1 - s0)
+    def strength(self, slider: float, concept: int | None = None) -> float:
+        """Map a slider position to the strength to apply: piecewise linear, continued beyond the last knot.
+
+        Behind the dictionary's own map stands that of the concept, if it was calibrated.
+        """
+        given = piecewise([(0.0, 0.0), *self.slider], slider)
+        own = None if concept is None else self.slider_map(concept)
+        return given if own is None else own.strength(given)
+
+    def slider_map(self, concept: int) -> SliderMap | None:
+        """Return what a concept's slider was calibrated to, None if it was not."""
+        return self.sliders.get(str(self.table.concepts[concept])) if self.sliders else None
 
     @cached_property
     def writes(self) -> tuple[int | None, ...]:

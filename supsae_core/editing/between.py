@@ -34,7 +34,7 @@ def resolve_between(
         return []
     end = high if position > 0 else low
     require_unmentioned(dictionary, end, "add")
-    return [Change(None, end, dictionary.strength(abs(position)))]
+    return [Change(None, end, dictionary.strength(abs(position), end))]
 
 
 def _from(dictionary: Dictionary, old: int, low: int, high: int, position: float) -> list[Change]:
@@ -43,6 +43,7 @@ def _from(dictionary: Dictionary, old: int, low: int, high: int, position: float
         beyond = position * (1 if old == high else -1) - 1  # behind the end that is said already
         if beyond >= 0:
             return [Change(old, None, beyond, scale=True)] if beyond else []
-        return [Change(old, low if old == high else high, dictionary.strength(-beyond / 2))]
+        other = low if old == high else high
+        return [Change(old, other, dictionary.strength(-beyond / 2, other))]
     end = high if position > 0 else low
-    return [Change(old, end, dictionary.strength(abs(position)))] if position else []
+    return [Change(old, end, dictionary.strength(abs(position), end))] if position else []

@@ -195,9 +195,9 @@ def _occurrence(edit: Edit | Clear | Weigh, index: int | None, mentions: Sequenc
 
 
 def _swap(dictionary: Dictionary, index: int, others: list[int], slider: float) -> list[Change]:
-    strength = dictionary.strength(slider)
     if not others:
         return _add(dictionary, index, others, slider)
+    strength = dictionary.strength(slider, index)
     return [Change(old, index, strength) for old in others if old != index and strength]
 
 
@@ -211,22 +211,21 @@ def _add(dictionary: Dictionary, index: int, others: list[int], slider: float) -
         said, wanted = (str(dictionary.table.concepts[i]) for i in (others[0], index))
         raise ValueError(f"Cannot add {wanted!r}: the prompt says {said!r} already. Use the action 'swap'.")
     require_unmentioned(dictionary, index, "add")
-    strength = dictionary.strength(slider)
+    strength = dictionary.strength(slider, index)
     return [Change(None, index, strength)] if strength else []
 
 
 def _remove(dictionary: Dictionary, index: int, others: list[int], slider: float) -> list[Change]:
     require_said(dictionary, index, others, "remove")
     require_unmentioned(dictionary, index, "remove")
-    strength = dictionary.strength(slider)
+    strength = dictionary.strength(slider, index)
     return [Change(index, None, strength)] if strength else []
 
 
 def _clear(dictionary: Dictionary, index: None, others: list[int], slider: float) -> list[Change]:
     for one in others[:1]:
         require_unmentioned(dictionary, one, "remove")
-    strength = dictionary.strength(slider)
-    return [Change(old, None, strength) for old in others if strength]
+    return [Change(old, None, strength) for old in others if (strength := dictionary.strength(slider, old))]
 
 
 def _scale(dictionary: Dictionary, index: int, others: list[int], factor: float) -> list[Change]:

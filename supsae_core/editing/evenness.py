@@ -56,7 +56,7 @@ def _of_one(rows: Tensor, at: Tensor, original: Tensor) -> Evenness:
         raise ValueError("Strength 1 changes nothing in a picture, so there is no way to measure. Take another edit.")
     steps, length = rows.diff(dim=0), at.diff()
     sizes, far = steps.norm(dim=1), (rows[-1] - rows[0]).norm()
-    gone = (rows - zero) @ whole / whole.square().sum()
+    gone = along(rows, zero, one).gone
     moved = gone.diff()
     speed = sizes / length
     largest = int(moved.abs().argmax())
@@ -68,6 +68,22 @@ def _of_one(rows: Tensor, at: Tensor, original: Tensor) -> Evenness:
         float((zero - original.double()).abs().mean()),
         (float(at[largest]), float(at[largest + 1]), float(moved[largest])),
     )
+
+
+class Along(NamedTuple):
+    """Where pictures are on the straight way from one to another, whose length is 1."""
+
+    gone: Tensor
+    """(n,) how far along it"""
+    off: Tensor
+    """(n,) how far beside it"""
+
+
+def along(rows: Tensor, zero: Tensor, one: Tensor) -> Along:
+    """Project pictures (n, N) onto the way between two different ones (N,)."""
+    whole = one - zero
+    gone = (rows - zero) @ whole / whole.square().sum()
+    return Along(gone, (rows - zero - gone[:, None] * whole).norm(dim=1) / whole.norm())
 
 
 def _r2(x: Tensor, y: Tensor) -> float:

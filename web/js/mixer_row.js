@@ -65,6 +65,11 @@ export class MixerRow {
     return typeof say === "string" ? (keyOf([...this.warnings.keys()], say) ?? say) : null;
   }
 
+  /** Return between which strengths the row's concept was seen to be safe, or the whole dictionary. */
+  get safe() {
+    return this.safes.get(this.said) ?? this.mixer.safe;
+  }
+
   height() {
     return this.open ? OPEN + (this.reason.hidden ? 0 : REASON) : FOLDED;
   }
@@ -135,6 +140,7 @@ export class MixerRow {
   fill(category) {
     this.category = category;
     this.warnings = new Map(category.concepts.map((one) => [one.name, one.warning]));
+    this.safes = new Map(category.concepts.filter((one) => one.safe).map((one) => [one.name, one.safe]));
     const concepts = category.concepts.map((one) => option(`say:${one.name}`, `${spelled(one)}${one.warning ? " ⚠" : ""}`));
     this.picker.replaceChildren(
       option(LEAVE, say("leave"), say("leaveHelp")),
@@ -159,7 +165,7 @@ export class MixerRow {
     this.picker.value = chosen;
     this.picker.title = this.picker.selectedOptions[0]?.title ?? "";
     this.picker.disabled = Boolean(row?.keep);
-    this.slider.show(row?.position ?? row?.scale ?? row?.strength ?? 1, left || between ? undefined : this.mixer.safe, Boolean(row?.keep), Boolean(between));
+    this.slider.show(row?.position ?? row?.scale ?? row?.strength ?? 1, left || between ? undefined : this.safe, Boolean(row?.keep), Boolean(between));
     this.tellUpper(between);
     this.element.classList.toggle("supsae-active", !idle);
     const name = between ? between.join(" ↔ ") : (said ?? say("none"));
@@ -235,9 +241,12 @@ export class MixerRow {
 
   /** Say that a strength lies where none was measured; nothing of others. */
   beyond(row) {
-    const [from, to] = this.mixer.safe;
+    const [from, to] = this.safe;
     const outside = row && "say" in row && !row.off && this.mixer.known && (row.strength < from || row.strength > to);
-    return outside ? say("outsideRange", { strength: Number(row.strength).toFixed(2), from, to }) : "";
+    if (!outside) return "";
+    const strength = Number(row.strength).toFixed(2);
+    if (!this.safes.has(this.said)) return say("outsideRange", { strength, from, to });
+    return say("outsideSafe", { strength, from, to, name: this.said });
   }
 
   /** What the prompt says, and after a run with this very row what it says then. */

@@ -31,7 +31,7 @@ export function slider({ label, safe, change }) {
     number.value = Number(strength).toFixed(2);
     range.disabled = number.disabled = disabled;
     const [from, to] = range_ ?? [0, 0];
-    element.style.setProperty("--safe-from", `${(100 * from) / END}%`);
+    element.style.setProperty("--safe-from", `${(100 * Math.max(from, 0)) / END}%`);
     element.style.setProperty("--safe-to", `${(100 * Math.min(to, END)) / END}%`);
     element.classList.toggle("supsae-unsafe", !disabled && Boolean(range_) && (strength < from || strength > to));
     element.title = say(ends ? "endsHelp" : range_ ? "sliderHelp" : "scaleHelp");

@@ -51,6 +51,23 @@ def editing(**changes) -> dict:
     }
 
 
+def sweeping(strengths: str, calibrate: dict) -> dict:
+    """Return a workflow that draws PROMPT, small and in few steps, at several strengths of its red hair."""
+    drawn = {"seed": 0, "steps": 2, "cfg": 3.0, "sampler": "euler", "scheduler": "simple", "strengths": strengths}
+    links = {"positive": "text", "negative": "text", "latent": "size"}
+    links |= {name: name for name in ("model", "vae", "dictionary")}
+    inputs = {**drawn, **calibrate, **{name: [node, 0] for name, node in links.items()}, "edits": ["edit", 0]}
+    size = {"width": 64, "height": 64, "batch_size": 2}
+    return {
+        **{name: editing()[name] for name in ("clip", "dictionary", "text", "edit")},
+        "model": MODEL,
+        "vae": {"class_type": "VAELoader", "inputs": {"vae_name": "supsae_portraits_vae.safetensors"}},
+        "size": {"class_type": "EmptySD3LatentImage", "inputs": size},
+        "sweep": {"class_type": "SupSAE_StrengthSweep", "inputs": inputs},
+        "report": shown("sweep", 2),
+    }
+
+
 def mixing(rows: dict | str, *connected: str) -> dict:
     """Return a workflow with the mixer on what is connected, and its report shown."""
     mix = rows if isinstance(rows, str) else json.dumps({"version": 1, "mix": rows} if rows else {})

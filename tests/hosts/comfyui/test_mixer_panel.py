@@ -4,12 +4,17 @@ import contextlib
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mixer_page import RED, Mixer
 from page import RENDERERS
 from PIL import Image
+
+from supsae.portraits.paths import DICTIONARY
+from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
+from supsae.supsae_core.dictionary.slider_map import SliderMap
 
 ROOT = Path(__file__).resolve().parents[3]
 both_renderers = pytest.mark.parametrize("vue", RENDERERS.values(), ids=RENDERERS)
@@ -83,6 +88,23 @@ def test_a_strength_that_was_not_measured_is_said_to_be_so(open_mixer):
     assert line.inner_text() == "1.30 is outside the calibrated range, 0 to 1: look at the picture."
     found.slider().dblclick()
     assert not line.is_visible()
+
+
+def test_a_strength_beyond_what_was_safe_for_its_concept_is_said_to_be_so(open_mixer, frontend):
+    shipped, name = load_dictionary(DICTIONARY), "even.safetensors"
+    own = {"hair: red": SliderMap(((1.0, 1.0),), -0.25, 1.25)}
+    save_dictionary(replace(shipped, sliders=own), frontend.base / "models/supsae" / name)
+    found = open_mixer(RED, dictionary=name)
+    found.run()
+    line = found.row("hair").locator(".supsae-reason")
+    found.slider().fill("1.2")
+    assert not line.is_visible()
+    found.slider().fill("1.3")
+    wanted = "1.30 is beyond where pictures of red still went its way, -0.25 to 1.25: look at the picture."
+    assert line.inner_text() == wanted
+    found.pick("hair", "say:black")  # which was not calibrated
+    assert line.inner_text() == "1.30 is outside the calibrated range, 0 to 1: look at the picture."
+    (frontend.base / "models/supsae" / name).unlink()
 
 
 @both_renderers

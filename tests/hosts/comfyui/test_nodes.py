@@ -5,8 +5,10 @@ import shutil
 
 import pytest
 import workflow as workflows
-from api_workflows import BLOCKS, DICTIONARY, TABLE, capturing, editing, fitting, mixing, shown
+from api_workflows import BLOCKS, DICTIONARY, TABLE, capturing, editing, fitting, mixing, shown, sweeping
 from server import ROOT
+
+from supsae.supsae_core.dictionary.file import load_dictionary
 
 MENU = {
     "SupSAE": "LoadPortraitsCLIP LoadDictionary ConceptMixer ConceptEdit ApplyEdits ComparePictures Lock LockedPicture "
@@ -100,6 +102,19 @@ def test_table_is_read_from_a_file_and_read_again_when_it_changes(comfy_server):
         assert text.splitlines()[1] == f"coat: {', '.join(colours)}"
 
 
+def test_sweep_calibrates_and_saves(comfy_server):
+    save = {"calibrate": "yes, and save in models/supsae", "calibrate.name": "even", "calibrate.overwrite": False}
+    outputs = comfy_server.run(sweeping("0, 0.3, 0.5, 0.7, 1", save))
+    told = outputs["report"]["text"][0].splitlines()
+    assert "calibrated hair: red on 2 pictures: safe from 0 to 1" in told
+    assert told[-1] == "saved as even.safetensors in models/supsae" and outputs["sweep"]["supsae_told"] == [
+        "\n".join(told)
+    ]
+    kept = load_dictionary(comfy_server.base / "models/supsae/even.safetensors")
+    assert list(kept.sliders) == ["hair: red"]
+    (comfy_server.base / "models/supsae/even.safetensors").unlink()
+
+
 # --- errors as the person sees them --------------------------------------------------------------------------------
 
 
@@ -110,6 +125,10 @@ def blocks(**changes):
 TWICE = TABLE + "\nhair: [blue hair]"
 INPUT_FOLDER = "input folder|cannot be read"
 REFUSED = {
+    "few strengths": (
+        sweeping("0, 0.5, 1", {"calibrate": "yes"}),
+        "at least 3 strengths between them, not from 0, 0.5",
+    ),
     "misspelt": (editing(concept="hair: rde"), "Did you mean 'hair: red'"),
     "removed": (editing(action="remove", concept="eyes: blue"), "Cannot remove 'eyes: blue': the prompt does not say"),
     "added": (editing(action="add", concept="eyes: blue"), "the prompt says 'eyes: green' already"),

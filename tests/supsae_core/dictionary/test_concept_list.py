@@ -8,6 +8,7 @@ import torch
 
 from supsae.supsae_core.dictionary.concept_list import concept_list, gain, safe
 from supsae.supsae_core.dictionary.file import read_header, save_dictionary
+from supsae.supsae_core.dictionary.slider_map import SliderMap
 
 POORLY, NEVER = "hair: red", "hat: beanie"
 
@@ -37,6 +38,15 @@ def test_every_concept_is_listed_in_order_and_warned_of_where_fitting_complained
     assert {name for name, text in found.items() if text} == {POORLY, NEVER} and gain(complaining, 0) == 1
     assert "its gain was measured as 0.50" in found[POORLY] and "capture more prompts" in found[POORLY]
     assert found[NEVER].startswith("No captured prompt says this") and "Capture more" in found[NEVER]
+
+
+def test_a_concept_that_was_calibrated_has_its_own_safe_ends(complaining):
+    own = replace(complaining, sliders={POORLY: SliderMap(((1.0, 1.0),), -0.25, 1.5)})
+    concepts = [one for category in concept_list(own)["categories"] for one in category["concepts"]]
+    assert [(one["name"], one["safe"]) for one in concepts if "safe" in one] == [("red", [-0.25, 1.5])]
+    assert not any(
+        "safe" in one for category in concept_list(complaining)["categories"] for one in category["concepts"]
+    )
 
 
 def test_a_header_lists_the_same_but_for_the_gain(complaining, tmp_path):

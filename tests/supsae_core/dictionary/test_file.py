@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from supsae.supsae_core.dictionary.file import Header, load_dictionary, read_header, save_dictionary
 from supsae.supsae_core.dictionary.model import POOLED, Part
+from supsae.supsae_core.dictionary.slider_map import SliderMap
 from supsae.supsae_core.files import HASH
 from supsae.supsae_core.tensor_files import HASHES
 
@@ -78,6 +79,20 @@ def test_every_header_field_comes_back(learnt, file, read):
     assert tuple(found.parts) == tuple(learnt.dictionary.parts) and (*found.operators, *found.streams) == ()
 
 
+MAPS = {"hair: red": SliderMap(((-2.0, -2.0), (0.5, 0.7), (1.0, 1.0), (3.0, 3.0)), -0.5, 1.25)}
+
+
+@pytest.mark.parametrize("read", [load_dictionary, read_header])
+def test_calibrated_sliders_come_back(learnt, file, tmp_path, read):
+    save_dictionary(replace(learnt.dictionary, sliders=MAPS), tmp_path / "calibrated.safetensors")
+    assert read(tmp_path / "calibrated.safetensors").sliders == MAPS and read(file).sliders == {}
+
+
+def test_a_file_without_calibrated_sliders_says_nothing_of_them(file):
+    with safe_open(file, "pt") as opened:
+        assert "sliders" not in json.loads(opened.metadata()["header"])
+
+
 def test_a_header_reads_no_tensor(file, tmp_path):
     hollow = rewritten(file, tmp_path, tensors=dict.fromkeys(load_file(file)) | {"nothing": torch.zeros(1)})
     assert read_header(hollow) == read_header(file)
@@ -91,6 +106,7 @@ def test_saving_over_a_file_leaves_one_whole_file(file):
     assert file.stat().st_size == size and list(file.parent.iterdir()) == [file]
 
 
+RISING = {"knots": [[1, 1]], "low": 0, "high": 1}
 NO_METADATA = dict.fromkeys(("kind", "format_version", "header"))
 HEADERS = {
     "another kind": ({"metadata": {"kind": "lora"}}, "is not a SupSAE dictionary. Choose a file made by the Fit node"),
@@ -106,6 +122,12 @@ HEADERS = {
     "no table": ({"header": {"table": {}}}, "concept table is empty"),
     "other table": ({"header": {"identified": [True]}}, "does not say of 8 categories whether they are 'identified'"),
     "no parts": ({"header": {"parts": None}}, "does not hold what a dictionary does"),
+    "no such concept": ({"header": {"sliders": {"hair: rde": RISING}}}, "a slider map of 'hair: rde' that is none"),
+    "falling map": ({"header": {"sliders": {"hair: red": RISING | {"knots": [[1, 2], [2, 1]]}}}}, "or not rising"),
+    "no knots": ({"header": {"sliders": {"hair: red": RISING | {"knots": []}}}}, "or not rising"),
+    "safe within": ({"header": {"sliders": {"hair: red": RISING | {"high": 0.5}}}}, "a slider map of 'hair: red'"),
+    "odd map": ({"header": {"sliders": {"hair: red": 5}}}, "does not hold what a dictionary does"),
+    "odd maps": ({"header": {"sliders": [5]}}, "does not hold what a dictionary does"),
     "no report": ({"header": {"report": []}}, "has no JSON objects as 'provenance' and 'report'"),
 }
 TENSORS = {

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from supsae.supsae_core.dictionary.model import POOLED
+from supsae.supsae_core.dictionary.slider_map import SliderMap
 
 
 def test_encode_is_the_inverse_of_decode(learnt):
@@ -22,6 +23,21 @@ def test_strength_runs_through_the_knots(learnt, slider, strength):
     # knots (0, 0), (0.5, 0.6), (1, 1), (2, 2); straight between them and beyond the ends: slope 1.2, then 0.8, then 1
     bent = replace(learnt.dictionary, slider=((0.5, 0.6), (1.0, 1.0), (2.0, 2.0)))
     assert bent.strength(slider) == pytest.approx(strength, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("given", "strength"), [(-3, -2.5), (-1, -0.5), (0, 0), (0.25, 0.35), (0.5, 0.7), (0.75, 0.85), (1, 1), (2, 2)]
+)
+def test_a_concepts_map_runs_through_zero_and_its_knots(given, strength):
+    # between the knots by straight lines, and below them by the first one's slope, 1
+    found = SliderMap(((-2.0, -1.5), (-1.0, -0.5), (0.5, 0.7), (1.0, 1.0), (3.0, 3.0)), 0.0, 1.0)
+    assert found.strength(given) == pytest.approx(strength, rel=1e-12, abs=1e-12)
+
+
+def test_no_edit_is_none_to_the_last_bit():
+    # by the straight line from (−3.7476…, −1.1) to (0, 0) rounding may leave something of 0
+    for low in torch.linspace(-4, -0.1, 50).tolist():
+        assert SliderMap(((low, low / 3), (1.0, 1.0)), 0.0, 1.0).strength(0.0) == 0
 
 
 def test_codes_are_about_their_category(learnt):

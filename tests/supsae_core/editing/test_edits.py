@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from supsae.supsae_core.dictionary.slider_map import SliderMap
 from supsae.supsae_core.editing.between import Between
 from supsae.supsae_core.editing.change import Edit
 from supsae.supsae_core.editing.edits import (
@@ -98,6 +99,25 @@ RESOLVED = {
     "keep beside": ([Keep("hair"), Swap(FOREST)], (BEACH,), [(BEACH, FOREST, 2.0, False)]),
     "keep twice": ([Keep("hair"), Keep("HAIR")], (BEACH,), []),
 }
+
+
+@pytest.mark.parametrize("name", RESOLVED)
+def test_every_step_through_the_slider_takes_its_concepts_map(dictionary, name):
+    """Both backgrounds' maps treble what the dictionary's gives; what is scaled is a factor, and stays."""
+    treble = SliderMap(((1.0, 3.0),), 0.0, 1.0)
+    own = replace(dictionary, sliders=dict.fromkeys((BEACH, FOREST, CITY), treble))
+    asked, said, wanted = RESOLVED[name]
+    steps = [
+        (old, new, alpha * (1 if scale or RED in (old, new) else 3), scale) for old, new, alpha, scale, *_ in wanted
+    ]
+    assert [found[:4] for found in resolved(own, asked, *said)] == steps
+
+
+def test_without_a_map_of_its_own_a_concept_takes_the_dictionarys(learnt):
+    bent = replace(learnt.dictionary, slider=((0.3, 0.1), (0.7, 0.9), (1.0, 1.0), (2.0, 2.0)))
+    other = replace(bent, sliders={RED: SliderMap(((1.0, 3.0),), 0.0, 1.0)})
+    for position in (-1.7, 0.0, 0.11, 0.3, 0.5, 0.77, 1.0, 1.3, 3.0):
+        assert bent.strength(position) == bent.strength(position, 0) == other.strength(position, 0)
 
 
 def test_every_edit_is_resolved_somewhere():
