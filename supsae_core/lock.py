@@ -2,7 +2,8 @@
 reference stands (docs/method.md, 18).
 
 Of several edits each has a mask of its own, or a strong one would hide the weak ones. All functions are pure.
-``edited`` and ``reference`` are the denoised latents of one call of the sampler, (B, C, h, w).
+``edited`` and ``reference`` are the denoised latents of one call of the sampler, (B, C, h, w); of models that know
+films too, one frame: (B, C, 1, h, w).
 """
 
 from __future__ import annotations
@@ -47,14 +48,14 @@ class State(NamedTuple):
 
 
 def start(latent: Tensor, allowed: Tensor | None = None) -> State:
-    """Return the state before the first call on a latent (B, C, h, w), in which nothing may change.
+    """Return the state before the first call on a latent (B, C, h, w) or (B, C, 1, h, w), in which nothing may change.
 
     ``allowed`` (B or 1, H, W) in 0 … 1, of any size, says where the edit may show at most.
 
     Raises:
         ValueError: if there are neither one nor B allowed regions.
     """
-    batch, _, height, width = latent.shape
+    batch, (height, width) = len(latent), latent.shape[-2:]
     if allowed is not None:
         if len(allowed) not in (1, batch):
             raise ValueError(f"{len(allowed)} masks do not fit {batch} pictures. Give one for all, or one for each.")
@@ -77,7 +78,7 @@ def pixels(mask: Tensor, height: int, width: int) -> Tensor:
 
 def step(config: LockConfig, state: State, edited: Tensor, reference: Tensor) -> State:
     """Return the state after one more call, given its denoised latents; the mask never loses a cell."""
-    total = state.total + reduce((edited - reference).abs(), "b channel h w -> b h w", "mean")
+    total = state.total + reduce((edited - reference).abs(), "b ... h w -> b h w", "mean")
     change = smoothed(total / (state.calls + 1))
     least = (config.threshold * parting(rearrange(change.float(), "b h w -> b (h w)"))).clamp(min=config.floor)
     new = grown(change > rearrange(least, "b -> b 1 1"), config.grow)
@@ -155,8 +156,9 @@ def grown(mask: Tensor, reach: int) -> Tensor:
 
 
 def blend(mask: Tensor, ours: Tensor, reference: Tensor) -> Tensor:
-    """Return ours (B, C, h, w) inside the mask (B, h, w) and the reference outside, to the last bit."""
-    return torch.where(rearrange(mask, "b h w -> b 1 h w"), ours, reference)
+    """Return ours (B, C, …, h, w) inside the mask (B, h, w) and the reference outside, to the last bit."""
+    between = [1] * (ours.ndim - mask.ndim)
+    return torch.where(mask.reshape(len(mask), *between, *mask.shape[1:]), ours, reference)
 
 
 def composite(picture: Tensor, reference: Tensor, mask: Tensor, *, reach: int = 2, soft: bool = True) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from ...supsae_core.host import Progress
 from ...supsae_core.lock import composite, pixels
 from .locking import Lock, Result, Through
+from .pictures import decoded
 
 HELD_BACK = "held back, nothing of it is strong enough to be let through."
 
@@ -36,9 +37,9 @@ def locked_picture(
         ValueError: if the latent did not come out of a sampler with this lock.
     """
     found = lock.result(latent["samples"])
-    image = vae.decode(latent["samples"])[..., :3]
+    image = decoded(vae, latent["samples"])
     progress(1, 2)
-    reference = vae.decode(found.reference.to(latent["samples"]))[..., :3] if found.mask.any() else image
+    reference = decoded(vae, found.reference.to(latent["samples"])) if found.mask.any() else image
     progress(2, 2)
     mask = found.mask.to(image.device)
     shown = composite(image, reference, mask, reach=reach, soft=soft)

@@ -107,7 +107,7 @@ class Lock:
         guider = executor.class_obj
         if not alone.changes(guider):
             samples = run(callback)
-            return self._kept(Result(samples, samples, torch.zeros(len(noise), *noise.shape[2:], dtype=torch.bool)))
+            return self._kept(Result(samples, samples, torch.zeros(len(noise), *noise.shape[-2:], dtype=torch.bool)))
         name, edited = require_lockable(sampler, noise), guider.conds
         plain, free = alone.reference_conds(edited), alone.is_free(guider)
         each = [] if free else alone.one_by_one(guider)
@@ -146,7 +146,7 @@ class Lock:
 
     def _freed(self, known: Trajectory, samples: Tensor) -> Tensor:
         """Return samples of which nothing was held."""
-        everywhere = torch.ones(len(samples), *samples.shape[2:], dtype=torch.bool)
+        everywhere = torch.ones(len(samples), *samples.shape[-2:], dtype=torch.bool)
         return self._kept(Result(samples, known.samples.to(samples), everywhere, free=True))
 
     def _kept(self, result: Result) -> Tensor:
@@ -170,6 +170,9 @@ def require_lockable(sampler: Any, noise: Tensor) -> str:
     name = getattr(getattr(sampler, "sampler_function", sampler), "__name__", type(sampler).__name__)
     if "adaptive" in name:
         raise NotInStepError(name.removesuffix("_function"))
-    if noise.ndim != 4:
-        raise ValueError(f"The Lock holds pictures; a latent of {noise.ndim} dimensions is none. Remove the Lock.")
+    if noise.ndim != 4 and (noise.ndim != 5 or noise.shape[2] != 1):
+        raise ValueError(
+            f"The Lock holds pictures; a latent of the shape {tuple(noise.shape)} is none, but a film or a sound. "
+            "Remove the Lock, or sample one frame."
+        )
     return name.removeprefix("sample_")

@@ -54,7 +54,13 @@ Told = Callable[[int, Tensor], None]
 def draw(one: Drawing, told: Told | None = None) -> Tensor:
     """Return the pictures (B, H, W, 3) in 0 … 1."""
     latents = sampling.sample(one.model, one.positive, one.negative, one.noise, one.sampling, one.seed, told)
-    return one.vae.decode(latents)[..., :3]
+    return decoded(one.vae, latents)
+
+
+def decoded(vae: Any, latents: Tensor) -> Tensor:
+    """Return latents as pictures (B, H, W, 3) in 0 … 1; a film of one frame is one."""
+    image = vae.decode(latents)[..., :3]
+    return image.flatten(0, 1) if image.ndim == 5 else image
 
 
 def drawing_progress(one: Drawing, pictures: int) -> Callable[[int], Told]:

@@ -117,7 +117,10 @@ HEADERS = {
     "deep header": ({"metadata": {"header": "[" * 200_000}}, "damaged header"),
     "no object": ({"metadata": {"header": "[]"}}, "header that is no JSON object"),
     "odd family": ({"header": {"family": []}}, "text of a family that is not described in full"),
-    "other model": ({"header": {"family": "stranger"}}, "text of the family 'stranger'; this SupSAE knows portraits, sd3"),
+    "other model": (
+        {"header": {"family": "stranger"}},
+        "text of the family 'stranger'; this SupSAE knows portraits, sd3",
+    ),
     "huge slider": ({"header": {"slider": [[10**400, 1]]}}, "as 'slider', where a number belongs"),
     "no table": ({"header": {"table": {}}}, "concept table is empty"),
     "other table": ({"header": {"identified": [True]}}, "does not say of 8 categories whether they are 'identified'"),
