@@ -29,7 +29,11 @@ class CaptureNode(Node):
             "recorded too. It can be stopped at any time and goes on where it stopped.",
             search_aliases=["supsae record", "collect activations", "hook blocks", "residual stream", "dataset"],
             inputs=[
-                io.Clip.Input("clip", tooltip="The text encoders to learn from: Portraits' or all three of SD3.5."),
+                io.Clip.Input(
+                    "clip",
+                    tooltip="The text encoders to learn from, all that the model has: those of Portraits, SD3.5, "
+                    "FLUX.1, SDXL, Chroma, Z-Image, Qwen-Image, FLUX.2 Klein or Krea 2.",
+                ),
                 TableSocket.Input("table", tooltip="From Concept Table."),
                 io.String.Input(
                     "name",
