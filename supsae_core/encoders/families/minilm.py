@@ -7,6 +7,5 @@ FAMILY = Family(
     "minilm",
     384,
     (Encoder("minilm", "minilm", Padded(64, start=1), 0, 384),),
-    title="all-MiniLM-L6-v2",
     setting="64 rows, pads attended",
 )
