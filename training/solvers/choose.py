@@ -15,6 +15,7 @@ from ...supsae_core.capture.statistics import FOLDS, Statistics
 from ...supsae_core.stopping import heed
 from .by_samples import SampleGroup
 from .effects import NEVER, Commons, Ridges
+from .eigen import eigh
 from .groups import Groups
 from .held_out import Fold, Judged, folds_of
 
@@ -139,7 +140,7 @@ class Turned(NamedTuple):
 
     @classmethod
     def of(cls, gram: Tensor) -> Self:
-        return cls(gram, *torch.linalg.eigh(gram))
+        return cls(gram, *eigh(gram))
 
 
 class Step(NamedTuple):

@@ -10,6 +10,7 @@ from ...supsae_core.capture.kept import Samples, Summed
 from ...supsae_core.capture.statistics import FOLDS, Sums
 from .by_samples import GroupFit, SampleGroup, Strengths
 from .effects import Commons, Effects, Ridges, of_group
+from .eigen import eigh
 from .groups import Groups
 from .held_out import Judged, folds_of
 
@@ -91,11 +92,11 @@ class SpanOfRows:
     def directions(self) -> Tensor:
         """Return them (·, d), orthonormal, most needed first."""
         if self._product is not None:
-            return torch.linalg.eigh(self._product).eigenvectors.T.flip(0)
+            return eigh(self._product)[1].T.flip(0)
         rows = torch.cat(self._rows)
         if len(rows) > self._columns:
-            return torch.linalg.eigh(rows.T @ rows).eigenvectors.T.flip(0)
-        across = torch.linalg.eigh(rows @ rows.T).eigenvectors.flip(1).T @ rows
+            return eigh(rows.T @ rows)[1].T.flip(0)
+        across = eigh(rows @ rows.T)[1].flip(1).T @ rows
         return torch.linalg.qr(across.T).Q.T  # they fall in size, so that one after another stays as it is
 
 
