@@ -12,7 +12,7 @@ Read = Mapping[str, str]
 """Category → value or ``unreadable``."""
 
 
-class Look(NamedTuple):
+class Observed(NamedTuple):
     """What is seen in a picture."""
 
     read: Read
@@ -40,11 +40,11 @@ class Outcome(NamedTuple):
         return self.success and self.all_kept
 
 
-class Judged(NamedTuple):
+class JudgedCase(NamedTuple):
     """A case that was drawn in one way, and what became of it."""
 
     case: Case
-    look: Look
+    look: Observed
     outcome: Outcome
     second: Outcome
     """by the second reader, which also reads the unedited picture"""
@@ -57,14 +57,14 @@ def judge(before: Read, after: Read, wanted: Read) -> Outcome:
 
 
 def judge_all(
-    cases: Sequence[Case], before: Sequence[Look], after: Sequence[Look], rewrite: Sequence[Look]
-) -> list[Judged]:
+    cases: Sequence[Case], before: Sequence[Observed], after: Sequence[Observed], rewrite: Sequence[Observed]
+) -> list[JudgedCase]:
     """Judge every picture against the unedited one; after a removal what the rewrite's picture shows is wanted."""
     found = []
     for case, was, made, words in zip(cases, before, after, rewrite, strict=True):
         first = judge(was.read, made.read, _wanted(case, words.read))
         second = judge(was.second, made.second, _wanted(case, words.second))
-        found.append(Judged(case, made, first, second))
+        found.append(JudgedCase(case, made, first, second))
     return found
 
 

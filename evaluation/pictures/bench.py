@@ -14,7 +14,7 @@ from ...portraits.pen import SIZE
 from ...portraits.reader import read_people
 from ...supsae_core.dictionary.model import Dictionary
 from ..cases import Case, World, make_case, replaced
-from ..outcomes import Judged, Look, judge_all
+from ..outcomes import JudgedCase, Observed, judge_all
 from ..results import Example
 from .gallery import Gallery, ModelChange, Picture, Shot, stacked
 from .methods import NO_EDIT, REWRITE, Methods
@@ -63,7 +63,7 @@ class Bench:
     """concept → a change of the model that draws it; empty where the host cannot train any"""
     told: Callable[[int], None] | None = None
     """called with the number of pictures done; may raise to interrupt"""
-    seen: dict[str, Look] = field(default_factory=dict)
+    seen: dict[str, Observed] = field(default_factory=dict)
     """every picture of the run"""
 
     @property
@@ -77,7 +77,7 @@ class Bench:
 
     def judge(
         self, cases: Sequence[Case], ways: Sequence[Way]
-    ) -> tuple[dict[Way, list[Judged]], dict[Way, list[Picture]]]:
+    ) -> tuple[dict[Way, list[JudgedCase]], dict[Way, list[Picture]]]:
         """Draw, look at and judge cases in several ways; the unedited pictures and the rewrites are among them."""
         everyone = list(dict.fromkeys([Way(NO_EDIT), Way(REWRITE), *ways]))
         shots = {way: self._shots(cases, way) for way in everyone}
@@ -109,7 +109,7 @@ class Bench:
         changes = replaced(case.before, case.after) if len(case.edits) > 1 else []
         return [make_case(self.world.table, case.prompt, [one], case.seed) for one in changes]
 
-    def _look(self, shots: Sequence[Shot], pictures: Sequence[Picture]) -> list[Look]:
+    def _look(self, shots: Sequence[Shot], pictures: Sequence[Picture]) -> list[Observed]:
         """Read pictures and search them for artifacts, each once in a run."""
         keys = [self.gallery.key(shot) for shot in shots]
         new = {key: picture for key, picture in zip(keys, pictures, strict=True) if key not in self.seen}
@@ -120,12 +120,15 @@ class Bench:
             read, second = (read_people(one.read, pixels) for one in (self.reader, self.second))
             artifact = torch.stack([self.artifacts(half) for half in pixels.split(SIZE, -1)]).any(0).tolist()
             for key, own, other, damaged in zip(some, read, second, artifact, strict=True):
-                self.seen[key] = Look(own, other, damaged, new[key].let_through)
+                self.seen[key] = Observed(own, other, damaged, new[key].let_through)
         return [self.seen[key] for key in keys]
 
 
 def examples(
-    found: Mapping[Way, Sequence[Judged]], pictures: Mapping[Way, Sequence[Picture]], count: int, ways: Sequence[Way]
+    found: Mapping[Way, Sequence[JudgedCase]],
+    pictures: Mapping[Way, Sequence[Picture]],
+    count: int,
+    ways: Sequence[Way],
 ) -> list[Example]:
     """Return the first cases, none picked."""
     made = []
@@ -136,5 +139,5 @@ def examples(
     return made
 
 
-def _fault(one: Judged) -> str:
+def _fault(one: JudgedCase) -> str:
     return "missed" if not one.outcome.success else "" if one.outcome.all_kept else "moved"

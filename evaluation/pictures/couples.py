@@ -12,7 +12,7 @@ from ...supsae_core.table import prompts
 from ...supsae_core.table.concepts import ConceptTable
 from ..cases import TRIES, Case, World
 from ..intervals import share
-from ..outcomes import Judged
+from ..outcomes import JudgedCase
 
 SHARED = "background"
 """Category that two people have in common."""
@@ -71,7 +71,7 @@ def _company(table: ConceptTable, own: dict[str, Any], category: str, rng: np.ra
     return [int(rng.choice(own[str(name)])) for name in chosen]
 
 
-def other_kept(found: Sequence[Judged]) -> dict[str, Any]:
+def other_kept(found: Sequence[JudgedCase]) -> dict[str, Any]:
     """Return how often the other person stayed as it was: in the category asked for, and in everything."""
     same, whole = [], []
     for one in found:

@@ -9,14 +9,14 @@ from einops import reduce
 from ...portraits.reader import UNREADABLE
 from ...supsae_core.table.concepts import ConceptTable
 from ..intervals import failure_ratio, paired_interval, share
-from ..outcomes import Judged, Look, shares
+from ..outcomes import JudgedCase, Observed, shares
 
 Json = dict[str, Any]
 CHANGED = 0.1
 """A pixel belongs to the edit if strength 1 moves it by more than this share of the grey scale."""
 
 
-def figures(table: ConceptTable, found: Sequence[Judged]) -> Json:
+def figures(table: ConceptTable, found: Sequence[JudgedCase]) -> Json:
     """Return success, kept and both, as they are and by category, and what else the pictures show.
 
     ``attribute_kept`` is over single attributes, ``…_said`` over those that the prompt says and ``…_open`` over those
@@ -25,7 +25,7 @@ def figures(table: ConceptTable, found: Sequence[Judged]) -> Json:
     looks = [one.look for one in found]
     made = {**three(found), "artifacts": share([look.artifact for look in looks]).json()}
     made |= {name: share(kept).json() for name, kept in _attributes(table, found).items()}
-    edited: dict[str, list[Judged]] = {}
+    edited: dict[str, list[JudgedCase]] = {}
     for one in found:
         for name in one.case.wanted:
             edited.setdefault(name, []).append(one)
@@ -36,13 +36,13 @@ def figures(table: ConceptTable, found: Sequence[Judged]) -> Json:
     return made
 
 
-def three(found: Sequence[Judged]) -> Json:
+def three(found: Sequence[JudgedCase]) -> Json:
     """Return success, kept and both."""
     counted = shares([one.outcome for one in found])
     return {name: value.json() for name, value in counted.items()}
 
 
-def _attributes(table: ConceptTable, found: Sequence[Judged]) -> dict[str, list[bool]]:
+def _attributes(table: ConceptTable, found: Sequence[JudgedCase]) -> dict[str, list[bool]]:
     made: dict[str, list[bool]] = {"attribute_kept": [], "attribute_kept_said": [], "attribute_kept_open": []}
     for one in found:
         said = one.case.said(table)
@@ -52,7 +52,7 @@ def _attributes(table: ConceptTable, found: Sequence[Judged]) -> dict[str, list[
     return made
 
 
-def compared(found: Sequence[Judged], others: Sequence[Judged]) -> Json:
+def compared(found: Sequence[JudgedCase], others: Sequence[JudgedCase]) -> Json:
     """Return the paired differences, ``found`` − ``others``, and the ratio of their failures (not both)."""
     pairs = [(one.outcome, other.outcome) for one, other in zip(found, others, strict=True)]
     answers = {
@@ -64,7 +64,7 @@ def compared(found: Sequence[Judged], others: Sequence[Judged]) -> Json:
     return {**differences, "failures": failure_ratio(*zip(*answers["both"], strict=True)).json()}
 
 
-def interference(found: Sequence[Judged]) -> Json:
+def interference(found: Sequence[JudgedCase]) -> Json:
     """Return, by category edited, how often every other one changed or could not be read: [changed, cases]."""
     made: dict[str, dict[str, list[int]]] = {}
     for one in found:
@@ -76,7 +76,7 @@ def interference(found: Sequence[Judged]) -> Json:
     return made
 
 
-def agreement(looks: Sequence[Look]) -> Json:
+def agreement(looks: Sequence[Observed]) -> Json:
     """Return how often both readers say the same of what both can read, and what only one of them can."""
     both = [(look.read[name], look.second[name]) for look in looks for name in look.read]
     return {

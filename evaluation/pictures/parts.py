@@ -10,7 +10,7 @@ import torch
 from ...supsae_core.editing.evenness import evenness
 from ..cases import Case
 from ..intervals import paired_interval, share, variation_interval
-from ..outcomes import Judged, total_variation
+from ..outcomes import JudgedCase, total_variation
 from ..results import Section
 from ..text.metrics import TextConfig, text_section
 from . import splits
@@ -102,7 +102,7 @@ def headline(bench: Bench, size: Size) -> Section:
     return Section(made, examples(shown_in, pictures, SHOWN, shown))
 
 
-def _row(bench: Bench, way: Way, found: Mapping[Way, Sequence[Judged]], ours: Way | None = None) -> dict[str, Any]:
+def _row(bench: Bench, way: Way, found: Mapping[Way, Sequence[JudgedCase]], ours: Way | None = None) -> dict[str, Any]:
     """Return a way's figures, and what they are beside the rewrite's with and without the lock, and beside SupSAE's."""
     own, ours = found[way], ours or Way(OURS, way.lock)
     others = {"minus_rewrite": Way(REWRITE), "minus_rewrite_lock": Way(REWRITE, lock=True), "minus_ours": ours}
@@ -126,7 +126,7 @@ def best_strength(bench: Bench, size: Size) -> Section:
     return Section({"tried": tried, "best": best, "rows": rows})
 
 
-def _by_strength(found: Mapping[Way, Sequence[Judged]], method: str) -> dict[str, Any]:
+def _by_strength(found: Mapping[Way, Sequence[JudgedCase]], method: str) -> dict[str, Any]:
     """Return strength → success, kept and both of one method."""
     return {f"{one:g}": three(found[Way(method, strength=one)]) for one in STRENGTHS}
 
@@ -209,12 +209,12 @@ def removal(bench: Bench, size: Size) -> Section:
     return Section(made, examples(found, pictures, SHOWN, ways))
 
 
-def _shows_removed(one: Judged) -> bool:
+def _shows_removed(one: JudgedCase) -> bool:
     category, value = one.case.edits[0].concept.split(": ", 1)
     return one.look.read[category] == value
 
 
-def _variations(ours: Sequence[Judged], deleted: Sequence[Judged]) -> dict[str, Any]:
+def _variations(ours: Sequence[JudgedCase], deleted: Sequence[JudgedCase]) -> dict[str, Any]:
     """Return, per category, how far the values drawn are from those drawn with the words deleted; and over all."""
     groups = {}
     for category in dict.fromkeys(name for one in ours for name in one.case.wanted):
@@ -224,7 +224,7 @@ def _variations(ours: Sequence[Judged], deleted: Sequence[Judged]) -> dict[str, 
     return {**each, "mean": variation_interval(list(groups.values())).json()}
 
 
-def _values(found: Sequence[Judged], category: str) -> list[str]:
+def _values(found: Sequence[JudgedCase], category: str) -> list[str]:
     return [one.look.read[category] for one in found if category in one.case.wanted]
 
 

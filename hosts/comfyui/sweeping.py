@@ -33,7 +33,7 @@ class Sweep(NamedTuple):
     """the one that came in, or calibrated"""
 
 
-class Drawn(NamedTuple):
+class SweptPictures(NamedTuple):
     """A picture at every number."""
 
     pictures: list[Tensor]
@@ -74,7 +74,7 @@ def sweep(
 def _drawn(
     one: Drawing, dictionary: Dictionary, edits: Sequence[AnyEdit], numbers: Sequence[float], told: Teller,
     known: dict[int, Tensor] | None = None,
-) -> Drawn:  # fmt: skip
+) -> SweptPictures:  # fmt: skip
     """Draw at every number but those whose picture is known."""
     some = [factors.multiplied(edits, number) for number in numbers]
     made = [conditionings.edit(one.positive, dictionary, own) for own in some]
@@ -82,11 +82,11 @@ def _drawn(
     pictures = [
         there[i] if i in there else draw(one._replace(positive=made[i][0]), told(i)) for i in range(len(numbers))
     ]
-    return Drawn(pictures, [report for _, report in made])
+    return SweptPictures(pictures, [report for _, report in made])
 
 
 def _still_there(
-    dictionary: Dictionary, made: Dictionary, concept: int, numbers: Sequence[float], first: Drawn
+    dictionary: Dictionary, made: Dictionary, concept: int, numbers: Sequence[float], first: SweptPictures
 ) -> dict[int, Tensor]:
     """Return the pictures of the positions at which the strength is what it was, as at 0 and 1."""
     stays = [dictionary.strength(number, concept) == made.strength(number, concept) for number in numbers]

@@ -3,7 +3,7 @@
 import pytest
 
 from supsae.evaluation.cases import make_case
-from supsae.evaluation.outcomes import Look, judge, judge_all, shares, total_variation
+from supsae.evaluation.outcomes import Observed, judge, judge_all, shares, total_variation
 from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.parsing import parse_table
 
@@ -35,7 +35,7 @@ def test_unreadable_twice_is_neither_success_nor_kept():
 def test_a_removal_wants_what_the_words_deleted_show():
     # The category is free after a removal: whatever the picture of the shortened prompt shows is what is wanted.
     case = make_case(TABLE, PROMPT, [(0, None)], 0)
-    black, *others = (Look(*[BEFORE | {"hair": value}] * 2, False, 1.0) for value in ("black", "red", "blond"))
+    black, *others = (Observed(*[BEFORE | {"hair": value}] * 2, False, 1.0) for value in ("black", "red", "blond"))
     found = judge_all([case] * 2, [black] * 2, others, [others[0]] * 2)
     assert [(one.outcome.success, one.second.success) for one in found] == [(True, True), (False, False)]
     assert found[0].case is case and found[0].look is others[0]

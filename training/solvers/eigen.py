@@ -17,6 +17,6 @@ def eigh(gram: Tensor) -> tuple[Tensor, Tensor]:
     """
     try:
         values, vectors = torch.linalg.eigh(gram)
-    except torch.linalg.LinAlgError:
+    except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
         values, vectors = (one.to(gram.dtype) for one in torch.linalg.eigh(gram.double()))
     return values, vectors

@@ -7,7 +7,19 @@ const KNOWN = [
   [/^TripleCLIPLoader|CheckpointLoader/, "sd3"], // one or two encoders alone are refused by Capture
 ];
 
-/** Return "portraits", "sd3", or null where no capture or no loader is connected. */
+/** What ComfyUI's loaders of one or two encoders are set to → the family; both sizes of Klein spell alike. */
+const TYPES = {
+  flux: "flux",
+  sdxl: "sdxl",
+  chroma: "chroma",
+  pixart: "chroma",
+  lumina2: "z-image",
+  qwen_image: "qwen-image",
+  flux2: "klein-4b",
+  krea2: "krea-2",
+};
+
+/** Return the name of a family, or null where no capture or no loader that is known is connected. */
 export function tokenizerBehind(host) {
   if (!host.node.graph) return null;
   for (const target of host.targets("table")) {
@@ -20,6 +32,10 @@ export function tokenizerBehind(host) {
 /** Follow a CLIP through what only changes it, such as a LoRA. */
 function named(node, depth = 8) {
   if (!node || !depth) return null;
-  const own = KNOWN.find(([pattern]) => pattern.test(node.comfyClass ?? node.type ?? ""));
+  const name = node.comfyClass ?? node.type ?? "";
+  if (/^(Dual)?CLIPLoader/.test(name)) {
+    return TYPES[node.widgets?.find((one) => one.name === "type")?.value] ?? null;
+  }
+  const own = KNOWN.find(([pattern]) => pattern.test(name));
   return own ? own[1] : named(sourceOf(node, "clip"), depth - 1);
 }

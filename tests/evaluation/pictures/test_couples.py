@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from supsae.evaluation.cases import World
-from supsae.evaluation.outcomes import Judged, Look, Outcome
+from supsae.evaluation.outcomes import JudgedCase, Observed, Outcome
 from supsae.evaluation.pictures import couples
 from supsae.portraits import captions
 from supsae.supsae_core.table.parsing import parse_table
@@ -40,11 +40,11 @@ def test_the_other_person_is_told_apart():
     ((goal, _),) = case.wanted.items()
     side, category = goal.split(" ")
     other = {"left": "right", "right": "left"}[side]
-    look = Look({}, {}, False, 1.0)
+    look = Observed({}, {}, False, 1.0)
 
     def judged(**kept):
         outcome = Outcome(True, {f"{other} {category}": True, f"{other} mood": True, f"{side} mood": True} | kept)
-        return Judged(case, look, outcome, outcome)
+        return JudgedCase(case, look, outcome, outcome)
 
     found = [judged(), judged(**{f"{other} mood": False}), judged(**{f"{side} mood": False})]
     told = couples.other_kept(found)

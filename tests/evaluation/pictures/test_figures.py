@@ -3,7 +3,7 @@
 import pytest
 
 from supsae.evaluation.cases import make_case
-from supsae.evaluation.outcomes import Look, judge_all
+from supsae.evaluation.outcomes import Observed, judge_all
 from supsae.evaluation.pictures import figures
 from supsae.supsae_core.table import prompts
 from supsae.supsae_core.table.parsing import parse_table
@@ -16,7 +16,7 @@ SWAP = make_case(TABLE, PROMPT, [(0, 1)], 0)
 
 def look(second=None, artifact=False, let_through=1.0, **changed):
     read = BEFORE | changed
-    return Look(read, read if second is None else read | second, artifact, let_through)
+    return Observed(read, read if second is None else read | second, artifact, let_through)
 
 
 def judge(*after):

@@ -144,6 +144,16 @@ def test_phrases_are_held_against_the_tokenizer_behind_the_capture(studio):
     studio.set("table", text=studio.value("table", "text") + "# sd3\n")
     studio.page.wait_for_function("document.querySelectorAll('.supsae-spelling li').length === 1")
     assert "T5: it has no token for '帽子'" in listed.nth(0).inner_text()
+    for kind, count in (("lumina2", 0), ("chroma", 1)):  # a language model spells every byte, T5 does not
+        studio.does(
+            f"""const loader = LiteGraph.createNode("CLIPLoader"); graph.add(loader);
+            loader.widgets.find((one) => one.name === "type").value = "{kind}";
+            loader.connect(0, node, node.inputs.findIndex((one) => one.name === "clip"));""",
+            "capture",
+        )
+        studio.set("table", text=studio.value("table", "text") + f"# {kind}\n")
+        listed_now = f"document.querySelectorAll('.supsae-spelling li').length === {count}"
+        studio.page.wait_for_function(listed_now)
 
 
 # --- Concept Edit --------------------------------------------------------------------------------------------------
