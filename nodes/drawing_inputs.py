@@ -9,11 +9,15 @@ from comfy_api.latest import io
 from ..hosts.comfyui import sampling
 from .sockets import DictionarySocket
 
+ANY = "Any model whose prompts the dictionary was learnt from."
+BLOCKS = "A model of the SD3 family: Stable Diffusion 3, 3.5, or Portraits."
+"""Which models a node can draw with: where it looks into their blocks, not all."""
 
-def drawing_inputs() -> list[Any]:
+
+def drawing_inputs(models: str = ANY) -> list[Any]:
     """Return the inputs, named as the arguments of ``hosts.comfyui.pictures.drawing``, and a dictionary."""
     return [
-        io.Model.Input("model", tooltip="A model of the SD3 family: Stable Diffusion 3, 3.5, or Portraits."),
+        io.Model.Input("model", tooltip=models),
         io.Conditioning.Input("positive", tooltip="The encoded prompt, unedited."),
         io.Conditioning.Input("negative", tooltip="The encoded negative prompt."),
         io.Vae.Input("vae", tooltip="Decodes the pictures."),

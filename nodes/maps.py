@@ -12,7 +12,7 @@ from ..hosts.comfyui.patching import block_map, drawings
 from ..hosts.comfyui.pictures import drawing, drawing_progress, to_image, to_look_at
 from ..supsae_core.editing.blocks import parse_blocks
 from ..supsae_core.editing.windows import Window
-from .drawing_inputs import drawing_inputs
+from .drawing_inputs import BLOCKS, drawing_inputs
 from .node import Node
 from .reports import told
 from .sockets import CATEGORY, RESEARCH, EditsSocket
@@ -34,7 +34,7 @@ class ConceptMapNode(Node):
             "over the picture. The picture is the one that KSampler draws.",
             search_aliases=["supsae attention", "heatmap", "where", "localise", "mask from prompt"],
             inputs=[
-                *drawing_inputs(),
+                *drawing_inputs(BLOCKS),
                 io.String.Input(
                     "concept", default="hair: blond",
                     tooltip="category: concept, as Concept Edit has it. The prompt must say it; Read Prompt shows what "
@@ -86,7 +86,7 @@ class BlockMapNode(Node):
             "before it, and plot how much of the edit is left: which blocks matter.",
             search_aliases=["supsae blocks", "activation patching", "which blocks", "layers", "causal trace"],
             inputs=[
-                *drawing_inputs(),
+                *drawing_inputs(BLOCKS),
                 EditsSocket.Input("edits", tooltip="From Concept Edit."),
                 io.String.Input(
                     "blocks", default="all",

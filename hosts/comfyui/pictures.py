@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from . import sampling, transformer
+from . import sampling
 from .conditionings import Conditioning
 from .sampling import SamplerSettings
 
@@ -26,7 +26,7 @@ class Drawing(NamedTuple):
     negative: Conditioning
     vae: Any
     noise: Tensor
-    """(B, 16, h, w)"""
+    """(B, C, h, w), of a model that knows films too (B, C, 1, h, w)"""
     sampling: SamplerSettings
     seed: int
 
@@ -35,12 +35,7 @@ def drawing(
     model: Any, positive: Conditioning, negative: Conditioning, vae: Any, latent: dict[str, Any], seed: int, steps: int,
     cfg: float, sampler: str, scheduler: str,
 ) -> Drawing:  # fmt: skip
-    """Take what a node's inputs give.
-
-    Raises:
-        ValueError: if the model is not of the SD3 family.
-    """
-    transformer.require_network(model)
+    """Take what a node's inputs give."""
     noise = sampling.noise_like(model, latent, seed)
     return Drawing(model, positive, negative, vae, noise, SamplerSettings(steps, cfg, sampler, scheduler), seed)
 

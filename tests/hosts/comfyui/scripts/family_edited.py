@@ -10,12 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import family_text
+import model_shapes
 import torch
+from portraits_parts import vae
 from script_parts import below, encode_with, expect, refused
 
+from supsae.hosts.comfyui import transformer
 from supsae.hosts.comfyui.conditionings import edit, edit_places
 from supsae.hosts.comfyui.mixing import mix_conditioning
+from supsae.hosts.comfyui.pictures import drawing
 from supsae.hosts.comfyui.prompt_text import known_text
+from supsae.hosts.comfyui.sweeping import sweep
 from supsae.hosts.comfyui.text import ComfyText
 from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
 from supsae.supsae_core.editing.apply import in_order
@@ -130,6 +135,16 @@ mix = json.dumps({"version": 1, "mix": {"hair": {"say": "red hair", "strength": 
 for begins in ("blond hair, green eyes, smiling", "a photo of a person,\nblond hair, green eyes, smiling"):
     report = mix_conditioning(encode(begins), learnt, mix, begins).report
     expect(f"read in {begins!r}", report.splitlines()[0], f"found {HAIR}, {EYES}, {SMILE}")
+
+# --- pictures -------------------------------------------------------------------------------------------------------
+
+if name in ("flux", "z-image"):  # whose latents a decoder at hand reads
+    model, latent = model_shapes.build(name), {"samples": torch.zeros(1, 16, 8, 8)}
+    one = drawing(model, before, encode("ugly"), vae, latent, 1, 2, 2.0, "euler", "simple")
+    pictures = sweep(one, learnt, [Swap(RED)], [0, 1]).pictures
+    expect("pictures of a sweep", list(pictures.shape), [2, 64, 64, 3])
+    expect("the edit shows", not torch.equal(pictures[0], pictures[1]))
+    refused("SupSAE edits the blocks of", transformer.depth, model)
 
 # --- a wrong connection ----------------------------------------------------------------------------------------------
 
