@@ -46,20 +46,29 @@ def of_table(capture: Capture, host: TextHost) -> dict[str, Rival]:
     return {DELTA: _by_baseline(position_delta.fit(capture, host, TEMPLATES))}
 
 
-def rivals(dictionary: Dictionary, capture: Capture, host: TextHost) -> dict[str, Rival]:
-    """Fit everyone else to a capture.
+def of_dictionary(dictionary: Dictionary, capture: Capture) -> dict[str, Rival]:
+    """Return SupSAE in three forms and the trivial edits.
 
     Args:
-        dictionary: fitted to it.
+        capture: that the dictionary was fitted to.
     """
     levels, means = replace(dictionary, operators={}), PhraseMeans.fit(capture)
-    made = {
+    return {
         OURS: Rival(lambda asked, before, _: apply(dictionary, before.cond, None, asked.case.edits).cond),
         TOLD: Rival(partial(_told, dictionary)),
         LEVELS: Rival(partial(_told, levels)),
         REPLACE: Rival(partial(means.edit, kept=False)),
         SHORTCUT: Rival(partial(means.edit, kept=True)),
     }
+
+
+def rivals(dictionary: Dictionary, capture: Capture, host: TextHost) -> dict[str, Rival]:
+    """Fit everyone else to a capture.
+
+    Args:
+        dictionary: fitted to it.
+    """
+    made = of_dictionary(dictionary, capture)
     for name, fit in BASELINES.items():
         made[name] = _by_baseline(fit(capture, host))
     return made

@@ -71,7 +71,8 @@ def truths(host: TextHost, table: ConceptTable, some: Sequence[Asked]) -> Iterat
         for number, (one, found) in enumerate(zip(others, aligned[1:], strict=True)):
             for block in found:
                 here[number, block.here, block.columns] = one.cond[block.there, block.columns]
-            in_place[number] = one.cond[: len(before.cond)]
+            same = min(len(one.cond), len(before.cond))  # without pads a neighbour may be the shorter
+            in_place[number, :same] = one.cond[:same]
         yield Truth(asked, before, after, aligned[0], here, in_place)
 
 

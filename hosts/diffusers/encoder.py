@@ -58,14 +58,7 @@ class EncoderText:
 
     def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """A token counts for the word that it begins in, in the whole text: some tokenizers glue blanks to words."""
-        ends = list(accumulate((len(word) + 1 for word in words), initial=-1))[1:]
-        spelled = self._tokenizer(
-            " ".join(words), add_special_tokens=False, truncation=False, return_offsets_mapping=True
-        )
-        found = [0] * len(words)
-        for start, _ in spelled.offset_mapping:
-            found[bisect_right(ends, start)] += 1
-        return {self.family.name: tuple(found)}
+        return {self.family.name: tokens_of_words(self._tokenizer, words)}
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> tuple[list[Tensor], list[Tensor]]:
@@ -92,6 +85,16 @@ class EncoderText:
         if self._most is not None and len(ids) > self._most:
             raise ValueError(f"The prompt {text[:80]!r} has {len(ids)} tokens; this encoder takes {self._most}.")
         return ids + [self._tokenizer.pad_token_id] * (self.least - len(ids))
+
+
+def tokens_of_words(tokenizer: Any, words: Sequence[str]) -> tuple[int, ...]:
+    """Return how many tokens of a fast tokenizer begin in each word, or in the blank before it."""
+    ends = list(accumulate((len(word) + 1 for word in words), initial=-1))[1:]
+    spelled = tokenizer(" ".join(words), add_special_tokens=False, truncation=False, return_offsets_mapping=True)
+    found = [0] * len(words)
+    for start, _ in spelled.offset_mapping:
+        found[bisect_right(ends, start)] += 1
+    return tuple(found)
 
 
 def minilm(folder: Path | None = None) -> EncoderText:
