@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -16,41 +16,50 @@ class ModelFamily:
     """class in ``comfy.model_base``"""
     blocks: str
     """attribute of ComfyUI's network that lists its joint blocks"""
-    block_key: str
-    """of such a block among ComfyUI's patches"""
-    embedder: str
-    """attribute of ComfyUI's network: the linear layer from the conditioning to the text stream"""
-    diffusers: str
-    """class in diffusers"""
-    diffusers_blocks: str
+    embedders: tuple[str, ...]
+    """attributes of ComfyUI's network: what a conditioning goes through, in turn, to become the text stream; the linear
+    layer is the last, and a norm before it may be missing or None"""
+    single_blocks: str = ""
+    """attribute of ComfyUI's network that lists the blocks behind the joint ones, in which both streams are one: text,
+    then picture"""
+    diffusers: str = ""
+    """class in diffusers, where SupSAE records and steers it there too"""
+    diffusers_blocks: str = ""
     """attribute of diffusers' network that lists its joint blocks"""
-    diffusers_embedder: str
-    """attribute of diffusers' network: the same linear layer"""
-    streams: Mapping[str, str]
+    diffusers_embedder: str = ""
+    """attribute of diffusers' network: the linear layer from the conditioning to the text stream"""
+    streams: Mapping[str, str] = field(default_factory=dict)
     """kind of a site → what diffusers calls that stream, in the order in which a block returns them"""
-    patch: int
-    """latent cells along the side of an image token"""
-    cell: int
-    """pixels along the side of a latent cell"""
-    channels: int
-    """of the latent"""
+    patch: int = 2
+    """latent cells along the side of an image token, in diffusers; ComfyUI's network says it itself"""
+    cell: int = 8
+    """pixels along the side of a latent cell, in diffusers"""
 
 
 SD3 = ModelFamily(
     name="Stable Diffusion 3 and 3.5",
     comfyui="SD3",
     blocks="joint_blocks",
-    block_key="double_block",
-    embedder="context_embedder",
+    embedders=("context_embedder",),
     diffusers="SD3Transformer2DModel",
     diffusers_blocks="transformer_blocks",
     diffusers_embedder="context_embedder",
     streams={"txt": "encoder_hidden_states", "img": "hidden_states"},
-    patch=2,
-    cell=8,
-    channels=16,
 )
-MODELS = (SD3,)
+FLUX = ModelFamily(
+    name="FLUX.1, FLUX.2 and Chroma",  # in ComfyUI one class and those made of it
+    comfyui="Flux",
+    blocks="double_blocks",
+    embedders=("txt_norm", "txt_in"),
+    single_blocks="single_blocks",
+)
+QWEN_IMAGE = ModelFamily(
+    name="Qwen-Image",
+    comfyui="QwenImage",
+    blocks="transformer_blocks",
+    embedders=("txt_norm", "txt_in"),
+)
+MODELS = (SD3, FLUX, QWEN_IMAGE)
 """Every family there is; Portraits has the first one's layout."""
 
 
@@ -61,8 +70,9 @@ def family_in_diffusers(network: object) -> ModelFamily:
         ValueError: naming its class and the families there are, if it is of none.
     """
     names = {one.__name__ for one in type(network).__mro__}
-    found = next((one for one in MODELS if one.diffusers in names), None)
+    here = [one for one in MODELS if one.diffusers]
+    found = next((one for one in here if one.diffusers in names), None)
     if found is None:
-        known = ", ".join(one.diffusers for one in MODELS)
+        known = ", ".join(one.diffusers for one in here)
         raise ValueError(f"This model is a {type(network).__name__}. SupSAE records and steers the blocks of {known}.")
     return found

@@ -14,8 +14,7 @@ import torch
 from einops import rearrange, reduce, repeat
 from torch import Tensor
 
-from ..models import ModelFamily
-from .transformer import Options, Tap, tapped
+from .transformer import Blocks, Options, Tap, tapped
 
 OVERRIDE = "optimized_attention_override"
 """ComfyUI's key in ``transformer_options`` for a function (attention, q, k, v, …) that stands in for attention."""
@@ -36,12 +35,12 @@ Hear = Callable[[int, Joint], None]
 """Called with the block's number and its joint attention."""
 
 
-def listening(options: Options, family: ModelFamily, blocks: Iterable[int], hear: Hear) -> Options:
+def listening(options: Options, blocks: Blocks, some: Iterable[int], hear: Hear) -> Options:
     """Return a copy of one call's options in which the joint attention of some blocks is heard.
 
     What another pack put in place of attention still runs, and decides what the model gets.
     """
-    return tapped(options, family, {block: _ear(block, hear) for block in blocks}, {})
+    return tapped(options, blocks, {block: _ear(block, hear) for block in some}, {})
 
 
 def _ear(block: int, hear: Hear) -> Tap:
@@ -51,8 +50,11 @@ def _ear(block: int, hear: Hear) -> Tap:
 
         def attend(attention: Callable[..., Tensor], q: Tensor, k: Tensor, v: Tensor, *rest: Any, **named: Any) -> Any:
             made = earlier(attention, q, k, v, *rest, **named) if earlier else attention(q, k, v, *rest, **named)
+            heads = named["heads"] if "heads" in named else rest[0]
+            if named.get("skip_reshape"):  # (B, heads, rows, width of a head)
+                q, k = (rearrange(one, "b head row wide -> b row (head wide)") for one in (q, k))
             if q.shape[1] == text + image:  # blocks with dual attention call a second one, of image tokens alone
-                hear(block, Joint(attention, q, k, named["heads"] if "heads" in named else rest[0], text))
+                hear(block, Joint(attention, q, k, heads, text))
             return made
 
         return {**args, "transformer_options": {**args["transformer_options"], OVERRIDE: attend}}

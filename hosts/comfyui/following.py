@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from ...supsae_core.editing.apply import added
-from ..models import ModelFamily
 from .conditionings import Conditioning, repeated
 from .steering import REFERENCE
-from .transformer import Options, family_of
+from .transformer import Blocks, Options, blocks_of
 
 TAG = "supsae_tag"
 """In an entry's dict: what is to be found again in the calls."""
@@ -42,7 +41,7 @@ class Call(NamedTuple):
     """(B, P)"""
     options: Options
     own: tuple[Own, ...]
-    family: ModelFamily
+    blocks: Blocks
 
     def run(
         self, context: Tensor | None = None, pooled: Tensor | None = None, options: Options | None = None
@@ -78,7 +77,7 @@ def followed(model: Any, through: Callable[[Call], Tensor]) -> Any:
 
     Other calls stay as they are: of other passes, of other entries, and of the Lock's reference.
     """
-    made, follower = model.clone(), _Follower(through, family_of(model.model))
+    made, follower = model.clone(), _Follower(through, blocks_of(model.model))
     for kind in ("outer_sample", "predict_noise", "calc_cond_batch", "apply_model"):
         made.add_wrapper_with_key(kind, MAIN, getattr(follower, kind))
     return made
@@ -87,8 +86,8 @@ def followed(model: Any, through: Callable[[Call], Tensor]) -> Any:
 class _Follower:
     """The wrappers of one sampling and what they share; dropped with their clone of the model."""
 
-    def __init__(self, through: Callable[[Call], Tensor], family: ModelFamily) -> None:
-        self._through, self._family, self._first = through, family, False
+    def __init__(self, through: Callable[[Call], Tensor], blocks: Blocks) -> None:
+        self._through, self._blocks, self._first = through, blocks, False
         self._tags: dict[Any, Any] = {}
 
     def outer_sample(self, executor: Any, *args: Any, **kwargs: Any) -> Any:
@@ -120,7 +119,7 @@ class _Follower:
         own = self._own(options, len(x))
         if not own:
             return execute(c_crossattn, None, transformer_options)
-        return self._through(Call(execute, x, c_crossattn, kwargs.get("y"), options, own, self._family))
+        return self._through(Call(execute, x, c_crossattn, kwargs.get("y"), options, own, self._blocks))
 
     def _own(self, options: Options, batch: int) -> tuple[Own, ...]:
         if not options.get(MAIN) or options.get(REFERENCE):

@@ -32,8 +32,8 @@ class OtherStep(NamedTuple):
 
     cond: Tensor
     """(B, L, width)"""
-    pooled: Tensor
-    """(B, P)"""
+    pooled: Tensor | None
+    """(B, P), if there are any"""
 
 
 class ConceptTag(NamedTuple):
@@ -171,8 +171,8 @@ def _step(entry: list[Any], dictionary: Dictionary, edit: Edit) -> OtherStep:
     ((cond, extra),), _ = conditionings.edit([entry], dictionary, [edit])
     if cond.shape[1] != entry[0].shape[1]:
         raise ValueError(f"The edit needs {cond.shape[1]} rows, and there are {entry[0].shape[1]}.")
-    pooled = extra["pooled_output"]
-    return OtherStep(cond - repeated(entry[0], cond.shape), pooled - repeated(entry[1]["pooled_output"], pooled.shape))
+    step, pooled = cond - repeated(entry[0], cond.shape), extra.get("pooled_output")
+    return OtherStep(step, None if pooled is None else pooled - repeated(entry[1]["pooled_output"], pooled.shape))
 
 
 def _hear(wanted: Wanted, heard: Heard, call: Call) -> Tensor:
@@ -191,19 +191,19 @@ def _effect(wanted: Wanted, call: Call, heard: Heard) -> Tensor:
         pooled = call.moved(pooled, lambda tag: tag.others[turn % len(tag.others)].pooled)
     without = call.run(context, pooled)
     for rows, _ in call.own:
-        heard.add((without[rows] - made[rows]).square().mean(1).sqrt())
+        heard.add((without[rows] - made[rows]).square().mean(1).sqrt().flatten(0, -3))  # one frame of a film is one
     return made
 
 
 def _attention(wanted: Wanted, call: Call, heard: Heard) -> Tensor:
     """The share of an image token's joint attention that goes to the concept's words, averaged over blocks."""
-    high = -(-call.x.shape[-2] // call.family.patch)  # odd latents are padded
+    high = -(-call.x.shape[-2] // call.blocks.patch)  # odd latents are padded
 
     def hear(_: int, joint: Joint) -> None:
         for rows, tag in call.own:
             heard.add(rearrange(_attended(joint, rows, tag), "b (h w) ... -> b h w ...", h=high))
 
-    return call.run(options=listening(call.options, call.family, wanted.blocks, hear))
+    return call.run(options=listening(call.options, call.blocks, wanted.blocks, hear))
 
 
 def _attended(joint: Joint, rows: slice, tag: ConceptTag) -> Tensor:

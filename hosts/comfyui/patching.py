@@ -52,8 +52,8 @@ def _patched(block: int, call: Call, *, kept: Tensor, heard: Tensor) -> Tensor:
             made[rows] = stream["txt"][rows]
         return {**args, "txt": made}
 
-    call.run(kept, options=tapped(call.options, call.family, {block: keep}, {}))
-    return call.run(heard, options=tapped(call.options, call.family, {block: put}, {}))
+    call.run(kept, options=tapped(call.options, call.blocks, {block: keep}, {}))
+    return call.run(heard, options=tapped(call.options, call.blocks, {block: put}, {}))
 
 
 class Point(NamedTuple):
@@ -128,6 +128,6 @@ def _tag(before: list[Any], after: list[Any]) -> Tensor | None:
 def _with_pooled(conditioning: Conditioning, other: Conditioning) -> Conditioning:
     """Return the list with the pooled vectors of another where that one's rows differ."""
     return [
-        entry if entry[0] is given[0] else [entry[0], {**entry[1], "pooled_output": given[1]["pooled_output"]}]
+        entry if entry[0] is given[0] else [entry[0], {**entry[1], "pooled_output": given[1].get("pooled_output")}]
         for entry, given in zip(conditioning, other, strict=True)
     ]

@@ -27,13 +27,12 @@ class ComfyPictures:
     """A MODEL as a ``host.PictureHost``."""
 
     def __init__(self, model: Any, text: TextHost, sampler: str = "euler") -> None:
-        """Take a model of the SD3 family.
+        """Take a model whose blocks can be recorded.
 
         Raises:
             ValueError: if it is of another family, or something of SupSAE is in it already.
         """
-        self._family, self.depth = transformer.family_of(model.model), transformer.depth(model)
-        self.hidden = int(transformer.require_network(model).hidden_size)
+        self.depth, self.hidden = transformer.depth(model), transformer.width_of_streams(model)
         if any(str(key).startswith("supsae") for some in model.wrappers.values() for key in some):
             raise ValueError(
                 "This model comes from Apply Edits, Concept Mixer or Lock, so what is captured would be edited "
@@ -49,7 +48,7 @@ class ComfyPictures:
         told: Told | None = None,
     ) -> None:  # fmt: skip
         positive = [torch.stack(rows) for rows in zip(*prompts, strict=True)]
-        latent = sampling.empty_latent(how.width, how.height, self._family)
+        latent = sampling.empty_latent(how.width, how.height, self._model)
         noise = torch.cat([sampling.noise_of(latent, seed) for seed in seeds])
 
         def step(done: int, denoised: Tensor) -> None:
@@ -95,17 +94,17 @@ class _HeardCall:
         enter = {block: self._enter(block) for block in blocks}
         images = [site.block for site in sites if site.kind == "img" and site.block is not None]
         leave = {min(block, depth - 1): self._leave(min(block, depth - 1), depth) for block in images}
-        options = transformer.tapped(call.options, call.family, enter, leave)
-        return options if self._recorder.attended is None else listening(options, call.family, leave, self._attend)
+        options = transformer.tapped(call.options, call.blocks, enter, leave)
+        return options if self._recorder.attended is None else listening(options, call.blocks, leave, self._attend)
 
     def _enter(self, block: int) -> Tap:
         text, image = Site("txt", block), Site("img", block)
 
         def tap(args: dict[str, Any]) -> dict[str, Any]:
             if text in self._recorder.sites:
-                self._hear(text, args["txt"][self._own, : self._length])
+                self._hear(text, self._kept(args["txt"])[:, : self._length])
             if image in self._recorder.sites:
-                self._tokens[block] = args["img"][self._own]
+                self._tokens[block] = self._kept(args["img"])
             return args
 
         return tap
@@ -119,7 +118,7 @@ class _HeardCall:
             if block in self._tokens:
                 self._hear(Site("img", block), self._tokens.pop(block), attention)
             if last in self._recorder.sites:
-                self._hear(last, made["img"][self._own], attention)
+                self._hear(last, self._kept(made["img"]), attention)
             return made
 
         return tap
@@ -127,6 +126,11 @@ class _HeardCall:
     def _hear(self, site: Site, rows: Tensor, attention: Tensor | None = None) -> None:
         with transformer.long_lived():
             self._recorder.hear(site, rows, attention)
+
+    def _kept(self, stream: Tensor) -> Tensor:
+        """Return a copy of our rows of a stream: a block may write to what it gets."""
+        with transformer.long_lived():
+            return stream[self._own].clone()
 
     def _attend(self, block: int, joint: Joint) -> None:
         groups = self._recorder.attended

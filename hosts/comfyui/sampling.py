@@ -13,7 +13,7 @@ import latent_preview
 import torch
 from torch import Tensor
 
-from ..models import SD3, ModelFamily
+from ...supsae_core.encoders.streams import PIXELS
 
 SAMPLERS, SCHEDULERS = comfy.samplers.KSampler.SAMPLERS, comfy.samplers.KSampler.SCHEDULERS
 """Names that KSampler offers."""
@@ -28,18 +28,20 @@ class SamplerSettings(NamedTuple):
     scheduler: str = "simple"
 
 
-def empty_latent(width: int, height: int, family: ModelFamily = SD3) -> Tensor:
-    """Return the empty latent (1, C, h, w) of a picture in pixels; of SD3, (1, 16, height / 8, width / 8).
+def empty_latent(width: int, height: int, model: Any = None) -> Tensor:
+    """Return the empty latent of a picture in pixels: of SD3 and without a MODEL, (1, 16, height / 8, width / 8).
 
     Raises:
         ValueError: if a side is no multiple of the pixels along an image token's.
     """
-    token = family.patch * family.cell
-    if width % token or height % token:
-        raise ValueError(
-            f"A picture of {width} × {height} does not fit {family.name}. Width and height are multiples of {token}."
-        )
-    return torch.zeros(1, family.channels, height // family.cell, width // family.cell)
+    if width % PIXELS or height % PIXELS:
+        raise ValueError(f"A picture of {width} × {height} does not fit. Width and height are multiples of {PIXELS}.")
+    if model is None:
+        return torch.zeros(1, 16, height // 8, width // 8)
+    form = model.get_model_object("latent_format")
+    cell = form.spacial_downscale_ratio
+    latent = torch.zeros(1, form.latent_channels, height // cell, width // cell)
+    return comfy.sample.fix_empty_latent_channels(model, latent)
 
 
 def noise_of(latent: Tensor, seed: int) -> Tensor:

@@ -23,7 +23,7 @@ from ...supsae_core.encoders.sites import Site
 from . import messages
 from .conditionings import repeated
 from .steering_run import Run, Steering, SteeringGroup, prepare
-from .transformer import Beside, Options, RunBlock, Tap, family_of, tapped
+from .transformer import Beside, Options, RunBlock, Tap, blocks_of, embedded, tapped
 
 KEY = "supsae"
 """Of our wrappers, of the MODEL's attachment that lists the edits, and of a run in ``transformer_options``."""
@@ -127,11 +127,10 @@ class _SteeredCall:
         self, run: Run, model: Any, options: Mapping[str, Any], x: Tensor, context: Tensor, pooled: Tensor | None
     ) -> None:
         self.context, self.pooled = context, pooled
-        self._run, self._network, self._family = run, model.diffusion_model, family_of(model)
-        self._depth = len(getattr(self._network, self._family.blocks))
+        self._run, self._model, self._blocks = run, model, blocks_of(model)
         self._dtype, self._device = model.get_dtype_inference(), x.device
         self._uuids, self._size = options["uuids"], len(x) // len(options["uuids"])
-        patch = self._family.patch
+        patch = self._blocks.patch
         self._grid = (-(-x.shape[-2] // patch), -(-x.shape[-1] // patch))
         self._enter: dict[int, list[Tap]] = defaultdict(list)
         self._leave: dict[int, list[Tap]] = defaultdict(list)
@@ -164,15 +163,15 @@ class _SteeredCall:
             own = torch.zeros(len(context), 1, 1, dtype=torch.bool, device=context.device)
             for index in text.steps:
                 own[index * self._size : (index + 1) * self._size] = True
-            carried = Carried(self._embedded(context), text.stretches, text.inside, self._depth)
+            carried = Carried(self._embedded(context), text.stretches, text.inside, self._blocks.depth)
             for block in carried.blocks:
                 self._enter[block].append(partial(_enter, carried, block, own))
                 beside[block].append(partial(_through, carried, block))
         enter, leave = ({n: _in_turn(taps) for n, taps in side.items()} for side in (self._enter, self._leave))
-        return tapped(options, self._family, enter, leave, beside)
+        return tapped(options, self._blocks, enter, leave, beside)
 
     def _tap(self, stretch: Stretch, inside: bool, steps: Mapping[int, Tensor]) -> None:
-        last = self._depth - 1
+        last = self._blocks.depth - 1
         put_in = self._enter[stretch.first] if stretch.first <= last else self._leave[last]
         put_in.append(partial(self._with_stream, stretch.kind, steps))
         if inside and stretch.last <= last:
@@ -193,7 +192,7 @@ class _SteeredCall:
 
     def _embedded(self, context: Tensor) -> Tensor:
         """Return the text stream that enters block 0."""
-        return getattr(self._network, self._family.embedder)(context.to(self._dtype))
+        return embedded(self._model, context.to(self._dtype))
 
     def _once(self, step: Tensor | None) -> Tensor:
         """Bring a step to the model's device once a run and not once a call."""

@@ -5,25 +5,46 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from functools import reduce
+from typing import Any, NamedTuple
 
 import comfy.model_base
+import torch
+from torch import Tensor
 
 from ..models import MODELS, ModelFamily
 
 Tap = Callable[[dict[str, Any]], dict[str, Any]]
 """Before a block: its arguments {img, txt, vec, transformer_options} → the same; behind it: its result {img, txt} → the
-same. ``txt`` is None behind the last block. What came in is never written to."""
+same. ``txt`` is None behind the last block. A tap never writes to what came in."""
 RunBlock = Callable[[dict[str, Any]], dict[str, Any]]
 """A block's arguments → its result."""
 Beside = Callable[[dict[str, Any], RunBlock], None]
 """Behind a block, with its arguments, to run it again."""
 Options = dict[str, Any]
 """ComfyUI's ``transformer_options`` of one call of the model."""
-
-
 Taps = Mapping[int, Tap]
 """Block → what listens or speaks there."""
+
+
+class Blocks(NamedTuple):
+    """A network's blocks, numbered through: the joint ones, and behind them those in which both streams are one."""
+
+    keys: tuple[tuple[str, int], ...]
+    """what each is called among ComfyUI's patches"""
+    joint: int
+    """how many have a text stream and an image stream of their own"""
+    patch: int
+    """latent cells along the side of an image token"""
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks."""
+        return len(self.keys)
+
+
+JOINT, SINGLE = "double_block", "single_block"
+"""What ComfyUI calls blocks of two streams, and of both in one, among its patches."""
 
 
 def family_of(base: Any) -> ModelFamily:
@@ -42,6 +63,19 @@ def family_of(base: Any) -> ModelFamily:
     )
 
 
+def blocks_of(base: Any) -> Blocks:
+    """Return the blocks of what a MODEL holds.
+
+    Raises:
+        ValueError: as ``family_of``.
+    """
+    family, network = family_of(base), base.diffusion_model
+    joint = len(getattr(network, family.blocks))
+    single = len(getattr(network, family.single_blocks)) if family.single_blocks else 0
+    keys = [(JOINT, i) for i in range(joint)] + [(SINGLE, i) for i in range(single)]
+    return Blocks(tuple(keys), joint, network.patch_size)
+
+
 def require_network(model: Any) -> Any:
     """Return the network behind a MODEL.
 
@@ -53,13 +87,28 @@ def require_network(model: Any) -> Any:
 
 
 def depth(model: Any) -> int:
-    """Return the number of joint blocks of a MODEL."""
-    return len(getattr(require_network(model), family_of(model.model).blocks))
+    """Return the number of blocks of a MODEL."""
+    return blocks_of(model.model).depth
 
 
 def width_of_text(model: Any) -> int:
     """Return the width of the conditionings that a MODEL reads."""
-    return getattr(require_network(model), family_of(model.model).embedder).in_features
+    return _embedders(model.model)[-1].in_features
+
+
+def width_of_streams(model: Any) -> int:
+    """Return the width of the streams of a MODEL."""
+    return _embedders(model.model)[-1].out_features
+
+
+def embedded(base: Any, context: Tensor) -> Tensor:
+    """Return the text stream (B, rows, d) that enters block 0, of a context (B, rows, width)."""
+    return reduce(lambda made, layer: layer(made), _embedders(base), context)
+
+
+def _embedders(base: Any) -> list[Any]:
+    layers = (getattr(base.diffusion_model, name, None) for name in family_of(base).embedders)
+    return [layer for layer in layers if layer is not None]
 
 
 def is_changed(model: Any) -> bool:
@@ -69,11 +118,7 @@ def is_changed(model: Any) -> bool:
 
 
 def tapped(
-    options: Options,
-    family: ModelFamily,
-    enter: Taps,
-    leave: Taps,
-    beside: Mapping[int, Sequence[Beside]] | None = None,
+    options: Options, blocks: Blocks, enter: Taps, leave: Taps, beside: Mapping[int, Sequence[Beside]] | None = None
 ) -> Options:
     """Return a copy of one call's options with taps around whatever stands on the blocks in this very call.
 
@@ -81,11 +126,14 @@ def tapped(
     that taps compose with other packs' patches in either node order.
     """
     replace = options.get("patches_replace", {})
-    blocks = replace.get("dit", {})
+    there = replace.get("dit", {})
     more = beside or {}
-    keys = {i: (family.block_key, i) for i in {*enter, *leave, *more}}
-    mine = {key: _Tapped(blocks.get(key), enter.get(i), leave.get(i), more.get(i, ())) for i, key in keys.items()}
-    return {**options, "patches_replace": {**replace, "dit": {**blocks, **mine}}}
+    mine: dict[tuple[str, int], Callable[..., dict]] = {}
+    for i in {*enter, *leave, *more}:
+        key = blocks.keys[i]
+        one = _Tapped(there.get(key), enter.get(i), leave.get(i), more.get(i, ()))
+        mine[key] = one if i < blocks.joint else _Single(one)
+    return {**options, "patches_replace": {**replace, "dit": {**there, **mine}}}
 
 
 class _Tapped:
@@ -97,15 +145,46 @@ class _Tapped:
         self._earlier, self._enter, self._leave, self._beside = earlier, enter, leave, beside
 
     def __call__(self, args: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
-        def run(given: dict[str, Any]) -> dict[str, Any]:
-            return self._earlier(given, extra) if self._earlier else extra["original_block"](given)
+        return self.through(args, lambda given: self.block(given, extra))
 
+    def block(self, given: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+        """Run what stands here without us."""
+        return self._earlier(given, extra) if self._earlier else extra["original_block"](given)
+
+    def through(self, args: dict[str, Any], run: RunBlock) -> dict[str, Any]:
+        """Run a block of two streams between the taps."""
         if self._enter:
             args = self._enter(args)
+        again = [{**args, "img": args["img"].clone()} for _ in self._beside]  # FLUX's blocks write to what they get
         made = run(args)
-        for one in self._beside:
-            one(args, run)
+        for one, given in zip(self._beside, again, strict=True):
+            one(given, run)
         return self._leave(made) if self._leave else made
+
+
+class _Single:
+    """A block in which both streams are one, shown to its taps as two."""
+
+    def __init__(self, tapped: _Tapped) -> None:
+        self._tapped = tapped
+
+    def __call__(self, args: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+        cut = args["transformer_options"]["img_slice"][0]
+
+        def run(given: dict[str, Any]) -> dict[str, Any]:
+            whole = {key: value for key, value in given.items() if key != "txt"}
+            return _parted(self._tapped.block({**whole, "img": _joined(given)}, extra), cut)
+
+        return {"img": _joined(self._tapped.through(_parted(args, cut), run))}
+
+
+def _parted(values: dict[str, Any], cut: int) -> dict[str, Any]:
+    whole = values["img"]
+    return {**values, "txt": whole[:, :cut], "img": whole[:, cut:]}
+
+
+def _joined(values: dict[str, Any]) -> Tensor:
+    return torch.cat([values["txt"], values["img"]], 1)
 
 
 def long_lived() -> AbstractContextManager[Any]:

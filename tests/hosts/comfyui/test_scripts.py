@@ -14,6 +14,10 @@ FAMILIES = ["flux", "sdxl", "chroma", "z-image", "qwen-image", "klein-4b", "krea
 """Other models', the same way; Klein 9B differs from 4B in its numbers alone."""
 
 
+BLOCKS = ["flux", "chroma", "qwen-image"]
+"""Whose blocks are patched where SD3's are; FLUX.2 Klein's are FLUX.1's class."""
+
+
 @pytest.mark.parametrize("script", [*PORTRAITS, *SD3])
 def test_script_finds_what_it_expects(comfy_python, script):
     comfy_python(script)
@@ -22,6 +26,11 @@ def test_script_finds_what_it_expects(comfy_python, script):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_goes_all_the_way(comfy_python, name):
     comfy_python("family_edited", name)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_blocks_are_heard_steered_and_captured(comfy_python, name):
+    comfy_python("family_blocks", name)
 
 
 # --- the interpreter itself ----------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def hear(block, joint):
 
 
 def through(call):
-    return call.run(options=attention.listening(call.options, call.family, [0], hear))
+    return call.run(options=attention.listening(call.options, call.blocks, [0], hear))
 
 
 draw(one(model=followed(dual, through), positive=tagged(plain, [tag])))

@@ -9,7 +9,6 @@ from script_parts import below, between, equal, expect
 from supsae.hosts.comfyui import steering, transformer
 from supsae.hosts.comfyui.sampling import SamplerSettings
 from supsae.hosts.comfyui.steering_run import Steering
-from supsae.hosts.models import SD3
 from supsae.supsae_core.dictionary.model import Codes
 from supsae.supsae_core.editing.edits import resolve_edits
 from supsae.supsae_core.editing.steer import Where, at_level, moves
@@ -51,7 +50,15 @@ def watched(block, when, edit=lambda on: on):
             return values
 
         taps = [{block: tap} if when == side else {} for side in ("enter", "leave")]
-        return executor(x, t, c_concat, c_crossattn, control, transformer.tapped(options, SD3, *taps), **more)
+        return executor(
+            x,
+            t,
+            c_concat,
+            c_crossattn,
+            control,
+            transformer.tapped(options, transformer.blocks_of(model.model), *taps),
+            **more,
+        )
 
     made = model.clone() if when == "enter" else edit(model).clone()
     made.add_wrapper_with_key("apply_model", "watch", watch)  # what is installed last stands outside
