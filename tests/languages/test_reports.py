@@ -37,6 +37,7 @@ NAMES = {
     "ComfyUI", "CLIP", "JSON", "MB", "KB", "SupSAE", "UTF", "YAML", "Portraits", "Latent", "token", "pooled", "clip",
     "skip", "fit", "supsae", "embedding", "bfloat", "float", "models", "safetensors", "enable", "cors",
     "header", "multipart", "form", "data", "extra", "model", "paths", "yaml", "output", "fvu", "docs", "method", "md",
+    "conditionings",
 }  # fmt: skip
 """What is the same in every language."""
 
