@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ...supsae_core.files import DamagedError
+from ...supsae_core.files import MOST, DamagedError
 
 OBJECTS = {
     "control", "hooks", "gligen", "unclip_conditioning", "model_conds", "uuid", "cross_attn",
@@ -37,7 +36,7 @@ def _is_vectors(one: Any) -> bool:
 
 
 def _is_number(one: Any) -> bool:
-    return isinstance(one, (int, float)) and not isinstance(one, bool) and math.isfinite(one)
+    return isinstance(one, (int, float)) and not isinstance(one, bool) and abs(one) <= MOST
 
 
 def _is_share(one: Any) -> bool:

@@ -64,8 +64,8 @@ def stored(conditioning: Conditioning, file_of: Callable[[Dictionary], str]) -> 
             entry, part = _entry(index, rows, options, names, edits)
         except DamagedError as error:
             raise ValueError(
-                f"This conditioning cannot be saved: its entry {index + 1} {error}. Take off the node that made it so, or "
-                "save before it."
+                f"This conditioning cannot be saved: its entry {index + 1} {error}. Take off the node that made it so, "
+                "or save before it."
             ) from error
         entries.append(entry)
         parts.append(part)
