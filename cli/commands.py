@@ -36,6 +36,7 @@ from .bars import of_all, onto
 from .editing import edit_portrait
 from .evaluate import evaluate, tell
 from .inspecting import describe_capture, read_prompt
+from .searching import search
 
 
 def prompts_command(args: argparse.Namespace) -> None:
@@ -224,5 +225,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "eval": evaluate,
     "reproduce": reproduce_command,
     "inspect": inspect_command,
+    "search": search,
 }
 """Spelling → what it does with the parsed arguments."""

@@ -1,4 +1,4 @@
-"""The command line: ``supsae demo | prompts | capture | merge | fit | edit | eval | reproduce | inspect``.
+"""The command line: ``supsae demo | prompts | capture | merge | fit | edit | eval | reproduce | inspect | search``.
 
 ``commands.py`` holds what they do.
 """
@@ -254,6 +254,23 @@ def _reproduce(parser: argparse.ArgumentParser) -> None:
     _number(parser, "--cfg", 4.5, "guidance of --model")
 
 
+def _search(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dictionary", type=path, metavar="DICTIONARY", help="a dictionary file")
+    parser.add_argument("concept", metavar="CONCEPT", help="'category: value', as in the dictionary's table")
+    parser.add_argument(
+        "folder", type=path, metavar="FOLDER",
+        help="of text files with a prompt a line, and of PNG pictures that say what they were made from (ComfyUI's, "
+        "AUTOMATIC1111's); folders below too",
+    )  # fmt: skip
+    parser.add_argument("--whole", action="store_true", help="a text file is one prompt, however many lines it has")
+    parser.add_argument(
+        "--model", type=path, metavar="FOLDER", help="SD3 or SD3.5 in diffusers' layout (default: Portraits)"
+    )
+    _host(parser)
+    _number(parser, "--top", 20, "prompts to show, 0 for all")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
 def _inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=path, metavar="FILE|CAPTURE", help="a dictionary file or a capture folder")
     parser.add_argument("--prompt", metavar="TEXT", help="read this prompt's conditioning with the dictionary")
@@ -311,6 +328,11 @@ COMMANDS: dict[str, Command] = {
         "describe a dictionary or a capture, or read what a prompt says with it",
         'supsae inspect portraits.safetensors --prompt "someone with golden hair and a top hat"',
         _inspect,
+    ),
+    "search": Command(
+        "rank the prompts of a folder, of text files and of pictures, by how much they speak of a concept",
+        'supsae search portraits.safetensors "hair: red" my-pictures --top 10',
+        _search,
     ),
 }
 """Spelling → command; ``commands.COMMANDS`` holds what each does."""

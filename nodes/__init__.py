@@ -10,6 +10,7 @@ from . import (
     capture,
     compare,
     concepts,
+    conditioning_files,
     dictionaries,
     edit,
     evaluate,
@@ -24,8 +25,8 @@ from . import (
 )
 
 TOPICS = (
-    portraits, concepts, capture, dictionaries, mixer, edit, compare, lock, read_prompt, maps, sweep, trying,
-    evaluate,
+    portraits, concepts, capture, dictionaries, mixer, edit, conditioning_files, compare, lock, read_prompt, maps,
+    sweep, trying, evaluate,
 )  # fmt: skip
 """Modules of nodes, in the order in which ComfyUI is told of them."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from supsae.cli.parser import COMMANDS
 from supsae.evaluation.pictures.parts import SIZES
+from supsae.hosts.comfyui import saved_conditioning
 from supsae.supsae_core.capture import activations, plan
 from supsae.supsae_core.dictionary import file
 from supsae.supsae_core.editing import mix_text
@@ -25,6 +26,7 @@ FOUND = {
         "capture": plan.FORMAT_VERSION,
         "activations": activations.FORMAT_VERSION,
         "mix": mix_text.VERSION,
+        "conditioning": saved_conditioning.FORMAT_VERSION,
     },
     "solvers": sorted(SOLVERS),
     "families": sorted(FAMILIES),

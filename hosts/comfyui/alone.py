@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.edits import AnyEdit, Keep, aim, spell_edit
 from . import steering
-from .conditionings import ALONE, EDITED, FREE, REFERENCE, AloneEdit
+from .conditionings import ALONE, FREE, REFERENCE, AloneEdit
 from .run_key import Same
+from .saved_edits import SavedEdit
 from .steering_run import Steering
+from .unedited import unedited
 
 Conds = dict[str, list[dict[str, Any]]]
 
@@ -39,9 +38,9 @@ def one_by_one(guider: Any) -> list[Alone]:
         ValueError: as ``reference_conds``.
     """
     plain = reference_conds(guider.conds)
-    in_words = {_name(one): one for entries in guider.conds.values() for entry in entries for one in _alone(entry)}
+    in_words = {one.key: one for entries in guider.conds.values() for entry in entries for one in _alone(entry)}
     made = [
-        _named(one.dictionary, one.edit, _conds_of(guider.conds, plain, name), {steering.REFERENCE: True}, ())
+        Alone(one.name, one.category, _conds_of(guider.conds, plain, name), {steering.REFERENCE: True}, ())
         for name, one in in_words.items()
     ]
     if not all(_differs(one.conds, plain) for one in made):
@@ -73,41 +72,24 @@ def reference_conds(conds: Mapping[str, list[dict[str, Any]]]) -> Conds:
     """Return conditionings as they were before Apply Edits, for a run of their own.
 
     Raises:
-        ValueError: if a node changed the edited rows since, so that what they would be without the edit is not known.
+        ValueError: as ``unedited``.
     """
-    return {name: [_unedited(entry) for entry in entries] for name, entries in conds.items()}
-
-
-def _unedited(entry: dict[str, Any]) -> dict[str, Any]:
-    kept, edited, rows = entry.get(REFERENCE), entry.get(EDITED), entry.get("cross_attn")
-    if kept is None:
-        return {**entry}
-    same = isinstance(rows, Tensor) and isinstance(edited, Tensor) and torch.equal(rows, edited)
-    if rows is not edited and not same:
-        raise ValueError(
-            "A conditioning was joined, averaged or otherwise changed behind Apply Edits, so the Lock cannot "
-            "tell what it says without the edit. Remove that node, or connect the model to Apply Edits instead."
-        )
-    return {**entry, **kept}
+    return {name: [unedited(entry) for entry in entries] for name, entries in conds.items()}
 
 
 def _named(dictionary: Dictionary, edit: AnyEdit, conds: Conds, options: dict[str, Any], key: tuple) -> Alone:
     return Alone(spell_edit(edit), aim(dictionary.table, edit).category, conds, options, key)
 
 
-def _alone(entry: Mapping[str, Any]) -> tuple[AloneEdit, ...]:
+def _alone(entry: Mapping[str, Any]) -> tuple[AloneEdit | SavedEdit, ...]:
     return entry.get(ALONE, ())
-
-
-def _name(one: AloneEdit) -> tuple:
-    return id(one.dictionary), one.edit
 
 
 def _conds_of(edited: Mapping[str, list[dict[str, Any]]], plain: Conds, name: tuple) -> Conds:
     """Return the unedited conditionings with one edit in every entry that has it."""
     made: Conds = {}
     for key, entries in plain.items():
-        own = [next((one for one in _alone(entry) if _name(one) == name), None) for entry in edited[key]]
+        own = [next((one for one in _alone(entry) if one.key == name), None) for entry in edited[key]]
         made[key] = [entry if one is None else one.made(entry) for entry, one in zip(entries, own, strict=True)]
     return made
 

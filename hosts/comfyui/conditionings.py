@@ -16,7 +16,7 @@ from torch import Tensor
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import offered
 from ...supsae_core.editing.apply import Edited, apply_changes
-from ...supsae_core.editing.edits import AnyEdit, Change, Keep, expected, resolve_edits
+from ...supsae_core.editing.edits import AnyEdit, Change, Keep, aim, expected, resolve_edits, spell_edit
 from ...supsae_core.editing.growing import NEW
 from ...supsae_core.reading.known_text import KnownText
 from .edit_reports import line, prefix
@@ -28,7 +28,7 @@ REFERENCE = "supsae_reference"
 EDITED = "supsae_edited"
 """In an edited entry's dict: its edited rows, to see whether another node changed them since."""
 ALONE = "supsae_alone"
-"""In an edited entry's dict: its edits, to be made one by one."""
+"""In an edited entry's dict: its edits, to be made one by one; those of a file are ``saved_edits.SavedEdit``."""
 FREE = "supsae_free"
 """In an entry's dict: True where the Lock shall hold nothing."""
 COMPANIONS = {"cross_attn_controlnet": "pooled_output_controlnet"}
@@ -66,6 +66,20 @@ class AloneEdit(NamedTuple):
     edit: AnyEdit
     kept: tuple[Keep, ...]
     taught: Taught | None
+
+    @property
+    def name(self) -> str:
+        """The edit, as reports spell it."""
+        return spell_edit(self.edit)
+
+    @property
+    def category(self) -> str:
+        return aim(self.dictionary.table, self.edit).category
+
+    @property
+    def key(self) -> tuple:
+        """Equal for the same edit of several entries."""
+        return id(self.dictionary), self.edit
 
     def made(self, entry: dict[str, Any]) -> dict[str, Any]:
         """Return an unedited entry with this edit, its rows under ``cross_attn``; itself if nothing is to be done."""

@@ -1,4 +1,4 @@
-"""Folders and files of ComfyUI: where dictionaries, captures, evaluations and tables lie."""
+"""Folders and files of ComfyUI: where dictionaries, captures, conditionings, evaluations and tables lie."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ DICTIONARIES = "supsae"
 """The folder kind of dictionaries: models/supsae, extra_model_paths.yaml, and the pack's own."""
 SHIPPED = "portraits.safetensors"
 """What loaders show first."""
+GIVEN = " [input]"
+"""Behind the name of a conditioning that lies in the input folder."""
 MOST_BYTES = 200
 """Bytes of a name: systems bound them at 255, and endings and numbers come behind."""
 DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in "123456789¹²³")}
@@ -90,6 +92,56 @@ def capture_folder(name: str) -> Path:
 def free_capture_folder(name: str, is_free: Callable[[Path], bool]) -> Path:
     """Return the first of <name>, <name>_2, <name>_3 … that is free for a capture, or holds it already."""
     return next(folder for folder in map(capture_folder, _numbered(name)) if is_free(folder))
+
+
+def conditioning_folder() -> Path:
+    """Return <output>/supsae/conditionings, where they are saved."""
+    return Path(folder_paths.get_output_directory()) / "supsae" / "conditionings"
+
+
+def conditioning_names() -> list[str]:
+    """List the saved conditionings as a loader shows them, and behind them what somebody put into the input folder."""
+    given = Path(folder_paths.get_input_directory())
+    return [*_tensor_files(conditioning_folder()), *(f"{name}{GIVEN}" for name in _tensor_files(given))]
+
+
+def conditioning_file(name: str) -> Path:
+    """Find a saved conditioning by the name that the loader shows.
+
+    Raises:
+        ValueError: if there is none of the name, or if it is a link out of its folder.
+    """
+    names = conditioning_names()
+    if name not in names:
+        raise ValueError(
+            f"There is no saved conditioning {name!r} in output/supsae/conditionings or in the input folder. There "
+            f"are: {', '.join(names) or 'none'}."
+        )
+    folder = Path(folder_paths.get_input_directory()) if name.endswith(GIVEN) else conditioning_folder()
+    file = folder / name.removesuffix(GIVEN)
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"The saved conditioning {name!r} is a link to another folder. Copy the file itself here.")
+    return file
+
+
+def new_conditioning_file(name: str, replace: Callable[[Path], bool]) -> Path:
+    """Name the file to write: a file that is there and may not be replaced is kept, and a number is appended."""
+    folder = conditioning_folder()
+    stem = file_name(name.removesuffix(".safetensors"), "the conditioning")
+    own = {_spelled(one): folder / one for one in _tensor_files(folder)}
+    for one in _numbered(stem):
+        file = own.get(_spelled(f"{one}.safetensors"), folder / f"{one}.safetensors")
+        if not file.exists() or replace(file):
+            return file
+    raise AssertionError("numbers do not end")
+
+
+def _tensor_files(folder: Path) -> list[str]:
+    """List the tensor files of a folder by name, those below it and hidden ones left out."""
+    if not folder.is_dir():
+        return []
+    found = (file.name for file in folder.iterdir() if file.suffix == ".safetensors" and file.is_file())
+    return sorted((name for name in found if not name.startswith(".")), key=str.casefold)
 
 
 def _numbered(name: str) -> Iterator[str]:

@@ -10,10 +10,9 @@ import comfy.sd1_clip
 from ...supsae_core.encoders.base import Family
 from ...supsae_core.reading.known_text import KnownText
 from ...supsae_core.reading.readout import MOST_ROWS
+from ...supsae_core.workflow_prompt import TEXTS
 from .tokenizers import bare_words, counts_of, glues, weighs
 
-TEXTS = ("text", "prompt", "string", "value", "clip_l", "clip_g", "t5xxl")
-"""Inputs that hold a prompt's text: of nodes that encode it, and of those that a text is typed into."""
 DEEP = 16
 """Nodes that are gone through at most."""
 

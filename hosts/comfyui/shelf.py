@@ -12,6 +12,7 @@ from ...supsae_core.dictionary.concept_list import concept_list
 from ...supsae_core.dictionary.file import load_dictionary, read_header, save_dictionary
 from ...supsae_core.dictionary.model import Dictionary
 from . import folders, messages
+from .saved_edits import fingerprint
 
 MOST_HEADER = 8 * 1024 * 1024
 """Bytes of a header that is read: tables of thousands of concepts have one of less than a megabyte."""
@@ -149,6 +150,24 @@ def holds(file: Path, dictionary: Dictionary) -> bool:
 def _keeps_calibrated(there: Dictionary, dictionary: Dictionary) -> bool:
     """Tell whether nothing that was calibrated is lost where one takes another's place: no fit brings it back."""
     return there.sliders.keys() <= dictionary.sliders.keys()
+
+
+def name_of(dictionary: Dictionary) -> str:
+    """Return the name that a loader shows a dictionary by, empty if no file holds it."""
+    wanted = fingerprint(dictionary)
+    return next((name for name in folders.dictionary_names() if _fingerprint_of(name) == wanted), "")
+
+
+def _fingerprint_of(name: str) -> str:
+    try:
+        return fingerprint(read_header(offered(name)))
+    except (OSError, ValueError):  # another's file among the dictionaries
+        return ""
+
+
+def has(mark: str) -> bool:
+    """Tell whether a file holds the dictionary of a fingerprint."""
+    return any(_fingerprint_of(name) == mark for name in folders.dictionary_names())
 
 
 def concepts_of(dictionary: Dictionary) -> str:

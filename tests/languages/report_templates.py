@@ -40,6 +40,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "supsae_core/reading/prompt_report.py": (),
     "hosts/comfyui/edit_reports.py": (),
     "hosts/comfyui/mixing.py": (),
+    "hosts/comfyui/saved_reports.py": (),
     "hosts/comfyui/placed.py": (),
     "hosts/comfyui/conditionings.py": (),
     "hosts/comfyui/steering_run.py": (),

@@ -13,7 +13,14 @@ import report_templates as source
 import torch
 
 from supsae.evaluation.report.panel import dictionary_panel
-from supsae.hosts.comfyui import comparing, conditionings, edit_reports, prompt_reading
+from supsae.hosts.comfyui import (
+    comparing,
+    conditionings,
+    edit_reports,
+    prompt_reading,
+    saved_conditioning,
+    saved_reports,
+)
 from supsae.hosts.embedded import PortraitsText
 from supsae.portraits.paths import DICTIONARY
 from supsae.supsae_core.dictionary.file import load_dictionary
@@ -37,6 +44,7 @@ NAMES = {
     "ComfyUI", "CLIP", "JSON", "MB", "KB", "SupSAE", "UTF", "YAML", "Portraits", "Latent", "token", "pooled", "clip",
     "skip", "fit", "supsae", "embedding", "bfloat", "float", "models", "safetensors", "enable", "cors",
     "header", "multipart", "form", "data", "extra", "model", "paths", "yaml", "output", "fvu", "docs", "method", "md",
+    "conditionings",
 }  # fmt: skip
 """What is the same in every language."""
 
@@ -174,6 +182,11 @@ def shown(shipped, encode):
     """What the panels show of edits, a reading, a comparison, a dictionary, and refusals: title → text."""
     several = encode(PROMPT, "a man with black hair, crowned like a queen, a top hat")
     found = {f"edits, {name}": report(shipped, several, some) for name, some in MADE.items()}
+    controlled = [[several[0][0], {**several[0][1], "control": object()}], *several]
+    made, _ = conditionings.edit(controlled, shipped, MADE["kept"])
+    parts = saved_conditioning.stored(made, lambda dictionary: "red.safetensors").parts
+    found["saved"] = saved_reports.saved_as("red.safetensors", parts)
+    found["saved elsewhere"] = saved_reports.told_of((), ["red.safetensors"])
     found["one prompt"] = report(shipped, several[:1], MADE["weak"])
     found["read"] = prompt_reading.as_text(prompt_reading.read_prompt(several, shipped))
     dark, half = torch.zeros(1, 8, 8, 3), torch.zeros(1, 8, 8, 3)
@@ -200,7 +213,8 @@ METHODS = {"kernel", "share", "shortcut", "levels", "replace", "nothing"}
 def test_what_is_shown_has_no_english_but_names(shown, shipped, translated):
     assert len([name for name in shown if name.startswith("left out")]) == 3
     made = dict(zip(shown, translated(*shown.values()), strict=True))
-    left = {name: english(text, shipped, more={"portraits", "purpel", *METHODS}) for name, text in made.items()}
+    more = {"portraits", "purpel", "control", *METHODS}
+    left = {name: english(text, shipped, more) for name, text in made.items()}
     assert {(shown[name], made[name]): words for name, words in left.items() if words} == {}
 
 

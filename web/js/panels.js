@@ -26,5 +26,7 @@ export const PANELS = {
   SupSAE_TryConcepts: { below: [toldPanel] },
   SupSAE_ConceptMap: { below: [toldPanel] },
   SupSAE_BlockMap: { below: [toldPanel] },
+  SupSAE_SaveConditioning: { below: [toldPanel] },
+  SupSAE_LoadConditioning: { below: [toldPanel] },
   SupSAE_LoadDictionary: { below: [loaderPanel] },
 };

@@ -51,6 +51,30 @@ def editing(**changes) -> dict:
     }
 
 
+def saving(name: str, **changes) -> dict:
+    """Return a workflow that saves PROMPT as edited; `changes` go to Concept Edit."""
+    inputs = {"conditioning": ["apply", 0], "name": name, "overwrite": False}
+    return editing(**changes) | {"save": {"class_type": "SupSAE_SaveConditioning", "inputs": inputs}}
+
+
+def loading(name: str, drawn: bool = False) -> dict:
+    """Return a workflow that loads a conditioning, and samples a small picture of it if that is asked for."""
+    load = {"load": {"class_type": "SupSAE_LoadConditioning", "inputs": {"name": name}}, "report": shown("load", 1)}
+    if not drawn:
+        return load
+    settings = {"seed": 0, "steps": 2, "cfg": 1.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
+    links = {"model": ["model", 0], "positive": ["load", 0], "negative": ["load", 0], "latent_image": ["size", 0]}
+    size = {"width": 64, "height": 64, "batch_size": 1}
+    return load | {
+        "model": MODEL,
+        "vae": {"class_type": "VAELoader", "inputs": {"vae_name": "supsae_portraits_vae.safetensors"}},
+        "size": {"class_type": "EmptySD3LatentImage", "inputs": size},
+        "sampler": {"class_type": "KSampler", "inputs": {**settings, **links}},
+        "decode": {"class_type": "VAEDecode", "inputs": {"samples": ["sampler", 0], "vae": ["vae", 0]}},
+        "picture": {"class_type": "PreviewImage", "inputs": {"images": ["decode", 0]}},
+    }
+
+
 def sweeping(strengths: str, calibrate: dict) -> dict:
     """Return a workflow that draws PROMPT, small and in few steps, at several strengths of its red hair."""
     drawn = {"seed": 0, "steps": 2, "cfg": 3.0, "sampler": "euler", "scheduler": "simple", "strengths": strengths}

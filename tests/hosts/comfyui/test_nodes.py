@@ -5,14 +5,26 @@ import shutil
 
 import pytest
 import workflow as workflows
-from api_workflows import BLOCKS, DICTIONARY, TABLE, capturing, editing, fitting, mixing, shown, sweeping
+from api_workflows import (
+    BLOCKS,
+    DICTIONARY,
+    TABLE,
+    capturing,
+    editing,
+    fitting,
+    loading,
+    mixing,
+    saving,
+    shown,
+    sweeping,
+)
 from server import ROOT
 
 from supsae.supsae_core.dictionary.file import load_dictionary
 
 MENU = {
     "SupSAE": "LoadPortraitsCLIP LoadDictionary ConceptMixer ConceptEdit ApplyEdits ComparePictures Lock LockedPicture "
-    "StrengthSweep TryConcepts ReadPrompt ConceptMap",
+    "StrengthSweep TryConcepts ReadPrompt ConceptMap SaveConditioning LoadConditioning",
     "SupSAE/learn": "ConceptTable Capture FitDictionary",
     "SupSAE/research": "BlockMap EvaluateDictionary",
 }
@@ -115,6 +127,18 @@ def test_sweep_calibrates_and_saves(comfy_server):
     (comfy_server.base / "models/supsae/even.safetensors").unlink()
 
 
+def test_conditioning_is_saved_and_loaded_without_an_encoder(comfy_server):
+    told = comfy_server.run(saving("red"))["save"]["supsae_told"][0].splitlines()
+    assert told[0] == "saved as red.safetensors in output/supsae/conditionings"
+    outputs = comfy_server.run(loading("red.safetensors"))
+    assert outputs["load"]["supsae_told"] == outputs["report"]["text"] == ["\n".join(told[1:])]
+    assert told[2:] == [
+        "edited: swap hair: red (strength 1)",
+        "by the dictionary portraits.safetensors, for the text encoders clip, t5 of Portraits",
+    ]
+    assert comfy_server.run(loading("red.safetensors", drawn=True))["picture"]["images"]
+
+
 # --- errors as the person sees them --------------------------------------------------------------------------------
 
 
@@ -160,6 +184,7 @@ def test_refusal_is_a_sentence(comfy_server, name):
 def test_names_stay_in_their_folder(comfy_server, name):
     for prompt in (
         capturing(name),
+        saving(name),
         *([fitting("kept", name)] if name else []),
     ):  # without one it is named after its words
         with pytest.raises(RuntimeError, match="cannot name"):
@@ -177,4 +202,18 @@ def test_strange_dictionary_file_is_refused(comfy_server):
         load = {**DICTIONARY, "inputs": {"name": f"{name}.safetensors"}}
         with pytest.raises(RuntimeError, match=sentence):
             comfy_server.run({"load": load, "show": shown("load", 1)})
+        (folder / f"{name}.safetensors").unlink()
+
+
+STRANGE = {"foreign": "is not a saved conditioning", "cut": "not a whole safetensors file"}
+
+
+def test_strange_conditioning_file_is_refused(comfy_server):
+    whole = comfy_server.run(saving("whole")) and comfy_server.base / "output/supsae/conditionings/whole.safetensors"
+    folder = comfy_server.base / "input"
+    (folder / "cut.safetensors").write_bytes(whole.read_bytes()[:-9])
+    shutil.copy(ROOT / "portraits/weights/supsae/portraits.safetensors", folder / "foreign.safetensors")
+    for name, sentence in STRANGE.items():
+        with pytest.raises(RuntimeError, match=sentence):
+            comfy_server.run(loading(f"{name}.safetensors [input]"))
         (folder / f"{name}.safetensors").unlink()
