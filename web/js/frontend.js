@@ -11,6 +11,7 @@ import { app } from "../../../scripts/app.js";
 import { translateChoices } from "./choices.js";
 import { insideOf, nodeOf, nodesOf, sourceOf, targetsOf } from "./graph.js";
 import { loadLanguages } from "./language.js";
+import { learnLoaders } from "./loaders.js";
 
 const PRESSES = ["pointerdown", "mousedown", "dblclick"];
 const MARGIN = 6; // pixels around a panel
@@ -67,7 +68,7 @@ class Host {
     return nodesOf(rootGraph()).some((one) => one.type === OURS + kind);
   }
 
-  /** Return all nodes that an output reaches directly. */
+  /** Return all nodes that an output reaches, through reroutes and subgraphs. */
   targets(output) {
     return targetsOf(this.node, output);
   }
@@ -177,6 +178,7 @@ class Host {
  *   a node with its host, for what needs no element.
  */
 export async function extend(panels) {
+  await learnLoaders(async () => (await api.fetchApi("/supsae/loaders")).json());
   await loadLanguages(readLanguages, () => app.extensionManager?.setting?.get("Comfy.Locale") ?? "en");
   const types = {};
   for (const [id, { replace = {} }] of Object.entries(panels)) {
