@@ -23,10 +23,10 @@ export function mismatch(family, users) {
   return null;
 }
 
-function sentence({ title }, { node, type, may }) {
-  const file = title;
+function sentence({ title: file }, { node, type, may }) {
+  const loader = type ? `${node}, ${type}` : node;
   if (may.length === 1) return say("fitOther", { file, prompt: titleOf(may[0]) });
-  return say("fitLoader", { file, loader: type ? `${node}, ${type}` : node });
+  return say("fitLoader", { file, loader });
 }
 
 /** The lines on a node: for whom its file is, what does not fit, and the files that would. */
@@ -39,15 +39,15 @@ export class Fitting {
   }
 
   /**
-   * Show what follows from a dictionary's family and the nodes that it goes to; with `always` the family also where it
-   * fits. Return whether that is another text than before.
+   * Show what follows from a dictionary's family and the nodes that it goes to, with `always` also where nothing
+   * is wrong. Return whether that is another text than before.
    */
   async show(family, users, always = true) {
     const asked = (this.asked = {});
     const wrong = mismatch(family, users);
     const files = wrong ? await filesFor(this.host, wrong.usual) : [];
     if (this.asked !== asked) return false;
-    const told = family && always ? say("fitFor", { file: family.title }) : "";
+    const told = family && always && !wrong ? say("fitFor", { file: family.title }) : "";
     const now = JSON.stringify([told, wrong, files]);
     if (now === this.now) return false;
     this.now = now; // where nothing changed a pressed button keeps the focus

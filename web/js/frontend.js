@@ -303,8 +303,7 @@ function addPanel(node, make, name, value) {
   const host = hostOf(node);
   const panel = make(host);
   host.panels.push(panel);
-  // A file chosen in a loader far away comes as no event of this node, only as a change of the graph.
-  if (panel.connected) host.listen("graphChanged", () => panel.connected());
+  hearChanges(host, panel);
   if (name === undefined) {
     const widget = dress(node, newName(), panel, NOTHING);
     widget.serialize = false;
@@ -312,6 +311,11 @@ function addPanel(node, make, name, value) {
   }
   panel.value = value;
   return dress(node, name, panel, { getValue: () => panel.value, setValue: (text) => (panel.value = text) });
+}
+
+/** A file chosen in a loader far away comes as no event of this node, only as a change of the graph. */
+function hearChanges(host, panel) {
+  if (panel.connected) host.listen("graphChanged", () => panel.connected());
 }
 
 const NOTHING = { getValue: () => "", setValue: () => {}, serialize: false }; // of a panel that saves nothing
@@ -363,6 +367,7 @@ function addOutside(node, promoted, inner, make) {
   hostOf(inner).panels.push(panel); // told what the node inside is told
   const kept = app.nodeOutputs?.[`${node.id}:${inner.id}`];
   if (kept) panel.output?.(kept);
+  hearChanges(host, panel);
   panel.connected?.();
   host.resize();
   return host;

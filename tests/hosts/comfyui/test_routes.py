@@ -83,7 +83,7 @@ def test_two_hundred_files_are_listed_fast(ask, folder):
     start = time.perf_counter()
     found = ask("dictionaries")[1]["families"]
     assert len(found) == 201 and {one["name"] for one in found.values()} == {"portraits"}
-    assert time.perf_counter() - start < 10  # 0.6 s where nothing else runs
+    assert time.perf_counter() - start < 10  # 0.7 s on two shared cores
 
 
 @pytest.mark.parametrize("route", ["dictionary", "download"])
