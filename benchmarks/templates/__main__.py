@@ -1,7 +1,7 @@
 """Write the templates that learn and edit for every family with stock loaders: ``python -m benchmarks.templates``.
 
-The pattern is ``example_workflows/SD3.5 - learn and edit.json``, which is changed by hand; the others follow from it and
-from ``recipes.py``. Run it again after a change of either.
+The pattern is ``example_workflows/SD3.5 - learn and edit.json``, which is changed by hand; the others follow from it
+and from ``recipes.py``. Run it again after a change of either.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Make a family's template of the pattern, the one for SD3.5: other loaders, another sampler, other words in the note."""
+"""Make a family's template of the pattern, the one for SD3.5: other loaders and sampler, other words in the note."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def _head(recipe: Recipe, concepts: str, prompts: str) -> list[str]:
         "## Files",
         *[f"- `{one.name}` into `models/{one.folder}`, from huggingface.co/{one.repository}" for one in recipe.files],
         "",
-        "Then press `R`. A dictionary is for the encoders, not for the model: other models with these encoders, and other "
-        "precisions of them, work the same way.",
+        "Then press `R`. A dictionary is for the encoders, not for the model: other models with these encoders work "
+        "the same way.",
         *[line for remark in recipe.remarks for line in ("", remark)],
         "",
         "## How long, how much",
@@ -106,7 +106,7 @@ def _put_loader(made: Graph, recipe: Recipe) -> None:
         loader["widgets_values"] = [recipe.model.name]
         loader["properties"]["models"] = _models([recipe.model])
         return
-    inner = loading_graph(f"Load {recipe.title}", f"The diffusion model, the text encoders and the VAE of {recipe.title}.")
+    inner = loading_graph(f"Load {recipe.title}", f"Diffusion model, text encoders and VAE of {recipe.title}.")
     unet = added_node(inner, 640, "UNETLoader", [recipe.model.name, "default"], outputs=["MODEL"])
     unet["properties"]["models"] = _models([recipe.model])
     added_input(inner, unet, "unet_name", "Model")
@@ -175,14 +175,16 @@ def _set_size(inner: Graph, recipe: Recipe) -> None:
 def _set_sampler(inner: Graph, recipe: Recipe) -> None:
     sampler, sampling = node_of(inner, AT.sampler), recipe.sampling
     if sampling.scheduler:
-        sampler["widgets_values"] = [7, "fixed", sampling.steps, sampling.cfg, sampling.sampler, sampling.scheduler, 1.0]
+        sampler["widgets_values"] = [7, "fixed", *sampling, 1.0]
         return
-    made = added_node(inner, 650, "SamplerCustomAdvanced", [], outputs=["output", "denoised_output"], of="LATENT")
+    inner["nodes"].remove(sampler)
     noise = added_node(inner, 651, "RandomNoise", [7, "fixed"], outputs=["NOISE"])
     guider = added_node(inner, 652, "CFGGuider", [sampling.cfg], outputs=["GUIDER"])
     choice = added_node(inner, 653, "KSamplerSelect", [sampling.sampler], outputs=["SAMPLER"])
     sizes = [sampling.steps, recipe.side, recipe.side]
     sigmas = added_node(inner, 654, "Flux2Scheduler", sizes, outputs=["SIGMAS"])
+    made = added_node(inner, 650, "SamplerCustomAdvanced", [], outputs=["output", "denoised_output"], of="LATENT")
+    made["pos"] = [380, noise["pos"][1]]
     for one in sampler["inputs"]:
         to = {"seed": (noise, "noise_seed"), "latent_image": (made, "latent_image")}
         replaced_origin(inner, one, *to.get(one["name"], (guider, one["name"])))
@@ -193,4 +195,3 @@ def _set_sampler(inner: Graph, recipe: Recipe) -> None:
         if link["origin_id"] == AT.sampler:
             link["origin_id"] = made["id"]
             made["outputs"][0]["links"] = [link["id"]]
-    inner["nodes"].remove(sampler)

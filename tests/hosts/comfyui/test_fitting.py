@@ -63,6 +63,7 @@ def wire(found, *given):
     found.on.changed()
 
 
+@pytest.mark.every_frontend
 def test_a_file_says_for_whom_it_is_and_which_other_fits(wired):
     lines = says(wired, IN_LOADER)
     lines.get_by_text("For Portraits.", exact=True).wait_for()
@@ -114,7 +115,7 @@ def test_the_wires_are_followed_into_a_subgraph(wired):
     wired.on.load(workflow())
 
 
-@pytest.mark.parametrize("wired", RENDERERS, indirect=True)
+@pytest.mark.every_frontend
 def test_the_blueprint_says_for_whom_its_file_is(wired):
     wired.on.load(json.loads((ROOT / "subgraphs/Edit by concepts.json").read_text(encoding="utf-8")))
     wired.on.show(OUTER)

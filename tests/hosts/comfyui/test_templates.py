@@ -15,18 +15,16 @@ from PIL import Image
 from supsae.portraits import reader
 from supsae.supsae_core.editing.mix import SayRow
 from supsae.supsae_core.editing.mix_text import parse_mix
-from supsae.supsae_core.encoders.families import FAMILIES as STORED
 from supsae.supsae_core.table.parsing import parse_table
 
 ROOT = Path(__file__).resolve().parents[3]
+OF_OTHERS = ["Chroma", "FLUX.1", "FLUX.2 Klein 4B", "FLUX.2 Klein 9B", "Krea 2", "Qwen-Image", "SDXL", "Z-Image"]
+"""Families whose template is made of SD3.5's; test_family_templates.py has the rest of what is asked of them."""
 TEMPLATES = [
     "Edit a portrait", "Judge a dictionary", "Keep the rest", "Learn your own dictionary", "Mix ten concepts",
     "SD3.5 - learn and edit", "Steer inside the model", "Sweep a strength", "Where does it act",
 ]  # fmt: skip
-FAMILIES = ["Chroma", "FLUX.1", "FLUX.2 Klein 4B", "FLUX.2 Klein 9B", "Krea 2", "Qwen-Image", "SDXL", "Z-Image"]
-DERIVED = [f"{title} - learn and edit" for title in FAMILIES]
-"""What benchmarks/templates makes of SD3.5's."""
-TEMPLATES = sorted(TEMPLATES + DERIVED)
+TEMPLATES = sorted([*TEMPLATES, *(f"{title} - learn and edit" for title in OF_OTHERS)])
 GRAPHS = ["Judge a dictionary", "Steer inside the model", "Where does it act"]
 """Those that open as graphs: they are about what lies between prompt and picture."""
 SHOWING = {"PreviewImage", "SupSAE_ComparePictures"}
@@ -268,7 +266,7 @@ def test_judge_a_dictionary_starts_and_is_stopped(comfy_server, info):
         )
 
 
-# --- SD3.5 and other families, whose weights are not here --------------------------------------------------------------------------
+# --- SD3.5, whose weights are not here ------------------------------------------------------------------------------
 
 
 def test_sd35_lacks_its_checkpoint_alone(comfy_server, info):
@@ -297,41 +295,6 @@ def test_sd35_speaks_of_what_its_nodes_hold():
     (measured,) = json.loads((ROOT / "benchmarks/results/sd35_sizes.json").read_text(encoding="utf-8")).values()
     share, memory = measured["apply"]["cond, pooled"]["share"], measured["apply_memory"]
     assert f"adds {share:.2%} to the time of a step and {memory:.2%} to the memory".replace("%", " %") in note
-
-
-@pytest.mark.parametrize("name", DERIVED)
-def test_a_family_s_template_lacks_its_files_alone(comfy_server, info, name):
-    workflow = load(name)
-    graphs = [workflow, *workflow["definitions"]["subgraphs"]]
-    files = [one for graph in graphs for node in graph["nodes"] for one in node["properties"].get("models", [])]
-    with pytest.raises(RuntimeError) as refused:
-        comfy_server.queue(workflows.to_api(workflow, info))
-    _, *errors = str(refused.value).splitlines()
-    assert sorted(re.findall(r"'([^']+)' not in", "\n".join(errors))) == sorted(one["name"] for one in files)
-    assert len(errors) == len(files) in (1, 3, 4)  # a checkpoint; a model, one or two text encoders, and a VAE
-    note = of_type(workflow, "MarkdownNote")["widgets_values"][0]
-    for one in files:
-        assert f"`{one['name']}` into `models/{one['directory']}`" in note and one["url"].endswith(f"/{one['name']}")
-
-
-@pytest.mark.parametrize("title", FAMILIES)
-def test_a_family_s_template_has_the_loader_of_its_family(comfy_page, title):
-    """As the panels find it: through the subgraph of the loaders."""
-    page = comfy_page()
-    page.load(load(f"{title} - learn and edit"))
-    family = next(one for one in STORED.values() if (one.title or "").startswith(title))
-    found = page.page.evaluate(
-        """async (folder) => {
-            const { loadersBehind } = await import(`/extensions/${folder}/js/loaders.js`);
-            const mixer = window.app.graph.nodes.find((one) => one.type === "SupSAE_ConceptMixer");
-            return loadersBehind(mixer);
-        }""",
-        "ComfyUI-SupSAE",
-    )
-    if title == "SDXL":
-        assert found == [None]  # a checkpoint may hold any
-    else:
-        assert [family.name in one["usual"] for one in found] == [True]
 
 
 # --- the blueprint --------------------------------------------------------------------------------------------------
