@@ -29,9 +29,9 @@ WIRE = """const [type, kind, lora] = given, encode = graph.getNodeById(3);
 
 
 @pytest.fixture
-def files(comfy_server):
+def files(frontend):
     """A file for FLUX.1 on the shelf."""
-    folder = comfy_server.base / "models" / "supsae"
+    folder = frontend.base / "models" / "supsae"
     folder.mkdir(parents=True, exist_ok=True)
     write_header(folder / FLUX, "flux")
     yield
