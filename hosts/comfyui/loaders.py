@@ -37,12 +37,20 @@ LOADERS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 """Node → its type → the families that it is set for; what is not listed is not known. As in ComfyUI 0.33."""
 
-WHATEVER: dict[str, tuple[str, ...]] = {
-    "z-image": ("flux2",),
-    "qwen-image": ("hunyuan_image", "longcat_image"),
-    "klein-9b": ("ideogram4",),
+ANY = "any other"
+"""Every type that a kind of file is not listed with."""
+
+BY_FILE: dict[str, dict[str, str | None]] = {
+    "CLIP_L": {"sd3": "sd3"},
+    "CLIP_G": {"sd3": "sd3"},
+    "T5_XXL": {"sd3": "sd3", "chroma": "chroma", "pixart": "chroma"},
+    "QWEN3_4B": {"flux2": "klein-4b", ANY: "z-image"},
+    "QWEN3_8B": {"ideogram4": None, ANY: "klein-9b"},
+    "QWEN25_7B": {"hunyuan_image": None, "longcat_image": None, ANY: "qwen-image"},
+    "QWEN3VL_4B": {"flux2": "klein-4b", "krea2": "krea-2"},
+    "QWEN3VL_8B": {"flux2": "klein-9b"},
 }
-"""Families that CLIPLoader loads from their files whatever its type is, but for these (``comfy/sd.py``)."""
+"""Kind of a file, a ``TEModel`` of ``comfy/sd.py``, → CLIPLoader's type → the family whose encoder that becomes."""
 
 
 def may_load(node: str, kind: str) -> tuple[str, ...]:
@@ -50,7 +58,14 @@ def may_load(node: str, kind: str) -> tuple[str, ...]:
     usual = LOADERS[node][kind]
     if node != "CLIPLoader":
         return usual
-    return (*usual, *(name for name, but in WHATEVER.items() if kind not in but and name not in usual))
+    found = (family_by_file(model, kind) for model in BY_FILE)
+    return tuple(dict.fromkeys([*usual, *(name for name in found if name is not None)]))
+
+
+def family_by_file(model: str, kind: str) -> str | None:
+    """Return the family that CLIPLoader of this type makes of a kind of file; None if it is none that is known."""
+    kinds = BY_FILE.get(model, {})
+    return kinds[kind] if kind in kinds else kinds.get(ANY)
 
 
 def described_loaders() -> dict[str, Any]:

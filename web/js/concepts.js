@@ -1,5 +1,7 @@
 /** The concepts of a dictionary, wherever it comes from: the file that a loader names, or the last run. */
 
+import { widgetOf } from "./graph.js";
+
 const known = new Map(); // file name → promise of {family, categories, safe}
 let listed = null; // promise of file name → its family, null of a file that is no dictionary
 
@@ -30,7 +32,7 @@ export async function conceptsBehind(host, input = "dictionary") {
 /** Return the same of a node that gives a dictionary. */
 export async function conceptsOf(host, source) {
   if (source?.comfyClass !== "SupSAE_LoadDictionary") return null;
-  const name = source.widgets?.find((widget) => widget.name === "name")?.value;
+  const name = widgetOf(source, "name")?.value;
   return name ? read(host, name) : null;
 }
 

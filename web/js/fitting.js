@@ -2,8 +2,9 @@
 
 import { filesFor } from "./concepts.js";
 import { make } from "./dom.js";
+import { widgetOf } from "./graph.js";
 import { say } from "./language.js";
-import { isKnown, loadersBehind, titleOf } from "./loaders.js";
+import { isKnown, loadersBehind, narrowed, titleOf } from "./loaders.js";
 
 const LINE = 17; // pixels of a line of text, as supsae.css lays it out
 const CHARACTER = 6.4; // pixels, about
@@ -13,10 +14,10 @@ const OFFERED = 4; // files
  * Return {said, usual} where the nodes that a dictionary goes to surely take prompts of other encoders, null elsewhere:
  * said is a sentence, usual are the families whose files would fit.
  */
-export function mismatch(family, users) {
+export async function mismatch(host, family, users) {
   if (!family || !isKnown(family.name)) return null;
   for (const user of users) {
-    const loaders = loadersBehind(user);
+    const loaders = await Promise.all(loadersBehind(user).map((one) => narrowed(host, one)));
     if (!loaders.length || loaders.some((one) => !one || one.may.includes(family.name))) continue;
     return { said: sentence(family, loaders[0]), usual: loaders.flatMap((one) => one.usual) };
   }
@@ -27,6 +28,17 @@ function sentence({ title: file }, { node, type, may }) {
   const loader = type ? `${node}, ${type}` : node;
   if (may.length === 1) return say("fitOther", { file, prompt: titleOf(may[0]) });
   return say("fitLoader", { file, loader });
+}
+
+/** Choose a file in a node that loads one, or on the subgraph around it that shows the choice outside. */
+export function chooseFile(host, loader, name) {
+  const widget = widgetOf(loader, "name");
+  if (!widget) return;
+  const { values } = widget.options ?? {};
+  if (Array.isArray(values) && !values.includes(name)) widget.options.values = [...values, name].sort();
+  widget.value = name;
+  widget.callback?.(name);
+  host.changed();
 }
 
 /** The lines on a node: for whom its file is, what does not fit, and the files that would. */
@@ -44,7 +56,7 @@ export class Fitting {
    */
   async show(family, users, always = true) {
     const asked = (this.asked = {});
-    const wrong = mismatch(family, users);
+    const wrong = await mismatch(this.host, family, users);
     const files = wrong ? await filesFor(this.host, wrong.usual) : [];
     if (this.asked !== asked) return false;
     const told = family && always && !wrong ? say("fitFor", { file: family.title }) : "";

@@ -42,6 +42,18 @@ export function insideOf(node, input) {
   return name ? { node: found, input: name } : null;
 }
 
+/**
+ * Return the widget whose value the server takes for a node's input: the node's own, or that of a subgraph around it that
+ * shows it outside; undefined where a node makes the value.
+ */
+export function widgetOf(node, name) {
+  const slot = node?.inputs?.find((one) => one.name === name && one.link != null);
+  const link = slot && linkOf(node.graph, slot.link);
+  if (!link) return node?.widgets?.find((one) => one.name === name);
+  const outside = String(link.origin_id) === OUTSIDE ? instanceOf(node.graph) : null;
+  return outside ? widgetOf(outside, node.graph.inputs[link.origin_slot]?.name) : undefined;
+}
+
 function reached(graph, link) {
   if (!link) return [];
   if (String(link.target_id) === OUTWARD) {

@@ -3,7 +3,7 @@
 import { COMPARED } from "./compare.js";
 import { conceptsBehind } from "./concepts.js";
 import { make } from "./dom.js";
-import { Fitting } from "./fitting.js";
+import { chooseFile, Fitting } from "./fitting.js";
 import { LOCKED } from "./locked.js";
 import { say, translated } from "./language.js";
 import { dump, holds, keyOf, own, parse, rowOf, switched, taughtRow, withRow } from "./mix.js";
@@ -48,7 +48,8 @@ class Mixer {
     this.holding = make("label", { className: "supsae-hold", title: say("holdHelp"), hidden: true }, this.holder, say("hold"));
     this.list = make("div", { className: "supsae-scroll supsae-rows" });
     this.words = new Words(this);
-    this.fitting = new Fitting(host);
+    this.outside = host.shown !== host.node; // on a subgraph: no loader's panel says for whom the file is
+    this.fitting = new Fitting(host, this.outside ? (name) => chooseFile(host, host.source("dictionary"), name) : undefined);
     this.element = make(
       "section", { className: "supsae-mixer", aria: { label: "Concept Mixer" } },
       make("header", {}, this.search, this.note, this.holding, this.compare, this.fold, this.reset), this.fitting.element, this.words.element, this.list,
@@ -119,8 +120,7 @@ class Mixer {
     if (found) this.know({ categories: found.categories, safe: found.safe });
     else if (other || !source) this.know(null);
     this.tell();
-    const outside = this.host.shown !== this.host.node; // where no loader's panel says for whom the file is
-    if (await this.fitting.show(found?.family, [this.host.node], outside)) this.host.resize();
+    if (await this.fitting.show(found?.family, [this.host.node], this.outside)) this.host.resize();
   }
 
   know(known) {

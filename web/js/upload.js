@@ -3,7 +3,8 @@
 import { carried, carry, inALine, tableText } from "./carried.js";
 import { conceptsOf, forget, forgotten } from "./concepts.js";
 import { iconButton, make } from "./dom.js";
-import { Fitting } from "./fitting.js";
+import { chooseFile, Fitting } from "./fitting.js";
+import { widgetOf } from "./graph.js";
 import { say, translated } from "./language.js";
 import { watchWidget } from "./measured.js";
 import { ReportPanel } from "./report.js";
@@ -78,7 +79,7 @@ class LoaderPanel extends ReportPanel {
   }
 
   get chosen() {
-    return this.host.widget("name")?.value;
+    return widgetOf(this.host.node, "name")?.value;
   }
 
   get question() {
@@ -113,13 +114,8 @@ class LoaderPanel extends ReportPanel {
 
   choose(name) {
     this.told = null;
-    const widget = this.host.widget("name");
-    const { values } = widget.options;
-    if (Array.isArray(values) && !values.includes(name)) widget.options.values = [...values, name].sort();
     forget();
-    widget.value = name;
-    widget.callback?.(name);
-    this.host.changed();
+    chooseFile(this.host, this.host.node, name);
   }
 }
 

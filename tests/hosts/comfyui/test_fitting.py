@@ -6,18 +6,19 @@ from pathlib import Path
 import pytest
 from mixer_page import FILE, LOADER, Mixer, workflow
 from page import RENDERERS
-from shelf_files import write_header
+from shelf_files import write_header, write_qwen3
 
 ROOT = Path(__file__).resolve().parents[3]
 OUTER = 3  # the subgraph's node in the blueprint
 ENCODE = 3  # the prompt in `workflow`
-FLUX = "painters.safetensors"
+FLUX, Z_IMAGE, QWEN = "painters.safetensors", "quick.safetensors", "qwen.safetensors"
 IS_PORTRAITS = "This file is for Portraits; the prompt comes from"
 WIRE = """const [type, kind, lora] = given, encode = graph.getNodeById(3);
     let from = LiteGraph.createNode(type), slot = from.outputs.findIndex((one) => one.type === "CLIP");
     from.pos = [20, 520];
     graph.add(from);
     if (kind) from.widgets.find((one) => one.name === "type").value = kind;
+    if (kind) from.widgets[0].value = "gone.safetensors";
     if (lora) {
         const changed = LiteGraph.createNode("LoraLoader");
         graph.add(changed);
@@ -30,12 +31,16 @@ WIRE = """const [type, kind, lora] = given, encode = graph.getNodeById(3);
 
 @pytest.fixture
 def files(frontend):
-    """A file for FLUX.1 on the shelf."""
-    folder = frontend.base / "models" / "supsae"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_header(folder / FLUX, "flux")
+    """Dictionaries for FLUX.1 and Z-Image on the shelf, and an encoder that is Z-Image's."""
+    shelf, encoders = (frontend.base / "models" / name for name in ("supsae", "text_encoders"))
+    for folder in (shelf, encoders):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_header(shelf / FLUX, "flux")
+    write_header(shelf / Z_IMAGE, "z-image")
+    write_qwen3(encoders / QWEN, 2560)
     yield
-    (folder / FLUX).unlink()
+    for file in (shelf / FLUX, shelf / Z_IMAGE, encoders / QWEN):
+        file.unlink()
 
 
 @pytest.fixture(params=RENDERERS)
@@ -106,6 +111,18 @@ def test_only_what_is_sure_is_said(wired, case):
 
 
 @pytest.mark.parametrize("wired", ["classic"], indirect=True)
+def test_cliploader_goes_by_its_file(wired):
+    wire(wired, "CLIPLoader", "qwen_image")
+    wired.does("graph.nodes.find((one) => one.type === 'CLIPLoader').widgets[0].value = given[0]", QWEN)
+    wired.on.changed()
+    lines = says(wired, IN_LOADER)
+    lines.get_by_text(f"{IS_PORTRAITS} Z-Image's encoders.").wait_for()
+    lines.get_by_role("button", name=Z_IMAGE).click()
+    lines.get_by_text("For Z-Image.", exact=True).wait_for()
+    assert lines.inner_text() == "For Z-Image."
+
+
+@pytest.mark.parametrize("wired", ["classic"], indirect=True)
 def test_the_wires_are_followed_into_a_subgraph(wired):
     wire(wired, "DualCLIPLoader", "flux")
     wired.does("graph.convertToSubgraph(new Set([3, 4].map((id) => graph.getNodeById(id))))")
@@ -124,6 +141,8 @@ def test_the_blueprint_says_for_whom_its_file_is(wired):
     wired.does(
         """const loader = LiteGraph.createNode("DualCLIPLoader"), prompt = LiteGraph.createNode("CLIPTextEncode");
         const outer = graph.getNodeById(3);
+        loader.pos = [-800, 0];
+        prompt.pos = [-500, 0];
         graph.add(loader);
         graph.add(prompt);
         loader.widgets.find((one) => one.name === "type").value = "flux";
@@ -132,4 +151,9 @@ def test_the_blueprint_says_for_whom_its_file_is(wired):
     )
     wired.on.changed()
     lines.get_by_text(f"{IS_PORTRAITS} FLUX.1's encoders.").wait_for()
-    assert FLUX in lines.inner_text()
+    lines.get_by_role("button", name=FLUX).click()
+    lines.get_by_text("For FLUX.1.", exact=True).wait_for()
+    assert wired.on.value(OUTER, "name") == FLUX
+    sent = wired.page.evaluate("async () => (await window.app.graphToPrompt()).output")
+    loaders = [one for one in sent.values() if one["class_type"] == "SupSAE_LoadDictionary"]
+    assert [one["inputs"]["name"] for one in loaders] == [FLUX]

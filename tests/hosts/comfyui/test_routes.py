@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 from api_workflows import fitting
-from shelf_files import SHIPPED, write_header
+from shelf_files import SHIPPED, write_header, write_qwen3
 
 from supsae.supsae_core.dictionary.concept_list import concept_list
 from supsae.supsae_core.dictionary.file import read_header
@@ -134,6 +134,27 @@ def test_every_loader_says_whose_encoders_it_loads(comfy_server, ask):
         options = required["type"][0] if "type" in required else [""]
         assert set(kinds) == set(options)  # in the ComfyUI that this was written for
         assert all(set(one["usual"]) <= set(one["may"]) <= set(found["titles"]) for one in kinds.values())
+
+
+def test_a_text_encoder_says_what_it_becomes(comfy_server, ask):
+    folder = comfy_server.base / "models" / "text_encoders"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_qwen3(folder / "qwen.safetensors", 2560)  # the 4B's width
+    (folder / "junk.safetensors").write_bytes(b"words that are no safetensors file")
+    wanted = {
+        ("qwen.safetensors", "lumina2"): ["z-image"],
+        ("qwen.safetensors", "qwen_image"): ["z-image"],  # the type does not change what it is
+        ("qwen.safetensors", "flux2"): ["klein-4b"],
+        ("qwen.safetensors", "no type"): None,
+        ("junk.safetensors", "lumina2"): None,
+        ("../supsae/portraits.safetensors", "lumina2"): None,
+        ("gone.safetensors", "lumina2"): None,
+    }
+    for (file, kind), families in wanted.items():
+        assert ask(f"encoder?file={quote(file)}&type={quote(kind)}") == (200, {"version": 1, "families": families})
+    write_qwen3(folder / "qwen.safetensors", 4096)
+    assert ask("encoder?file=qwen.safetensors&type=lumina2")[1]["families"] == ["klein-9b"]
+    shutil.rmtree(folder)
 
 
 # --- upload --------------------------------------------------------------------------------------------------------

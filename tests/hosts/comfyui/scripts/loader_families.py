@@ -6,7 +6,7 @@ import comfy.sd
 from script_parts import expect
 
 import nodes
-from supsae.hosts.comfyui.loaders import LOADERS, may_load
+from supsae.hosts.comfyui.loaders import BY_FILE, LOADERS, family_by_file, may_load
 from supsae.hosts.comfyui.tokenizers import TOKENIZERS
 
 PORTRAITS, REFINER = "portraits", "sdxl"
@@ -37,3 +37,9 @@ for node, count in (("CLIPLoader", 1), ("DualCLIPLoader", 2)):
         if count == 1:
             found -= {REFINER}
         expect(f"{node}, {kind}", sorted(found), sorted(may_load(node, kind)))
+
+known = [model for model in comfy.sd.TEModel if model.name != "BYT5_SMALL_GLYPH"]  # taken for CLIP-L, which it is not
+for kind, model in itertools.product(LOADERS["CLIPLoader"], known):
+    found, wanted = chosen(kind, (model,)) - {REFINER}, family_by_file(model.name, kind)
+    expect(f"{kind}, {model.name}", found, set() if wanted is None else {wanted})
+expect("kinds of files", set(BY_FILE) <= {model.name for model in comfy.sd.TEModel})
