@@ -84,7 +84,10 @@ export class Fitting {
   /** Lines are guessed from the width: the panel's height is asked for before it is laid out. */
   height(width) {
     if (this.element.hidden) return 0;
-    const lines = [...this.element.children].map((one) => Math.ceil((one.textContent.length * CHARACTER) / width));
+    const lines = [...this.element.children].map((one) => Math.ceil((letters(one.textContent) * CHARACTER) / width));
     return 4 + LINE * lines.reduce((sum, one) => sum + one, 0);
   }
 }
+
+/** Return the letters of a text, those that are twice as wide counted twice. */
+const letters = (text) => text.length + (text.match(/[\u3000-\u9fff\uff00-\uff60]/g) ?? []).length;
