@@ -43,6 +43,8 @@ def _model_in(file: Path, version: tuple[float, int] | None) -> str | None:
         header = TensorFile(file)
         shapes = {name: torch.empty(header.shape(name), device="meta") for name in header.names}
         model = comfy.sd.detect_te_model(shapes)
-    except (DamagedError, OSError, AttributeError):  # an older ComfyUI tells it otherwise
+    except (DamagedError, OSError):
+        return None
+    except (AttributeError, KeyError, IndexError, RuntimeError):  # an older ComfyUI; a file that is only half of its kind
         return None
     return None if model is None else model.name

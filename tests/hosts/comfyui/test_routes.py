@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
+import torch
 from api_workflows import fitting
 from shelf_files import SHIPPED, write_header, write_qwen3
 
 from supsae.supsae_core.dictionary.concept_list import concept_list
 from supsae.supsae_core.dictionary.file import read_header
+from supsae.supsae_core.tensor_files import write_tensors
 
 TABLE = "hair: [red hair, blond hair]\nhat: [no hat, golden crown]\n"
 FORM = {"Content-Type": "multipart/form-data; boundary=edge"}
@@ -141,12 +143,15 @@ def test_a_text_encoder_says_what_it_becomes(comfy_server, ask):
     folder.mkdir(parents=True, exist_ok=True)
     write_qwen3(folder / "qwen.safetensors", 2560)  # the 4B's width
     (folder / "junk.safetensors").write_bytes(b"words that are no safetensors file")
+    half = {"model.visual.deepstack_merger_list.0.norm.weight": torch.zeros(1)}  # ComfyUI asks for another tensor then
+    write_tensors(folder / "half.safetensors", half)
     wanted = {
         ("qwen.safetensors", "lumina2"): ["z-image"],
         ("qwen.safetensors", "qwen_image"): ["z-image"],  # the type does not change what it is
         ("qwen.safetensors", "flux2"): ["klein-4b"],
         ("qwen.safetensors", "no type"): None,
         ("junk.safetensors", "lumina2"): None,
+        ("half.safetensors", "lumina2"): None,
         ("../supsae/portraits.safetensors", "lumina2"): None,
         ("gone.safetensors", "lumina2"): None,
     }
