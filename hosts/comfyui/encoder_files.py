@@ -45,6 +45,6 @@ def _model_in(file: Path, version: tuple[float, int] | None) -> str | None:
         model = comfy.sd.detect_te_model(shapes)
     except (DamagedError, OSError):
         return None
-    except (AttributeError, KeyError, IndexError, RuntimeError):  # an older ComfyUI; a file that is only half of its kind
+    except (AttributeError, KeyError, IndexError, RuntimeError):  # an older ComfyUI; half a file
         return None
     return None if model is None else model.name
