@@ -29,7 +29,8 @@ async ([categories, concepts, rounds]) => {
         name: `category ${i}`, identified: true,
         concepts: Array.from({ length: each }, (_, j) => ({ name: `concept ${j}`, warning: j ? "" : "poorly learnt" })),
     }));
-    const host = { listen() {}, changed() {}, resize() {}, fit() {}, source: () => null, isMe: () => false };
+    const not = () => false;
+    const host = { listen() {}, changed() {}, resize() {}, fit() {}, source: () => null, isMe: not, has: not };
     const timed = (act) => {
         const began = performance.now();
         act();

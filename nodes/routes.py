@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import BodyPartReader, web
 
-from ..hosts.comfyui import folders, messages, shelf, spelling
+from ..hosts.comfyui import encoder_files, folders, loaders, messages, shelf, spelling
 from ..hosts.comfyui.capture_progress import how_far
 from ..supsae_core.files import part_beside
 from ..supsae_core.table import check, paste
@@ -33,8 +33,20 @@ Handler = Callable[[web.Request], Awaitable[dict[str, Any] | web.FileResponse]]
 
 
 async def list_dictionaries(request: web.Request) -> dict[str, Any]:
-    """Name the dictionaries that a loader offers."""
-    return {"version": VERSION, "names": await asyncio.to_thread(folders.dictionary_names)}
+    """Name the dictionaries that a loader offers, and for which encoders each is, by their headers."""
+    found = await asyncio.to_thread(shelf.families)
+    return {"version": VERSION, "names": list(found), "families": found}
+
+
+async def list_loaders(request: web.Request) -> dict[str, Any]:
+    """Say whose encoders ComfyUI's loaders load."""
+    return {"version": VERSION, **loaders.described_loaders()}
+
+
+async def show_encoder(request: web.Request) -> dict[str, Any]:
+    """Say which families' encoder a file becomes in CLIPLoader; null where that cannot be told."""
+    file, kind = (request.query.get(key, "") for key in ("file", "type"))
+    return {"version": VERSION, "families": await asyncio.to_thread(encoder_files.families_of, file, kind)}
 
 
 async def show_dictionary(request: web.Request) -> dict[str, Any]:
@@ -154,6 +166,8 @@ async def show_capture(request: web.Request) -> dict[str, Any]:
 
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/supsae/dictionaries"): list_dictionaries,
+    ("GET", "/supsae/loaders"): list_loaders,
+    ("GET", "/supsae/encoder"): show_encoder,
     ("GET", "/supsae/dictionary"): show_dictionary,
     ("GET", "/supsae/download"): download,
     ("GET", "/supsae/capture"): show_capture,

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from ...supsae_core.dictionary.concept_list import concept_list
-from ...supsae_core.dictionary.file import load_dictionary, read_header, save_dictionary
+from ...supsae_core.dictionary.file import Header, load_dictionary, read_header, save_dictionary
 from ...supsae_core.dictionary.model import Dictionary
 from . import folders, messages
+from .loaders import title_of
 from .saved_edits import fingerprint
 
 MOST_HEADER = 8 * 1024 * 1024
 """Bytes of a header that is read: tables of thousands of concepts have one of less than a megabyte."""
+
+MOST_KNOWN = 1024
+"""Files whose family is remembered."""
 
 MOST_NAME = 48
 """Bytes of a name that is made of categories."""
@@ -28,13 +33,36 @@ class NotOnShelfError(ValueError):
 
 
 def described(name: str) -> dict[str, Any]:
-    """Return the concepts and the table of a dictionary that a loader offers; of its file only the header is read.
+    """Return family, concepts and table of a dictionary that a loader offers; of its file only the header is read.
 
     Raises:
         ValueError: as ``offered``, or if it is no dictionary.
     """
     header = read_header(offered(name))
-    return {"name": name, **concept_list(header), "words": header.table.to_json()}
+    return {"name": name, "family": _family(header), **concept_list(header), "words": header.table.to_json()}
+
+
+def families() -> dict[str, dict[str, str] | None]:
+    """Return the family of every dictionary that a loader offers, by headers alone; None of a file that is none."""
+    return {name: _family_of(name) for name in folders.dictionary_names()}
+
+
+def _family_of(name: str) -> dict[str, str] | None:
+    try:
+        file = _sound(name)
+        return _family_in(file, folders.changed(file))
+    except (ValueError, OSError):
+        return None
+
+
+@lru_cache(MOST_KNOWN)
+def _family_in(file: Path, version: tuple[float, int] | None) -> dict[str, str]:
+    """Read a file's family; it is read again where the version of the file is another."""
+    return _family(read_header(file))
+
+
+def _family(header: Header) -> dict[str, str]:
+    return {"name": header.family.name, "title": title_of(header.family)}
 
 
 def offered(name: str) -> Path:
@@ -47,6 +75,11 @@ def offered(name: str) -> Path:
     if name not in folders.dictionary_names():
         known = ", ".join(folders.dictionary_names()) or "none"
         raise NotOnShelfError(f"There is no dictionary {name!r} in models/supsae. There are: {known}.")
+    return _sound(name)
+
+
+def _sound(name: str) -> Path:
+    """Find the file of a name that is listed; raise as ``offered`` does if it is not sound."""
     file = folders.dictionary_file(name)
     if not any(file.resolve().is_relative_to(folder.resolve()) for folder in folders.dictionary_folders()):
         raise ValueError(f"The dictionary {name!r} is a link to another folder. Name that in extra_model_paths.yaml.")

@@ -32,7 +32,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "supsae_core/table/check.py": ("require_short",),
     "supsae_core/table/paste.py": ("merge_list",),
     "hosts/comfyui/spelling.py": (),
-    "hosts/comfyui/shelf.py": ("offered", "require_small_header"),
+    "hosts/comfyui/shelf.py": ("offered", "_sound", "require_small_header"),
     "nodes/routes.py": (),
     "supsae_core/reading/readout.py": (),
     "supsae_core/reading/known_text.py": (),

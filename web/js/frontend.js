@@ -11,6 +11,7 @@ import { app } from "../../../scripts/app.js";
 import { translateChoices } from "./choices.js";
 import { insideOf, nodeOf, nodesOf, sourceOf, targetsOf } from "./graph.js";
 import { loadLanguages } from "./language.js";
+import { learnLoaders } from "./loaders.js";
 
 const PRESSES = ["pointerdown", "mousedown", "dblclick"];
 const MARGIN = 6; // pixels around a panel
@@ -67,7 +68,7 @@ class Host {
     return nodesOf(rootGraph()).some((one) => one.type === OURS + kind);
   }
 
-  /** Return all nodes that an output reaches directly. */
+  /** Return all nodes that an output reaches, through reroutes and subgraphs. */
   targets(output) {
     return targetsOf(this.node, output);
   }
@@ -177,6 +178,7 @@ class Host {
  *   a node with its host, for what needs no element.
  */
 export async function extend(panels) {
+  await learnLoaders(async () => (await api.fetchApi("/supsae/loaders")).json());
   await loadLanguages(readLanguages, () => app.extensionManager?.setting?.get("Comfy.Locale") ?? "en");
   const types = {};
   for (const [id, { replace = {} }] of Object.entries(panels)) {
@@ -301,8 +303,7 @@ function addPanel(node, make, name, value) {
   const host = hostOf(node);
   const panel = make(host);
   host.panels.push(panel);
-  // A file chosen in a loader far away comes as no event of this node, only as a change of the graph.
-  if (panel.connected) host.listen("graphChanged", () => panel.connected());
+  hearChanges(host, panel);
   if (name === undefined) {
     const widget = dress(node, newName(), panel, NOTHING);
     widget.serialize = false;
@@ -310,6 +311,11 @@ function addPanel(node, make, name, value) {
   }
   panel.value = value;
   return dress(node, name, panel, { getValue: () => panel.value, setValue: (text) => (panel.value = text) });
+}
+
+/** A file chosen in a loader far away comes as no event of this node, only as a change of the graph. */
+function hearChanges(host, panel) {
+  if (panel.connected) host.listen("graphChanged", () => panel.connected());
 }
 
 const NOTHING = { getValue: () => "", setValue: () => {}, serialize: false }; // of a panel that saves nothing
@@ -361,6 +367,7 @@ function addOutside(node, promoted, inner, make) {
   hostOf(inner).panels.push(panel); // told what the node inside is told
   const kept = app.nodeOutputs?.[`${node.id}:${inner.id}`];
   if (kept) panel.output?.(kept);
+  hearChanges(host, panel);
   panel.connected?.();
   host.resize();
   return host;

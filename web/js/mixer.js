@@ -3,6 +3,7 @@
 import { COMPARED } from "./compare.js";
 import { conceptsBehind } from "./concepts.js";
 import { make } from "./dom.js";
+import { chooseFile, Fitting } from "./fitting.js";
 import { LOCKED } from "./locked.js";
 import { say, translated } from "./language.js";
 import { dump, holds, keyOf, own, parse, rowOf, switched, taughtRow, withRow } from "./mix.js";
@@ -47,9 +48,11 @@ class Mixer {
     this.holding = make("label", { className: "supsae-hold", title: say("holdHelp"), hidden: true }, this.holder, say("hold"));
     this.list = make("div", { className: "supsae-scroll supsae-rows" });
     this.words = new Words(this);
+    this.outside = host.shown !== host.node; // on a subgraph: no loader's panel says for whom the file is
+    this.fitting = new Fitting(host, this.outside ? (name) => chooseFile(host, host.source("dictionary"), name) : undefined);
     this.element = make(
       "section", { className: "supsae-mixer", aria: { label: "Concept Mixer" } },
-      make("header", {}, this.search, this.note, this.holding, this.compare, this.fold, this.reset), this.words.element, this.list,
+      make("header", {}, this.search, this.note, this.holding, this.compare, this.fold, this.reset), this.fitting.element, this.words.element, this.list,
     );
     host.listen("supsae.mixer", ({ detail }) => {
       if (host.isMe(detail.node)) this.output({ supsae_mixer: [detail.output] }); // read while a model samples
@@ -79,7 +82,7 @@ class Mixer {
   }
 
   height() {
-    return HEADER + this.words.height() + this.rowsHeight();
+    return HEADER + this.fitting.height(this.width()) + this.words.height() + this.rowsHeight();
   }
 
   rowsHeight() {
@@ -117,6 +120,7 @@ class Mixer {
     if (found) this.know({ categories: found.categories, safe: found.safe });
     else if (other || !source) this.know(null);
     this.tell();
+    if (await this.fitting.show(found?.family, [this.host.node], this.outside)) this.host.resize();
   }
 
   know(known) {

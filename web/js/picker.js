@@ -1,7 +1,7 @@
 /** Concept Edit's concept: ComfyUI's own list where the concepts are known, its own text box where they are not. */
 
 import { conceptsOf, forgotten } from "./concepts.js";
-import { sourceOf, targetsOf } from "./graph.js";
+import { sourceOf, targetsOf, widgetOf } from "./graph.js";
 import { say } from "./language.js";
 
 const NAME = "concept";
@@ -24,7 +24,7 @@ class ConceptPicker {
   async connected() {
     if (!this.host.node.graph) return; // a copy that is not placed yet
     const source = dictionaryBehind(this.host.node);
-    const file = source?.widgets?.find((one) => one.name === "name")?.value;
+    const file = widgetOf(source, "name")?.value;
     const known = source && `${source.id} ${file} ${forgotten()}`;
     if (this.source === known) return this.refresh();
     this.source = known;

@@ -3,6 +3,8 @@
 import { carried, carry, inALine, tableText } from "./carried.js";
 import { conceptsOf, forget, forgotten } from "./concepts.js";
 import { iconButton, make } from "./dom.js";
+import { chooseFile, Fitting } from "./fitting.js";
+import { widgetOf } from "./graph.js";
 import { say, translated } from "./language.js";
 import { watchWidget } from "./measured.js";
 import { ReportPanel } from "./report.js";
@@ -16,7 +18,9 @@ class LoaderPanel extends ReportPanel {
     const input = make("input", { type: "file", accept: ".safetensors", hidden: true, onchange: () => this.send() });
     const button = iconButton("pi-upload", say("upload"), () => input.click());
     const share = iconButton("pi-download", say("download"), () => this.host.save(`download?name=${encodeURIComponent(this.chosen)}`, this.chosen));
-    super(host, "", make("div", { className: "supsae-line supsae-upload" }, button, share, input));
+    const fitting = new Fitting(host, (name) => this.choose(name));
+    super(host, "", make("div", { className: "supsae-line supsae-upload" }, button, share, input), fitting.element);
+    this.fitting = fitting;
     this.input = input;
     this.share = share;
     this.button = button;
@@ -28,6 +32,7 @@ class LoaderPanel extends ReportPanel {
 
   /** Say what the chosen file holds, before anything runs. */
   async connected() {
+    this.fits();
     if (this.told === this.question) return; // or a run's report, or a file's refusal, would be lost
     const asked = (this.asked = {});
     this.told = this.question;
@@ -43,6 +48,13 @@ class LoaderPanel extends ReportPanel {
       this.empty(translated(error.message), true);
       this.offer(carried(this.host.node, this.chosen));
     }
+  }
+
+  /** Say for which encoders it is, and hold that against the wires, which may be others with each change of the graph. */
+  async fits() {
+    const { chosen } = this;
+    const found = await conceptsOf(this.host, this.host.node).catch(() => null);
+    if (this.chosen === chosen && this.host.node.graph) this.fitting.show(found?.family, this.host.targets("dictionary"));
   }
 
   /** Where the file is missing and the workflow knows its words, offer to learn them again. */
@@ -67,7 +79,7 @@ class LoaderPanel extends ReportPanel {
   }
 
   get chosen() {
-    return this.host.widget("name")?.value;
+    return widgetOf(this.host.node, "name")?.value;
   }
 
   get question() {
@@ -102,13 +114,8 @@ class LoaderPanel extends ReportPanel {
 
   choose(name) {
     this.told = null;
-    const widget = this.host.widget("name");
-    const { values } = widget.options;
-    if (Array.isArray(values) && !values.includes(name)) widget.options.values = [...values, name].sort();
     forget();
-    widget.value = name;
-    widget.callback?.(name);
-    this.host.changed();
+    chooseFile(this.host, this.host.node, name);
   }
 }
 

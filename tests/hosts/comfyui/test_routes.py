@@ -3,19 +3,21 @@
 import json
 import shutil
 import struct
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
+import torch
 from api_workflows import fitting
-from server import ROOT
+from shelf_files import SHIPPED, write_header, write_qwen3
 
 from supsae.supsae_core.dictionary.concept_list import concept_list
 from supsae.supsae_core.dictionary.file import read_header
+from supsae.supsae_core.tensor_files import write_tensors
 
-SHIPPED = ROOT / "portraits" / "weights" / "supsae" / "portraits.safetensors"
 TABLE = "hair: [red hair, blond hair]\nhat: [no hat, golden crown]\n"
 FORM = {"Content-Type": "multipart/form-data; boundary=edge"}
 
@@ -57,12 +59,33 @@ def folder(comfy_server):
 
 
 def test_dictionaries_are_listed_described_and_downloaded(comfy_server, ask, folder):
-    assert ask("dictionaries") == (200, {"version": 1, "names": ["portraits.safetensors"]})
+    family = {"name": "portraits", "title": "Portraits"}
+    listed = {"names": ["portraits.safetensors"], "families": {"portraits.safetensors": family}}
+    assert ask("dictionaries") == (200, {"version": 1, **listed})
     assert comfy_server.get("/api/supsae/dictionaries") == comfy_server.get("/supsae/dictionaries")
     header = read_header(SHIPPED)
-    wanted = {"version": 1, "name": "portraits.safetensors", **concept_list(header), "words": header.table.to_json()}
+    wanted = {"version": 1, "name": "portraits.safetensors", "family": family, **concept_list(header)}
+    wanted |= {"words": header.table.to_json()}
     assert ask("dictionary?name=portraits.safetensors") == (200, wanted)
     assert comfy_server.request("/supsae/download?name=portraits.safetensors") == SHIPPED.read_bytes()
+
+
+def test_a_list_says_for_whom_files_are_as_they_are_now(ask, folder):
+    (folder / "junk.safetensors").write_bytes(b"words that are no safetensors file")
+    for family, title in (("flux", "FLUX.1"), ("minilm", "minilm")):  # nobody calls MiniLM's models anything
+        write_header(folder / "mine.safetensors", family)
+        found = ask("dictionaries")[1]["families"]
+        assert found["mine.safetensors"] == {"name": family, "title": title} and found["junk.safetensors"] is None
+        assert ask("dictionary?name=mine.safetensors")[1]["family"] == found["mine.safetensors"]
+
+
+def test_two_hundred_files_are_listed_fast(ask, folder):
+    for number in range(200):
+        (folder / f"{number}.safetensors").hardlink_to(SHIPPED)
+    start = time.perf_counter()
+    found = ask("dictionaries")[1]["families"]
+    assert len(found) == 201 and {one["name"] for one in found.values()} == {"portraits"}
+    assert time.perf_counter() - start < 10  # 0.7 s on two shared cores
 
 
 @pytest.mark.parametrize("route", ["dictionary", "download"])
@@ -103,6 +126,40 @@ def test_junk_gets_a_sentence_and_leaves_nothing(ask, send, folder, kind):
     status, found = ask("dictionary?name=there.safetensors")
     if kind != "truncated":  # of a header alone that cannot be told; safetensors does
         assert status == 400 and sentence in found["error"]
+
+
+def test_every_loader_says_whose_encoders_it_loads(comfy_server, ask):
+    status, found = ask("loaders")
+    assert status == 200 and found["titles"]["sd3"] == "Stable Diffusion 3 and 3.5"
+    for node, kinds in found["loaders"].items():
+        required = comfy_server.object_info(node)["input"]["required"]
+        options = required["type"][0] if "type" in required else [""]
+        assert set(kinds) == set(options)  # in the ComfyUI that this was written for
+        assert all(set(one["usual"]) <= set(one["may"]) <= set(found["titles"]) for one in kinds.values())
+
+
+def test_a_text_encoder_says_what_it_becomes(comfy_server, ask):
+    folder = comfy_server.base / "models" / "text_encoders"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_qwen3(folder / "qwen.safetensors", 2560)  # the 4B's width
+    (folder / "junk.safetensors").write_bytes(b"words that are no safetensors file")
+    half = {"model.visual.deepstack_merger_list.0.norm.weight": torch.zeros(1)}  # ComfyUI asks for another tensor then
+    write_tensors(folder / "half.safetensors", half)
+    wanted = {
+        ("qwen.safetensors", "lumina2"): ["z-image"],
+        ("qwen.safetensors", "qwen_image"): ["z-image"],  # the type does not change what it is
+        ("qwen.safetensors", "flux2"): ["klein-4b"],
+        ("qwen.safetensors", "no type"): None,
+        ("junk.safetensors", "lumina2"): None,
+        ("half.safetensors", "lumina2"): None,
+        ("../supsae/portraits.safetensors", "lumina2"): None,
+        ("gone.safetensors", "lumina2"): None,
+    }
+    for (file, kind), families in wanted.items():
+        assert ask(f"encoder?file={quote(file)}&type={quote(kind)}") == (200, {"version": 1, "families": families})
+    write_qwen3(folder / "qwen.safetensors", 4096)
+    assert ask("encoder?file=qwen.safetensors&type=lumina2")[1]["families"] == ["klein-9b"]
+    shutil.rmtree(folder)
 
 
 # --- upload --------------------------------------------------------------------------------------------------------

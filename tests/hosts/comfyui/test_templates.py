@@ -18,10 +18,13 @@ from supsae.supsae_core.editing.mix_text import parse_mix
 from supsae.supsae_core.table.parsing import parse_table
 
 ROOT = Path(__file__).resolve().parents[3]
+OF_OTHERS = ["Chroma", "FLUX.1", "FLUX.2 Klein 4B", "FLUX.2 Klein 9B", "Krea 2", "Qwen-Image", "SDXL", "Z-Image"]
+"""Families whose template is made of SD3.5's; test_family_templates.py has the rest of what is asked of them."""
 TEMPLATES = [
     "Edit a portrait", "Judge a dictionary", "Keep the rest", "Learn your own dictionary", "Mix ten concepts",
     "SD3.5 - learn and edit", "Steer inside the model", "Sweep a strength", "Where does it act",
 ]  # fmt: skip
+TEMPLATES = sorted([*TEMPLATES, *(f"{title} - learn and edit" for title in OF_OTHERS)])
 GRAPHS = ["Judge a dictionary", "Steer inside the model", "Where does it act"]
 """Those that open as graphs: they are about what lies between prompt and picture."""
 SHOWING = {"PreviewImage", "SupSAE_ComparePictures"}
