@@ -9,7 +9,7 @@ from ..hosts.comfyui.mixing import PANEL, mix_conditioning, mix_model, panel_tel
 from ..hosts.comfyui.prompt_text import text_behind
 from .either_inputs import either_inputs, either_outputs
 from .node import Node
-from .sockets import CATEGORY, SHOWN_AGAIN, DictionarySocket
+from .sockets import CATEGORY, SHOWN_AGAIN, DictionarySocket, EditsSocket
 
 
 class ConceptMixerNode(Node):
@@ -39,6 +39,18 @@ class ConceptMixerNode(Node):
                     "seed, kept or not: say it, or use Lock to hold the picture.",
                 ),
                 *either_inputs("positive prompt"),
+                EditsSocket.Input(
+                    "edits",
+                    optional=True,
+                    tooltip="From Concept Edit: made as well, in the place of their categories' rows. So a number from "
+                    "elsewhere drives a slider: connect it to the strength of Concept Edit.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where in the picture rows act that are set to act inside the mask alone. Only with a "
+                    "conditioning; each step then takes two calls of the model for the prompt instead of one.",
+                ),
             ],
             outputs=either_outputs(
                 "What was found in the prompt, what was changed, and whether what is kept still reads the same."
@@ -48,13 +60,13 @@ class ConceptMixerNode(Node):
         )
 
     @classmethod
-    def execute(cls, dictionary, mix, conditioning=None, model=None) -> io.NodeOutput:
+    def execute(cls, dictionary, mix, conditioning=None, model=None, edits=(), mask=None) -> io.NodeOutput:
         either.require_one(cls.NAME, conditioning, model)
         if conditioning is not None:
-            made = mix_conditioning(conditioning, dictionary, mix, cls.prompt_text())
+            made = mix_conditioning(conditioning, dictionary, mix, cls.prompt_text(), edits or (), mask)
             outputs = either.outputs(cls.NAME, conditioning=made.output)
         else:
-            made = mix_model(model, dictionary, mix, panel_teller(cls.hidden.unique_id))
+            made = mix_model(model, dictionary, mix, panel_teller(cls.hidden.unique_id), edits or ())
             outputs = either.outputs(cls.NAME, model=made.output)
         return io.NodeOutput(*outputs, made.report, ui={PANEL: [made.panel]})
 

@@ -50,7 +50,7 @@ def one_by_one(guider: Any) -> list[Alone]:
         _named(one.dictionary, edit, plain, {steering.ONLY: _only(one, edit)}, (Same(one.dictionary), one.where, edit))
         for one in on_model
         for edit in one.edits
-        if not isinstance(edit, Keep)
+        if one.acts and not isinstance(edit, Keep)
     ]
 
 

@@ -66,11 +66,13 @@ class AloneEdit(NamedTuple):
     edit: AnyEdit
     kept: tuple[Keep, ...]
     taught: Taught | None
+    asked: AnyEdit | None = None
+    """what was asked, where the edit acts less strongly in a part of sampling"""
 
     @property
     def name(self) -> str:
         """The edit, as reports spell it."""
-        return spell_edit(self.edit)
+        return spell_edit(self.asked or self.edit)
 
     @property
     def category(self) -> str:
@@ -79,7 +81,7 @@ class AloneEdit(NamedTuple):
     @property
     def key(self) -> tuple:
         """Equal for the same edit of several entries."""
-        return id(self.dictionary), self.edit
+        return id(self.dictionary), self.asked or self.edit
 
     def made(self, entry: dict[str, Any]) -> dict[str, Any]:
         """Return an unedited entry with this edit, its rows under ``cross_attn``; itself if nothing is to be done."""

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
+
+from torch import Tensor
 
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing import mix
-from ...supsae_core.editing.edits import AnyEdit
-from ...supsae_core.editing.mix import Usable
+from ...supsae_core.editing.edits import AnyEdit, Keep, aim, spell_edit
+from ...supsae_core.editing.mix import KeepRow, Usable
 from ...supsae_core.editing.mix_report import MixedPrompt, lost, mix_report
 from ...supsae_core.editing.mix_text import parse_mix
 from ...supsae_core.editing.steer import Where
+from ...supsae_core.editing.when import ALWAYS, When
+from ...supsae_core.editing.windows import Window
 from ...supsae_core.reading.wording import pieces
 from . import conditionings, edit_reports, messages, steering, transformer
 from .applying import announced
 from .conditionings import Conditioning, Taught
+from .in_parts import in_parts
 from .prompt_text import known_text
 from .steering_run import Steering
 
@@ -23,6 +29,10 @@ EVENT = "supsae.mixer"
 """Sent while sampling, for only then is known what the prompt says: {"node": its id, "output": the panel's JSON}."""
 PANEL = "supsae_mixer"
 """Key of the panel's JSON among what a run shows."""
+
+NO_MASK = "it is to act inside a mask, and no mask is connected."
+NO_PLACE = "it is to act inside a mask; for that connect the conditioning to the mixer, not the model."
+"""Why a row is left out."""
 
 TellPanel = Callable[[dict[str, Any]], None]
 """Called with the panel's JSON."""
@@ -37,7 +47,10 @@ class Mixed(NamedTuple):
     panel: dict[str, Any]
 
 
-def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, text: str, prompt: str | None = None) -> Mixed:
+def mix_conditioning(
+    conditioning: Conditioning, dictionary: Dictionary, text: str, prompt: str | None = None,
+    more: Sequence[AnyEdit] = (), mask: Tensor | None = None,
+) -> Mixed:  # fmt: skip
     """Edit a list as a mix says and read it again; what nothing changes is passed on as it is.
 
     A row that cannot be made is left out, and told.
@@ -45,12 +58,14 @@ def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, text: s
     Args:
         text: the mix.
         prompt: what was encoded, if it is known.
+        more: edits to make as well; they take the place of their categories' rows.
+        mask: (B, H, W) or (H, W) in 0 … 1: where rows act that act inside it alone.
 
     Raises:
         ValueError: if the text is no mix, or rows cannot be read.
     """
-    wanted = mix.usable_mix(dictionary, parse_mix(text))
-    edits = mix.edits_of_mix(wanted.mix)
+    wanted = _wanted(dictionary, text, more, NO_MASK if mask is None else "")
+    edits = (*mix.edits_of_mix(wanted.mix), *more)
     known = None if prompt is None else known_text(dictionary.family, prompt)
     words, said = mix.taught_by_mix(dictionary, wanted.mix)
     taught = Taught(words, said, known) if words or known is not None else None
@@ -62,31 +77,87 @@ def mix_conditioning(conditioning: Conditioning, dictionary: Dictionary, text: s
         (place,) = made.places
         cond = conditioning[place.entry][0][place.row].float().cpu()
         prompts = [prompts[0]._replace(words=pieces(dictionary, cond, place.reading, known))]
-    report = "\n".join([made.report, *edit_reports.told_again(dictionary, made.places, again, total)])
-    panel = panel_of(dictionary, wanted.without(made.left_out), prompts, report)
-    output = made.conditioning if wanted.mix.hold else conditionings.free(made.conditioning)
-    return Mixed(output, panel["report"], panel)
+    told = edit_reports.told_again(dictionary, made.places, again, total)
+    wanted = wanted.without(made.left_out)
+    report = "\n".join([made.report, *told, *_left_out(made.left_out, more)])
+    panel = panel_of(dictionary, wanted, prompts, report)
+    output, whens = made.conditioning, mix.whens_of_mix(wanted.mix)
+    if whens:
+        able = [one for one in edits if one not in made.left_out]
+        place = None if mask is None else mask.reshape(-1, *mask.shape[-2:]).float().cpu()
+        output = in_parts(conditioning, dictionary, able, whens, place, taught)
+    return Mixed(output if wanted.mix.hold else conditionings.free(output), panel["report"], panel)
 
 
-def mix_model(model: Any, dictionary: Dictionary, text: str, tell: TellPanel) -> Mixed:
-    """Return a clone of a MODEL that makes the edits, and calls ``tell`` with the panel's JSON when it samples."""
+def mix_model(model: Any, dictionary: Dictionary, text: str, tell: TellPanel, more: Sequence[AnyEdit] = ()) -> Mixed:
+    """Return a clone of a MODEL that makes the edits, and calls ``tell`` with the panel's JSON when it samples.
+
+    Rows that act inside a mask are left out: what a model hears has no place.
+    """
     transformer.require_network(model)
-    wanted = mix.usable_mix(dictionary, parse_mix(text))
-    edits = mix.edits_of_mix(wanted.mix)
+    wanted = _wanted(dictionary, text, more, NO_PLACE)
+    edits = (*mix.edits_of_mix(wanted.mix), *more)
 
     def told(prompts: Sequence[MixedPrompt], report: str, left_out: Mapping[AnyEdit, str]) -> None:
-        tell(panel_of(dictionary, wanted.without(left_out), prompts, report))
+        lines = [report, *_left_out(left_out, more)]
+        tell(panel_of(dictionary, wanted.without(left_out), prompts, "\n".join(lines)))
 
     one = Steering(dictionary, edits, Where(), told=(told,), optional=frozenset(edits), free=not wanted.mix.hold)
     panel = panel_of(dictionary, wanted, (), announced(edits))
-    return Mixed(steering.apply_to_model(model, one), panel["report"], panel)
+    made = model
+    for part in _in_time(one, mix.whens_of_mix(wanted.mix)):
+        made = steering.apply_to_model(made, part)
+    return Mixed(made, panel["report"], panel)
+
+
+def _in_time(one: Steering, whens: Mapping[AnyEdit, When]) -> list[Steering]:
+    """Return a mix's steering itself, or one that tells and one for every window in which edits of it act."""
+    if not whens:
+        return [one]
+    kept = tuple(edit for edit in one.edits if isinstance(edit, Keep))
+    windows: dict[Window, list[AnyEdit]] = {}
+    for edit in one.edits:
+        if not isinstance(edit, Keep):
+            windows.setdefault(whens.get(edit, ALWAYS).window, []).append(edit)
+    parts = [
+        replace(one, edits=(*some, *kept), where=Where(window=window), told=(), tells=False)
+        for window, some in windows.items()
+    ]
+    return [replace(one, acts=False), *parts]
+
+
+def _wanted(dictionary: Dictionary, text: str, more: Sequence[AnyEdit], no_mask: str) -> Usable:
+    """Return the rows that can be made, beside edits that are made as well; ``no_mask`` says why none can be masked.
+
+    Raises:
+        ValueError: if the text is no mix, or the dictionary does not know what the edits name.
+    """
+    wanted = mix.usable_mix(dictionary, parse_mix(text))
+    taken = {aim(dictionary.table, one).category: one for one in more}
+    left_out = {}
+    for category, row in wanted.mix.rows.items():
+        meant = aim(dictionary.table, Keep(category)).category
+        if meant in taken:
+            edit = spell_edit(taken[meant])
+            left_out[category] = f"an edit that is connected is made instead: {edit}."
+        elif no_mask and not isinstance(row, KeepRow) and row.when.inside:
+            left_out[category] = no_mask
+    return wanted.without_rows(left_out)
+
+
+def _left_out(left_out: Mapping[AnyEdit, str], more: Sequence[AnyEdit]) -> list[str]:
+    return _lines_on({spell_edit(one): left_out[one] for one in more if one in left_out})
+
+
+def _lines_on(left_out: Mapping[str, str]) -> list[str]:
+    return [f"Left out, {name}: {why}" for name, why in left_out.items()]
 
 
 def panel_of(dictionary: Dictionary, wanted: Usable, prompts: Sequence[MixedPrompt], report: str) -> dict[str, Any]:
     """Return the panel's JSON; the report also says what did not hold, and what was left out."""
     missing = lost(dictionary, wanted.mix, prompts)
     told = [f"{name} was to be kept, but reads differently after the edit." for name in missing]
-    told += [f"Left out, {name}: {why}" for name, why in wanted.left_out.items()]
+    told += _lines_on(wanted.left_out)
     return mix_report(dictionary, wanted, prompts, "\n".join([report, *told]))
 
 

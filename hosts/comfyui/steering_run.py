@@ -35,6 +35,10 @@ class Steering:
     """edits that are left out where they cannot be made"""
     free: bool = False
     """whether the Lock shall hold nothing"""
+    acts: bool = True
+    """False of what only tells, of edits that others make at several times"""
+    tells: bool = True
+    """False of those others"""
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,10 @@ def prepare(conds: Mapping[str, list[dict]], steerings: Sequence[Steering], to_s
         for negative in (False, True) if steering.where.everywhere else (False,):
             lists = [entries for name, entries in conds.items() if ("negative" in name) == negative]
             entries = [entry for some in lists for entry in some or () if entry.get("cross_attn") is not None]
-            lines += _prepare_entries(steering, entries, negative, rows)
-        groups.append(SteeringGroup(steering, rows))
+            told = _prepare_entries(steering, entries, negative, rows)
+            lines += told if steering.tells else []
+        if steering.acts:
+            groups.append(SteeringGroup(steering, rows))
     lists = {entry["uuid"]: name for name, entries in conds.items() for entry in entries or ()}
     return Run(tuple(groups), to_sigma, "\n".join(lines), lists)
 
@@ -81,7 +87,7 @@ def merged(steerings: Sequence[Steering]) -> list[Steering]:
     """Join edits of the same dictionary, place, time and mask: together they are one change of support."""
     found: dict[tuple, Steering] = {}
     for one in steerings:
-        key = (id(one.dictionary), one.where, id(one.mask))
+        key = (id(one.dictionary), one.where, id(one.mask), one.acts, one.tells)
         both = found.get(key, one)
         if both is not one:
             told, optional = both.told + one.told, both.optional | one.optional

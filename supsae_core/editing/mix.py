@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..dictionary.model import Dictionary
 from .between import Between
 from .edits import AnyEdit, Clear, Keep, Turn, Weigh, aim
+from .when import ALWAYS, When
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class SayRow:
     """words of the prompt that speak of the category, though the dictionary does not know them"""
     mention: int = 0
     """which mention of the category is meant, from 1, as of two people; 0 is every one"""
+    when: When = ALWAYS
+    """the part of sampling in which it acts, and whether inside a mask alone"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class ScaleRow:
     """1 changes nothing, 0 is neither this nor that"""
     off: bool = False
     at: str = ""
-    """both as of ``SayRow``"""
+    when: When = ALWAYS
+    """all three as of ``SayRow``"""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class BetweenRow:
     position: float
     """0 is neither; beyond −1 and 1 more of what is said"""
     off: bool = False
+    when: When = ALWAYS
 
 
 MixRow = SayRow | KeepRow | ScaleRow | BetweenRow
@@ -81,6 +86,12 @@ def _changes(row: SayRow | ScaleRow | BetweenRow) -> bool:
     return not row.off and (row.factor != 1 if isinstance(row, ScaleRow) else row.strength != 0)
 
 
+def whens_of_mix(mix: Mix) -> dict[AnyEdit, When]:
+    """Return when and where those of its edits act that do not act always and everywhere."""
+    rows = {name: row for name, row in mix.rows.items() if not isinstance(row, KeepRow) and _changes(row)}
+    return {_edit(name, row): row.when for name, row in rows.items() if row.when != ALWAYS}
+
+
 def taught_by_mix(dictionary: Dictionary, mix: Mix) -> tuple[dict[str, str], dict[str, int]]:
     """Return category → words that speak of it, and category → the concept that is to be said there."""
     rows = {name: row for name, row in mix.rows.items() if isinstance(row, SayRow | ScaleRow) and row.at}
@@ -102,9 +113,12 @@ class Usable(NamedTuple):
     def without(self, left_out: Mapping[AnyEdit, str]) -> Usable:
         """Leave out the rows of more edits, for the reasons given."""
         edits = {category: _edit(category, row) for category, row in self.mix.rows.items()}
-        names = {category: left_out[edit] for category, edit in edits.items() if edit in left_out}
-        rows = {category: row for category, row in self.mix.rows.items() if category not in names}
-        return Usable(replace(self.mix, rows=rows), self.asked, self.left_out | names)
+        return self.without_rows({category: left_out[edit] for category, edit in edits.items() if edit in left_out})
+
+    def without_rows(self, left_out: Mapping[str, str]) -> Usable:
+        """Leave out rows, by their category as the mix spells it, for the reasons given."""
+        rows = {category: row for category, row in self.mix.rows.items() if category not in left_out}
+        return Usable(replace(self.mix, rows=rows), self.asked, {**self.left_out, **left_out})
 
 
 def usable_mix(dictionary: Dictionary, mix: Mix) -> Usable:

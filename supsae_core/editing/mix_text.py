@@ -4,8 +4,9 @@
 "haircut": {"scale": 1.3, "off": true}}}``: a category that is absent is left alone, and so is one that is off, which
 keeps its values. ``"at": "golden locks"`` says which words of the prompt speak of the category where nothing is read of
 it; ``"mention": 2`` says which mention of it is meant, as of two people. ``{"between": ["sad", "happy"], "position":
-0.3}`` is a slider with two ends, sad at −1 and happy at 1. ``"hold": false`` beside ``"mix"`` lets all else in the
-picture follow, where a Lock would hold it.
+0.3}`` is a slider with two ends, sad at −1 and happy at 1. ``"from": 0.2, "to": 0.8, "ramp": 0.1`` lets a row act in a
+part of sampling alone, and ``"inside": true`` inside a mask alone. ``"hold": false`` beside ``"mix"`` lets all else in
+the picture follow, where a Lock would hold it.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from .between import ENDS
 from .edits import STRENGTHS
 from .mix import BetweenRow, KeepRow, Mix, MixRow, SayRow, ScaleRow
+from .when import When
+from .windows import Window
 
 VERSION = 1
 MENTIONS = 99
@@ -68,13 +72,21 @@ def _row_to_json(row: MixRow) -> dict[str, Any]:
     if isinstance(row, KeepRow):
         return {"keep": True}
     if isinstance(row, BetweenRow):
-        return {"between": list(row.ends), "position": row.position, **({"off": True} if row.off else {})}
-    more = {**({"off": True} if row.off else {}), **({"at": row.at} if row.at else {})}
+        off = {"off": True} if row.off else {}
+        return {"between": list(row.ends), "position": row.position, **off, **_when_to_json(row.when)}
+    more = {**({"off": True} if row.off else {}), **({"at": row.at} if row.at else {}), **_when_to_json(row.when)}
     if isinstance(row, ScaleRow):
         return {"scale": row.factor, **more}
     return {"say": row.concept, "strength": row.strength, **more, **({"mention": row.mention} if row.mention else {})}
 
 
+def _when_to_json(when: When) -> dict[str, Any]:
+    own = {"from": when.window.start, "to": when.window.end, "ramp": when.window.ramp, "inside": when.inside}
+    return {key: value for key, value in own.items() if value != _STILL[key]}
+
+
+_STILL = {"from": 0.0, "to": 1.0, "ramp": 0.0, "inside": False}
+"""Keys that say when and where a row acts → what they are where they are not there."""
 _REMEDY = 'Write for example {"version": 1, "mix": {"hair": {"say": "red", "strength": 0.8}}}, or {} to change nothing.'
 
 
@@ -85,7 +97,7 @@ def _row(category: str, row: object) -> MixRow:
             f'{what} must be {{"say": …, "strength": …}}, {{"scale": …}} or {{"keep": true}}, not {_shown(row)}. Leave '
             "the category out to leave it alone."
         )
-    _check_keys(row, {"say", "strength", "keep", "scale", "between", "position", "off", "at", "mention"}, what)
+    _check_keys(row, {"say", "strength", "keep", "scale", "between", "position", "off", "at", "mention", *_STILL}, what)
     off = row.get("off", False)
     if off is not True and "off" in row:
         raise ValueError(f"'off' of {category!r} must be true, not {_shown(off)}. Or leave it out.")
@@ -106,13 +118,14 @@ def _row(category: str, row: object) -> MixRow:
         if row["keep"] is not True:
             raise ValueError(f"'keep' of {category!r} must be true, not {_shown(row['keep'])}. Or leave it out.")
         return KeepRow()
+    when = _when(category, row)
     if "scale" in row:
-        if row.keys() - {"scale", "off", "at"}:
+        if row.keys() - {"scale", "off", "at", *_STILL}:
             raise ValueError(f"{what} says both to scale what is said and to say something. Remove one.")
         factor = _strength(category, row["scale"], "scale", "1 changes nothing, 0 is neither this nor that.")
-        return ScaleRow(factor, off, at.strip())
+        return ScaleRow(factor, off, at.strip(), when)
     if "between" in row or "position" in row:
-        return _between_row(category, row, what, off)
+        return replace(_between_row(category, row, what, off), when=when)
     if "say" not in row:
         raise ValueError(f'{what} has a strength and nothing to say. Add "say" with a concept, or null for nothing.')
     if row["say"] is not None and not (isinstance(row["say"], str) and row["say"].strip()):
@@ -121,13 +134,28 @@ def _row(category: str, row: object) -> MixRow:
             f"{_shown(row['say'])}."
         )
     meaning = "1 is writing the word, 0 changes nothing."
-    return SayRow(
-        row["say"], _strength(category, row.get("strength", 1.0), "strength", meaning), off, at.strip(), mention
-    )
+    strength = _strength(category, row.get("strength", 1.0), "strength", meaning)
+    return SayRow(row["say"], strength, off, at.strip(), mention, when)
+
+
+def _when(category: str, row: dict[str, Any]) -> When:
+    values = {key: row.get(key, still) for key, still in _STILL.items()}
+    inside = values.pop("inside")
+    if not isinstance(inside, bool):
+        raise ValueError(f"'inside' of {category!r} must be true or false, not {_shown(inside)}. Or leave it out.")
+    for key, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise ValueError(
+                f"{key!r} of {category!r} must be a share of sampling, 0 to 1, not {_shown(value)}. Or leave it out."
+            )
+    try:
+        return When(Window(*map(float, values.values())), inside)
+    except ValueError as error:
+        raise ValueError(f"The row {category!r}: {error}") from error
 
 
 def _between_row(category: str, row: dict[str, Any], what: str, off: bool) -> BetweenRow:
-    if row.keys() - {"between", "position", "off"}:
+    if row.keys() - {"between", "position", "off", *_STILL}:
         raise ValueError(f"{what} says both a place between two concepts and something else. Remove one.")
     ends, position = row.get("between"), row.get("position")
     names = ends if isinstance(ends, list) and all(isinstance(one, str) and one.strip() for one in ends) else []

@@ -5,10 +5,13 @@
  *     "eyes": {"keep": true}, "haircut": {"scale": 1.3}}}
  *
  * `say: null` says nothing of the category, `{"between": ["sad", "happy"], "position": 0.3}` lies between two concepts, `scale` says less or more of what the prompt says of it, `off: true` changes
- * nothing for now, and `at: "golden locks"` says which words of the prompt speak of the category, and `mention: 2` which mention of it is meant. `hold: false` beside `mix` lets
+ * nothing for now, and `at: "golden locks"` says which words of the prompt speak of the category, and `mention: 2` which mention of it is meant. `from`, `to` and `ramp` let a row act in a part of
+ * sampling alone, `inside: true` inside the mask alone. `hold: false` beside `mix` lets
  * all else in the picture follow, where a Lock would hold it. Names are compared as the server does, whatever their case
  * and blanks; those that no dictionary knows are kept as they are.
  */
+
+import { sameWhen } from "./when.js";
 
 export const VERSION = 1;
 
@@ -73,7 +76,7 @@ export function meantRow(row, mention) {
 /** Tell whether two rows ask for the same. */
 export function alike(one, other) {
   if (!one || !other) return !one && !other;
-  if (Boolean(one.off) !== Boolean(other.off) || normal(one.at) !== normal(other.at)) return false;
+  if (Boolean(one.off) !== Boolean(other.off) || normal(one.at) !== normal(other.at) || !sameWhen(one, other)) return false;
   if (one.keep || other.keep) return Boolean(one.keep) === Boolean(other.keep);
   if ("scale" in one || "scale" in other) return one.scale === other.scale;
   if (one.between || other.between) {

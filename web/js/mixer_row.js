@@ -4,9 +4,11 @@ import { make } from "./dom.js";
 import { say, translated } from "./language.js";
 import { alike, keyOf, rowOf, switched } from "./mix.js";
 import { slider } from "./slider.js";
+import { whenLine, whenOf, withWhen } from "./when.js";
 
 const OPEN = 52; // pixels, as supsae.css lays a row out
 const FOLDED = 26;
+const WHEN = 26; // of the line that says when the row acts
 const REASON = 18; // pixels of the line that says why an edit did not simply take
 export const LEFT_OUT = "left out";
 export const VERDICTS = ["took", "weak", "did not take", LEFT_OUT]; // from good to bad, as the server spells them
@@ -32,6 +34,8 @@ export class MixerRow {
     this.reason = make("div", { className: "supsae-reason", role: "status", hidden: true });
     this.picture = make("span", { className: "supsae-picture", role: "img", hidden: true });
     this.eye = make("button", { type: "button", hidden: true, onclick: () => this.toggleOff() });
+    this.clock = make("button", { type: "button", hidden: true, onclick: () => this.toggleWhen() });
+    this.when = whenLine(category.name, (when) => this.mixer.set(this.category.name, withWhen(this.row, when)));
     this.lock = make("button", { type: "button", className: "supsae-lock", onclick: () => this.toggleLock() });
     this.picker = make("select", { aria: { label: category.name }, onchange: () => this.pick(this.picker.value) });
     this.upper = make("select", { hidden: true, onchange: () => this.pickUpper() });
@@ -41,9 +45,9 @@ export class MixerRow {
     });
     this.element = make(
       "div", { className: "supsae-row", role: "group", aria: { label: category.name } },
-      make("div", { className: "supsae-head" }, this.caret, this.now, this.verdict, this.picture, this.warning, this.eye, this.lock),
+      make("div", { className: "supsae-head" }, this.caret, this.now, this.verdict, this.picture, this.warning, this.clock, this.eye, this.lock),
       make("div", { className: "supsae-body" }, this.picker, this.slider.element, this.upper),
-      this.reason,
+      this.when.element, this.reason,
     );
     this.learn(category);
   }
@@ -71,7 +75,7 @@ export class MixerRow {
   }
 
   height() {
-    return this.open ? OPEN + (this.reason.hidden ? 0 : REASON) : FOLDED;
+    return this.open ? OPEN + (this.reason.hidden ? 0 : REASON) + (this.when.element.hidden ? 0 : WHEN) : FOLDED;
   }
 
   /** Tell whether the row has to do with a search. */
@@ -98,6 +102,13 @@ export class MixerRow {
     this.before = row?.keep ? null : row;
   }
 
+  /** Show when and where the row acts, or fold that away. */
+  toggleWhen() {
+    this.showsWhen = this.when.element.hidden;
+    this.mixer.update();
+    this.mixer.refit();
+  }
+
   /** Switch the row off, or on again with what it was. */
   toggleOff() {
     this.mixer.set(this.category.name, switched(this.row, !this.row.off));
@@ -108,15 +119,15 @@ export class MixerRow {
     if (this.row?.between) return this.mixer.set(this.category.name, { ...this.row, position: strength });
     const left = this.picker.value === LEAVE;
     const { off, at } = this.row ?? {};
-    const more = { ...(off && { off }), ...(at && { at }) };
+    const more = { ...(off && { off }), ...(at && { at }), ...whenOf(this.row) };
     this.mixer.set(this.category.name, !left ? { ...this.row, strength } : strength === 1 && !at ? null : { scale: strength, ...more });
   }
 
   pick(chosen) {
     const { at, mention, strength = 1 } = this.row ?? {};
-    const more = { ...(at && { at }), ...(mention && chosen !== NONE && { mention }) };
+    const more = { ...(at && { at }), ...(mention && chosen !== NONE && { mention }), ...whenOf(this.row) };
     if (chosen === LEAVE) return this.mixer.set(this.category.name, at ? { scale: 1, at } : null);
-    if (chosen === ENDS) return this.mixer.set(this.category.name, { between: this.ends(), position: 0 });
+    if (chosen === ENDS) return this.mixer.set(this.category.name, { between: this.ends(), position: 0, ...whenOf(this.row) });
     if (this.row?.between && chosen !== NONE && chosen.slice(4) !== this.row.between[1]) {
       return this.mixer.set(this.category.name, { ...this.row, between: [chosen.slice(4), this.row.between[1]] });
     }
@@ -171,12 +182,28 @@ export class MixerRow {
     const name = between ? between.join(" ↔ ") : (said ?? say("none"));
     this.caret.textContent = left ? this.category.name : `${this.category.name}: ${name}`;
     this.caret.setAttribute("aria-label", this.caret.textContent); // without the triangle
+    this.tellWhen(row);
     this.tellEye(row);
     this.tellNow(row);
     this.tellVerdict(row);
     this.tellPicture(row);
     this.tellWarning();
     this.tellLock(row);
+  }
+
+  /** When and where the row acts, folded away until it is wanted or the row is brought in with it. */
+  tellWhen(row) {
+    const able = Boolean(row) && !row.keep;
+    const own = able && Object.keys(whenOf(row)).length > 0;
+    const shown = able && (this.showsWhen ?? own);
+    this.clock.hidden = !able;
+    this.clock.className = `supsae-clock pi pi-clock${own ? " supsae-own" : ""}`;
+    this.clock.title = say("whenHelp");
+    this.clock.setAttribute("aria-label", `${this.category.name}: ${say("whenHelp")}`);
+    this.clock.setAttribute("aria-expanded", String(shown));
+    this.when.element.hidden = !shown;
+    this.element.classList.toggle("supsae-timed", shown);
+    this.when.show(row);
   }
 
   /** The upper end's picker, where the row lies between two. */

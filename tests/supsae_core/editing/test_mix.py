@@ -72,7 +72,8 @@ REFUSED = {
     "row a text": (row('"red"'), "The row 'hair' of the mix must be .*, not \"red\". Leave the category out"),
     "row's key": (
         row('{"says": "red"}'),
-        "unknown key 'says'. Keys are: at, between, keep, mention, off, position, say, scale, strength",
+        "unknown key 'says'. Keys are: at, between, from, inside, keep, mention, off, position, ramp, say, scale, "
+        "strength, to",
     ),
     "mention 0": (row('{"say": "red", "mention": 0}'), "'mention' of 'hair' must be a number from 1 to 99, beside"),
     "mention true": (row('{"say": "red", "mention": true}'), "beside a concept to say, not true. Or leave it out"),
