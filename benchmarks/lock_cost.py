@@ -5,15 +5,9 @@ Needs a ComfyUI checkout at $COMFYUI_PATH (else ~/comfy/ComfyUI) with its interp
 with and without the lock in turn, so that a busy machine slows both.
 """
 
-import json
-import os
-import subprocess
-import tempfile
-from pathlib import Path
-
+import hosted
 import writing
 
-HERE = Path(__file__).resolve().parent
 SCRIPT = """
 import json, statistics, sys, time
 import torch
@@ -63,14 +57,7 @@ def main() -> None:
     parser = writing.parser(__file__, __doc__)
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
-    comfy = Path(os.environ.get("COMFYUI_PATH") or Path.home() / "comfy" / "ComfyUI")
-    with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder, "script.py")
-        script.write_text(SCRIPT, encoding="utf-8")
-        launcher = HERE.parent / "tests" / "hosts" / "comfyui" / "in_comfyui.py"
-        command = [comfy / ".venv" / "bin" / "python", launcher, folder, script, str(args.rounds)]
-        done = subprocess.run(command, cwd=comfy, check=True, capture_output=True, text=True)
-    writing.write(json.loads(done.stdout.splitlines()[-1]), args.out)
+    writing.write(hosted.run(SCRIPT, args.rounds), args.out)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ OF_OTHERS = ["Chroma", "FLUX.1", "FLUX.2 Klein 4B", "FLUX.2 Klein 9B", "Krea 2",
 """Families whose template is made of SD3.5's; test_family_templates.py has the rest of what is asked of them."""
 TEMPLATES = [
     "Edit a portrait", "Judge a dictionary", "Keep the rest", "Learn your own dictionary", "Mix ten concepts",
-    "SD3.5 - learn and edit", "Steer inside the model", "Sweep a strength", "Where does it act",
+    "One of two people", "SD3.5 - learn and edit", "Steer inside the model", "Sweep a strength", "Where does it act",
 ]  # fmt: skip
 TEMPLATES = sorted([*TEMPLATES, *(f"{title} - learn and edit" for title in OF_OTHERS)])
 GRAPHS = ["Judge a dictionary", "Steer inside the model", "Where does it act"]
@@ -53,6 +53,16 @@ def read(picture: np.ndarray) -> dict[str, str]:
     """Say what the pack's own reader sees in an enlarged portrait."""
     small = np.asarray(Image.fromarray(picture).resize((128, 128), Image.Resampling.BOX), np.float32) / 255
     return reader.load_reader().read(torch.from_numpy(small).permute(2, 0, 1)[None])[0]
+
+
+def read_both(picture: np.ndarray) -> dict[str, str]:
+    """The same of two people side by side."""
+    halves = np.split(picture, 2, axis=1)
+    return {
+        reader.place(side, name): one
+        for side, half in zip(reader.SIDES, halves, strict=True)
+        for name, one in read(half).items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +231,14 @@ def test_learn_your_own_dictionary(comfy_server, ran):
     assert (after["hair"], after["hat"], after["expression"]) == ("red", "crown", "surprised")
     names = comfy_server.object_info("SupSAE_LoadDictionary")["input"]["required"]["name"][1]["options"]
     assert "hair-hat-expression.safetensors" in names  # after its words
+
+
+def test_one_of_two_people(ran):
+    made = ran("One of two people")
+    before, after = (read_both(one) for one in made.compared())
+    # the row reddens both in the words, and the right one alone in the picture
+    assert made.mixer()["prompts"][0]["after"]["hair"] == ["red", "red"]
+    assert {key: value for key, value in after.items() if before[key] != value} == {"right hair": "red"}
 
 
 def test_keep_the_rest(ran):
