@@ -14,8 +14,8 @@ from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.apply import apply
 from ...supsae_core.host import TextHost
 from ...training.calibration import known_reading
-from ..baselines import flattened_ridge, mean_difference, paper, position_delta
-from ..baselines.table import Baseline
+from ..baselines import position_delta, table
+from ..baselines.table import Baseline, ToldBaseline
 from .asked import Asked
 from .trivial import PhraseMeans
 
@@ -23,13 +23,17 @@ OURS, TOLD, LEVELS = "SupSAE", "SupSAE, told where", "SupSAE, levels alone"
 REPLACE, SHORTCUT = "replace", "shortcut"
 TEMPLATES = ("a picture with {}", "we see {}", "{}")
 """Texts that the position-wise delta encodes every phrase in."""
-BASELINES: dict[str, Callable[..., Baseline]] = {
-    "flattened ridge": flattened_ridge.fit,
-    "broadcast mean difference": mean_difference.fit,
-    "paper": paper.fit,
-}
-"""Those of ``evaluation/baselines`` that need no more time than SupSAE."""
 DELTA = "position-wise delta"
+SLOW = ("paper, all dimensions", "TopK auto-encoder")
+"""Baselines that need more time than SupSAE."""
+BASELINES: dict[str, Callable[..., Baseline]] = {
+    name: fit for name, fit in table.BASELINES.items() if name not in (*SLOW, DELTA)
+}
+"""All others of ``evaluation/baselines`` that learn from a capture's prompts."""
+TOLD_BASELINES: dict[str, Callable[..., ToldBaseline]] = dict(table.TOLD)
+"""Those that are shown the prompt's words too."""
+IN_PLACE = ("poles beside the prompt",)
+"""Of them, those that know rows by their numbers."""
 
 
 class Rival(NamedTuple):
@@ -71,6 +75,8 @@ def rivals(dictionary: Dictionary, capture: Capture, host: TextHost) -> dict[str
     made = of_dictionary(dictionary, capture)
     for name, fit in BASELINES.items():
         made[name] = _by_baseline(fit(capture, host))
+    for name, fit in TOLD_BASELINES.items():
+        made[name] = _by_told(fit(capture, host), name in IN_PLACE)
     return made
 
 
@@ -84,3 +90,10 @@ def _by_baseline(baseline: Baseline) -> Rival:
         return baseline.edit(before.cond, before.pooled, asked.case.before, asked.case.after)[0]
 
     return Rival(edit, in_place=True)
+
+
+def _by_told(baseline: ToldBaseline, in_place: bool) -> Rival:
+    def edit(asked: Asked, before: Encoded, after: Encoded) -> Tensor:
+        return baseline.edit(before, asked.case.before, asked.case.after)[0]
+
+    return Rival(edit, in_place)
