@@ -47,7 +47,7 @@ class Rival(NamedTuple):
 
 def of_table(capture: Capture, host: TextHost) -> dict[str, Rival]:
     """Fit those who learn from the table alone, whatever is captured of it."""
-    return {DELTA: _by_baseline(position_delta.fit(capture, host, TEMPLATES))}
+    return {DELTA: by_baseline(position_delta.fit(capture, host, TEMPLATES))}
 
 
 def of_dictionary(dictionary: Dictionary, capture: Capture) -> dict[str, Rival]:
@@ -74,9 +74,9 @@ def rivals(dictionary: Dictionary, capture: Capture, host: TextHost) -> dict[str
     """
     made = of_dictionary(dictionary, capture)
     for name, fit in BASELINES.items():
-        made[name] = _by_baseline(fit(capture, host))
+        made[name] = by_baseline(fit(capture, host))
     for name, fit in TOLD_BASELINES.items():
-        made[name] = _by_told(fit(capture, host), name in IN_PLACE)
+        made[name] = by_told(fit(capture, host), name in IN_PLACE)
     return made
 
 
@@ -85,14 +85,18 @@ def _told(dictionary: Dictionary, asked: Asked, before: Encoded, after: Encoded)
     return apply(dictionary, before.cond, None, asked.case.edits, known_reading(dictionary, before)).cond
 
 
-def _by_baseline(baseline: Baseline) -> Rival:
+def by_baseline(baseline: Baseline) -> Rival:
+    """Tell a baseline the concepts said before and after."""
+
     def edit(asked: Asked, before: Encoded, after: Encoded) -> Tensor:
         return baseline.edit(before.cond, before.pooled, asked.case.before, asked.case.after)[0]
 
     return Rival(edit, in_place=True)
 
 
-def _by_told(baseline: ToldBaseline, in_place: bool) -> Rival:
+def by_told(baseline: ToldBaseline, in_place: bool) -> Rival:
+    """Show a baseline the prompt as well."""
+
     def edit(asked: Asked, before: Encoded, after: Encoded) -> Tensor:
         return baseline.edit(before, asked.case.before, asked.case.after)[0]
 
