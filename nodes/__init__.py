@@ -17,6 +17,7 @@ from . import (
     maps,
     mixer,
     portraits,
+    quick,
     read_prompt,
     routes,
     sweep,
@@ -24,7 +25,7 @@ from . import (
 )
 
 TOPICS = (
-    portraits, concepts, capture, dictionaries, mixer, edit, compare, lock, read_prompt, maps, sweep, trying,
+    portraits, concepts, capture, dictionaries, quick, mixer, edit, compare, lock, read_prompt, maps, sweep, trying,
     evaluate,
 )  # fmt: skip
 """Modules of nodes, in the order in which ComfyUI is told of them."""

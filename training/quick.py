@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
-from pathlib import Path
 
 from ..supsae_core.capture.plan import TextPlan
 from ..supsae_core.capture.statistics import FOLDS, fold_of
@@ -83,17 +82,16 @@ def plan_quick(table: ConceptTable, host: TextHost, pairs: int = PAIRS, wording:
     return plan_text(table, host, config, plain)
 
 
-def learn_quick(
-    plan: TextPlan, host: TextHost, *, folder: Path | None = None, progress: Progress | None = None, batch: int = 8
-) -> Dictionary:
-    """Encode a plan's prompts and fit a dictionary to them.
+def learn_quick(plan: TextPlan, host: TextHost, *, progress: Progress | None = None, batch: int = 8) -> Dictionary:
+    """Encode a plan's prompts and fit a dictionary to them; the encodings are forgotten.
 
     Args:
-        folder: for the encodings; without it they are forgotten afterwards.
-        progress: told of every few prompts.
+        progress: told of every few prompts, and then of the fit; may raise to interrupt.
     """
-    with tempfile.TemporaryDirectory() as made:
-        return fit_dictionary(capture_text(host, folder or made, plan, progress=progress, batch=batch))
+    tell, half = progress or (lambda done, total: None), len(plan.entries)
+    with tempfile.TemporaryDirectory() as folder:
+        made = capture_text(host, folder, plan, progress=lambda done, _: tell(done, 2 * half), batch=batch)
+        return fit_dictionary(made, progress=lambda done, total: tell(half + half * done // total, 2 * half))
 
 
 def _without_article(pole: str) -> list[str]:

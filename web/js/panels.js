@@ -26,5 +26,6 @@ export const PANELS = {
   SupSAE_TryConcepts: { below: [toldPanel] },
   SupSAE_ConceptMap: { below: [toldPanel] },
   SupSAE_BlockMap: { below: [toldPanel] },
+  SupSAE_QuickConcept: { below: [toldPanel] },
   SupSAE_LoadDictionary: { below: [loaderPanel] },
 };
