@@ -33,9 +33,9 @@ from supsae.supsae_core.table.parsing import table_from_mapping
 from supsae.supsae_core.table.prompts import Mention, Prompt
 from supsae.training.capture import CaptureConfig, capture_text, plan_text
 from supsae.training.fit import fit_dictionary
-from supsae.training.quick import plan_quick, quick_table
+from supsae.training.quick import plan_quick, quick_table, with_others
 
-SEED, CALIBRATION, LEARNT = 4711, 64, "one dictionary of all poles"
+SEED, CALIBRATION, LEARNT, ALONE = 4711, 64, "one dictionary of all poles", "without other things"
 POLES = (
     ("a young woman", "an old woman"), ("a happy child", "a sad child"), ("a red dress", "a blue dress"),
     ("a small dog", "a huge dog"), ("a calm sea", "a rough sea"), ("short hair", "long hair"),
@@ -83,13 +83,15 @@ def everyone(capture: Capture, host: TextHost) -> tuple[dict[str, Rival], Any]:
     return made, dictionary
 
 
-def measure(host: TextHost, poles: Sequence[tuple[str, str]], pairs: Sequence[int], count: int) -> dict[str, Any]:
-    """Return, per number of pairs, what everyone leaves undone of the same rewrites."""
+def measure(
+    host: TextHost, poles: Sequence[tuple[str, str]], pairs: Sequence[int], count: int, alone: bool = False
+) -> dict[str, Any]:
+    """Return, per number of pairs, what everyone leaves undone of the same rewrites; ``alone``: with poles only."""
     found: dict[str, dict[str, list[Measured]]] = {str(number): {} for number in pairs}
     read: dict[str, list[bool]] = {str(number): [] for number in pairs}
     encodings = dict[str, int]()
     for both in poles:
-        table = quick_table(*both)
+        table = quick_table(*both) if alone else with_others(quick_table(*both))
         some = list(truths(host, table, cases_of(host, table, both, count)))
         for number in map(str, pairs):
             plan = replace(plan_quick(table, host, int(number)), whole=True)
@@ -98,7 +100,8 @@ def measure(host: TextHost, poles: Sequence[tuple[str, str]], pairs: Sequence[in
                 methods, dictionary = everyone(capture_text(host, Path(folder), plan), host)
                 judge(found[number], methods, some)
             readings = [read_conditioning(dictionary, one.before.cond) for one in some]
-            read[number] += [one.concepts(dictionary) == (0,) for one in readings]  # the low pole, and once
+            poles_read = [[one for one in reading.concepts(dictionary) if one < 2] for reading in readings]
+            read[number] += [one == [0] for one in poles_read]
     made = {
         number: {"encodings": encodings[number], "read": sum(read[number]), **told(found[number])} for number in found
     }
@@ -142,6 +145,7 @@ def main() -> None:
     args = parser.parse_args()
     host = minilm()
     made = measure(host, POLES, args.pairs, args.cases)
+    made[ALONE] = measure(host, POLES, [32], args.cases, alone=True)["pairs"]
     made[LEARNT] = together(host, POLES, args.prompts, args.cases)
     args.out.write_text(compact(made) + "\n", encoding="utf-8")
     print(args.out.read_text(encoding="utf-8"))

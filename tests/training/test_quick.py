@@ -1,5 +1,7 @@
 """Two poles at once: what they become, what is refused, and that the dictionary does what one with a table does."""
 
+from itertools import pairwise
+
 import pytest
 
 from supsae.hosts.embedded import PortraitsText
@@ -50,14 +52,33 @@ def host():
     return PortraitsText()
 
 
+def table_of(low, high):
+    return quick.with_others(quick.quick_table(low, high), captions.WORDING)
+
+
+def test_other_things_stand_beside_the_poles_in_words_of_their_own():
+    table = table_of("red hair", "blue hair")
+    assert list(table.categories) == ["red or blue", quick.OTHERS]
+    others = table.category(quick.OTHERS)
+    assert len(others) == quick.THINGS and {table.concepts[one].name for one in others} <= set(captions.WORDING.others)
+    words = {word for one in others for word in table.concepts[one].name.split()}
+    assert words.isdisjoint({"red", "blue", "hair"})
+
+
 @pytest.mark.parametrize("pairs", [quick.FEWEST, 16])
 def test_a_plan_has_as_many_pairs_and_some_to_judge_by(host, pairs):
-    plan = quick.plan_quick(quick.quick_table("red hair", "blue hair"), host, pairs, captions.WORDING)
+    table = table_of("red hair", "blue hair")
+    plan = quick.plan_quick(table, host, pairs, captions.WORDING)
     sets = [entry.set for entry in plan.entries]
     assert [sets.count(name) for name in ("fit", "calibration", "rewrite")] == [2 * pairs, 8, 8]
-    roots = [entry.of for entry in plan.entries if entry.of]
-    assert pairs - 2 <= len(roots) <= pairs  # a prompt about nothing may allow of no rewrite
-    assert any(fold_of(root) == TEST for root in roots)
+    both = [pair for pair in pairwise(plan.entries) if pair[1].of == pair[0].prompt.text]
+    poles = {0, 1}
+    changed = [pair for pair in both if ({*pair[0].prompt.support(table)} ^ {*pair[1].prompt.support(table)}) & poles]
+    assert len(both) == pairs and len(changed) == 3 * pairs // 4
+    swapped = [pair for pair in changed if all(poles & {*one.prompt.support(table)} for one in pair)]
+    assert any(fold_of(other.of) == TEST for _, other in swapped)
+    known = [entry.prompt.support(table) for entry in plan.entries if entry.set == "rewrite"]
+    assert all(poles & {*one} for one in known)
 
 
 @pytest.mark.parametrize("pairs", [7, 257])
@@ -68,7 +89,7 @@ def test_pairs_out_of_bounds_are_refused(host, pairs):
 
 @pytest.mark.slow
 def test_poles_are_learnt_found_and_edited(host):
-    plan = quick.plan_quick(quick.quick_table("blond hair", "red hair"), host, 16, captions.WORDING)
+    plan = quick.plan_quick(table_of("blond hair", "red hair"), host, 16, captions.WORDING)
     told = []
     dictionary = quick.learn_quick(plan, host, progress=lambda *at: told.append(at))
     assert told[-1] == (96, 96) and told == sorted(told)  # 32 + 16 prompts, and the fit for as much again
