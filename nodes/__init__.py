@@ -18,6 +18,7 @@ from . import (
     maps,
     mixer,
     portraits,
+    quick,
     read_prompt,
     routes,
     sweep,
@@ -25,7 +26,7 @@ from . import (
 )
 
 TOPICS = (
-    portraits, concepts, capture, dictionaries, mixer, edit, conditioning_files, compare, lock, read_prompt, maps,
+    portraits, concepts, capture, dictionaries, quick, mixer, edit, conditioning_files, compare, lock, read_prompt, maps,
     sweep, trying, evaluate,
 )  # fmt: skip
 """Modules of nodes, in the order in which ComfyUI is told of them."""

@@ -4,9 +4,8 @@ One auto-encoder per text encoder on all its tokens, one on the pooled vectors. 
 strongest activation in a prompt best separates the prompts that say it from the others (area under the curve).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 import torch
 from einops import rearrange, reduce
@@ -15,12 +14,12 @@ from torch import Tensor
 from ...supsae_core.capture.captures import Capture, Encoded
 from ...supsae_core.dictionary.model import POOLED
 from ...supsae_core.encoders.base import Family
-from ...supsae_core.encoders.placing import rows_of
 from ...supsae_core.host import Progress, TextHost
 from ...training.pace import ticker
 from ..cases import Replacement, replaced
 from .additive import require_shape
 from .paper import label_matrix
+from .pieces import changes_of, places, vectors
 from .topk import TOPK, Coder, TopKConfig, train
 
 COUNTS = (1, 2, 4, 8, 16)
@@ -68,10 +67,8 @@ class Latents:
         if not strength:
             return cond, pooled
         require_shape(cond, self.shape)
-        went = [one for one in old if one not in new]
-        came = [one for one in new if one not in old]
-        changes, made = list(zip_longest(went, came)), cond.clone()
-        for name, rows, columns in _places(self.family, cond):
+        changes, made = changes_of(old, new), cond.clone()
+        for name, rows, columns in places(self.family, cond):
             made[rows, columns] += strength * self.parts[name].move(cond[rows, columns], changes)
         (moved,) = self.parts[POOLED].move(rearrange(pooled, "d -> 1 d"), changes)
         return made, pooled + strength * moved
@@ -97,7 +94,7 @@ def fit(
     tick = ticker(progress, len(names) * config.steps)
     parts = {}
     for name in names:
-        x, old, new = (_vectors(family, some, name) for some in (prompts, before, after))
+        x, old, new = (vectors(family, some, name) for some in (prompts, before, after))
         coder = train(torch.cat(x), config, tick)
         pairs = list(zip(old, new, changes, strict=True))
         parts[name] = best([matched(coder, x, labels, count) for count in COUNTS], pairs)
@@ -139,20 +136,3 @@ def best(parts: Sequence[LatentPart], pairs: Sequence[tuple[Tensor, Tensor, Repl
         return sum(float((part.move(old, [change]) - new + old).square().sum()) for old, new, change in same)
 
     return min(parts, key=error)
-
-
-def _places(family: Family, cond: Tensor) -> Iterator[tuple[str, slice, slice]]:
-    rows = rows_of(cond, family)
-    for encoder in family.encoders:
-        own = rows.of(encoder)
-        yield encoder.name, slice(own.start, own.stop), slice(encoder.first, encoder.last)
-
-
-def _vectors(family: Family, rows: Sequence[Encoded], name: str) -> list[Tensor]:
-    """Return one part's vectors (T, d) of every prompt."""
-    if name == POOLED:
-        return [rearrange(row.pooled, "d -> 1 d") for row in rows]
-    found = []
-    for row in rows:
-        found += [row.cond[at, columns] for one, at, columns in _places(family, row.cond) if one == name]
-    return found

@@ -1,4 +1,7 @@
-"""The baselines that edit a conditioning, one line each. Another one is a file beside these and a line here."""
+"""The baselines that edit a conditioning, one line each; in two tables, by what they are shown.
+
+Another one is a file beside these and a line here.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -6,17 +9,38 @@ from typing import Protocol
 
 from torch import Tensor
 
-from . import flattened_ridge, latents, mean_difference, paper, position_delta
+from ...supsae_core.capture.captures import Encoded
+from . import (
+    beside_prompt,
+    chosen_tokens,
+    control_vector,
+    flattened_ridge,
+    latents,
+    mean_difference,
+    paper,
+    position_delta,
+    sparse_direction,
+)
 from .paper import PaperConfig
 
 
 class Baseline(Protocol):
-    """A fitted baseline."""
+    """A fitted baseline that is shown a conditioning and nothing else."""
 
     def edit(
         self, cond: Tensor, pooled: Tensor, old: Sequence[int], new: Sequence[int], strength: float = 1.0
     ) -> tuple[Tensor, Tensor]:
         """Return the edited rows (L, width) and vector (P,); ValueError for another length than was fitted."""
+        ...
+
+
+class ToldBaseline(Protocol):
+    """A fitted baseline that is shown the prompt's words too."""
+
+    def edit(
+        self, row: Encoded, old: Sequence[int], new: Sequence[int], strength: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """Return the edited rows (L, width) and vector (P,); ValueError for what it cannot do."""
         ...
 
 
@@ -29,5 +53,12 @@ BASELINES: dict[str, Callable[..., Baseline]] = {
     "broadcast mean difference": mean_difference.fit,
     "position-wise delta": position_delta.fit,
     "TopK auto-encoder": latents.fit,
+    "control vector": control_vector.fit,
+    "sparse direction": sparse_direction.fit,
 }
 """Spelling → (capture, host, progress=…) → what edits."""
+TOLD: dict[str, Callable[..., ToldBaseline]] = {
+    "poles beside the prompt": beside_prompt.fit,
+    "chosen tokens": chosen_tokens.fit,
+}
+"""The same of those that need the prompt's words."""

@@ -16,7 +16,7 @@ from ...supsae_core.table.prompts import Prompt, delete_mention
 from ...training.fit import fit_dictionary
 from ..baselines.flattened_ridge import regress
 from ..baselines.paper import flattened, split
-from ..baselines.table import BASELINES, Baseline
+from ..baselines.table import BASELINES, TOLD, Baseline, ToldBaseline
 from ..cases import Case, answer
 from ..results import content_hash
 from ..text.asked import Asked, mentions_of
@@ -100,6 +100,21 @@ def by_baseline(name: str, capture: Capture, host: TextHost, tick: Callable[[], 
     return Method(f"{name} {learnt_from}", edit)
 
 
+def by_told(name: str, capture: Capture, host: TextHost, tick: Callable[[], None]) -> Method:
+    """Show a baseline the prompt's words, and tell it the true concepts before and after."""
+    learnt_from = hashlib.sha256(repr(capture.plan).encode()).hexdigest()
+    fitted: ToldBaseline = TOLD[name](capture, host, progress=lambda *_: tick())
+
+    def edit(case: Case, cond: Tensor, pooled: Tensor, strength: float) -> Conditioning:
+        row = Encoded(Entry(case.prompt, "test", host.counts(case.prompt.words)), cond, pooled)
+        try:
+            return fitted.edit(row, case.before, case.after, strength)
+        except ValueError:
+            return cond, pooled
+
+    return Method(f"{name} {learnt_from}", edit)
+
+
 def by_means(capture: Capture, host: TextHost, *, kept: bool) -> Method:
     """Put phrases' mean tokens where the rewrite has them, told the places; the pooled vector moves by its means."""
     means, told = PhraseMeans.fit(capture), flattened(capture, "fit")
@@ -142,6 +157,7 @@ def prepare(
         to_fit[_with(LINEAR, few)] = partial(by_baseline, LINEAR, few, host, lambda: tick(0))
     if capture:
         to_fit |= {name: partial(by_baseline, name, capture, host, lambda: tick(0)) for name in BASELINES}
+        to_fit |= {name: partial(by_told, name, capture, host, lambda: tick(0)) for name in TOLD}
         to_fit |= {name: partial(by_means, capture, host, kept=kept) for name, kept in MEANS.items()}
     edits = {OURS: by_dictionary(dictionary)}
     for name, fitted in to_fit.items():
@@ -152,7 +168,7 @@ def prepare(
 
 def baselines() -> int:
     """Return how many methods there are beside the dictionary when a capture and few prompts are at hand."""
-    return 2 + len(BASELINES) + len(MEANS)
+    return 2 + len(BASELINES) + len(TOLD) + len(MEANS)
 
 
 def _with(name: str, capture: Capture) -> str:

@@ -19,6 +19,10 @@ NOTES = {
     "shortcut": "the same, with what the old tokens were off theirs",
     "phrase deleted": "what the prompt’s own prior draws",
     "TopK auto-encoder": "unsupervised; its best-matching latents",
+    "control vector": "one vector from ten pairs, in units of the rows’ size",
+    "sparse direction": "unsupervised; the latents that differ most, as in the All-in-One Slider",
+    "poles beside the prompt": "what prompt sliders do: both poles encoded behind it, subtracted",
+    "chosen tokens": "the words’ mean difference, on the phrase’s own tokens, told where",
 }
 """Method → what it is, where its name does not say it."""
 

@@ -14,8 +14,8 @@ from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.editing.apply import apply
 from ...supsae_core.host import TextHost
 from ...training.calibration import known_reading
-from ..baselines import flattened_ridge, mean_difference, paper, position_delta
-from ..baselines.table import Baseline
+from ..baselines import position_delta, table
+from ..baselines.table import Baseline, ToldBaseline
 from .asked import Asked
 from .trivial import PhraseMeans
 
@@ -23,13 +23,17 @@ OURS, TOLD, LEVELS = "SupSAE", "SupSAE, told where", "SupSAE, levels alone"
 REPLACE, SHORTCUT = "replace", "shortcut"
 TEMPLATES = ("a picture with {}", "we see {}", "{}")
 """Texts that the position-wise delta encodes every phrase in."""
-BASELINES: dict[str, Callable[..., Baseline]] = {
-    "flattened ridge": flattened_ridge.fit,
-    "broadcast mean difference": mean_difference.fit,
-    "paper": paper.fit,
-}
-"""Those of ``evaluation/baselines`` that need no more time than SupSAE."""
 DELTA = "position-wise delta"
+SLOW = ("paper, all dimensions", "TopK auto-encoder")
+"""Baselines that need more time than SupSAE."""
+BASELINES: dict[str, Callable[..., Baseline]] = {
+    name: fit for name, fit in table.BASELINES.items() if name not in (*SLOW, DELTA)
+}
+"""All others of ``evaluation/baselines`` that learn from a capture's prompts."""
+TOLD_BASELINES: dict[str, Callable[..., ToldBaseline]] = dict(table.TOLD)
+"""Those that are shown the prompt's words too."""
+IN_PLACE = ("poles beside the prompt",)
+"""Of them, those that know rows by their numbers."""
 
 
 class Rival(NamedTuple):
@@ -43,7 +47,7 @@ class Rival(NamedTuple):
 
 def of_table(capture: Capture, host: TextHost) -> dict[str, Rival]:
     """Fit those who learn from the table alone, whatever is captured of it."""
-    return {DELTA: _by_baseline(position_delta.fit(capture, host, TEMPLATES))}
+    return {DELTA: by_baseline(position_delta.fit(capture, host, TEMPLATES))}
 
 
 def of_dictionary(dictionary: Dictionary, capture: Capture) -> dict[str, Rival]:
@@ -70,7 +74,9 @@ def rivals(dictionary: Dictionary, capture: Capture, host: TextHost) -> dict[str
     """
     made = of_dictionary(dictionary, capture)
     for name, fit in BASELINES.items():
-        made[name] = _by_baseline(fit(capture, host))
+        made[name] = by_baseline(fit(capture, host))
+    for name, fit in TOLD_BASELINES.items():
+        made[name] = by_told(fit(capture, host), name in IN_PLACE)
     return made
 
 
@@ -79,8 +85,19 @@ def _told(dictionary: Dictionary, asked: Asked, before: Encoded, after: Encoded)
     return apply(dictionary, before.cond, None, asked.case.edits, known_reading(dictionary, before)).cond
 
 
-def _by_baseline(baseline: Baseline) -> Rival:
+def by_baseline(baseline: Baseline) -> Rival:
+    """Tell a baseline the concepts said before and after."""
+
     def edit(asked: Asked, before: Encoded, after: Encoded) -> Tensor:
         return baseline.edit(before.cond, before.pooled, asked.case.before, asked.case.after)[0]
 
     return Rival(edit, in_place=True)
+
+
+def by_told(baseline: ToldBaseline, in_place: bool) -> Rival:
+    """Show a baseline the prompt as well."""
+
+    def edit(asked: Asked, before: Encoded, after: Encoded) -> Tensor:
+        return baseline.edit(before, asked.case.before, asked.case.after)[0]
+
+    return Rival(edit, in_place)

@@ -39,7 +39,7 @@ def coarse():
 
 @pytest.fixture(scope="session")
 def board(learnt, tmp_path_factory):
-    """Both baselines learn, one from two templates; the adapters change nothing, since training one takes minutes."""
+    """Three baselines learn, one from two templates; the adapters change nothing, since training one takes minutes."""
     import torch
 
     from supsae.evaluation.baselines import low_rank, table
@@ -71,6 +71,7 @@ def board(learnt, tmp_path_factory):
     few["position-wise delta"] = partial(few["position-wise delta"], templates=("a picture with {}", "{}"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(methods, "BASELINES", few)
+        patch.setattr(methods, "TOLD", {"chosen tokens": table.TOLD["chosen tokens"]})
         for name, value in {"PROBE": 1, "FEW": 20, "CALIBRATION": 8}.items():
             patch.setattr(run, name, value)
         found = run.run(

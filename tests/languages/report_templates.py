@@ -33,6 +33,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "supsae_core/table/paste.py": ("merge_list",),
     "hosts/comfyui/spelling.py": (),
     "hosts/comfyui/shelf.py": ("offered", "_sound", "require_small_header"),
+    "hosts/comfyui/quick.py": ("told", "GUESS", "BESIDE"),
     "nodes/routes.py": (),
     "supsae_core/reading/readout.py": (),
     "supsae_core/reading/known_text.py": (),

@@ -28,5 +28,6 @@ export const PANELS = {
   SupSAE_BlockMap: { below: [toldPanel] },
   SupSAE_SaveConditioning: { below: [toldPanel] },
   SupSAE_LoadConditioning: { below: [toldPanel] },
+  SupSAE_QuickConcept: { below: [toldPanel] },
   SupSAE_LoadDictionary: { below: [loaderPanel] },
 };

@@ -28,6 +28,7 @@ SMALL = {
     "paper, all dimensions": {"config": PaperConfig(keep=2**31, epochs=4)},
     "position-wise delta": {"templates": ("{}",)},
     "TopK auto-encoder": {"config": TopKConfig(latents=64, active=8, steps=60, batch=256)},
+    "sparse direction": {"config": TopKConfig(latents=64, active=8, steps=60, batch=256)},
 }
 """Settings that keep these tests quick."""
 

@@ -25,8 +25,8 @@ def test_every_part_has_its_section_within_its_budget(board, name):
     assert json.dumps(board.sections[name], allow_nan=False)
     told, most = board.drawn[name]
     assert (
-        told <= most == PARTS[name].pictures(board.size, others=6)
-    )  # two baselines, two trivial edits, two of few prompts
+        told <= most == PARTS[name].pictures(board.size, others=7)
+    )  # three baselines, two trivial edits, two of few prompts
     for example in board.found.examples[name]:
         assert example.pictures.keys() == example.faults.keys() and example.title and example.prompt
 
@@ -34,7 +34,7 @@ def test_every_part_has_its_section_within_its_budget(board, name):
 def test_what_comes_before_the_first_picture_moves_the_bar_as_well(board, learnt):
     said = {name: counts for name, counts in board.drawn.items() if name not in PARTS}
     assert [name.split()[0] for name in said] == ["encode", "encode", "fit"]
-    assert said.pop("fit the baselines") == (6, 6)
+    assert said.pop("fit the baselines") == (7, 7)
     prompts = learnt.dictionary.provenance["prompts"]
     assert list(said.values()) == [(prompts + 2 * 8,) * 2, (20 + 2 * 8,) * 2]  # as the board's FEW and CALIBRATION are
     # with what ships: 50 prompts, 256 to calibrate on
@@ -54,7 +54,7 @@ def test_headline_holds_everyone_against_the_rewrite(board):
     rows = board.sections["headline"]["rows"]
     assert list(rows)[:3] == [NO_EDIT, REWRITE, OURS]
     # no edit, the phrase deleted; with and without the lock: rewrite, SupSAE, baselines, trivial edits, learnt from few
-    assert len(rows) == 2 + 2 * 8
+    assert len(rows) == 2 + 2 * 9
     # nobody is held against itself
     assert "minus_rewrite" not in rows[REWRITE] and "minus_ours" not in rows[OURS]
     assert {"minus_rewrite", "minus_rewrite_lock", "minus_ours"} <= rows["flattened ridge + lock"].keys()

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from supsae.cli import parser
+from supsae.evaluation.baselines import sparse_direction
 from supsae.evaluation.baselines.paper import PaperConfig
 from supsae.evaluation.baselines.topk import TopKConfig
 from supsae.evaluation.report import files
@@ -45,6 +46,8 @@ def run(tmp_path_factory):
         patch.setattr(bench, "fit_dictionary", partial(fit_dictionary, config=QUICK))
         patch.setattr(reconstruction, "PaperConfig", partial(PaperConfig, epochs=6))
         patch.setattr(reconstruction.topk, "TopKConfig", partial(TopKConfig, steps=20))
+        few = partial(sparse_direction.fit, config=TopKConfig(steps=20))
+        patch.setitem(rivals.BASELINES, "sparse direction", few)
         patch.setitem(asked.SIZES, "quick", Counts(swaps=2, others=1, several=1))
         patch.setitem(reconstruction.PROMPTS, "quick", 80)
         hooks, folder = Hooks(lambda said: None, lambda name, total: lambda done: None), tmp_path_factory.mktemp("run")
@@ -59,7 +62,7 @@ def test_everyone_is_judged_on_every_kind_of_edit(run):
         rows = section["rows"][size]
         assert rows.keys() == SPLITS | {SWAPS}
         for found in rows.values():
-            assert found.keys() == everyone | rivals.BASELINES.keys()
+            assert found.keys() == everyone | rivals.BASELINES.keys() | rivals.TOLD_BASELINES.keys()
             assert all("minus_ours" in one for name, one in found.items() if name != rivals.OURS)
     assert section["cases"] == 4 * 1 + 4 * 1 + 5 and rows[SWAPS][rivals.OURS]["error"]["count"] == 4
     assert sum(section["profile"].values()) == pytest.approx(1, abs=1e-3)

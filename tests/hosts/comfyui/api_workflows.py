@@ -75,6 +75,14 @@ def loading(name: str, drawn: bool = False) -> dict:
     }
 
 
+def quick(low: str, high: str) -> dict:
+    """Return a workflow that learns two poles at once and edits PROMPT to the high one."""
+    made = {"class_type": "SupSAE_QuickConcept", "inputs": {"clip": ["clip", 0], "low": low, "high": high, "pairs": 12}}
+    flow = editing(concept="blond or red: red hair") | {"quick": made}
+    flow["apply"]["inputs"]["dictionary"] = ["quick", 0]
+    return {name: node for name, node in flow.items() if name != "dictionary"}
+
+
 def sweeping(strengths: str, calibrate: dict) -> dict:
     """Return a workflow that draws PROMPT, small and in few steps, at several strengths of its red hair."""
     drawn = {"seed": 0, "steps": 2, "cfg": 3.0, "sampler": "euler", "scheduler": "simple", "strengths": strengths}

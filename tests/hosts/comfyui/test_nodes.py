@@ -14,6 +14,7 @@ from api_workflows import (
     fitting,
     loading,
     mixing,
+    quick,
     saving,
     shown,
     sweeping,
@@ -25,7 +26,7 @@ from supsae.supsae_core.dictionary.file import load_dictionary
 MENU = {
     "SupSAE": "LoadPortraitsCLIP LoadDictionary ConceptMixer ConceptEdit ApplyEdits ComparePictures Lock LockedPicture "
     "StrengthSweep TryConcepts ReadPrompt ConceptMap SaveConditioning LoadConditioning",
-    "SupSAE/learn": "ConceptTable Capture FitDictionary",
+    "SupSAE/learn": "ConceptTable Capture FitDictionary QuickConcept",
     "SupSAE/research": "BlockMap EvaluateDictionary",
 }
 NODES = {f"SupSAE_{name}": place for place, names in MENU.items() for name in names.split()}
@@ -139,6 +140,17 @@ def test_conditioning_is_saved_and_loaded_without_an_encoder(comfy_server):
     assert comfy_server.run(loading("red.safetensors", drawn=True))["picture"]["images"]
 
 
+def test_two_poles_are_a_slider_at_once(comfy_server):
+    outputs = comfy_server.run(quick("blond hair", "red hair") | {"told": shown("quick", 1)})
+    told = outputs["told"]["text"][0].splitlines()
+    assert told[0] == "slider from blond or red: blond hair to blond or red: red hair"
+    # 12 pairs are 24 prompts, and 8 to calibrate on 16
+    assert told[1].startswith("learnt from 40 encodings: 12 pairs of prompts, and 8 to calibrate on")
+    assert outputs["quick"]["supsae_told"][0].splitlines() == told[: told.index("")]
+    changed = outputs["report"]["text"][0].splitlines()[1]
+    assert changed == "changed blond or red: blond hair to blond or red: red hair (strength 1)"
+
+
 # --- errors as the person sees them --------------------------------------------------------------------------------
 
 
@@ -159,6 +171,9 @@ REFUSED = {
     "mixer on both": (mixing({}, "conditioning", "model"), "the edit would be made twice. Disconnect"),
     "mixer on neither": (mixing({}), "Concept Mixer has nothing to change. Connect a conditioning"),
     "no JSON": (mixing("hair: red", "conditioning"), "The mix is not readable JSON"),
+    "equal poles": (quick("the red hair", "red hair"), "Both poles say 'red hair'"),
+    "no pole": (quick("red hair", " "), "The high pole ' ' says nothing"),
+    "poles apart in two places": (quick("red hair, smiling", "blond hair, sad"), "differ in more than one place"),
     "block": (blocks(sites="txt@0-3"), "There is no txt@3: this model has 3 blocks"),
     "no stream": (blocks(sites="cond"), "Activations are captured at txt@i and img@i, not at cond"),
     "no site": (blocks(sites="text@1"), "There is no site 'text@1'"),
