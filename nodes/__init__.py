@@ -26,8 +26,8 @@ from . import (
 )
 
 TOPICS = (
-    portraits, concepts, capture, dictionaries, quick, mixer, edit, conditioning_files, compare, lock, read_prompt, maps,
-    sweep, trying, evaluate,
+    portraits, concepts, capture, dictionaries, quick, mixer, edit, conditioning_files, compare, lock, read_prompt,
+    maps, sweep, trying, evaluate,
 )  # fmt: skip
 """Modules of nodes, in the order in which ComfyUI is told of them."""
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..hosts.comfyui import either
+from ..hosts.comfyui import either, messages
 from ..hosts.comfyui.mixing import PANEL, mix_conditioning, mix_model, panel_teller
 from ..hosts.comfyui.prompt_text import text_behind
 from .either_inputs import either_inputs, either_outputs
 from .node import Node
 from .sockets import CATEGORY, SHOWN_AGAIN, DictionarySocket, EditsSocket
+
+NO_NEGATIVE = (
+    "Concept Mixer has no negative prompt connected, so its negative output is empty. Connect one to its negative "
+    "input, or connect the sampler to the negative prompt itself."
+)
+"""What a node says that is wired to an output with nothing in it."""
 
 
 class ConceptMixerNode(Node):
@@ -51,24 +57,39 @@ class ConceptMixerNode(Node):
                     tooltip="Where in the picture rows act that are set to act inside the mask alone. Only with a "
                     "conditioning; each step then takes two calls of the model for the prompt instead of one.",
                 ),
+                io.Conditioning.Input(
+                    "negative",
+                    optional=True,
+                    tooltip="The negative prompt, if the mixer is to edit it too: what the rows ask for is taken out "
+                    "of it, or it would be fought; all else stays. Not connected, the negative prompt stays as it is.",
+                ),
             ],
-            outputs=either_outputs(
-                "What was found in the prompt, what was changed, and whether what is kept still reads the same."
-            ),
+            outputs=[
+                *either_outputs(
+                    "What was found in the prompt, what was changed, and whether what is kept still reads the same."
+                ),
+                io.Conditioning.Output(
+                    display_name="negative",
+                    tooltip="The negative prompt without what the rows ask for, if one is connected; for the sampler.",
+                ),
+            ],
             hidden=[io.Hidden.unique_id, io.Hidden.prompt],
             **SHOWN_AGAIN,
         )
 
     @classmethod
-    def execute(cls, dictionary, mix, conditioning=None, model=None, edits=(), mask=None) -> io.NodeOutput:
+    def execute(
+        cls, dictionary, mix, conditioning=None, model=None, edits=(), mask=None, negative=None
+    ) -> io.NodeOutput:
         either.require_one(cls.NAME, conditioning, model)
         if conditioning is not None:
-            made = mix_conditioning(conditioning, dictionary, mix, cls.prompt_text(), edits or (), mask)
+            made = mix_conditioning(conditioning, dictionary, mix, cls.prompt_text(), edits or (), mask, negative)
             outputs = either.outputs(cls.NAME, conditioning=made.output)
         else:
-            made = mix_model(model, dictionary, mix, panel_teller(cls.hidden.unique_id), edits or ())
+            made = mix_model(model, dictionary, mix, panel_teller(cls.hidden.unique_id), edits or (), negative)
             outputs = either.outputs(cls.NAME, model=made.output)
-        return io.NodeOutput(*outputs, made.report, ui={PANEL: [made.panel]})
+        opposite = messages.blocked(NO_NEGATIVE) if negative is None else made.negative
+        return io.NodeOutput(*outputs, made.report, opposite, ui={PANEL: [made.panel]})
 
     @classmethod
     def prompt_text(cls) -> str | None:

@@ -22,6 +22,7 @@ from . import conditionings, edit_reports, messages, steering, transformer
 from .applying import announced
 from .conditionings import Conditioning, Taught
 from .in_parts import in_parts
+from .negative import Cleared, cleared
 from .prompt_text import known_text
 from .steering_run import Steering
 
@@ -45,11 +46,13 @@ class Mixed(NamedTuple):
     """CONDITIONING or MODEL"""
     report: str
     panel: dict[str, Any]
+    negative: Conditioning
+    """what is left of the negative prompt; empty if none was given"""
 
 
 def mix_conditioning(
     conditioning: Conditioning, dictionary: Dictionary, text: str, prompt: str | None = None,
-    more: Sequence[AnyEdit] = (), mask: Tensor | None = None,
+    more: Sequence[AnyEdit] = (), mask: Tensor | None = None, negative: Conditioning | None = None,
 ) -> Mixed:  # fmt: skip
     """Edit a list as a mix says and read it again; what nothing changes is passed on as it is.
 
@@ -60,6 +63,7 @@ def mix_conditioning(
         prompt: what was encoded, if it is known.
         more: edits to make as well; they take the place of their categories' rows.
         mask: (B, H, W) or (H, W) in 0 … 1: where rows act that act inside it alone.
+        negative: the negative prompt, out of which is taken what the mix asks for.
 
     Raises:
         ValueError: if the text is no mix, or rows cannot be read.
@@ -79,17 +83,23 @@ def mix_conditioning(
         prompts = [prompts[0]._replace(words=pieces(dictionary, cond, place.reading, known))]
     told = edit_reports.told_again(dictionary, made.places, again, total)
     wanted = wanted.without(made.left_out)
-    report = "\n".join([made.report, *told, *_left_out(made.left_out, more)])
+    able = [one for one in edits if one not in made.left_out]
+    opposite = Cleared([], []) if negative is None else cleared(negative, dictionary, able)
+    report = "\n".join([made.report, *told, *opposite.lines, *_left_out(made.left_out, more)])
     panel = panel_of(dictionary, wanted, prompts, report)
     output, whens = made.conditioning, mix.whens_of_mix(wanted.mix)
     if whens:
-        able = [one for one in edits if one not in made.left_out]
         place = None if mask is None else mask.reshape(-1, *mask.shape[-2:]).float().cpu()
         output = in_parts(conditioning, dictionary, able, whens, place, taught)
-    return Mixed(output if wanted.mix.hold else conditionings.free(output), panel["report"], panel)
+    return Mixed(
+        output if wanted.mix.hold else conditionings.free(output), panel["report"], panel, opposite.conditioning
+    )
 
 
-def mix_model(model: Any, dictionary: Dictionary, text: str, tell: TellPanel, more: Sequence[AnyEdit] = ()) -> Mixed:
+def mix_model(
+    model: Any, dictionary: Dictionary, text: str, tell: TellPanel, more: Sequence[AnyEdit] = (),
+    negative: Conditioning | None = None,
+) -> Mixed:  # fmt: skip
     """Return a clone of a MODEL that makes the edits, and calls ``tell`` with the panel's JSON when it samples.
 
     Rows that act inside a mask are left out: what a model hears has no place.
@@ -97,17 +107,18 @@ def mix_model(model: Any, dictionary: Dictionary, text: str, tell: TellPanel, mo
     transformer.require_network(model)
     wanted = _wanted(dictionary, text, more, NO_PLACE)
     edits = (*mix.edits_of_mix(wanted.mix), *more)
+    opposite = Cleared([], []) if negative is None else cleared(negative, dictionary, edits)
 
     def told(prompts: Sequence[MixedPrompt], report: str, left_out: Mapping[AnyEdit, str]) -> None:
-        lines = [report, *_left_out(left_out, more)]
+        lines = [report, *opposite.lines, *_left_out(left_out, more)]
         tell(panel_of(dictionary, wanted.without(left_out), prompts, "\n".join(lines)))
 
     one = Steering(dictionary, edits, Where(), told=(told,), optional=frozenset(edits), free=not wanted.mix.hold)
-    panel = panel_of(dictionary, wanted, (), announced(edits))
+    panel = panel_of(dictionary, wanted, (), "\n".join([announced(edits), *opposite.lines]))
     made = model
     for part in _in_time(one, mix.whens_of_mix(wanted.mix)):
         made = steering.apply_to_model(made, part)
-    return Mixed(made, panel["report"], panel)
+    return Mixed(made, panel["report"], panel, opposite.conditioning)
 
 
 def _in_time(one: Steering, whens: Mapping[AnyEdit, When]) -> list[Steering]:

@@ -33,6 +33,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "supsae_core/table/paste.py": ("merge_list",),
     "hosts/comfyui/spelling.py": (),
     "hosts/comfyui/shelf.py": ("offered", "_sound", "require_small_header"),
+    "hosts/comfyui/negative.py": (),
     "hosts/comfyui/quick.py": ("told", "GUESS", "BESIDE"),
     "nodes/routes.py": (),
     "supsae_core/reading/readout.py": (),

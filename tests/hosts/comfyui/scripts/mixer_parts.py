@@ -5,13 +5,13 @@ import json
 import portraits_parts
 import torch
 from lock_parts import locked
-from portraits_parts import RED, WOOD, edited, learnt, model, plain, steered
+from portraits_parts import RED, WOOD, edited, encode, learnt, model, plain, said, steered
 from script_parts import below, equal, expect
 
 import nodes
 from supsae.hosts.comfyui.mixing import mix_conditioning, mix_model
 from supsae.hosts.comfyui.sampling import SamplerSettings
-from supsae.supsae_core.editing.edits import Swap
+from supsae.supsae_core.editing.edits import Remove, Swap
 from supsae.supsae_core.editing.windows import Window
 
 HOW = SamplerSettings(5, 3.0)
@@ -124,3 +124,28 @@ expect(
     found.panel["left_out"],
     {"hair": "an edit that is connected is made instead: swap hair: red (strength 0.7)."},
 )
+
+# --- the negative prompt ---
+against = encode("ugly, red hair, a top hat")
+found = mixed({"hair": row(), "eyes": row("blue")}, negative=against)
+expect("what is asked for is taken out, nothing else", said(found.negative[0]), "hat: top hat")
+expect("and said", "The negative prompt said hair: red, which is asked for: taken out." in found.report.splitlines())
+((gone, _),) = edited(Remove("hair: red"), of=against)
+equal("as Apply Edits removes it", found.negative[0][0], gone)
+for rows in ({"hair": row("black")}, {"hair": row(strength=0)}, {"hat": {"say": None}}, {}):
+    expect(f"nothing asked for stands there: {rows}", mixed(rows, negative=against).negative is against)
+for nothing in (encode("ugly"), [[gone * 0, plain[0][1]]]):
+    expect("a negative that says nothing", mixed({"hair": row()}, negative=nothing).negative is nothing)
+both_ends = {"hair": {"between": ["blond", "red"], "position": 1}}
+expect("both ends", said(mixed(both_ends, negative=encode("red hair")).negative[0]), said(encode("ugly")[0]))
+lock, made = locked()
+found = mixed({"hair": row()}, negative=against)
+result = lock.result(portraits_parts.drawn(made, found.output, found.negative, how=HOW))
+equal(
+    "the Lock's reference has the negative as it was",
+    result.reference,
+    portraits_parts.drawn(model, plain, against, how=HOW),
+)
+told.clear()
+made = mix_model(model, learnt, json.dumps({"version": 1, "mix": {"hair": row()}}), told.append, negative=against)
+equal("beside a model", made.negative[0][0], gone)
