@@ -1,5 +1,5 @@
-"""What a negative prompt does to an edit that asks for what it forbids: ``python benchmarks/negative_prompt.py``; writes
-``benchmarks/results/negative_prompt.json``. Portraits, in a real ComfyUI, guidance 3.
+"""What a negative prompt does to an edit that asks for what it forbids: ``python benchmarks/negative_prompt.py``; it
+writes ``benchmarks/results/negative_prompt.json``. Portraits, in a real ComfyUI, guidance 3.
 """
 
 import hosted
