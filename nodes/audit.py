@@ -1,0 +1,64 @@
+"""Audit: how often a concept is seen over many seeds, before and after an edit, and which seeds failed."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io, ui
+
+from ..evaluation import audit
+from ..hosts.comfyui.auditing import MOST, draw_seeds
+from ..hosts.comfyui.comparing import NO_READER
+from ..hosts.comfyui.pictures import drawing, to_image
+from ..supsae_core.editing.edits import spell_edit
+from .drawing_inputs import drawing_inputs
+from .node import Node
+from .reports import told
+from .sockets import CATEGORY, EditsSocket
+
+
+class AuditNode(Node):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SupSAE_Audit",
+            display_name="Audit",
+            category=CATEGORY,
+            is_output_node=True,
+            description="Draw many seeds of a prompt without and with the edits, and show them on one sheet. Of "
+            "Portraits it ticks the pictures that are as asked, and says how often a concept is seen before and after, "
+            "with which seeds the edit failed, and what else changed.",
+            search_aliases=["supsae audit", "seeds", "many seeds", "how often", "success rate", "contact sheet"],
+            inputs=[
+                *drawing_inputs(),
+                EditsSocket.Input("edits", tooltip="From Concept Edit, one or several."),
+                io.Int.Input(
+                    "seeds",
+                    default=8,
+                    min=1,
+                    max=MOST,
+                    tooltip="How many seeds are drawn, from seed on one after the other. Each takes the time of two "
+                    "pictures. The more, the narrower the intervals.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="sheet", tooltip="Every seed's two pictures, with what was read in them."),
+                io.Image.Output(display_name="pictures", tooltip="The edited pictures alone, seed by seed."),
+                io.String.Output(
+                    display_name="report",
+                    tooltip="How often what was asked is seen, with which seeds not, and what else changed.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, dictionary, edits, seed, seeds=8, **how) -> io.NodeOutput:
+        made = draw_seeds(lambda own: drawing(seed=own, **how), seed, seeds, dictionary, edits)
+        asked = audit.asked_of(dictionary.table, edits, made.said)
+        seen = [audit.Seen(own, *read) for own, read in zip(made.seeds, made.readings, strict=bool(made.readings))]
+        found = audit.tell(seen, asked) if seen else NO_READER
+        title = found.splitlines()[0] if seen and asked else ", ".join(map(spell_edit, edits))
+        sheet = to_image(audit.sheet(made.seeds, made.shown, seen, asked, title))
+        report = f"{found}\n{made.report}"
+        return io.NodeOutput(sheet, made.pictures, report, ui=told(report, ui.PreviewImage(sheet, cls=cls)))
+
+
+NODES = [AuditNode]
