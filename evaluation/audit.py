@@ -86,7 +86,7 @@ def tell(seen: Sequence[Seen], asked: Sequence[Asked]) -> str:
     lines = [_counted(seen, one.concept) for one in asked]
     judged = [(one.seed, is_right(one.after, asked)) for one in seen]
     if judged[0][1] is not None:
-        lines.append(_as_asked([(seed, bool(right)) for seed, right in judged]))
+        lines += _as_asked([(seed, bool(right)) for seed, right in judged])
     return "\n".join([*lines, _beside(seen, asked)])
 
 
@@ -105,11 +105,11 @@ def _reach(found: Interval) -> str:
     return f"{found.low:.0%} … {found.high:.0%}"
 
 
-def _as_asked(judged: Sequence[tuple[int, bool]]) -> str:
+def _as_asked(judged: Sequence[tuple[int, bool]]) -> list[str]:
     rights = [right for _, right in judged]
-    told = f"As asked in {sum(rights):d} of {len(rights):d} pictures ({_reach(share(rights))})."
+    told = [f"As asked in {sum(rights):d} of {len(rights):d} pictures ({_reach(share(rights))})."]
     failed = [str(seed) for seed, right in judged if not right]
-    return f"{told} Not with these seeds: {', '.join(failed)}." if failed else told
+    return [*told, f"Not with these seeds: {', '.join(failed)}."] if failed else told
 
 
 def _beside(seen: Sequence[Seen], asked: Sequence[Asked]) -> str:

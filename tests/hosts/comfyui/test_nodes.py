@@ -24,7 +24,7 @@ from supsae.supsae_core.dictionary.file import load_dictionary
 
 MENU = {
     "SupSAE": "LoadPortraitsCLIP LoadDictionary ConceptMixer ConceptEdit ApplyEdits ComparePictures Lock LockedPicture "
-    "StrengthSweep TryConcepts ReadPrompt ConceptMap SaveConditioning LoadConditioning",
+    "StrengthSweep TryConcepts Audit ReadPrompt ConceptMap SaveConditioning LoadConditioning",
     "SupSAE/learn": "ConceptTable Capture FitDictionary",
     "SupSAE/research": "BlockMap EvaluateDictionary",
 }
