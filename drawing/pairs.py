@@ -40,7 +40,8 @@ class Pair(NamedTuple):
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:
     """Return a picture (H, W, 3) of bytes at the size that a sheet has room for: small ones in whole multiples."""
-    size = shown_size(*picture.shape[:2], LARGE)
+    high, wide = picture.shape[:2]
+    size = shown_size(high, wide, LARGE)
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ..drawing.pairs import Half, Pair, pairs
 from ..portraits.compare import can_name, factor
+from ..portraits.reader import UNREADABLE
 from ..supsae_core.editing.between import Between
 from ..supsae_core.editing.edits import AnyEdit, Clear, Keep, OfCategory, Remove, Scale, aim
 from ..supsae_core.table.concepts import ConceptTable
@@ -70,15 +71,24 @@ def shows(read: Read, concept: str) -> bool:
 
 
 def is_right(read: Read, asked: Sequence[Asked]) -> bool | None:
-    """Tell whether a picture is as the edits want it; None if nothing they want has a name for the reader."""
-    told = [shows(read, one.concept) == one.wanted for one in asked if one.wanted is not None and can_name(one.concept)]
+    """Tell whether a picture is as the edits want it; None if nothing they want has a name for the reader.
+
+    What is unreadable is not as anybody wants it: there may be what was to go.
+    """
+    judged = [one for one in asked if one.wanted is not None and can_name(one.concept)]
+    told = [shows(read, one.concept) == one.wanted and UNREADABLE not in _of(read, [one]).values() for one in judged]
     return all(told) if told else None
 
 
 def values(read: Read, asked: Sequence[Asked]) -> str:
     """Return what is read of the categories that are asked about."""
+    return ", ".join(_of(read, asked).values())
+
+
+def _of(read: Read, asked: Sequence[Asked]) -> dict[str, str]:
+    """Return what is read of the categories of some concepts, place by place."""
     categories = {one.concept.partition(": ")[0] for one in asked}
-    return ", ".join(value for place, value in read.items() if factor(place) in categories)
+    return {place: value for place, value in read.items() if factor(place) in categories}
 
 
 def tell(seen: Sequence[Seen], asked: Sequence[Asked]) -> str:
@@ -113,13 +123,27 @@ def _as_asked(judged: Sequence[tuple[int, bool]]) -> list[str]:
 
 
 def _beside(seen: Sequence[Seen], asked: Sequence[Asked]) -> str:
-    about = {one.concept.partition(": ")[0] for one in asked}
-    places = [place for place in seen[0].before if factor(place) not in about]
+    about = _of(seen[0].before, asked)
+    places = [place for place in seen[0].before if place not in about]
     counts = {place: sum(one.before[place] != one.after[place] for one in seen) for place in places}
     moved = [f"{place} {count}" for place, count in counts.items() if count]
     if not moved:
         return "Nothing else reads differently after the edit."
     return f"What else reads differently after the edit, in how many of {len(seen):d} pictures: {', '.join(moved)}."
+
+
+def by_seed(seen: Sequence[Seen], asked: Sequence[Asked]) -> str:
+    """Return a line a seed: what is read of what was asked, whether that is as asked, and what else changed."""
+    return "\n".join(_line(one, asked) for one in seen)
+
+
+def _line(one: Seen, asked: Sequence[Asked]) -> str:
+    about = _of(one.before, asked)
+    verdict = {True: " (as asked)", False: " (not as asked)", None: ""}[is_right(one.after, asked)]
+    told = ", ".join(f"{place} {value} → {one.after[place]}" for place, value in about.items()) + verdict
+    others = [place for place, value in one.before.items() if place not in about and value != one.after[place]]
+    moved = ", ".join(f"{place} {one.before[place]} → {one.after[place]}" for place in others)
+    return f"seed {one.seed}: " + "; also ".join(part for part in (told, moved) if part)
 
 
 def sheet(

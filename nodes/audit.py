@@ -46,6 +46,7 @@ class AuditNode(Node):
                     display_name="report",
                     tooltip="How often what was asked is seen, with which seeds not, and what else changed.",
                 ),
+                io.String.Output(display_name="by_seed", tooltip="A line a seed: what is read before and after."),
             ],
         )
 
@@ -58,7 +59,8 @@ class AuditNode(Node):
         title = found.splitlines()[0] if seen and asked else ", ".join(map(spell_edit, edits))
         sheet = to_image(audit.sheet(made.seeds, made.shown, seen, asked, title))
         report = f"{found}\n{made.report}"
-        return io.NodeOutput(sheet, made.pictures, report, ui=told(report, ui.PreviewImage(sheet, cls=cls)))
+        seen_by = told(report, ui.PreviewImage(sheet, cls=cls))
+        return io.NodeOutput(sheet, made.pictures, report, audit.by_seed(seen, asked), ui=seen_by)
 
 
 NODES = [AuditNode]

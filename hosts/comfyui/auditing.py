@@ -78,5 +78,5 @@ def _require_one(one: Drawing) -> None:
 
 def _read(seen: Sequence[list[dict[str, str]] | None]) -> list[tuple[Reading, Reading]]:
     """Return what was read; nothing if no picture is a portrait."""
-    found = [(own[0], own[1]) for own in seen if own is not None]
+    found: list[tuple[Reading, Reading]] = [(own[0], own[1]) for own in seen if own is not None]
     return [] if all(reads_nothing(one) for own in found for one in own) else found

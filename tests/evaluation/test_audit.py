@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from supsae.drawing.pairs import LARGE, thumbnail
-from supsae.evaluation.audit import Asked, Seen, asked_of, is_right, sheet, shows, tell, values
+from supsae.evaluation.audit import Asked, Seen, asked_of, by_seed, is_right, sheet, shows, tell, values
 from supsae.portraits.captions import table
 from supsae.supsae_core.editing.between import Between
 from supsae.supsae_core.editing.edits import Add, Clear, Keep, Remove, Scale, Swap, Turn, Weigh
@@ -56,6 +56,11 @@ def test_a_picture_is_as_asked_if_everything_wanted_is_there(asked, right):
     assert is_right({"hair": "red", "hat": "none"}, asked) is right
 
 
+def test_what_is_unreadable_is_never_as_asked():
+    read = {"hair": "red", "hat": "unreadable"}
+    assert is_right(read, [Asked(CROWN, False)]) is False and is_right(read, [Asked(RED, True)]) is True
+
+
 def seen(*after, eyes=(), before="blond"):
     """Return a seed for every hair colour after the edit; eyes turn blue with the seeds that are named."""
     return [
@@ -82,6 +87,14 @@ def test_what_nobody_wants_or_can_name_is_not_judged():
         "hair: blond in 2 of 2 pictures before (34% … 100%), in 0 of 2 after (0% … 66%).",
         "Nothing else reads differently after the edit.",
     ]
+
+
+def test_every_seed_has_a_line():
+    assert by_seed(seen("red", "black", eyes=(1,)), [Asked(RED, True)]).splitlines() == [
+        "seed 0: hair blond → red (as asked)",
+        "seed 1: hair blond → black (not as asked); also eyes green → blue",
+    ]
+    assert by_seed(seen("blond", eyes=(0,)), []) == "seed 0: eyes green → blue"
 
 
 @pytest.mark.parametrize("read", [True, False])
