@@ -59,8 +59,8 @@ class AuditNode(Node):
         title = found.splitlines()[0] if seen and asked else ", ".join(map(spell_edit, edits))
         sheet = to_image(audit.sheet(made.seeds, made.shown, seen, asked, title))
         report = f"{found}\n{made.report}"
-        seen_by = told(report, ui.PreviewImage(sheet, cls=cls))
-        return io.NodeOutput(sheet, made.pictures, report, audit.by_seed(seen, asked), ui=seen_by)
+        panel = told(report, ui.PreviewImage(sheet, cls=cls))
+        return io.NodeOutput(sheet, made.pictures, report, audit.by_seed(seen, asked), ui=panel)
 
 
 NODES = [AuditNode]
