@@ -1,6 +1,7 @@
 """Two pictures of every seed side by side, with a tick or a cross under each, drawn with Pillow alone."""
 
 from collections.abc import Sequence
+from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from .sheet import FAINT, GAP, INK, MARGIN, MARKS, PAPER, font, shortened
 
 LARGE = 256
 """Pixels of the longer side of a picture: larger ones are shrunk."""
-HEAD, CAPTION, TICK = 24, 28, 16
+HEAD, CAPTION, TICK = 26, 32, 16
 """Pixels above a pair for its title, below it, and of a tick's side."""
 INSIDE = 4
 """Pixels between the two of a pair."""
@@ -45,11 +46,15 @@ def thumbnail(picture: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
-def pairs(some: Sequence[Pair], title: str, *, across: int = 4) -> Image.Image:
-    """Draw pairs of pictures, all of one size, from left to right and line by line."""
+def pairs(some: Sequence[Pair], title: str, *, across: int | None = None) -> Image.Image:
+    """Draw pairs of pictures, all of one size, from left to right and line by line.
+
+    Args:
+        across: pairs of a line; as many as make the sheet about as wide as high if it is not told.
+    """
     high, wide = some[0].before.picture.shape[:2]
-    across = min(across, len(some))
     width, height = 2 * wide + INSIDE, HEAD + high + CAPTION
+    across = min(across or max(1, round(sqrt(len(some) * height / width))), len(some))
     lines, top = -(-len(some) // across), MARGIN + 36
     size = (2 * MARGIN + across * (width + 2 * GAP) - 2 * GAP, top + lines * (height + GAP) - GAP + MARGIN)
     made = Image.new("RGB", (max(size[0], round(font(24).getlength(title)) + 2 * MARGIN), size[1]), PAPER)
@@ -58,7 +63,7 @@ def pairs(some: Sequence[Pair], title: str, *, across: int = 4) -> Image.Image:
     for index, pair in enumerate(some):
         line, column = divmod(index, across)
         left, down = MARGIN + column * (width + 2 * GAP), top + line * (height + GAP)
-        pen.text((left + 2, down + 2), shortened(pair.title, font(15), width), FAINT, font(15))
+        pen.text((left + 2, down + 2), shortened(pair.title, font(17), width), FAINT, font(17))
         for place, half in enumerate((pair.before, pair.after)):
             _half(made, pen, half, left + place * (wide + INSIDE), down + HEAD)
     return made
@@ -73,4 +78,4 @@ def _half(made: Image.Image, pen: ImageDraw.ImageDraw, half: Half, left: int, to
             points = [(beside + x, below + y) for x, y in stroke]
             pen.line(points, RIGHT if half.right else WRONG, width=3, joint="curve")
         beside += TICK + 6
-    pen.text((beside, below - 1), shortened(half.caption, font(16), left + wide - beside), INK, font(16))
+    pen.text((beside, below - 4), shortened(half.caption, font(20), left + wide - beside), INK, font(20))

@@ -1,6 +1,7 @@
 """Pairs of pictures: where they stand, and how what is as asked is told from what is not."""
 
 import numpy as np
+import pytest
 
 from supsae.drawing.pairs import CAPTION, HEAD, INSIDE, RIGHT, WRONG, Half, Pair, pairs
 from supsae.drawing.sheet import GAP, MARGIN
@@ -31,8 +32,17 @@ def test_pairs_stand_line_by_line():
     assert made.shape[:2] == (2 * MARGIN + 36 + 2 * height + GAP, 2 * MARGIN + 2 * width + 2 * GAP)
 
 
+# a pair is 388 wide and 250 high: √(8 · 250 / 388) = 2.3, √(20 · 250 / 388) = 3.6, √(64 · 250 / 388) = 6.4
+@pytest.mark.parametrize(("count", "across"), [(1, 1), (2, 1), (8, 2), (20, 4), (64, 6)])
+def test_a_sheet_is_about_as_wide_as_high(count, across):
+    made = pairs([Pair("", half(1), half(2))] * count, "t")
+    assert made.width == 2 * MARGIN + across * (2 * SIDE + INSIDE + 2 * GAP) - 2 * GAP
+
+
 def test_ticks_are_green_and_crosses_red_under_their_own_picture():
-    made = np.asarray(pairs([Pair("seed 1", half(10, False), half(20, True)), Pair("", half(1), half(2))], "t"))
+    made = np.asarray(
+        pairs([Pair("seed 1", half(10, False), half(20, True)), Pair("", half(1), half(2))], "t", across=2)
+    )
     below = made[MARGIN + 36 + HEAD + SIDE :]
     middle, end = MARGIN + SIDE, MARGIN + 2 * SIDE + INSIDE
     before, after, untold = below[:, :middle], below[:, middle + INSIDE : end], below[:, end + INSIDE :]

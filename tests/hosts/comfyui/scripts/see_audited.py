@@ -1,5 +1,6 @@
 """Audit draws seeds without and with edits, as KSampler does, and counts what the reader sees in them."""
 
+import comfy.model_management
 import torch
 from portraits_parts import RED, empty, learnt, model, plain, red, vae
 from script_parts import equal, expect, refused
@@ -39,7 +40,7 @@ told = ", ".join(f"{place} {count}" for place, count in others.items() if count)
 expect("what else", rest.rpartition(": ")[2].rstrip(".") if told else "", told)
 expect("what the prompt became", made.report.splitlines()[-1], "changed hair: blond to hair: red (strength 1)")
 sheet = audit.sheet(made.seeds, made.shown, seen, asked, first)
-expect("three pairs of 256 pixels beside one another", sheet.width, 2 * 36 + 3 * (2 * 256 + 4 + 28) - 28)
+expect("three pairs of 256 pixels below one another", sheet.height, 72 + 3 * (26 + 256 + 32 + 14) - 14 + 36)
 
 small = draw_seeds(lambda seed: at(seed, side=64), 0, 1, learnt, [RED])
 expect("too small to be read", small.readings, [])
@@ -48,3 +49,10 @@ refused("'latent' holds 2 pictures", draw_seeds, lambda seed: at(seed, batch=2),
 kept = audit.asked_of(learnt.table, [Keep("eyes")], made.said)
 expect("what is kept is not asked for", kept, [])
 refused("is empty", draw_seeds, lambda seed: at(seed, positive=[]), 0, COUNT, learnt, [RED])
+
+comfy.model_management.interrupt_current_processing()
+try:
+    draw_seeds(at, 0, COUNT, learnt, [RED])
+    expect("stopped", False)
+except comfy.model_management.InterruptProcessingException:
+    comfy.model_management.interrupt_current_processing(False)
