@@ -25,6 +25,8 @@ class Asked(NamedTuple):
     """such as ``hair: red``"""
     wanted: bool | None
     """whether the edits want it in the picture; None if they ask for more or less of it, or for a middle"""
+    named: bool = True
+    """whether whoever reads the pictures has a name for it"""
 
 
 class Seen(NamedTuple):
@@ -44,7 +46,7 @@ def asked_of(table: ConceptTable, edits: Sequence[AnyEdit], said: Sequence[int])
     found = dict[str, Asked]()
     for edit in edits:
         for one in _asked(table, edit, said):
-            found[one.concept] = one
+            found[one.concept] = one._replace(named=can_name(one.concept))
     return list(found.values())
 
 
@@ -75,7 +77,7 @@ def is_right(read: Read, asked: Sequence[Asked]) -> bool | None:
 
     What is unreadable is not as anybody wants it: there may be what was to go.
     """
-    judged = [one for one in asked if one.wanted is not None and can_name(one.concept)]
+    judged = [one for one in asked if one.wanted is not None and one.named]
     told = [shows(read, one.concept) == one.wanted and UNREADABLE not in _of(read, [one]).values() for one in judged]
     return all(told) if told else None
 
@@ -93,15 +95,16 @@ def _of(read: Read, asked: Sequence[Asked]) -> dict[str, str]:
 
 def tell(seen: Sequence[Seen], asked: Sequence[Asked]) -> str:
     """Say how often each concept is seen before and after, with which seeds not as asked, and what else changed."""
-    lines = [_counted(seen, one.concept) for one in asked]
+    lines = [_counted(seen, one) for one in asked]
     judged = [(one.seed, is_right(one.after, asked)) for one in seen]
     if judged[0][1] is not None:
         lines += _as_asked([(seed, bool(right)) for seed, right in judged])
-    return "\n".join([*lines, _beside(seen, asked)])
+    return "\n".join([*lines, *_beside(seen, asked)])
 
 
-def _counted(seen: Sequence[Seen], concept: str) -> str:
-    if not can_name(concept):
+def _counted(seen: Sequence[Seen], asked: Asked) -> str:
+    concept = asked.concept
+    if not asked.named:
         return f"{concept}: the reader has no name for it. Judge with your own eyes."
     before = [shows(one.before, concept) for one in seen]
     after = [shows(one.after, concept) for one in seen]
@@ -122,14 +125,15 @@ def _as_asked(judged: Sequence[tuple[int, bool]]) -> list[str]:
     return [*told, f"Not with these seeds: {', '.join(failed)}."] if failed else told
 
 
-def _beside(seen: Sequence[Seen], asked: Sequence[Asked]) -> str:
+def _beside(seen: Sequence[Seen], asked: Sequence[Asked]) -> list[str]:
+    """Say what else changed, if anything else is read at all."""
     about = _of(seen[0].before, asked)
     places = [place for place in seen[0].before if place not in about]
     counts = {place: sum(one.before[place] != one.after[place] for one in seen) for place in places}
     moved = [f"{place} {count}" for place, count in counts.items() if count]
     if not moved:
-        return "Nothing else reads differently after the edit."
-    return f"What else reads differently after the edit, in how many of {len(seen):d} pictures: {', '.join(moved)}."
+        return ["Nothing else reads differently after the edit."] if places else []
+    return [f"What else reads differently after the edit, in how many of {len(seen):d} pictures: {', '.join(moved)}."]
 
 
 def by_seed(seen: Sequence[Seen], asked: Sequence[Asked]) -> str:

@@ -16,6 +16,7 @@ from ...supsae_core.editing.edits import AnyEdit
 from . import conditionings
 from .comparing import is_readable
 from .pictures import Drawing, draw, drawing_progress, to_bytes
+from .references import Look
 
 MOST = 64
 """Seeds that are drawn at once."""
@@ -41,12 +42,14 @@ class Drawn(NamedTuple):
 
 
 def draw_seeds(
-    at: Callable[[int], Drawing], first: int, count: int, dictionary: Dictionary, edits: Sequence[AnyEdit]
-) -> Drawn:
+    at: Callable[[int], Drawing], first: int, count: int, dictionary: Dictionary, edits: Sequence[AnyEdit],
+    look: Look | None = None,
+) -> Drawn:  # fmt: skip
     """Draw without and with the edits from each of so many seeds in a row, one picture at a time.
 
     Args:
         at: a seed → everything that decides its picture.
+        look: reads pictures; else Portraits' reader does, if they are.
 
     Raises:
         ValueError: if an edit finds nothing to change, or a seed gives several pictures; before anything is drawn.
@@ -55,17 +58,21 @@ def draw_seeds(
     one = at(seeds[0])
     _require_one(one)
     made = conditionings.edit_places(one.positive, dictionary, edits)
-    told = drawing_progress(one, 2 * count)
+    told, look = drawing_progress(one, 2 * count), look or _reader(dictionary)
     shown, seen, pictures = [], [], []
     for index, seed in enumerate(seeds):
         own = at(seed)
         before = draw(own, told(2 * index))
         after = draw(own._replace(positive=made.conditioning), told(2 * index + 1))
         shown.append((thumbnail(to_bytes(before)[0]), thumbnail(to_bytes(after)[0])))
-        seen.append(readings(torch.cat([before, after])) if is_readable(dictionary) else None)
+        seen.append(look(torch.cat([before, after])))
         pictures.append(after)
     said = tuple(dict.fromkeys(concept for place in made.places for concept in place.said))
     return Drawn(seeds, shown, _read(seen), torch.cat(pictures), said, made.report)
+
+
+def _reader(dictionary: Dictionary) -> Look:
+    return readings if is_readable(dictionary) else lambda pictures: None
 
 
 def _require_one(one: Drawing) -> None:

@@ -48,7 +48,7 @@ def test_of_two_people_one_is_enough_and_what_is_unreadable_shows_nothing():
         ([Asked(RED, True), Asked(CROWN, True)], False),
         ([Asked(RED, True), Asked(CROWN, False)], True),
         ([Asked(RED, None)], None),
-        ([Asked("hair: teal", True)], None),
+        ([Asked("hair: teal", True, named=False)], None),
         ([], None),
     ],
 )
@@ -81,7 +81,7 @@ def test_counts_come_with_intervals_and_failed_seeds():
 
 
 def test_what_nobody_wants_or_can_name_is_not_judged():
-    told = tell(seen("red", "red"), [Asked("hair: teal", True), Asked("hair: blond", None)]).splitlines()
+    told = tell(seen("red", "red"), [Asked("hair: teal", True, named=False), Asked("hair: blond", None)]).splitlines()
     assert told == [
         "hair: teal: the reader has no name for it. Judge with your own eyes.",
         "hair: blond in 2 of 2 pictures before (34% … 100%), in 0 of 2 after (0% … 66%).",

@@ -47,6 +47,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "hosts/comfyui/applying.py": ("announced",),
     "hosts/comfyui/comparing.py": (),
     "hosts/comfyui/locked_picture.py": (),
+    "hosts/comfyui/references.py": ("told",),
     "hosts/comfyui/trying.py": ("_tried", "_in_picture", "_report", "_told"),
     "hosts/comfyui/sweeping.py": ("sweep", "_told_calibrated"),
     "nodes/sweep.py": ("execute",),

@@ -83,7 +83,8 @@ def sweeping(strengths: str, calibrate: dict) -> dict:
 
 def auditing(seeds: int) -> dict:
     """Return a workflow that draws so many seeds of PROMPT without and with red hair, so that a reader sees it."""
-    return _drawing({"class_type": "SupSAE_Audit", "inputs": {"seeds": seeds}}, steps=6, side=128, batch=1)
+    asked = {"class_type": "SupSAE_Audit", "inputs": {"seeds": seeds, "judge": "reader of Portraits"}}
+    return _drawing(asked, steps=6, side=128, batch=1)
 
 
 def _drawing(asked: dict, steps: int, side: int, batch: int) -> dict:
