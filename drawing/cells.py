@@ -26,9 +26,7 @@ class Cell(NamedTuple):
 def cells(some: Sequence[Cell], title: str, *, across: int = 4) -> Image.Image:
     """Draw pictures of one size from left to right, line by line."""
     high, wide = some[0].picture.shape[:2]
-    side = max(high, wide)
-    scale = -(-SMALL // side) if side < SMALL else min(1.0, LARGE / side)
-    width, height = round(wide * scale), round(high * scale)
+    width, height = shown_size(high, wide, LARGE)
     across = min(across, len(some))
     lines, top = -(-len(some) // across), MARGIN + 42
     size = (2 * MARGIN + across * (width + GAP) - GAP, top + lines * (height + CAPTION + GAP) - GAP + MARGIN)
@@ -46,3 +44,10 @@ def cells(some: Sequence[Cell], title: str, *, across: int = 4) -> Image.Image:
             (left + width // 2, down + height + 18), cell.caption, MARKS.get(cell.mark, INK), font(16), anchor="ms"
         )
     return made
+
+
+def shown_size(high: int, wide: int, most: int) -> tuple[int, int]:
+    """Return the width and height that a picture is drawn at, its longer side ``most`` at most."""
+    side = max(high, wide)
+    scale = -(-SMALL // side) if side < SMALL else min(1.0, most / side)
+    return round(wide * scale), round(high * scale)

@@ -102,8 +102,8 @@ def _band(made: Image.Image, band: Sequence[Column], rows: Sequence[str], top: i
             pen.text((MARGIN, middle - 12 * len(name.split("\n")) + 24 * line), text, INK, font(18))
     for index, column in enumerate(band):
         left = MARGIN + LABELS + index * (SIDE + GAP)
-        pen.text((left + 2, top + 8), _shortened(column.title, font(15), SIDE), FAINT, font(15))
-        pen.text((left + 2, top + 28), _shortened(column.subtitle, font(20), SIDE), INK, font(20))
+        pen.text((left + 2, top + 8), shortened(column.title, font(15), SIDE), FAINT, font(15))
+        pen.text((left + 2, top + 28), shortened(column.subtitle, font(20), SIDE), INK, font(20))
         for row, (picture, mark) in enumerate(zip(column.pictures, column.marks, strict=True)):
             _paste(made, picture, left, top + 62 + row * (SIDE + GAP), (SIDE, SIDE), mark)
 
@@ -120,7 +120,8 @@ def _paste(made: Image.Image, picture: np.ndarray, left: int, top: int, size: tu
     made.paste(shown, (left, top), mask.resize(size, Image.Resampling.LANCZOS))
 
 
-def _shortened(text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+def shortened(text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    """Cut a text off where it is wider than so many pixels."""
     if face.getlength(text) <= width:
         return text
     while text and face.getlength(text + "…") > width:

@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from ..hosts.comfyui import folders, messages
 from ..supsae_core import stopping
 from . import (
+    audit,
     capture,
     compare,
     concepts,
@@ -27,7 +28,7 @@ from . import (
 
 TOPICS = (
     portraits, concepts, capture, dictionaries, quick, mixer, edit, conditioning_files, compare, lock, read_prompt,
-    maps, sweep, trying, evaluate,
+    maps, sweep, trying, audit, evaluate,
 )  # fmt: skip
 """Modules of nodes, in the order in which ComfyUI is told of them."""
 

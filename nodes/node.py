@@ -41,6 +41,7 @@ def _is_conditioning(one: Any) -> bool:
 
 CONDITIONING = SocketKind("a conditioning", "CLIP Text Encode (Prompt)", _is_conditioning)
 IMAGE = SocketKind("a picture", "VAE Decode", lambda one: isinstance(one, Tensor) and one.ndim == 4)
+REFERENCE = IMAGE._replace(source="Load Image")
 SOCKETS: Mapping[str, SocketKind] = {
     "dictionary": SocketKind("a dictionary", "Load Dictionary", lambda one: isinstance(one, Dictionary)),
     "table": SocketKind("a concept table", "Concept Table", lambda one: isinstance(one, ConceptTable)),
@@ -56,6 +57,9 @@ SOCKETS: Mapping[str, SocketKind] = {
     "latent": SocketKind("a latent", "an empty latent", lambda one: isinstance(one, dict) and "samples" in one),
     "before": IMAGE,
     "after": IMAGE,
+    "like": REFERENCE,
+    "unlike": REFERENCE,
+    "clip_vision": SocketKind("a CLIP Vision model", "Load CLIP Vision", _has("encode_image")),
     "mask": SocketKind("a mask", "Load Image (as Mask)", lambda one: isinstance(one, Tensor)),
 }
 """Name of an input → what it must hold: ComfyUI lets a workflow that was written by hand put anything there."""

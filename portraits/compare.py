@@ -1,7 +1,8 @@
-"""What a reader sees change between two pictures of Portraits; nothing of pictures that are none."""
+"""What a reader sees in pictures of Portraits, and what changes between two; nothing of pictures that are none."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -26,20 +27,40 @@ class SeenChange(NamedTuple):
     """what the reader can call it"""
 
 
-def seen_changes(before: Tensor, after: Tensor) -> list[SeenChange] | None:
-    """Read two pictures (H, W, 3) in 0 … 1, category by category; None if they cannot be Portraits'.
+def readings(pictures: Tensor) -> list[dict[str, str]] | None:
+    """Read pictures (B, H, W, 3) in 0 … 1: category → value or ``unreadable``; None if their size is not Portraits'.
 
     Portraits are square for every person; enlarged ones are made small again.
     """
-    height, width = before.shape[:2]
-    if before.shape != after.shape or height < SIZE or width % height or width // height not in PEOPLE:
+    height, width = pictures.shape[1:3]
+    if height < SIZE or width % height or width // height not in PEOPLE:
         return None
-    both = rearrange(torch.stack([before, after]).float().cpu(), "n h w c -> n c h w")
-    small = F.interpolate(both, (SIZE, SIZE * (width // height)), mode="area")
-    one, other = read_people(load_reader().read, small)
-    if all(value == UNREADABLE for value in one.values()):
+    small = F.interpolate(
+        rearrange(pictures.float().cpu(), "n h w c -> n c h w"), (SIZE, SIZE * (width // height)), mode="area"
+    )
+    return read_people(load_reader().read, small)
+
+
+def reads_nothing(reading: Mapping[str, str]) -> bool:
+    """Tell whether nothing in a picture could be read: then it is no portrait."""
+    return all(value == UNREADABLE for value in reading.values())
+
+
+def seen_changes(before: Tensor, after: Tensor) -> list[SeenChange] | None:
+    """Read two pictures (H, W, 3) in 0 … 1, category by category; None if they cannot be Portraits'."""
+    found = readings(torch.stack([before, after])) if before.shape == after.shape else None
+    if found is None or reads_nothing(found[0]):
         return None
-    return [
-        SeenChange(place, value, other[place], scene.FACTORS[place.split()[-1]])  # of two people "left hair"
-        for place, value in one.items()
-    ]
+    one, other = found
+    return [SeenChange(place, value, other[place], scene.FACTORS[factor(place)]) for place, value in one.items()]
+
+
+def factor(place: str) -> str:
+    """Return the category that is read at a place: of two people ``left hair`` is ``hair``."""
+    return place.split()[-1]
+
+
+def can_name(concept: str) -> bool:
+    """Tell whether the reader has a name for a concept, such as ``hair: red``."""
+    category, _, value = concept.partition(": ")
+    return value in scene.FACTORS.get(category, ())

@@ -45,9 +45,13 @@ def compare(before: Tensor, after: Tensor, dictionary: Dictionary | None) -> Com
         raise ValueError(f"The pictures differ in number or size ({' and '.join(sizes)}). Draw both from one latent.")
     difference = (before[..., :3] - after[..., :3]).abs().mean(-1)
     changed = float((difference > VISIBLE).float().mean())
-    portraits = dictionary is not None and dictionary.family.name == READABLE
-    seen = (seen_changes(before[0, ..., :3], after[0, ..., :3]) if portraits else None) or []
+    seen = (seen_changes(before[0, ..., :3], after[0, ..., :3]) if is_readable(dictionary) else None) or []
     return Comparison(seen, changed, _told(seen, changed))
+
+
+def is_readable(dictionary: Dictionary | None) -> bool:
+    """Tell whether there is a reader of the pictures that are drawn of a dictionary's prompts."""
+    return dictionary is not None and dictionary.family.name == READABLE
 
 
 def _told(seen: list[SeenChange], changed: float) -> str:

@@ -102,7 +102,7 @@ def test_captions_fit():
     short, long = (sheet.side_by_side([GREEN, GREEN], ["before", "after " * n]) for n in (1, 40))
     assert long.width == short.width and long.height > short.height
     face = sheet.font(20)
-    name = sheet._shortened("an endless name of a value that nobody can read", face, 192)
+    name = sheet.shortened("an endless name of a value that nobody can read", face, 192)
     assert name.endswith("…") and face.getlength(name) <= 192
 
 

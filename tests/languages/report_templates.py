@@ -49,6 +49,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "hosts/comfyui/applying.py": ("announced",),
     "hosts/comfyui/comparing.py": (),
     "hosts/comfyui/locked_picture.py": (),
+    "hosts/comfyui/references.py": ("told",),
     "hosts/comfyui/trying.py": ("_tried", "_in_picture", "_report", "_told"),
     "hosts/comfyui/sweeping.py": ("sweep", "_told_calibrated"),
     "nodes/sweep.py": ("execute",),
@@ -57,6 +58,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "evaluation/report/panel.py": (),
     "evaluation/report/describe.py": (),
     "evaluation/text/metrics.py": ("_why_poor",),
+    "evaluation/audit.py": ("_counted", "_as_asked", "_beside"),
 }  # fmt: skip
 """Module → the functions and constants whose strings are shown; all of the module's if none is named."""
 WORDS = {

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from supsae.portraits import scene
-from supsae.portraits.compare import seen_changes
+from supsae.portraits.compare import can_name, readings, reads_nothing, seen_changes
 
 SAID = {
     "background": "snow", "hair": "red", "haircut": "long", "eyes": "green", "eyewear": "none", "hat": "none",
@@ -48,3 +48,13 @@ STRANGE = {
 @pytest.mark.parametrize(("before", "after"), STRANGE.values(), ids=STRANGE)
 def test_of_other_pictures_nothing_is_said(before, after):
     assert seen_changes(before, after) is None
+
+
+def test_pictures_are_read_together_and_of_others_nothing():
+    assert readings(torch.stack([rendered(), rendered(hair="black")])) == [SAID, SAID | {"hair": "black"}]
+    assert readings(torch.zeros(2, 64, 64, 3)) is None
+    assert reads_nothing({"hair": "unreadable"}) and not reads_nothing(SAID)
+
+
+def test_what_the_reader_can_name():
+    assert can_name("hair: red") and not can_name("hair: teal") and not can_name("shoes: red")

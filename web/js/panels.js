@@ -24,6 +24,7 @@ export const PANELS = {
   SupSAE_ReadPrompt: { below: [toldPanel] },
   SupSAE_StrengthSweep: { below: [toldPanel] },
   SupSAE_TryConcepts: { below: [toldPanel] },
+  SupSAE_Audit: { below: [toldPanel] },
   SupSAE_ConceptMap: { below: [toldPanel] },
   SupSAE_BlockMap: { below: [toldPanel] },
   SupSAE_SaveConditioning: { below: [toldPanel] },

@@ -85,18 +85,30 @@ def quick(low: str, high: str) -> dict:
 
 def sweeping(strengths: str, calibrate: dict) -> dict:
     """Return a workflow that draws PROMPT, small and in few steps, at several strengths of its red hair."""
-    drawn = {"seed": 0, "steps": 2, "cfg": 3.0, "sampler": "euler", "scheduler": "simple", "strengths": strengths}
-    links = {"positive": "text", "negative": "text", "latent": "size"}
+    asked = {"class_type": "SupSAE_StrengthSweep", "inputs": {"strengths": strengths, **calibrate}}
+    return _drawing(asked, steps=2, side=64, batch=2)
+
+
+def auditing(seeds: int) -> dict:
+    """Return a workflow that draws so many seeds of PROMPT without and with red hair, so that a reader sees it."""
+    asked = {"class_type": "SupSAE_Audit", "inputs": {"seeds": seeds, "judge": "reader of Portraits"}}
+    return _drawing(asked, steps=6, side=128, batch=1)
+
+
+def _drawing(asked: dict, steps: int, side: int, batch: int) -> dict:
+    """Return a workflow with a node that draws pictures of PROMPT itself, and its report shown."""
+    settings = {"seed": 0, "steps": steps, "cfg": 3.0, "sampler": "euler", "scheduler": "simple"}
+    links = {"positive": "text", "negative": "text", "latent": "size", "edits": "edit"}
     links |= {name: name for name in ("model", "vae", "dictionary")}
-    inputs = {**drawn, **calibrate, **{name: [node, 0] for name, node in links.items()}, "edits": ["edit", 0]}
-    size = {"width": 64, "height": 64, "batch_size": 2}
+    inputs = {**settings, **asked["inputs"], **{name: [node, 0] for name, node in links.items()}}
+    size = {"width": side, "height": side, "batch_size": batch}
     return {
         **{name: editing()[name] for name in ("clip", "dictionary", "text", "edit")},
         "model": MODEL,
         "vae": {"class_type": "VAELoader", "inputs": {"vae_name": "supsae_portraits_vae.safetensors"}},
         "size": {"class_type": "EmptySD3LatentImage", "inputs": size},
-        "sweep": {"class_type": "SupSAE_StrengthSweep", "inputs": inputs},
-        "report": shown("sweep", 2),
+        "asked": {**asked, "inputs": inputs},
+        "report": shown("asked", 2),
     }
 
 

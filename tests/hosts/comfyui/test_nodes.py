@@ -9,6 +9,7 @@ from api_workflows import (
     BLOCKS,
     DICTIONARY,
     TABLE,
+    auditing,
     capturing,
     editing,
     fitting,
@@ -25,7 +26,7 @@ from supsae.supsae_core.dictionary.file import load_dictionary
 
 MENU = {
     "SupSAE": "LoadPortraitsCLIP LoadDictionary ConceptMixer ConceptEdit ApplyEdits ComparePictures Lock LockedPicture "
-    "StrengthSweep TryConcepts ReadPrompt ConceptMap SaveConditioning LoadConditioning",
+    "StrengthSweep TryConcepts Audit ReadPrompt ConceptMap SaveConditioning LoadConditioning",
     "SupSAE/learn": "ConceptTable Capture FitDictionary QuickConcept",
     "SupSAE/research": "BlockMap EvaluateDictionary",
 }
@@ -120,12 +121,24 @@ def test_sweep_calibrates_and_saves(comfy_server):
     outputs = comfy_server.run(sweeping("0, 0.3, 0.5, 0.7, 1", save))
     told = outputs["report"]["text"][0].splitlines()
     assert "calibrated hair: red on 2 pictures: safe from 0 to 1" in told
-    assert told[-1] == "saved as even.safetensors in models/supsae" and outputs["sweep"]["supsae_told"] == [
+    assert told[-1] == "saved as even.safetensors in models/supsae" and outputs["asked"]["supsae_told"] == [
         "\n".join(told)
     ]
     kept = load_dictionary(comfy_server.base / "models/supsae/even.safetensors")
     assert list(kept.sliders) == ["hair: red"]
     (comfy_server.base / "models/supsae/even.safetensors").unlink()
+
+
+def test_audit_says_how_often_and_of_every_seed(comfy_server):
+    outputs = comfy_server.run({**auditing(2), "lines": shown("asked", 3)})
+    first, second, *_ = told = outputs["report"]["text"][0].splitlines()
+    # Wilson's interval of none and of all of two: 0 … z² / (2 + z²) = 66 %, and what is left of 1
+    assert first == "hair: red in 0 of 2 pictures before (0% … 66%), in 2 of 2 after (34% … 100%)."
+    assert second == "As asked in 2 of 2 pictures (34% … 100%)."
+    assert told[-1] == "changed hair: blond to hair: red (strength 1)"
+    lines = outputs["lines"]["text"][0].splitlines()
+    assert [line.split(" (as asked)")[0] for line in lines] == [f"seed {n}: hair blond → red" for n in (0, 1)]
+    assert outputs["asked"]["supsae_told"] == ["\n".join(told)] and len(outputs["asked"]["images"]) == 1
 
 
 def test_conditioning_is_saved_and_loaded_without_an_encoder(comfy_server):
