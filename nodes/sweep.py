@@ -36,8 +36,9 @@ class StrengthSweepNode(Node):
                 io.String.Input(
                     "strengths",
                     default="0, 0.25, 0.5, 0.75, 1, 1.25",
-                    tooltip="Numbers with commas between them, at most 16. Each multiplies the strength of every edit, "
-                    "and is a picture. 0 is the unedited one, 1 the edit as it is.",
+                    tooltip="Numbers with commas between them, at most 16, or from here to here: 0 to 1 in 24, at most "
+                    "120. Each multiplies the strength of every edit, and is a picture. 0 is the unedited one, 1 the "
+                    "edit as it is. For an animation connect pictures to Save Animated WEBP.",
                 ),
                 io.DynamicCombo.Input(
                     "calibrate",

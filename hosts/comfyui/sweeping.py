@@ -114,10 +114,18 @@ def _measured(pictures: Sequence[Tensor], numbers: Sequence[float]) -> list[str]
 
 
 def _sheet(sets: Sequence[Sequence[Tensor]], numbers: Sequence[float], title: str) -> Image.Image:
-    """Draw a row for every picture; of two sets the second one's behind."""
-    cells = [[to_bytes(own) for own in pictures] for pictures in sets]
+    """Draw a row for every picture; of two sets the second one's behind. Of many numbers some, evenly spread."""
+    shown = spread(len(numbers), factors.MOST)
+    cells = [[to_bytes(pictures[i]) for i in shown] for pictures in sets]
     count, marks = len(cells[0][0]), ["", "calibrated"] if len(sets) > 1 else [""]
     rows = [[cell[row] for cell in own] for own in cells for row in range(count)]
     named = [f"picture {row + 1} " if count > 1 else "" for row in range(count)]
     names = [f"{name}{mark}".strip() for mark in marks for name in named]
-    return grid(rows, [f"{number:g}" for number in numbers], names, title)
+    return grid(rows, [f"{numbers[i]:.3g}" for i in shown], names, title)
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Return at most so many of the indices below ``count``, evenly spread, the first and the last among them."""
+    if count <= most:
+        return list(range(count))
+    return [round(index * (count - 1) / (most - 1)) for index in range(most)]

@@ -1,14 +1,16 @@
-"""Factors on the strengths of edits, written as a list such as ``0, 0.5, 1``."""
+"""Factors on the strengths of edits, written as a list such as ``0, 0.5, 1``, or as a range: ``0 to 1 in 24``."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from .edits import STRENGTHS, AnyEdit, Keep, edit_name, scaled
 
-MOST = 16
-"""Factors of one list: every one is a picture."""
+MOST, MOST_FRAMES = 16, 120
+"""Factors of one list, and of one from here to here: every one is a picture."""
+_RANGE = re.compile(r"(.+?)\s+to\s+(.+?)\s+in\s+(.+)")
 
 
 def parse_factors(text: str) -> tuple[float, ...]:
@@ -17,6 +19,8 @@ def parse_factors(text: str) -> tuple[float, ...]:
     Raises:
         ValueError: naming what cannot be read, what stands twice, or how many there are.
     """
+    if found := _RANGE.fullmatch(text.strip()):
+        return _frames(*found.groups())
     found = tuple(_number(part.strip()) for part in text.split(","))
     if len(set(found)) < len(found):
         twice = next(one for index, one in enumerate(found) if one in found[:index])
@@ -43,11 +47,24 @@ def multiplied(edits: Sequence[AnyEdit], factor: float) -> tuple[AnyEdit, ...]:
     return made
 
 
+def _frames(first: str, last: str, count: str) -> tuple[float, ...]:
+    low, high = _number(first), _number(last)
+    if not count.isdecimal() or not 2 <= int(count) <= MOST_FRAMES or low == high:
+        raise ValueError(
+            f"From {low:g} to {high:g} in {count!r} pictures cannot be made. Write two different strengths and a "
+            f"number from 2 to {MOST_FRAMES}, such as 0 to 1 in 24."
+        )
+    step = (high - low) / (int(count) - 1)
+    return tuple(round(low + step * index, 6) for index in range(int(count)))
+
+
 def _number(text: str) -> float:
     try:
         found = float(text)
     except ValueError:
         found = math.nan
     if not math.isfinite(found):
-        raise ValueError(f"{text!r} is no number. Write strengths with commas between them, such as 0, 0.5, 1.")
+        raise ValueError(
+            f"{text!r} is no number. Write strengths with commas between them, such as 0, 0.5, 1, or 0 to 1 in 24."
+        )
     return found

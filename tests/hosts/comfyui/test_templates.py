@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import workflow as workflows
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from supsae.portraits import reader
 from supsae.supsae_core.editing.mix import SayRow
@@ -21,13 +21,14 @@ ROOT = Path(__file__).resolve().parents[3]
 OF_OTHERS = ["Chroma", "FLUX.1", "FLUX.2 Klein 4B", "FLUX.2 Klein 9B", "Krea 2", "Qwen-Image", "SDXL", "Z-Image"]
 """Families whose template is made of SD3.5's; test_family_templates.py has the rest of what is asked of them."""
 TEMPLATES = [
-    "Edit a portrait", "Judge a dictionary", "Keep the rest", "Learn your own dictionary", "Mix ten concepts",
-    "One of two people", "SD3.5 - learn and edit", "Steer inside the model", "Sweep a strength", "Where does it act",
+    "Animate a slider", "Edit a portrait", "Judge a dictionary", "Keep the rest", "Learn your own dictionary",
+    "Mix ten concepts", "One of two people", "SD3.5 - learn and edit", "Steer inside the model", "Sweep a strength",
+    "Where does it act",
 ]  # fmt: skip
 TEMPLATES = sorted([*TEMPLATES, *(f"{title} - learn and edit" for title in OF_OTHERS)])
 GRAPHS = ["Judge a dictionary", "Steer inside the model", "Where does it act"]
 """Those that open as graphs: they are about what lies between prompt and picture."""
-SHOWING = {"PreviewImage", "SupSAE_ComparePictures"}
+SHOWING = {"PreviewImage", "SupSAE_ComparePictures", "SaveAnimatedWEBP"}
 """Nodes whose pictures an app shows."""
 BOXES = 8
 """Nodes of a graph that is read at a glance, the note apart; one that learns as well has two or three more."""
@@ -100,6 +101,12 @@ class Ran:
     def pictures(self, *titles):
         files = [self._outputs[self._numbers[title]]["images"][0] for title in titles]
         return [np.asarray(Image.open(io.BytesIO(self._server.view(file))).convert("RGB")) for file in files]
+
+    def frames(self, title):
+        """Return every frame of the film that a node saved."""
+        (file,) = self._outputs[self._numbers[title]]["images"]
+        with Image.open(io.BytesIO(self._server.view(file))) as film:
+            return [np.asarray(one.convert("RGB")) for one in ImageSequence.Iterator(film)]
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +238,13 @@ def test_learn_your_own_dictionary(comfy_server, ran):
     assert (after["hair"], after["hat"], after["expression"]) == ("red", "crown", "surprised")
     names = comfy_server.object_info("SupSAE_LoadDictionary")["input"]["required"]["name"][1]["options"]
     assert "hair-hat-expression.safetensors" in names  # after its words
+
+
+def test_animate_a_slider(ran):
+    frames = ran("Animate a slider").frames("Animation")
+    assert len(frames) == 24
+    first, last = read(frames[0]), read(frames[-1])
+    assert (first["hair"], last) == ("blond", first | {"hair": "blue"})
 
 
 def test_one_of_two_people(ran):

@@ -3,11 +3,23 @@
 import pytest
 
 from supsae.supsae_core.editing.edits import Clear, Keep, Scale, Swap
-from supsae.supsae_core.editing.factors import MOST, multiplied, parse_factors
+from supsae.supsae_core.editing.factors import MOST, MOST_FRAMES, multiplied, parse_factors
 
 
 def test_factors_are_read_in_the_order_written():
     assert parse_factors("1, 0, .25,-0.5") == (1.0, 0.0, 0.25, -0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("0 to 1 in 5", (0, 0.25, 0.5, 0.75, 1)),
+        ("1.5 to -0.5  in 3", (1.5, 0.5, -0.5)),
+        (" 0 to 1 in 2 ", (0, 1)),
+    ],
+)
+def test_from_here_to_here(text, wanted):
+    assert parse_factors(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -17,6 +29,11 @@ def test_factors_are_read_in_the_order_written():
         ("0, 1,", "'' is no number"),
         ("0; 1", "'0; 1' is no number"),
         ("nan", "'nan' is no number"),
+        ("0 to x in 3", "'x' is no number"),
+        ("0 to 1 in 1", "From 0 to 1 in '1' pictures cannot be made"),
+        ("0 to 1 in 2.5", "a number from 2 to 120"),
+        (f"0 to 1 in {MOST_FRAMES + 1}", "a number from 2 to 120"),
+        ("1 to 1 in 3", "two different strengths"),
         ("0, 1, 1.0", "1 stands in the list twice"),
         (", ".join(map(str, range(MOST + 1))), f"These are {MOST + 1} strengths"),
     ],
