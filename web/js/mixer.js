@@ -8,6 +8,7 @@ import { LOCKED } from "./locked.js";
 import { say, translated } from "./language.js";
 import { dump, holds, keyOf, own, parse, rowOf, switched, taughtRow, withRow } from "./mix.js";
 import { LEFT_OUT, MixerRow, VERDICTS } from "./mixer_row.js";
+import { Presets } from "./presets.js";
 import { Words } from "./words.js";
 
 const SEARCH_FROM = 13; // categories from which on there is a search box
@@ -48,11 +49,13 @@ class Mixer {
     this.holding = make("label", { className: "supsae-hold", title: say("holdHelp"), hidden: true }, this.holder, say("hold"));
     this.list = make("div", { className: "supsae-scroll supsae-rows" });
     this.words = new Words(this);
+    this.presets = new Presets(this);
     this.outside = host.shown !== host.node; // on a subgraph: no loader's panel says for whom the file is
     this.fitting = new Fitting(host, this.outside ? (name) => chooseFile(host, host.source("dictionary"), name) : undefined);
     this.element = make(
       "section", { className: "supsae-mixer", aria: { label: "Concept Mixer" } },
-      make("header", {}, this.search, this.note, this.holding, this.compare, this.fold, this.reset), this.fitting.element, this.words.element, this.list,
+      make("header", {}, this.search, this.note, this.holding, this.presets.button, this.compare, this.fold, this.reset),
+      this.presets.element, this.fitting.element, this.words.element, this.list,
     );
     host.listen("supsae.mixer", ({ detail }) => {
       if (host.isMe(detail.node)) this.output({ supsae_mixer: [detail.output] }); // read while a model samples
@@ -82,7 +85,7 @@ class Mixer {
   }
 
   height() {
-    return HEADER + this.fitting.height(this.width()) + this.words.height() + this.rowsHeight();
+    return HEADER + this.presets.height() + this.fitting.height(this.width()) + this.words.height() + this.rowsHeight();
   }
 
   rowsHeight() {
