@@ -108,6 +108,19 @@ def test_mixer_leaves_out_what_the_dictionary_lacks(comfy_server, place):
         assert told in outputs["shown"]["text"][0]
 
 
+def test_a_number_drives_a_slider_of_the_mixer(comfy_server):
+    flow = mixing({"hair": {"say": "black"}, "eyes": {"say": "blue"}}, "conditioning")
+    edit = {"action": "swap", "concept": "hair: red", "strength": ["number", 0]}
+    flow["number"] = {"class_type": "PrimitiveFloat", "inputs": {"value": 0.9}}
+    flow["edit"] = {"class_type": "SupSAE_ConceptEdit", "inputs": edit}
+    flow["mixer"]["inputs"]["edits"] = ["edit", 0]
+    outputs = comfy_server.run(flow)
+    (panel,) = outputs["mixer"]["supsae_mixer"]
+    assert "changed hair: blond to hair: red (strength 0.9)" in outputs["shown"]["text"][0]
+    assert panel["left_out"] == {"hair": "an edit that is connected is made instead: swap hair: red (strength 0.9)."}
+    assert panel["prompts"][0]["after"]["eyes"] == ["blue"]
+
+
 def test_table_is_read_from_a_file_and_read_again_when_it_changes(comfy_server):
     prompt = {"table": capturing("", file="mine.yaml")["table"], "show": shown("table", 1)}
     for colours in (["red", "blue"], ["red", "blue", "green"]):
