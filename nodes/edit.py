@@ -11,7 +11,7 @@ from ..hosts.comfyui.applying import EVERYWHERE, PART, PROMPTS, REACH, SITES, WH
 from ..hosts.comfyui.forms import require_choice
 from ..supsae_core.editing.edits import ACTIONS, EDITS, STRENGTHS, make_edit
 from .either_inputs import either_inputs, either_outputs
-from .node import Node
+from .node import ASKS_FOR_TEXT, Node
 from .reports import told
 from .sockets import CATEGORY, DictionarySocket, EditsSocket
 
@@ -88,6 +88,7 @@ class ApplyEditsNode(Node):
                 ),
             ],
             outputs=either_outputs("What was found in the prompt and changed; with a model, what it will change."),
+            hidden=ASKS_FOR_TEXT,
         )
 
     @classmethod
@@ -95,7 +96,7 @@ class ApplyEditsNode(Node):
         form = require_choice("where", where, WHERES)
         either.require_one(cls.NAME, conditioning, model)
         if conditioning is not None:
-            made, report = applying.edit_conditioning(conditioning, dictionary, edits, form)
+            made, report = applying.edit_conditioning(conditioning, dictionary, edits, form, cls.text_before())
             outputs = either.outputs(cls.NAME, conditioning=made)
         else:
             made, report = applying.edit_model(model, dictionary, edits, form)

@@ -6,9 +6,8 @@ from comfy_api.latest import io
 
 from ..hosts.comfyui import either, messages
 from ..hosts.comfyui.mixing import PANEL, mix_conditioning, mix_model, panel_teller
-from ..hosts.comfyui.prompt_text import text_behind
 from .either_inputs import either_inputs, either_outputs
-from .node import Node
+from .node import ASKS_FOR_TEXT, Node
 from .sockets import CATEGORY, SHOWN_AGAIN, DictionarySocket, EditsSocket
 
 NO_NEGATIVE = (
@@ -73,7 +72,7 @@ class ConceptMixerNode(Node):
                     tooltip="The negative prompt without what the rows ask for, if one is connected; for the sampler.",
                 ),
             ],
-            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
+            hidden=ASKS_FOR_TEXT,
             **SHOWN_AGAIN,
         )
 
@@ -83,19 +82,13 @@ class ConceptMixerNode(Node):
     ) -> io.NodeOutput:
         either.require_one(cls.NAME, conditioning, model)
         if conditioning is not None:
-            made = mix_conditioning(conditioning, dictionary, mix, cls.prompt_text(), edits or (), mask, negative)
+            made = mix_conditioning(conditioning, dictionary, mix, cls.text_before(), edits or (), mask, negative)
             outputs = either.outputs(cls.NAME, conditioning=made.output)
         else:
             made = mix_model(model, dictionary, mix, panel_teller(cls.hidden.unique_id), edits or (), negative)
             outputs = either.outputs(cls.NAME, model=made.output)
         opposite = messages.blocked(NO_NEGATIVE) if negative is None else made.negative
         return io.NodeOutput(*outputs, made.report, opposite, ui={PANEL: [made.panel]})
-
-    @classmethod
-    def prompt_text(cls) -> str | None:
-        """Return what the conditioning was encoded from, if the workflow says so."""
-        graph, node = cls.hidden.prompt, cls.hidden.unique_id
-        return text_behind(graph, str(node)) if graph and node else None
 
 
 NODES = [ConceptMixerNode]

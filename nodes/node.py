@@ -12,6 +12,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..hosts.comfyui.locking import Lock
+from ..hosts.comfyui.prompt_text import text_behind
 from ..supsae_core.capture.captures import Capture
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.table.concepts import ConceptTable
@@ -83,6 +84,16 @@ class Node(io.ComfyNode):
                 return run(own, **inputs)
 
             cls.execute = classmethod(execute)
+
+    @classmethod
+    def text_before(cls) -> str | None:
+        """Return what the conditioning was encoded from, if the workflow says so; it takes ``ASKS_FOR_TEXT``."""
+        graph, node = cls.hidden.prompt, cls.hidden.unique_id
+        return text_behind(graph, str(node)) if graph and node else None
+
+
+ASKS_FOR_TEXT = [io.Hidden.unique_id, io.Hidden.prompt]
+"""What a node is told of the workflow so that it can find the text behind its conditioning."""
 
 
 def require_own(inputs: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from comfy_api.latest import io, ui
 
 from ..hosts.comfyui.pictures import to_image
 from ..hosts.comfyui.prompt_reading import as_json, as_picture, as_text, read_prompt
-from .node import Node
+from .node import ASKS_FOR_TEXT, Node
 from .reports import told
 from .sockets import CATEGORY, DictionarySocket
 
@@ -37,11 +37,12 @@ class ReadPromptNode(Node):
                 ),
                 io.Image.Output(display_name="bars", tooltip="The same as a picture."),
             ],
+            hidden=ASKS_FOR_TEXT,
         )
 
     @classmethod
     def execute(cls, conditioning, dictionary) -> io.NodeOutput:
-        found = read_prompt(conditioning, dictionary)
+        found = read_prompt(conditioning, dictionary, cls.text_before())
         bars = to_image(as_picture(found))
         report = as_text(found)
         return io.NodeOutput(report, as_json(found), bars, ui=told(report, ui.PreviewImage(bars, cls=cls)))

@@ -13,6 +13,7 @@ from ...supsae_core.editing.windows import Window
 from ...supsae_core.encoders import sites
 from . import conditionings, edit_reports, steering, transformer
 from .conditionings import Conditioning
+from .prompt_text import taught_text
 from .steering_run import Steering
 
 WHERES = EVERYWHERE, PART, SITES = "everywhere", "part of sampling", "chosen sites"
@@ -24,9 +25,14 @@ REACH = {"to the last block": False, "in the chosen blocks": True}
 
 
 def edit_conditioning(
-    conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit], form: Mapping[str, Any]
-) -> tuple[Conditioning, str]:
-    """Return the edited list and a report; ``form`` is ``where`` of the node.
+    conditioning: Conditioning, dictionary: Dictionary, edits: Sequence[AnyEdit], form: Mapping[str, Any],
+    text: str | None = None,
+) -> tuple[Conditioning, str]:  # fmt: skip
+    """Return the edited list and a report.
+
+    Args:
+        form: ``where`` of the node.
+        text: what was encoded, if it is known: some words are only found with it.
 
     Raises:
         ValueError: if the form asks for what only a model has, or as ``conditionings.edit_places``.
@@ -36,7 +42,8 @@ def edit_conditioning(
             f"A conditioning has neither steps of sampling nor blocks, so {form['where']!r} would do nothing. Set "
             f"where to {EVERYWHERE!r}, or connect the model instead of the conditioning."
         )
-    made = conditionings.edit_places(conditioning, dictionary, edits)
+    taught = taught_text(dictionary.family, conditioning, text)
+    made = conditionings.edit_places(conditioning, dictionary, edits, taught=taught)
     again = edit_reports.read_again(dictionary, made.edited)
     told = edit_reports.told_beside(dictionary, conditioning, made.places, made.edited)
     told += edit_reports.told_again(dictionary, made.places, again, len(made.places))

@@ -95,7 +95,7 @@ def free(conditioning: Conditioning) -> Conditioning:
     return [[rows, {**extra, FREE: True}] for rows, extra in conditioning]
 
 
-def _taught_places(
+def taught_places(
     conditioning: Conditioning, dictionary: Dictionary, places: Sequence[Place], taught: Taught
 ) -> tuple[list[Place], list[str]]:
     """Return the places as they read with what was taught, and lines on words that are not there."""
@@ -136,7 +136,7 @@ def edit_places(
         )
     lines = list[str]()
     if taught is not None:
-        places, lines = _taught_places(conditioning, dictionary, places, taught)
+        places, lines = taught_places(conditioning, dictionary, places, taught)
     chosen, left_out = choose(dictionary, edits, places, optional)
     made, found = [], list[Edited]()
     for index, entry in enumerate(conditioning):

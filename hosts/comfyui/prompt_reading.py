@@ -13,7 +13,8 @@ from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.reading import prompt_report
 from ...supsae_core.reading.prompt_report import PromptReport
 from . import placed
-from .conditionings import Conditioning
+from .conditionings import Conditioning, taught_places
+from .prompt_text import taught_text
 
 
 class PromptRead(NamedTuple):
@@ -28,19 +29,25 @@ class PromptRead(NamedTuple):
     report: PromptReport
 
 
-def read_prompt(conditioning: Conditioning, dictionary: Dictionary) -> list[PromptRead]:
+def read_prompt(conditioning: Conditioning, dictionary: Dictionary, text: str | None = None) -> list[PromptRead]:
     """Read every batch row of every part, numbered from 1.
+
+    Args:
+        text: what was encoded, if it is known: some words are only found with it.
 
     Raises:
         ValueError: if there is none, or one cannot be read.
     """
-    entries = enumerate(conditioning)
-    places = [(place, entry) for i, entry in entries for place in placed.read(dictionary, entry, i)]
+    places = [place for i, entry in enumerate(conditioning) for place in placed.read(dictionary, entry, i)]
     if not places:
         raise ValueError("This conditioning is empty. Connect CLIP Text Encode (Prompt).")
+    taught = taught_text(dictionary.family, conditioning, text)
+    if taught is not None:
+        places, _ = taught_places(conditioning, dictionary, places, taught)
     found = []
-    for place, entry in places:
-        report = prompt_report.report_prompt(dictionary, entry[0][place.row].float().cpu(), place.reading)
+    for place in places:
+        rows = conditioning[place.entry][0][place.row].float().cpu()
+        report = prompt_report.report_prompt(dictionary, rows, place.reading)
         title = f"part {place.entry + 1}, row {place.row + 1}" if len(places) > 1 or place.partial else ""
         title += ", for a part of the picture" * place.partial
         found.append(PromptRead(title, place.entry + 1, place.row + 1, not place.partial, report))

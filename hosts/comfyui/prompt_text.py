@@ -11,6 +11,7 @@ from ...supsae_core.encoders.base import Family
 from ...supsae_core.reading.known_text import KnownText
 from ...supsae_core.reading.readout import MOST_ROWS
 from ...supsae_core.workflow_prompt import TEXTS
+from .conditionings import EDITED, Conditioning, Taught
 from .tokenizers import bare_words, counts_of, glues, weighs
 
 DEEP = 16
@@ -56,6 +57,14 @@ def _inputs(graph: Mapping[str, Any], node: str) -> Mapping[str, Any]:
 
 def _is_link(value: object) -> TypeGuard[list[Any]]:
     return isinstance(value, list) and len(value) == 2
+
+
+def taught_text(family: Family, conditioning: Conditioning, text: str | None) -> Taught | None:
+    """Return what a text tells a reader of its rows; None where it is not known, or the rows were edited since."""
+    if text is None or any(EDITED in extra for _, extra in conditioning):
+        return None
+    known = known_text(family, text)
+    return None if known is None else Taught({}, {}, known)
 
 
 def known_text(family: Family, text: str) -> KnownText | None:

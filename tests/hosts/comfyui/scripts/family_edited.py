@@ -16,10 +16,12 @@ from portraits_parts import vae
 from script_parts import below, encode_with, expect, refused
 
 from supsae.hosts.comfyui import transformer
+from supsae.hosts.comfyui.applying import EVERYWHERE, edit_conditioning
 from supsae.hosts.comfyui.conditionings import edit, edit_places
 from supsae.hosts.comfyui.mixing import mix_conditioning
 from supsae.hosts.comfyui.pictures import drawing
-from supsae.hosts.comfyui.prompt_text import known_text
+from supsae.hosts.comfyui.prompt_reading import read_prompt
+from supsae.hosts.comfyui.prompt_text import known_text, taught_text
 from supsae.hosts.comfyui.sweeping import sweep
 from supsae.hosts.comfyui.text import ComfyText
 from supsae.supsae_core.dictionary.file import load_dictionary, save_dictionary
@@ -135,6 +137,15 @@ mix = json.dumps({"version": 1, "mix": {"hair": {"say": "red hair", "strength": 
 for begins in ("blond hair, green eyes, smiling", "a photo of a person,\nblond hair, green eyes, smiling"):
     report = mix_conditioning(encode(begins), learnt, mix, begins).report
     expect(f"read in {begins!r}", report.splitlines()[0], f"found {HAIR}, {EYES}, {SMILE}")
+    (read,) = read_prompt(encode(begins), learnt, begins)
+    expect(f"Read Prompt in {begins!r}", [one.concept for one in read.report.said][:1], [HAIR])
+    swapped, told = edit_conditioning(encode(begins), learnt, [Swap(RED)], {"where": EVERYWHERE}, begins)
+    expect(
+        f"Apply Edits in {begins!r}",
+        told.splitlines()[:2],
+        [f"found {HAIR}, {EYES}, {SMILE}", f"changed {HAIR} to {RED} (strength 1)"],
+    )
+    expect("edited rows are no longer the text's", taught_text(family, swapped, begins) is None)
 
 # --- pictures -------------------------------------------------------------------------------------------------------
 
