@@ -7,7 +7,6 @@ from ...supsae_core.dictionary.light import is_light
 from ...supsae_core.dictionary.model import Dictionary
 from ...training.calibration import GAIN_RANGE
 
-
 LIGHT_FORM = (
     "A light form: its edits are less exact than the whole file's, whose figures these are. Get that file for the full "
     "dictionary."

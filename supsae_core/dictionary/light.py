@@ -19,9 +19,9 @@ from einops import rearrange
 from torch import Tensor
 
 from .file import load_dictionary, save_dictionary
-from .model import Codes, Dictionary, Part
-from .operator import Operator, PhrasePart, RestPart, in_half, tensors_of
-from .operator_rows import Frame, PhraseKernel, PhraseRows, RestRows
+from .model import Dictionary, Part
+from .operator import Operator, PhrasePart, RestPart, in_half
+from .operator_rows import Frame, PhraseKernel
 
 LIGHT = "light"
 """Member of a dictionary's provenance: the bytes of the file whose light form it is."""
@@ -29,9 +29,7 @@ MOST = 1_000_000
 """Bytes of a file that a workflow carries."""
 OWN = 2
 """Directions that a slot deviates from its group in: all of them change no edit by a thousandth."""
-SEEN, WRITTEN = 32, 64
-"""Main directions that operators see rows in and write in, of up to 256 each."""
-RIDGE = 1e-5
+RIDGE = 1e-6
 """Share of the mean diagonal, where weights of fewer landmarks are solved for."""
 SEEN_AS = ("states", "residuals", "left", "right", "around", "tokens")
 """Fields of landmarks that hold rows in the directions that they are seen in."""
@@ -40,13 +38,18 @@ HALF = 1e-3
 
 
 class Cut(NamedTuple):
-    """How many landmarks stay: of rows outside the phrase (0: the levels decide there), and of the phrase's own."""
+    """What stays of an operator."""
 
     rest: int
+    """landmarks of rows outside the phrase; 0: the levels decide there"""
     phrase: int
+    """landmarks of the phrase's own rows; 0: mean tokens and a share of the residual"""
+    seen: int = 32
+    written: int = 64
+    """main directions that rows are seen and changes are written in, of up to 256 each"""
 
 
-CUTS = (Cut(1500, 800), Cut(800, 200), Cut(400, 100), Cut(0, 100), Cut(0, 0))
+CUTS = (Cut(1500, 800), Cut(800, 200), Cut(400, 100), Cut(0, 100), Cut(0, 0, 0, 0))
 """What is tried, by falling size and rising error. Fewer than 400 outside the phrase were no better than none."""
 
 
@@ -95,9 +98,9 @@ def _least(operator: Operator, cut: Cut) -> int:
     width, marks = operator.outputs.shape[1], 0
     for part, count in ((operator.rest, cut.rest), (operator.phrase, cut.phrase)):
         if part is not None:
-            columns = sum(min(x.shape[1], SEEN) for x in part.marks if x.ndim == 2)
-            marks += min(count, len(part.weights)) * (columns + WRITTEN)
-    return _bytes(operator.frame.phrase_means) + 2 * ((SEEN + WRITTEN) * width + marks)
+            columns = sum(min(x.shape[1], cut.seen) for x in part.marks if x.ndim == 2)
+            marks += min(count, len(part.weights)) * (columns + cut.written)
+    return _bytes(operator.frame.phrase_means) + 2 * ((cut.seen + cut.written) * width + marks)
 
 
 # --- codes ----------------------------------------------------------------------------------------------------------
@@ -133,12 +136,12 @@ def light_operator(operator: Operator, cut: Cut) -> Operator | None:
 
     What it does to all landmarks that were learnt is as nearly as it can what the whole one does.
     """
-    frame = replace(operator.frame, inputs=operator.frame.inputs[:SEEN])
+    frame = replace(operator.frame, inputs=operator.frame.inputs[: cut.seen])
     held = {"rest": operator.rest if cut.rest else None, "phrase": operator.phrase}
     if not any(held.values()):
         return None
     said = {name: _said(operator.frame, part) for name, part in held.items() if part is not None}
-    axes = torch.linalg.svd(torch.cat(list(said.values())), full_matrices=False)[2][:WRITTEN]
+    axes = torch.linalg.svd(torch.cat(list(said.values())), full_matrices=False)[2][: cut.written]
     made = {name: _fewer(frame, held[name], one @ axes.T, getattr(cut, name)) for name, one in said.items()}
     return in_half(Operator(frame, axes @ operator.outputs, made.get("rest"), made.get("phrase")))
 
@@ -156,7 +159,7 @@ def _kernel(frame: Frame, part: Any, rows: Any, marks: Any) -> Tensor:
 def _fewer(frame: Frame, part: Any, said: Tensor, count: int) -> Any:
     """Return a part of k landmarks, evenly chosen, that says as nearly as it can the same (m, p) of all m."""
     marks = part.marks
-    marks = marks._replace(**{name: getattr(marks, name)[:, :SEEN] for name in SEEN_AS if name in marks._fields})
+    marks = marks._replace(**{name: getattr(marks, name)[:, : len(frame.inputs)] for name in SEEN_AS if name in marks._fields})
     kept = marks.pick(torch.linspace(0, len(said) - 1, min(count, len(said))).round().long())
     kernel = _kernel(frame, part, marks, kept).double()
     matrix = kernel.T @ kernel

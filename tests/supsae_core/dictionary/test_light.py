@@ -55,7 +55,7 @@ def test_the_light_form_of_what_ships_is_small_and_says_whose_it_is(shipped, car
 
 
 def test_it_reads_the_same(shipped, carried, encoded):
-    whole, part = ([read_conditioning(one, *rows) for rows in encoded] for one in (shipped, load_dictionary(carried)))
+    whole, part = ([read_conditioning(one, rows) for rows, _ in encoded] for one in (shipped, load_dictionary(carried)))
     for one, other in zip(whole, part, strict=True):
         assert {k: v.spans for k, v in one.layouts.items()} == {k: v.spans for k, v in other.layouts.items()}
 
@@ -84,11 +84,9 @@ def test_cuts_fall(shipped):
     assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == len(CUTS)
 
 
-def test_an_operator_of_the_same_landmarks_and_directions_does_the_same(shipped, monkeypatch):
-    monkeypatch.setattr(light, "SEEN", 128)
-    monkeypatch.setattr(light, "WRITTEN", 128)
+def test_an_operator_of_the_same_landmarks_and_directions_does_the_same(shipped):
     operator = shipped.operators["clip"]
-    found = light.light_operator(operator, Cut(1500, 800))
+    found = light.light_operator(operator, Cut(1500, 800, 128, 128))
     for name in ("rest", "phrase"):
         one, other = (light._said(own.frame, getattr(own, name)) @ own.outputs for own in (operator, found))
         assert float((one - other).norm() / one.norm()) < 0.02
@@ -108,6 +106,11 @@ def test_what_is_too_large_even_so_is_not_written(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_needs_no_directions_has_none(shipped):
+    found = light.light_operator(shipped.operators["clip"], CUTS[-1])
+    assert found.outputs.shape == found.frame.inputs.shape == (0, 128) and found.rest is None
+
+
 def test_a_light_form_of_a_light_form_is_none_that_loses_more(carried, tmp_path):
     assert light.write_light(carried, tmp_path / "again.safetensors")
     one, other = load_dictionary(carried), load_dictionary(tmp_path / "again.safetensors")
@@ -119,7 +122,9 @@ def test_a_dictionary_without_operators_has_a_light_form_without(learnt, tmp_pat
     assert light.write_light(tmp_path / "whole.safetensors", tmp_path / "light.safetensors")
     with safe_open(tmp_path / "light.safetensors", "pt") as opened:
         header = json.loads(opened.metadata()["header"])
-    assert header["operators"] == [] and header["provenance"]["light"] == (tmp_path / "whole.safetensors").stat().st_size
+    assert (
+        header["operators"] == [] and header["provenance"]["light"] == (tmp_path / "whole.safetensors").stat().st_size
+    )
 
 
 def test_numbers_that_half_precision_loses_are_kept():
