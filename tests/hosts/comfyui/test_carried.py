@@ -53,9 +53,16 @@ def kept(saved):
     return node["properties"].get(KEY)
 
 
+def with_room():
+    """Return a workflow with a mixer whose loader stands apart: its panel grows."""
+    made = workflow(MIX, GONE)
+    next(one for one in made["nodes"] if one["id"] == LOADER)["pos"] = [-500, 20]
+    return made
+
+
 def carrying(mixer):
     """Put the file into the workflow by its box; return the workflow as it is saved."""
-    opened(mixer, workflow(MIX, GONE))
+    opened(mixer, with_room())
     assert kept(mixer.on.workflow()) is None and not box(mixer).is_checked()
     box(mixer).check()
     mixer.page.get_by_text("Carried: ").wait_for()
