@@ -21,7 +21,7 @@ export class CarryBox {
     this.name = name;
     this.element.hidden = false;
     this.box.checked = Boolean(kept);
-    this.label.textContent = say(bytes > MOST ? "carryLight" : "carryWhole", { size: size(bytes) });
+    this.label.textContent = say(bytes > MOST ? "carryLight" : "carryWhole", { size: size(bytes).replace(" ", "\u00a0") });
     this.tell(kept ? carriedIs(kept) : "");
     if (kept && kept.size !== bytes) this.keep();
   }
