@@ -159,7 +159,9 @@ def _kernel(frame: Frame, part: Any, rows: Any, marks: Any) -> Tensor:
 def _fewer(frame: Frame, part: Any, said: Tensor, count: int) -> Any:
     """Return a part of k landmarks, evenly chosen, that says as nearly as it can the same (m, p) of all m."""
     marks = part.marks
-    marks = marks._replace(**{name: getattr(marks, name)[:, : len(frame.inputs)] for name in SEEN_AS if name in marks._fields})
+    marks = marks._replace(
+        **{name: getattr(marks, name)[:, : len(frame.inputs)] for name in SEEN_AS if name in marks._fields}
+    )
     kept = marks.pick(torch.linspace(0, len(said) - 1, min(count, len(said))).round().long())
     kernel = _kernel(frame, part, marks, kept).double()
     matrix = kernel.T @ kernel

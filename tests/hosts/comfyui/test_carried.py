@@ -83,7 +83,9 @@ def test_who_lacks_the_file_edits_with_the_one_in_the_workflow(mixer, file):
     mixer.page.get_by_text("28 concepts: background, hair").wait_for()
     assert file.read_bytes() == content and is_light(load_dictionary(file).provenance)
     assert mixer.on.value(LOADER, "name") == GONE and kept(mixer.on.workflow())["data"] == put["data"]  # for the next
-    assert not mixer.does("return graph.getNodeById(given[0]).has_errors", LOADER)  # the frontend's mark of a missing file
+    assert not mixer.does(
+        "return graph.getNodeById(given[0]).has_errors", LOADER
+    )  # the frontend's mark of a missing file
     outputs = mixer.run()
     assert "hair: red" in outputs["5"]["text"][0]
     mixer.page.get_by_text("A light form: its edits are less exact").first.wait_for()

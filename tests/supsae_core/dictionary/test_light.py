@@ -38,6 +38,13 @@ def encoded(learnt):
     return list(zip(conds, pooled, strict=True))
 
 
+def lighter(operator, cut):
+    """Return what stays of an operator of which something stays."""
+    found = light.light_operator(operator, cut)
+    assert found is not None
+    return found
+
+
 def marks(operator):
     """Return how many landmarks an operator has of rows outside a phrase and of its own."""
     return tuple(0 if part is None else len(part.weights) for part in (operator.rest, operator.phrase))
@@ -73,7 +80,7 @@ def test_it_edits_nearly_the_same(shipped, carried, encoded):
 @pytest.mark.parametrize("cut", CUTS)
 def test_every_cut_leaves_what_it_says(shipped, cut):
     operator = shipped.operators["clip"]
-    found = light.light_operator(operator, cut)
+    found = lighter(operator, cut)
     assert marks(found) == (min(cut.rest, 1500), min(cut.phrase, 800))  # what Portraits' has: 1500 and 800
     assert found.fits(len(shipped.table.phrases), 128)
     assert found.outputs @ found.outputs.T == pytest.approx(torch.eye(len(found.outputs)), abs=5e-3)
@@ -86,17 +93,17 @@ def test_cuts_fall(shipped):
 
 def test_an_operator_of_the_same_landmarks_and_directions_does_the_same(shipped):
     operator = shipped.operators["clip"]
-    found = light.light_operator(operator, Cut(1500, 800, 128, 128))
+    found = lighter(operator, Cut(1500, 800, 128, 128))
     for name in ("rest", "phrase"):
         one, other = (light._said(own.frame, getattr(own, name)) @ own.outputs for own in (operator, found))
-        assert float((one - other).norm() / one.norm()) < 0.02
+        assert float((one - other).norm() / one.norm()) < 0.05  # the ridge, and half precision
 
 
 def test_an_operator_without_landmarks_stays_without(shipped):
     operator = shipped.operators["clip"]
     empty = replace(operator.phrase, **{name: x[:0] for name, x in operator.phrase.marks._asdict().items()})
     bare = replace(operator, rest=None, phrase=replace(empty, weights=operator.phrase.weights[:0]))
-    assert marks(light.light_operator(bare, CUTS[0])) == (0, 0)
+    assert marks(lighter(bare, CUTS[0])) == (0, 0)
     assert light.light_operator(replace(bare, phrase=None), CUTS[0]) is None
 
 
@@ -107,7 +114,7 @@ def test_what_is_too_large_even_so_is_not_written(tmp_path, monkeypatch):
 
 
 def test_what_needs_no_directions_has_none(shipped):
-    found = light.light_operator(shipped.operators["clip"], CUTS[-1])
+    found = lighter(shipped.operators["clip"], CUTS[-1])
     assert found.outputs.shape == found.frame.inputs.shape == (0, 128) and found.rest is None
 
 
