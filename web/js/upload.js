@@ -45,7 +45,7 @@ class LoaderPanel extends ReportPanel {
       const found = await conceptsOf(this.host, this.host.node);
       if (this.asked !== asked || !found) return;
       this.share.disabled = false;
-      this.empty(holds(found.categories));
+      this.empty(holds(found.categories) + (found.light ? ` ${say("lightFile")}` : ""));
       if (found.words) carry(this.host.node, this.chosen, found.words);
       this.box.show(this.chosen, found);
     } catch (error) {

@@ -80,7 +80,7 @@ def test_who_lacks_the_file_edits_with_the_one_in_the_workflow(mixer, file):
     opened(mixer, saved)
     mixer.page.get_by_role("button", name="Learn it again").wait_for()
     mixer.page.get_by_role("button", name="Use the one in this picture (light form)").click()
-    mixer.page.get_by_text("28 concepts: background, hair").wait_for()
+    mixer.page.get_by_text("28 concepts: background, hair").filter(has_text="This file is a light form.").wait_for()
     assert file.read_bytes() == content and is_light(load_dictionary(file).provenance)
     assert mixer.on.value(LOADER, "name") == GONE and kept(mixer.on.workflow())["data"] == put["data"]  # for the next
     assert not mixer.does(
