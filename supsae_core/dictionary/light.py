@@ -50,7 +50,7 @@ class Cut(NamedTuple):
 
 
 CUTS = (Cut(1500, 800), Cut(800, 200), Cut(400, 100), Cut(0, 100), Cut(0, 0, 0, 0))
-"""What is tried, by falling size and rising error. On Portraits fewer than 400 outside the phrase were worse than none."""
+"""What is tried, by falling size and rising error. On Portraits fewer than 400 outside the phrase were worse than 0."""
 
 
 def is_light(provenance: Mapping[str, Any]) -> bool:
