@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import BodyPartReader, web
 
-from ..hosts.comfyui import encoder_files, folders, loaders, messages, shelf, spelling
+from ..hosts.comfyui import carried_files, encoder_files, folders, loaders, messages, shelf, spelling
 from ..hosts.comfyui.capture_progress import how_far
 from ..supsae_core.files import part_beside
 from ..supsae_core.table import check, paste
@@ -59,6 +59,16 @@ async def download(request: web.Request) -> web.FileResponse:
     """Give a dictionary away: the one file that is shared."""
     file = await asyncio.to_thread(shelf.offered, request.query.get("name", ""))
     return web.FileResponse(file, headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}"})
+
+
+LIGHTENING = asyncio.Lock()
+"""Held while a light form is made: asked for twice at once it is made once, and several do not take all cores."""
+
+
+async def light(request: web.Request) -> dict[str, Any]:
+    """Give what a workflow carries of a dictionary: the file where it is small, else its light form, else sizes."""
+    async with LIGHTENING:
+        return {"version": VERSION, **await asyncio.to_thread(carried_files.carried, request.query.get("name", ""))}
 
 
 KEEPING = asyncio.Lock()
@@ -170,6 +180,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "/supsae/encoder"): show_encoder,
     ("GET", "/supsae/dictionary"): show_dictionary,
     ("GET", "/supsae/download"): download,
+    ("GET", "/supsae/light"): light,
     ("GET", "/supsae/capture"): show_capture,
     ("POST", "/supsae/table/check"): check_table,
     ("POST", "/supsae/table/import"): import_table,

@@ -3,8 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...supsae_core.dictionary.light import is_light
 from ...supsae_core.dictionary.model import Dictionary
 from ...training.calibration import GAIN_RANGE
+
+LIGHT_FORM = (
+    "A light form: its edits are less exact than the whole file's, whose figures these are. Get that file for the full "
+    "dictionary."
+)
 
 
 def describe(dictionary: Dictionary) -> str:
@@ -22,6 +28,8 @@ def _origin(dictionary: Dictionary) -> Iterator[str]:
         seed = known.get("seed", 0)
         kept = f"seed {seed}, {pairs} pairs of concepts never written together" if pairs else f"seed {seed}"
         yield f"learnt from {known['prompts']} prompts ({kept})"
+    if is_light(known):
+        yield LIGHT_FORM
     if "fit_seconds" in dictionary.report:
         yield f"fitted in {dictionary.report['fit_seconds']:.1f} s"
 
@@ -38,7 +46,7 @@ def _errors(dictionary: Dictionary) -> Iterator[str]:
 
 def _edits(dictionary: Dictionary) -> Iterator[str]:
     report = {name: one for name, one in dictionary.report.get("operators", {}).items() if "chosen" in one}
-    if not report:
+    if not report or is_light(dictionary.provenance):  # it has another operator
         return
     yield "Edits by what was least wrong in pairs kept aside (docs/method.md, 20); errors as shares of the worst:"
     for name, one in report.items():

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ...supsae_core.dictionary.light import is_light
 from ...supsae_core.dictionary.model import Dictionary
 from ..intervals import Interval
 from ..pictures.methods import NO_EDIT, OURS, REWRITE
-from .describe import describe
+from .describe import LIGHT_FORM, describe
 from .methods import Json, pairs
 from .numbers import figure, percent, points, ranged
 
@@ -109,6 +110,8 @@ def _verdicts(dictionary: Dictionary) -> Iterator[Verdict]:
     count = len(dictionary.table)
     poorly, never = (_listed(dictionary, name) for name in ("poorly_learnt", "never_captured"))
     unknown = _open(dictionary)
+    if is_light(dictionary.provenance):
+        yield LEVELS[1], LIGHT_FORM
     if "locate" not in dictionary.report:
         yield LEVELS[1], "This file does not say how well it was learnt. Try it out, or use Evaluate Dictionary."
         return

@@ -11,6 +11,7 @@ import torch
 
 from ...supsae_core.dictionary.concept_list import concept_list
 from ...supsae_core.dictionary.file import Header, load_dictionary, read_header, save_dictionary
+from ...supsae_core.dictionary.light import is_light
 from ...supsae_core.dictionary.model import Dictionary
 from . import folders, messages
 from .loaders import title_of
@@ -38,8 +39,10 @@ def described(name: str) -> dict[str, Any]:
     Raises:
         ValueError: as ``offered``, or if it is no dictionary.
     """
-    header = read_header(offered(name))
-    return {"name": name, "family": _family(header), **concept_list(header), "words": header.table.to_json()}
+    file = offered(name)
+    header = read_header(file)
+    said = {"name": name, "family": _family(header), **concept_list(header), "words": header.table.to_json()}
+    return {**said, "bytes": file.stat().st_size, "light": is_light(header.provenance)}
 
 
 def families() -> dict[str, dict[str, str] | None]:

@@ -36,8 +36,10 @@ export function chooseFile(host, loader, name) {
   if (!widget) return;
   const { values } = widget.options ?? {};
   if (Array.isArray(values) && !values.includes(name)) widget.options.values = [...values, name].sort();
+  const before = widget.value;
   widget.value = name;
   widget.callback?.(name);
+  loader.onWidgetChanged?.(widget.name, name, before, widget); // or its mark of a missing file stays
   host.changed();
 }
 

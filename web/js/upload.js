@@ -1,12 +1,15 @@
 /** Below Load Dictionary: what the chosen file knows, its report after a run, and buttons to bring in and give away. */
 
 import { carried, carry, inALine, tableText } from "./carried.js";
+import { fileOf, keepFile, keptFile } from "./carried_file.js";
+import { CarryBox } from "./carry.js";
 import { conceptsOf, forget, forgotten } from "./concepts.js";
 import { iconButton, make } from "./dom.js";
 import { chooseFile, Fitting } from "./fitting.js";
 import { widgetOf } from "./graph.js";
 import { say, translated } from "./language.js";
 import { watchWidget } from "./measured.js";
+import { size } from "./numbers.js";
 import { ReportPanel } from "./report.js";
 
 export function loaderPanel(host) {
@@ -19,7 +22,9 @@ class LoaderPanel extends ReportPanel {
     const button = iconButton("pi-upload", say("upload"), () => input.click());
     const share = iconButton("pi-download", say("download"), () => this.host.save(`download?name=${encodeURIComponent(this.chosen)}`, this.chosen));
     const fitting = new Fitting(host, (name) => this.choose(name));
-    super(host, "", make("div", { className: "supsae-line supsae-upload" }, button, share, input), fitting.element);
+    const box = new CarryBox(host);
+    super(host, "", make("div", { className: "supsae-line supsae-upload" }, button, share, input), box.element, fitting.element);
+    this.box = box;
     this.fitting = fitting;
     this.input = input;
     this.share = share;
@@ -40,13 +45,15 @@ class LoaderPanel extends ReportPanel {
       const found = await conceptsOf(this.host, this.host.node);
       if (this.asked !== asked || !found) return;
       this.share.disabled = false;
-      this.empty(holds(found.categories));
+      this.empty(holds(found.categories) + (found.light ? ` ${say("lightFile")}` : ""));
       if (found.words) carry(this.host.node, this.chosen, found.words);
+      this.box.show(this.chosen, found);
     } catch (error) {
       if (this.asked !== asked) return;
       this.share.disabled = true; // there is nothing to give away
+      this.box.hide();
       this.empty(translated(error.message), true);
-      this.offer(carried(this.host.node, this.chosen));
+      this.offer(carried(this.host.node, this.chosen), keptFile(this.host.node, this.chosen));
     }
   }
 
@@ -57,14 +64,25 @@ class LoaderPanel extends ReportPanel {
     if (this.chosen === chosen && this.host.node.graph) this.fitting.show(found?.family, this.host.targets("dictionary"));
   }
 
-  /** Where the file is missing and the workflow knows its words, offer to learn them again. */
-  offer(words) {
-    if (!words) return;
-    const learn = iconButton("pi-refresh", say("learnAgain"), () => {
+  /** Where the file is missing and the workflow carries it, or its words, offer to use it, or to learn them again. */
+  offer(words, file) {
+    const use = file && iconButton("pi-file-import", say(file.light ? "useCarriedLight" : "useCarried"), () => this.useCarried(file));
+    const learn = words && iconButton("pi-refresh", say("learnAgain"), () => {
       const learnt = this.host.learnInstead(tableText(words), this.chosen.replace(/\.safetensors$/i, ""));
       this.host.toast(learnt ? "success" : "error", say("learnAgain"), say(learnt ? "learnAgainRun" : "learnAgainNot"));
     });
-    this.report.append(make("div", { className: "supsae-pale" }, say("carriedWords", { words: inALine(words) })), make("div", { className: "supsae-line" }, learn));
+    if (words) this.report.append(make("div", { className: "supsae-pale" }, say("carriedWords", { words: inALine(words) })));
+    if (file?.light) this.report.append(make("div", { className: "supsae-pale" }, say("carriedLight", { size: size(file.bytes) })));
+    if (use || learn) this.report.append(make("div", { className: "supsae-line supsae-offer" }, use, learn));
+  }
+
+  /** Save what the workflow carries as a file, which the server checks as any that comes in, and go on carrying it. */
+  async useCarried(kept) {
+    try {
+      await this.send(await fileOf(kept), (name) => keepFile(this.host.node, { ...kept, name }));
+    } catch (error) {
+      this.empty(error.message, true);
+    }
   }
 
   output(data) {
@@ -94,13 +112,15 @@ class LoaderPanel extends ReportPanel {
     this.send(file);
   }
 
-  async send(file = this.input.files[0]) {
+  /** @param {(name: string) => void} [before] called with the name that the file got, before it is chosen. */
+  async send(file = this.input.files[0], before = () => {}) {
     if (!file) return;
     this.button.disabled = true;
     const form = new FormData();
     form.append("file", file);
     try {
       const { name } = await this.host.ask("upload", form);
+      before(name);
       this.choose(name);
       this.host.toast("success", say("upload"), say("uploaded", { name }));
     } catch (error) {

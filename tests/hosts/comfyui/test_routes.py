@@ -1,5 +1,7 @@
 """The routes that the panels ask, in a real server: what they answer, what they refuse, and what they leave on disk."""
 
+import base64
+import hashlib
 import json
 import shutil
 import struct
@@ -65,7 +67,7 @@ def test_dictionaries_are_listed_described_and_downloaded(comfy_server, ask, fol
     assert comfy_server.get("/api/supsae/dictionaries") == comfy_server.get("/supsae/dictionaries")
     header = read_header(SHIPPED)
     wanted = {"version": 1, "name": "portraits.safetensors", "family": family, **concept_list(header)}
-    wanted |= {"words": header.table.to_json()}
+    wanted |= {"words": header.table.to_json(), "bytes": SHIPPED.stat().st_size, "light": False}
     assert ask("dictionary?name=portraits.safetensors") == (200, wanted)
     assert comfy_server.request("/supsae/download?name=portraits.safetensors") == SHIPPED.read_bytes()
 
@@ -88,7 +90,7 @@ def test_two_hundred_files_are_listed_fast(ask, folder):
     assert time.perf_counter() - start < 10  # 0.7 s on two shared cores
 
 
-@pytest.mark.parametrize("route", ["dictionary", "download"])
+@pytest.mark.parametrize("route", ["dictionary", "download", "light"])
 @pytest.mark.parametrize(
     "name",
     ["", "..", "../supsae/portraits.safetensors", "/etc/passwd", "a\0b", "gone.safetensors", "C:\\x.safetensors"],
@@ -98,12 +100,44 @@ def test_only_names_that_a_loader_offers_are_known(ask, folder, name, route):
     assert status == 404 and "There are: portraits.safetensors" in found["error"]
 
 
-@pytest.mark.parametrize("route", ["dictionary", "download"])
+@pytest.mark.parametrize("route", ["dictionary", "download", "light"])
 def test_a_link_out_of_the_folders_is_refused(ask, folder, tmp_path, route):
     shutil.copy(SHIPPED, tmp_path / "outside.safetensors")
     (folder / "link.safetensors").symlink_to(tmp_path / "outside.safetensors")
     status, found = ask(f"{route}?name=link.safetensors")
     assert status == 400 and "link to another folder" in found["error"]
+
+
+def test_a_large_dictionary_is_given_in_a_light_form_that_can_be_uploaded(ask, send, folder):
+    name = SHIPPED.name
+    status, found = ask(f"light?name={name}")
+    content = base64.b64decode(found["data"], validate=True)
+    assert status == 200 and (found["version"], found["name"], found["size"]) == (1, name, SHIPPED.stat().st_size)
+    assert found["light"] and len(content) == found["bytes"] <= found["most"] == 1_000_000
+    assert hashlib.sha256(content).hexdigest() == found["sha256"]
+    start = time.perf_counter()
+    assert ask(f"light?name={name}") == (200, found)
+    assert time.perf_counter() - start < 1  # remembered; it is made in some seconds
+    assert send(content) == (200, {"version": 1, "name": "mine.safetensors"})
+    assert ask("dictionary?name=mine.safetensors")[1]["light"] is True
+    again = ask("light?name=mine.safetensors")[1]
+    assert (again["data"], again["light"], again["size"]) == (
+        found["data"],
+        True,
+        len(content),
+    )  # small enough as it is
+
+
+def test_a_small_dictionary_is_given_as_it_is(ask, folder):
+    write_header(folder / "mine.safetensors", "flux")  # so is what only its header says
+    found = ask("light?name=mine.safetensors")[1]
+    assert base64.b64decode(found["data"]) == (folder / "mine.safetensors").read_bytes() and found["light"] is False
+
+
+def test_of_what_is_no_dictionary_no_light_form_is_made(ask, folder):
+    (folder / "cut.safetensors").write_bytes(WHOLE[:-1000])
+    status, found = ask("light?name=cut.safetensors")
+    assert status == 400 and "'cut.safetensors' is not a whole safetensors file" in found["error"]
 
 
 WHOLE = SHIPPED.read_bytes()
