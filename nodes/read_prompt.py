@@ -6,6 +6,7 @@ from comfy_api.latest import io, ui
 
 from ..hosts.comfyui.pictures import to_image
 from ..hosts.comfyui.prompt_reading import as_json, as_picture, as_text, read_prompt
+from ..hosts.comfyui.prompt_text import taught_text
 from .node import ASKS_FOR_TEXT, Node
 from .reports import told
 from .sockets import CATEGORY, DictionarySocket
@@ -42,7 +43,7 @@ class ReadPromptNode(Node):
 
     @classmethod
     def execute(cls, conditioning, dictionary) -> io.NodeOutput:
-        found = read_prompt(conditioning, dictionary, cls.text_before())
+        found = read_prompt(conditioning, dictionary, taught_text(dictionary.family, conditioning, cls.text_before()))
         bars = to_image(as_picture(found))
         report = as_text(found)
         return io.NodeOutput(report, as_json(found), bars, ui=told(report, ui.PreviewImage(bars, cls=cls)))

@@ -13,8 +13,7 @@ from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.reading import prompt_report
 from ...supsae_core.reading.prompt_report import PromptReport
 from . import placed
-from .conditionings import Conditioning, taught_places
-from .prompt_text import taught_text
+from .conditionings import Conditioning, Taught, taught_places
 
 
 class PromptRead(NamedTuple):
@@ -29,11 +28,11 @@ class PromptRead(NamedTuple):
     report: PromptReport
 
 
-def read_prompt(conditioning: Conditioning, dictionary: Dictionary, text: str | None = None) -> list[PromptRead]:
+def read_prompt(conditioning: Conditioning, dictionary: Dictionary, taught: Taught | None = None) -> list[PromptRead]:
     """Read every batch row of every part, numbered from 1.
 
     Args:
-        text: what was encoded, if it is known: some words are only found with it.
+        taught: what was encoded, if it is known: some words are only found with it.
 
     Raises:
         ValueError: if there is none, or one cannot be read.
@@ -41,7 +40,6 @@ def read_prompt(conditioning: Conditioning, dictionary: Dictionary, text: str | 
     places = [place for i, entry in enumerate(conditioning) for place in placed.read(dictionary, entry, i)]
     if not places:
         raise ValueError("This conditioning is empty. Connect CLIP Text Encode (Prompt).")
-    taught = taught_text(dictionary.family, conditioning, text)
     if taught is not None:
         places, _ = taught_places(conditioning, dictionary, places, taught)
     found = []

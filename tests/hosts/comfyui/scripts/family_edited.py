@@ -137,7 +137,7 @@ mix = json.dumps({"version": 1, "mix": {"hair": {"say": "red hair", "strength": 
 for begins in ("blond hair, green eyes, smiling", "a photo of a person,\nblond hair, green eyes, smiling"):
     report = mix_conditioning(encode(begins), learnt, mix, begins).report
     expect(f"read in {begins!r}", report.splitlines()[0], f"found {HAIR}, {EYES}, {SMILE}")
-    (read,) = read_prompt(encode(begins), learnt, begins)
+    (read,) = read_prompt(encode(begins), learnt, taught_text(family, encode(begins), begins))
     expect(f"Read Prompt in {begins!r}", [one.concept for one in read.report.said][:1], [HAIR])
     swapped, told = edit_conditioning(encode(begins), learnt, [Swap(RED)], {"where": EVERYWHERE}, begins)
     expect(
