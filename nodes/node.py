@@ -88,8 +88,8 @@ class Node(io.ComfyNode):
     @classmethod
     def text_before(cls) -> str | None:
         """Return what the conditioning was encoded from, if the workflow says so; it takes ``ASKS_FOR_TEXT``."""
-        graph, node = cls.hidden.prompt, cls.hidden.unique_id
-        return text_behind(graph, str(node)) if graph and node else None
+        told = cls.hidden  # nothing, where no server runs the node
+        return text_behind(told.prompt, str(told.unique_id)) if told and told.prompt and told.unique_id else None
 
 
 ASKS_FOR_TEXT = [io.Hidden.unique_id, io.Hidden.prompt]

@@ -75,22 +75,22 @@ def mix_conditioning(
     taught = Taught(words, said, known) if words or known is not None else None
     made = conditionings.edit_places(conditioning, dictionary, edits, edits, taught)
     again, total = edit_reports.read_again(dictionary, made.edited), len(made.places)
-    told = zip(made.places, again, strict=True)
-    prompts = [edit_reports.mixed_prompt(dictionary, place, one, total) for place, one in told]
+    pairs = zip(made.places, again, strict=True)
+    prompts = [edit_reports.mixed_prompt(dictionary, place, one, total) for place, one in pairs]
     if known is not None and total == 1:
         (place,) = made.places
         cond = conditioning[place.entry][0][place.row].float().cpu()
         prompts = [prompts[0]._replace(words=pieces(dictionary, cond, place.reading, known))]
-    told = edit_reports.told_again(dictionary, made.places, again, total)
+    lines = edit_reports.told_again(dictionary, made.places, again, total)
     wanted = wanted.without(made.left_out)
     able = [one for one in edits if one not in made.left_out]
     opposite = Cleared([], []) if negative is None else cleared(negative, dictionary, able)
-    report = "\n".join([made.report, *told, *opposite.lines, *_left_out(made.left_out, more)])
+    report = "\n".join([made.report, *lines, *opposite.lines, *_left_out(made.left_out, more)])
     panel = panel_of(dictionary, wanted, prompts, report)
     output, whens = made.conditioning, mix.whens_of_mix(wanted.mix)
     if whens:
-        place = None if mask is None else mask.reshape(-1, *mask.shape[-2:]).float().cpu()
-        output = in_parts(conditioning, dictionary, able, whens, place, taught)
+        inside = None if mask is None else mask.reshape(-1, *mask.shape[-2:]).float().cpu()
+        output = in_parts(conditioning, dictionary, able, whens, inside, taught)
     return Mixed(
         output if wanted.mix.hold else conditionings.free(output), panel["report"], panel, opposite.conditioning
     )

@@ -56,7 +56,7 @@ def test_a_file_is_brought_in_and_what_is_none_is_refused(open_mixer, tmp_path):
     good.write_text(json.dumps({"version": 1, "mix": SAD}), encoding="utf-8")
     bad.write_text("[1, 2]", encoding="utf-8")
     presets.locator("input[type=file]").set_input_files(bad)
-    mixer.page.get_by_text("'other.json' is no preset that this SupSAE can read.").wait_for()
+    mixer.page.get_by_text("'other.json' is no preset that this SupSAE can read.").first.wait_for()
     presets.locator("input[type=file]").set_input_files(good)
     presets.locator("option", has_text="friend").wait_for(state="attached")
     assert mixer.mix() == RED  # nothing is used before the slider is moved
