@@ -31,7 +31,7 @@ class Half(NamedTuple):
     """whether it is as asked; None if nobody can tell"""
 
 
-class Pair(NamedTuple):
+class PicturePair(NamedTuple):
     """What stands beside each other."""
 
     title: str
@@ -46,7 +46,7 @@ def thumbnail(picture: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
-def pairs(some: Sequence[Pair], title: str, *, across: int | None = None) -> Image.Image:
+def pairs(some: Sequence[PicturePair], title: str, *, across: int | None = None) -> Image.Image:
     """Draw pairs of pictures, all of one size, from left to right and line by line.
 
     Args:

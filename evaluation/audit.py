@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ..drawing.pairs import Half, Pair, pairs
+from ..drawing.pairs import Half, PicturePair, pairs
 from ..portraits.compare import can_name, factor
 from ..portraits.reader import UNREADABLE
 from ..supsae_core.editing.between import Between
@@ -18,7 +18,7 @@ from .intervals import Interval, share
 from .outcomes import Read
 
 
-class Asked(NamedTuple):
+class AskedConcept(NamedTuple):
     """A concept that edits are about."""
 
     concept: str
@@ -37,33 +37,36 @@ class Seen(NamedTuple):
     after: Read
 
 
-def asked_of(table: ConceptTable, edits: Sequence[AnyEdit], said: Sequence[int]) -> list[Asked]:
+def asked_of(table: ConceptTable, edits: Sequence[AnyEdit], said: Sequence[int]) -> list[AskedConcept]:
     """Return the concepts that edits are about.
 
     Args:
         said: concepts that the prompt says, for what is asked of a whole category.
     """
-    found = dict[str, Asked]()
+    found = dict[str, AskedConcept]()
     for edit in edits:
         for one in _asked(table, edit, said):
             found[one.concept] = one._replace(named=can_name(one.concept))
     return list(found.values())
 
 
-def _asked(table: ConceptTable, edit: AnyEdit, said: Sequence[int]) -> list[Asked]:
+def _asked(table: ConceptTable, edit: AnyEdit, said: Sequence[int]) -> list[AskedConcept]:
     if isinstance(edit, Keep):
         return []
     if isinstance(edit, OfCategory):
         members = aim(table, edit).members
         wanted = False if isinstance(edit, Clear) and edit.strength > 0 else None
-        return [Asked(str(table.concepts[one]), wanted) for one in said if one in members]
+        return [AskedConcept(str(table.concepts[one]), wanted) for one in said if one in members]
     name = str(table.concepts[table.index(edit.concept)])
     if isinstance(edit, Between):
         upper = str(table.concepts[table.index(edit.other)])
-        return [Asked(name, True if edit.strength < 0 else None), Asked(upper, True if edit.strength > 0 else None)]
+        return [
+            AskedConcept(name, True if edit.strength < 0 else None),
+            AskedConcept(upper, True if edit.strength > 0 else None),
+        ]
     if isinstance(edit, Scale) or not edit.strength:
-        return [Asked(name, None)]
-    return [Asked(name, (edit.strength > 0) != isinstance(edit, Remove))]
+        return [AskedConcept(name, None)]
+    return [AskedConcept(name, (edit.strength > 0) != isinstance(edit, Remove))]
 
 
 def shows(read: Read, concept: str) -> bool:
@@ -72,7 +75,7 @@ def shows(read: Read, concept: str) -> bool:
     return any(factor(place) == category and seen == value for place, seen in read.items())
 
 
-def is_right(read: Read, asked: Sequence[Asked]) -> bool | None:
+def is_right(read: Read, asked: Sequence[AskedConcept]) -> bool | None:
     """Tell whether a picture is as the edits want it; None if nothing they want has a name for the reader.
 
     What is unreadable is not as anybody wants it: there may be what was to go.
@@ -82,18 +85,18 @@ def is_right(read: Read, asked: Sequence[Asked]) -> bool | None:
     return all(told) if told else None
 
 
-def values(read: Read, asked: Sequence[Asked]) -> str:
+def values(read: Read, asked: Sequence[AskedConcept]) -> str:
     """Return what is read of the categories that are asked about."""
     return ", ".join(_of(read, asked).values())
 
 
-def _of(read: Read, asked: Sequence[Asked]) -> dict[str, str]:
+def _of(read: Read, asked: Sequence[AskedConcept]) -> dict[str, str]:
     """Return what is read of the categories of some concepts, place by place."""
     categories = {one.concept.partition(": ")[0] for one in asked}
     return {place: value for place, value in read.items() if factor(place) in categories}
 
 
-def tell(seen: Sequence[Seen], asked: Sequence[Asked]) -> str:
+def tell(seen: Sequence[Seen], asked: Sequence[AskedConcept]) -> str:
     """Say how often each concept is seen before and after, with which seeds not as asked, and what else changed."""
     lines = [_counted(seen, one) for one in asked]
     judged = [(one.seed, is_right(one.after, asked)) for one in seen]
@@ -102,7 +105,7 @@ def tell(seen: Sequence[Seen], asked: Sequence[Asked]) -> str:
     return "\n".join([*lines, *_beside(seen, asked)])
 
 
-def _counted(seen: Sequence[Seen], asked: Asked) -> str:
+def _counted(seen: Sequence[Seen], asked: AskedConcept) -> str:
     concept = asked.concept
     if not asked.named:
         return f"{concept}: the reader has no name for it. Judge with your own eyes."
@@ -125,7 +128,7 @@ def _as_asked(judged: Sequence[tuple[int, bool]]) -> list[str]:
     return [*told, f"Not with these seeds: {', '.join(failed)}."] if failed else told
 
 
-def _beside(seen: Sequence[Seen], asked: Sequence[Asked]) -> list[str]:
+def _beside(seen: Sequence[Seen], asked: Sequence[AskedConcept]) -> list[str]:
     """Say what else changed, if anything else is read at all."""
     about = _of(seen[0].before, asked)
     places = [place for place in seen[0].before if place not in about]
@@ -136,12 +139,12 @@ def _beside(seen: Sequence[Seen], asked: Sequence[Asked]) -> list[str]:
     return [f"What else reads differently after the edit, in how many of {len(seen):d} pictures: {', '.join(moved)}."]
 
 
-def by_seed(seen: Sequence[Seen], asked: Sequence[Asked]) -> str:
+def by_seed(seen: Sequence[Seen], asked: Sequence[AskedConcept]) -> str:
     """Return a line a seed: what is read of what was asked, whether that is as asked, and what else changed."""
     return "\n".join(_line(one, asked) for one in seen)
 
 
-def _line(one: Seen, asked: Sequence[Asked]) -> str:
+def _line(one: Seen, asked: Sequence[AskedConcept]) -> str:
     about = _of(one.before, asked)
     verdict = {True: " (as asked)", False: " (not as asked)", None: ""}[is_right(one.after, asked)]
     told = ", ".join(f"{place} {value} → {one.after[place]}" for place, value in about.items()) + verdict
@@ -152,7 +155,7 @@ def _line(one: Seen, asked: Sequence[Asked]) -> str:
 
 def sheet(
     seeds: Sequence[int], shown: Sequence[tuple[np.ndarray, np.ndarray]], seen: Sequence[Seen],
-    asked: Sequence[Asked], title: str,
+    asked: Sequence[AskedConcept], title: str,
 ) -> Image.Image:  # fmt: skip
     """Draw every seed's two pictures, with what was read and whether that is asked; ``seen`` is empty if nobody read.
 
@@ -160,12 +163,14 @@ def sheet(
         shown: as ``drawing.pairs.thumbnail`` makes them.
     """
     if not seen:
-        return pairs([Pair(f"seed {seed}", *map(Half, own)) for seed, own in zip(seeds, shown, strict=True)], title)
+        return pairs(
+            [PicturePair(f"seed {seed}", *map(Half, own)) for seed, own in zip(seeds, shown, strict=True)], title
+        )
     made = []
     for one, (before, after) in zip(seen, shown, strict=True):
         halves = [
             Half(picture, values(read, asked), is_right(read, asked))
             for picture, read in ((before, one.before), (after, one.after))
         ]
-        made.append(Pair(f"seed {one.seed}", *halves))
+        made.append(PicturePair(f"seed {one.seed}", *halves))
     return pairs(made, title)

@@ -20,7 +20,7 @@ from .sockets import CATEGORY, EditsSocket
 
 READER, CLIP = JUDGES = "reader of Portraits", "CLIP Vision, a proxy"
 """Who looks at the pictures."""
-LIKENESS = audit.Asked(f"{PLACE}: {LIKE}", True)
+LIKENESS = audit.AskedConcept(f"{PLACE}: {LIKE}", True)
 """What is asked of a picture that CLIP Vision looks at."""
 
 

@@ -25,7 +25,7 @@ LAST = 2**64
 Reading = Mapping[str, str]
 
 
-class Drawn(NamedTuple):
+class DrawnSeeds(NamedTuple):
     """What came of all seeds."""
 
     seeds: list[int]
@@ -44,7 +44,7 @@ class Drawn(NamedTuple):
 def draw_seeds(
     at: Callable[[int], Drawing], first: int, count: int, dictionary: Dictionary, edits: Sequence[AnyEdit],
     look: Look | None = None,
-) -> Drawn:  # fmt: skip
+) -> DrawnSeeds:  # fmt: skip
     """Draw without and with the edits from each of so many seeds in a row, one picture at a time.
 
     Args:
@@ -68,7 +68,7 @@ def draw_seeds(
         seen.append(look(torch.cat([before, after])))
         pictures.append(after)
     said = tuple(dict.fromkeys(concept for place in made.places for concept in place.said))
-    return Drawn(seeds, shown, _read(seen), torch.cat(pictures), said, made.report)
+    return DrawnSeeds(seeds, shown, _read(seen), torch.cat(pictures), said, made.report)
 
 
 def _reader(dictionary: Dictionary) -> Look:

@@ -19,7 +19,7 @@ OURS = "supsae"
 """What this pack keeps in an entry begins with it, and has places of its own in a file."""
 
 
-class Kind(NamedTuple):
+class EntryKind(NamedTuple):
     """What an option must be."""
 
     spelled: str
@@ -48,17 +48,17 @@ def _is_area(one: Any) -> bool:
     return isinstance(numbers, (tuple, list)) and len(numbers) in (4, 6) and all(_is_number(some) for some in numbers)
 
 
-VECTORS = Kind("rows (B, P) of floating numbers, or None", _is_vectors)
-SHARE = Kind("a number from 0 to 1", _is_share)
-NUMBER = Kind("a finite number", _is_number)
-TRUTH = Kind("true or false", lambda one: isinstance(one, bool))
-KINDS: Mapping[str, Kind] = {
+VECTORS = EntryKind("rows (B, P) of floating numbers, or None", _is_vectors)
+SHARE = EntryKind("a number from 0 to 1", _is_share)
+NUMBER = EntryKind("a finite number", _is_number)
+TRUTH = EntryKind("true or false", lambda one: isinstance(one, bool))
+KINDS: Mapping[str, EntryKind] = {
     "pooled_output": VECTORS,
     "pooled_output_controlnet": VECTORS,
-    "cross_attn_controlnet": Kind("rows (B, L, width) of floating numbers", is_rows),
-    "attention_mask": Kind("a mask (B, L), or None", lambda one: one is None or _has_axes(one, 2)),
-    "mask": Kind("a mask (H, W) or (B, H, W), or None", lambda one: one is None or _has_axes(one, 2, 3)),
-    "area": Kind("four numbers, or None", lambda one: one is None or _is_area(one)),
+    "cross_attn_controlnet": EntryKind("rows (B, L, width) of floating numbers", is_rows),
+    "attention_mask": EntryKind("a mask (B, L), or None", lambda one: one is None or _has_axes(one, 2)),
+    "mask": EntryKind("a mask (H, W) or (B, H, W), or None", lambda one: one is None or _has_axes(one, 2, 3)),
+    "area": EntryKind("four numbers, or None", lambda one: one is None or _is_area(one)),
     "strength": NUMBER,
     "mask_strength": NUMBER,
     "guidance": NUMBER,

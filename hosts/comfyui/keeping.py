@@ -12,14 +12,14 @@ from .saved_conditioning import StoredPart
 from .saved_reports import saved_as, told_of
 
 
-class Kept(NamedTuple):
+class KeptConditioning(NamedTuple):
     """A conditioning and what is told of it."""
 
     conditioning: Conditioning
     report: str
 
 
-def keep(conditioning: Conditioning, name: str, overwrite: bool) -> Kept:
+def keep(conditioning: Conditioning, name: str, overwrite: bool) -> KeptConditioning:
     """Write a conditioning to output/supsae/conditionings and pass it on as it is.
 
     Another file of the name is kept, and a number put behind the new one; one that holds the very same is not written
@@ -34,17 +34,17 @@ def keep(conditioning: Conditioning, name: str, overwrite: bool) -> Kept:
     if not saved_conditioning.holds(file, what):
         saved_conditioning.write(file, what)
         messages.log(f"saved {file}")
-    return Kept(conditioning, saved_as(file.name, what.parts))
+    return KeptConditioning(conditioning, saved_as(file.name, what.parts))
 
 
-def take(name: str) -> Kept:
+def take(name: str) -> KeptConditioning:
     """Read a conditioning by the name that a loader shows.
 
     Raises:
         ValueError: naming the file, what is wrong with it, and what to do.
     """
     found = load(folders.conditioning_file(name))
-    return Kept(found.conditioning, told_of(found.parts, _missing(found.parts)))
+    return KeptConditioning(found.conditioning, told_of(found.parts, _missing(found.parts)))
 
 
 def _missing(parts: Sequence[StoredPart]) -> list[str]:

@@ -27,7 +27,7 @@ class When:
 ALWAYS = When()
 
 
-class Stretch(NamedTuple):
+class TimeStretch(NamedTuple):
     """A part of sampling in which nothing changes."""
 
     start: Percent
@@ -38,7 +38,7 @@ class Stretch(NamedTuple):
 
 def stretches(
     edits: Sequence[AnyEdit], whens: Mapping[AnyEdit, When], first: Percent = 0.0, last: Percent = 1.0
-) -> list[Stretch]:
+) -> list[TimeStretch]:
     """Cut sampling from ``first`` to ``last`` where an edit begins, ends or fades; at least one stretch.
 
     Args:
@@ -46,7 +46,7 @@ def stretches(
     """
     windows = [whens.get(one, ALWAYS).window for one in edits]
     inner = {edge for window in windows for edge in _edges(window) if first < edge < last}
-    found: list[Stretch] = []
+    found: list[TimeStretch] = []
     for start, end in pairwise(sorted({first, last} | inner)):
         middle = (start + end) / 2
         weights = [window.weight(1 - middle, lambda percent: 1 - percent) for window in windows]
@@ -54,7 +54,7 @@ def stretches(
         if found and found[-1].edits == some:
             found[-1] = found[-1]._replace(end=end)
         else:
-            found.append(Stretch(start, end, some))
+            found.append(TimeStretch(start, end, some))
     return found
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from supsae.drawing.pairs import LARGE, thumbnail
-from supsae.evaluation.audit import Asked, Seen, asked_of, by_seed, is_right, sheet, shows, tell, values
+from supsae.evaluation.audit import AskedConcept, Seen, asked_of, by_seed, is_right, sheet, shows, tell, values
 from supsae.portraits.captions import table
 from supsae.supsae_core.editing.between import Between
 from supsae.supsae_core.editing.edits import Add, Clear, Keep, Remove, Scale, Swap, Turn, Weigh
@@ -12,20 +12,23 @@ from supsae.supsae_core.editing.edits import Add, Clear, Keep, Remove, Scale, Sw
 RED, CROWN = "hair: red", "hat: crown"
 SAID = (table().index("hair: blond"), table().index(CROWN))
 ASKED = {
-    "swap": (Swap(RED), [Asked(RED, True)]),
-    "turn": (Turn(RED, 0.8), [Asked(RED, True)]),
-    "away from it": (Swap(RED, -1.0), [Asked(RED, False)]),
-    "add": (Add(CROWN), [Asked(CROWN, True)]),
-    "remove": (Remove(CROWN), [Asked(CROWN, False)]),
-    "remove backwards": (Remove(CROWN, -0.5), [Asked(CROWN, True)]),
-    "nothing": (Swap(RED, 0.0), [Asked(RED, None)]),
-    "scale": (Scale(CROWN, 1.5), [Asked(CROWN, None)]),
-    "clear what is said": (Clear("hat"), [Asked(CROWN, False)]),
+    "swap": (Swap(RED), [AskedConcept(RED, True)]),
+    "turn": (Turn(RED, 0.8), [AskedConcept(RED, True)]),
+    "away from it": (Swap(RED, -1.0), [AskedConcept(RED, False)]),
+    "add": (Add(CROWN), [AskedConcept(CROWN, True)]),
+    "remove": (Remove(CROWN), [AskedConcept(CROWN, False)]),
+    "remove backwards": (Remove(CROWN, -0.5), [AskedConcept(CROWN, True)]),
+    "nothing": (Swap(RED, 0.0), [AskedConcept(RED, None)]),
+    "scale": (Scale(CROWN, 1.5), [AskedConcept(CROWN, None)]),
+    "clear what is said": (Clear("hat"), [AskedConcept(CROWN, False)]),
     "clear what is not": (Clear("eyewear"), []),
-    "weigh": (Weigh("hair", 0.5), [Asked("hair: blond", None)]),
-    "upper end": (Between(RED, 0.5, other="hair: black"), [Asked(RED, None), Asked("hair: black", True)]),
-    "lower end": (Between(RED, -1.0, other="hair: black"), [Asked(RED, True), Asked("hair: black", None)]),
-    "middle": (Between(RED, 0.0, other="hair: black"), [Asked(RED, None), Asked("hair: black", None)]),
+    "weigh": (Weigh("hair", 0.5), [AskedConcept("hair: blond", None)]),
+    "upper end": (Between(RED, 0.5, other="hair: black"), [AskedConcept(RED, None), AskedConcept("hair: black", True)]),
+    "lower end": (
+        Between(RED, -1.0, other="hair: black"),
+        [AskedConcept(RED, True), AskedConcept("hair: black", None)],
+    ),
+    "middle": (Between(RED, 0.0, other="hair: black"), [AskedConcept(RED, None), AskedConcept("hair: black", None)]),
     "keep": (Keep("hair"), []),
 }
 
@@ -38,17 +41,17 @@ def test_what_an_edit_asks_for(edit, wanted):
 def test_of_two_people_one_is_enough_and_what_is_unreadable_shows_nothing():
     both = {"left hair": "black", "right hair": "red", "left hat": "unreadable", "right hat": "none"}
     assert shows(both, RED) and not shows(both, "hair: blond") and not shows(both, CROWN)
-    assert values(both, [Asked(RED, True)]) == "black, red"
+    assert values(both, [AskedConcept(RED, True)]) == "black, red"
 
 
 @pytest.mark.parametrize(
     ("asked", "right"),
     [
-        ([Asked(RED, True)], True),
-        ([Asked(RED, True), Asked(CROWN, True)], False),
-        ([Asked(RED, True), Asked(CROWN, False)], True),
-        ([Asked(RED, None)], None),
-        ([Asked("hair: teal", True, named=False)], None),
+        ([AskedConcept(RED, True)], True),
+        ([AskedConcept(RED, True), AskedConcept(CROWN, True)], False),
+        ([AskedConcept(RED, True), AskedConcept(CROWN, False)], True),
+        ([AskedConcept(RED, None)], None),
+        ([AskedConcept("hair: teal", True, named=False)], None),
         ([], None),
     ],
 )
@@ -58,7 +61,7 @@ def test_a_picture_is_as_asked_if_everything_wanted_is_there(asked, right):
 
 def test_what_is_unreadable_is_never_as_asked():
     read = {"hair": "red", "hat": "unreadable"}
-    assert is_right(read, [Asked(CROWN, False)]) is False and is_right(read, [Asked(RED, True)]) is True
+    assert is_right(read, [AskedConcept(CROWN, False)]) is False and is_right(read, [AskedConcept(RED, True)]) is True
 
 
 def seen(*after, eyes=(), before="blond"):
@@ -72,7 +75,7 @@ def seen(*after, eyes=(), before="blond"):
 def test_counts_come_with_intervals_and_failed_seeds():
     # Wilson with z² = 3.84: of 0 of 4 the upper end is z² / (4 + z²) = 49 %; of 3 of 4 the middle is
     # (0.75 + 0.48) / 1.96 = 0.628 and half the reach 1.96 √(0.75 · 0.25 / 4 + 3.84 / 64) / 1.96 = 0.327: 30 … 95 %
-    assert tell(seen("red", "black", "red", "red", eyes=(2, 3)), [Asked(RED, True)]).splitlines() == [
+    assert tell(seen("red", "black", "red", "red", eyes=(2, 3)), [AskedConcept(RED, True)]).splitlines() == [
         "hair: red in 0 of 4 pictures before (0% … 49%), in 3 of 4 after (30% … 95%).",
         "As asked in 3 of 4 pictures (30% … 95%).",
         "Not with these seeds: 1.",
@@ -81,7 +84,9 @@ def test_counts_come_with_intervals_and_failed_seeds():
 
 
 def test_what_nobody_wants_or_can_name_is_not_judged():
-    told = tell(seen("red", "red"), [Asked("hair: teal", True, named=False), Asked("hair: blond", None)]).splitlines()
+    told = tell(
+        seen("red", "red"), [AskedConcept("hair: teal", True, named=False), AskedConcept("hair: blond", None)]
+    ).splitlines()
     assert told == [
         "hair: teal: the reader has no name for it. Judge with your own eyes.",
         "hair: blond in 2 of 2 pictures before (34% … 100%), in 0 of 2 after (0% … 66%).",
@@ -90,7 +95,7 @@ def test_what_nobody_wants_or_can_name_is_not_judged():
 
 
 def test_every_seed_has_a_line():
-    assert by_seed(seen("red", "black", eyes=(1,)), [Asked(RED, True)]).splitlines() == [
+    assert by_seed(seen("red", "black", eyes=(1,)), [AskedConcept(RED, True)]).splitlines() == [
         "seed 0: hair blond → red (as asked)",
         "seed 1: hair blond → black (not as asked); also eyes green → blue",
     ]
@@ -102,7 +107,7 @@ def test_a_sheet_has_two_pictures_for_every_seed(read):
     made = [
         (np.full((LARGE, LARGE, 3), shade, np.uint8), np.full((LARGE, LARGE, 3), 200, np.uint8)) for shade in (1, 2)
     ]
-    found = np.asarray(sheet([0, 1], made, seen("red", "red") if read else [], [Asked(RED, True)], "title"))
+    found = np.asarray(sheet([0, 1], made, seen("red", "red") if read else [], [AskedConcept(RED, True)], "title"))
     assert [int((found == shade).all(-1).sum()) for shade in (1, 2, 200)] == [LARGE**2, LARGE**2, 2 * LARGE**2]
     green = (found == (38, 134, 84)).all(-1).any()
     assert green == read

@@ -27,7 +27,7 @@ before = torch.cat([draw(at(seed)) for seed in SEEDS])
 read = list(zip(readings(before), readings(made.pictures), strict=True))
 expect("read", made.readings, read)
 asked = audit.asked_of(learnt.table, [RED], made.said)
-expect("asked", asked, [audit.Asked("hair: red", True)])
+expect("asked", asked, [audit.AskedConcept("hair: red", True)])
 seen = [audit.Seen(seed, *own) for seed, own in zip(SEEDS, made.readings, strict=True)]
 first, second, rest = audit.tell(seen, asked).splitlines()
 counts = [sum(own[place]["hair"] == "red" for own in read) for place in (0, 1)]

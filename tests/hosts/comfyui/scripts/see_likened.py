@@ -52,7 +52,7 @@ made = draw_seeds(lambda seed: drawing(seed=seed, **how), 0, 2, learnt, [RED], p
 leans = encoded(vision, made.pictures) @ (proxy.like.mean(0) - proxy.unlike.mean(0))
 after = [{"CLIP": "like" if lean > 0 else "unlike"} for lean in leans.tolist()]
 expect("what the edited pictures are nearer to", [read for _, read in made.readings], after)
-asked = [audit.Asked("CLIP: like", True)]
+asked = [audit.AskedConcept("CLIP: like", True)]
 seen = [audit.Seen(seed, *own) for seed, own in zip(made.seeds, made.readings, strict=True)]
 count, said = sum(own == {"CLIP": "like"} for own in after), audit.tell(seen, asked).splitlines()
 expect("counted", f"in {count} of 2 after" in said[0] and said[1].startswith(f"As asked in {count} of 2 pictures"))
