@@ -54,12 +54,12 @@ def encoded(host: TextHost, some: Sequence[Prompt]) -> list[Encoded]:
     return [Encoded(*row) for row in zip(entries, *host.encode([one.text for one in some]), strict=True)]
 
 
-def truths(host: TextHost, table: ConceptTable, some: Sequence[Asked]) -> Iterator[Truth]:
-    """Encode cases one after another, with their neighbours."""
+def truths(host: TextHost, table: ConceptTable, some: Sequence[Asked], ranked: int = RANKED) -> Iterator[Truth]:
+    """Encode cases one after another, with as many of their neighbours at most."""
     for asked in some:
-        around = asked.neighbours(table)
-        if len(around) > RANKED:
-            around = [around[len(around) * place // RANKED] for place in range(RANKED)]
+        around = asked.neighbours(table) if ranked else []
+        if len(around) > ranked:
+            around = [around[len(around) * place // ranked] for place in range(ranked)]
         before, after, *others = encoded(host, [asked.case.prompt, asked.case.rewrite, *around])
         layouts = [
             layout_of(host.family, table, row.entry.prompt, row.entry.counts, rows_of(row.cond, host.family))
