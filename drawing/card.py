@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from .pairs import RIGHT, STROKES, TICK, WRONG
 from .sheet import FAINT, INK, MARGIN, PAPER, font, wrapped
 
-WIDTH, NAMES, LINE = 900, 150, 26
+WIDTH, NAMES, LINE = 960, 184, 26
 """Pixels: of the card, of the column of names, between two lines."""
 
 

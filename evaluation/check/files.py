@@ -39,8 +39,8 @@ def page(made: Checked) -> str:
     return document("SupSAE: does it work with this model", main, escape(footer))
 
 
-def check_panel(made: Checked) -> dict[str, Any]:
-    """Return what the node's panel shows."""
+def check_panel(made: Checked, report: str) -> dict[str, Any]:
+    """Return what the node's panel shows; ``report`` stands below its fold."""
     rows = [(one.mark, one.what, one.told) for one in made.found]
     checks = section("Checks", ("", "check", "found"), rows)
-    return {**panel(made.report, made.verdicts, "", [checks])}
+    return panel(report, made.verdicts, "", [checks])

@@ -53,7 +53,7 @@ def edits(trial: Trial) -> Iterator[Found]:
     for split, name in NAMES.items():
         yield _split(name, trial.rows.get(split))
     if trial.pooled is not None:
-        told = f"error {_ranged(trial.pooled)} in {trial.pooled.count:d} edits; nothing done is 1"
+        told = f"{trial.pooled.count:d} edits leave {_ranged(trial.pooled)} of the change, doing nothing 1"
         yield Found("pooled vector", trial.pooled.high < 1, told, {"error": trial.pooled.json()})
     took, count = trial.took
     told = f"{took:d} of {count:d} edits read as asked when the edited rows are read"
@@ -66,7 +66,7 @@ def _split(name: str, figures: Mapping[str, Any] | None) -> Found:
         return Found(name, None, told)
     ours, other = (Interval.parse(figures[method]["error"]) for method in (OURS, REPLACE))
     told = (
-        f"error {_ranged(ours)} in {ours.count:d} edits; nothing done is 1, the words' mean in their place leaves "
+        f"{ours.count:d} edits leave {_ranged(ours)} of the change, doing nothing 1, replacing the words "
         f"{other.estimate:.2f}"
     )
     numbers = {method: {key: figures[method][key] for key in ("error", "kinds", "refused")} for method in figures}
@@ -74,7 +74,7 @@ def _split(name: str, figures: Mapping[str, Any] | None) -> Found:
 
 
 def _ranged(one: Interval) -> str:
-    return f"{one.estimate:.2f} ({one.low:.2f} to {one.high:.2f})"
+    return f"{one.estimate:.2f} ({one.low:.2f}–{one.high:.2f})"
 
 
 def pictures(trios: Sequence[Trio]) -> Found:
@@ -84,8 +84,8 @@ def pictures(trios: Sequence[Trio]) -> Found:
     if not whole:
         return Found("pictures", None, "not tried: a rewritten prompt draws the very same picture")
     ratio = off / whole
-    told = f"{len(trios)} swaps drawn; edited pictures are {ratio:.2f} times as far from the rewritten prompt's as unedited"
-    return Found("pictures", ratio < 1, f"{told} ones", {"count": len(trios), "ratio": round(ratio, 4)})
+    told = f"{len(trios)} swaps drawn: edited ones are {ratio:.2f} times as far from the rewrite's as unedited ones"
+    return Found("pictures", ratio < 1, told, {"count": len(trios), "ratio": round(ratio, 4)})
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> float:
@@ -97,9 +97,11 @@ def blocks(heard: HeardBlocks) -> Found:
     told = f"all {heard.depth:d} blocks are heard, and listening changes nothing to the last bit"
     if heard.heard < heard.depth:
         told = f"{heard.heard:d} of {heard.depth:d} blocks are heard"
+    elif heard.same is None:
+        told = f"all {heard.depth:d} blocks are heard; this model alone does not draw the same picture twice"
     elif not heard.same:
         told = "listening to the blocks changes the picture"
-    return Found("blocks", heard.heard == heard.depth and heard.same, told, heard._asdict())
+    return Found("blocks", heard.heard == heard.depth and heard.same is not False, told, heard._asdict())
 
 
 def verdicts(found: Sequence[Found]) -> list[Verdict]:

@@ -95,7 +95,7 @@ def _lengths(host: TextHost, texts: Texts) -> Found:
     numbers = {"rows": dict(zip(some, found, strict=True)), "expected": dict(zip(some, wanted, strict=True))}
     numbers |= {"finite": sound, "repeats": same, "roles": _roles(host, conds[1], texts.short)}
     empty, short, long = found
-    told = f"{empty:d} rows of the empty prompt, {short:d} of a short one, {long:d} of a long one, as the family says"
+    told = f"{empty:d} of the empty prompt, {short:d} of a short and {long:d} of a long one, as they should be"
     if found != wanted:
         told = f"The rows are {_listed(found)} of an empty, a short and a long prompt; they should be {_listed(wanted)}."
     elif not sound:

@@ -22,9 +22,11 @@ from .trial import ASKED, CALIBRATION, Learnt, TrialConfig, learn, try_edits, wo
 
 SCHEMA = 1
 """Version of ``check.json``."""
+LAID_OUT = 4
+"""Lines of the layout."""
 PICTURES = 3
 """Swaps that are drawn."""
-UNCONNECTED = "not tried: connect a model and its VAE"
+NO_PICTURES, NO_BLOCKS = "not tried: no model was given with its VAE", "not tried: no model was given"
 _Made = TypeVar("_Made")
 
 
@@ -66,16 +68,16 @@ class Checked(NamedTuple):
         """What to make of it, in a sentence or some more."""
         return "\n".join(sentence for _, sentence in self.verdicts)
 
-    @property
-    def report(self) -> str:
-        """A line a check, and the verdict at the end."""
+    def report(self, saved: str) -> str:
+        """Return a line a check, where it is saved, and the verdict at the end."""
         lines = [f"{one.mark} {one.what}: {one.told}" for one in self.found]
-        return "\n".join([*lines, "", *reversed(self.verdict.splitlines())])
+        return "\n".join([*lines, saved, "", *reversed(self.verdict.splitlines())])
 
 
-def encodings(config: TrialConfig) -> int:
-    """Return about how many prompts a run encodes."""
-    return config.encodings + 2 * CALIBRATION + 3 * (ASKED.swaps + 4 * ASKED.others) + 40
+def steps(config: TrialConfig) -> int:
+    """Return what the parts of a run count to, but for its pictures."""
+    plan = config.encodings + 2 * CALIBRATION
+    return LAID_OUT + plan + plan // 4 + ASKED.swaps + 4 * ASKED.others
 
 
 def run_check(
@@ -95,7 +97,7 @@ def run_check(
         texts = draw_texts(table, wording_for(table), host, config.seed)
         return check_layout(host, texts, sights.weighted)
 
-    for_layout = hooks.part("layout", 4)
+    for_layout = hooks.part("layout", LAID_OUT)
     for one in _each(laid_out, found):
         found.append(one)
         for_layout(1)
@@ -108,11 +110,11 @@ def run_check(
             drawn = tried("pictures", lambda: _draw(learnt, [one.case for one in trial.cases], sights))
             trios += drawn or ()
             if drawn is not None:
-                found.append(judged.pictures([one for _, one in drawn]) if drawn else _left("pictures"))
+                found.append(judged.pictures([one for _, one in drawn]) if drawn else Found("pictures", None, NO_PICTURES))
     hears = sights.blocks
     heard = tried("blocks", hears) if hears else None
     if heard is not None or hears is None:
-        found.append(judged.blocks(heard) if heard else _left("blocks"))
+        found.append(judged.blocks(heard) if heard else Found("blocks", None, NO_BLOCKS))
     return checked(found, config, about, trios)
 
 
@@ -126,10 +128,6 @@ def _each(make: Callable[[], Iterator[Found]], found: list[Found]) -> Iterator[F
 
 def _is_broken(found: Sequence[Found]) -> bool:
     return any(one.holds is False for one in found if one.what in ("family", "rows"))
-
-
-def _left(what: str) -> Found:
-    return Found(what, None, UNCONNECTED)
 
 
 def _draw(learnt: Learnt, cases: Sequence[Case], sights: Sights) -> list[tuple[str, Trio]]:

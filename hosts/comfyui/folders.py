@@ -159,6 +159,13 @@ def evaluation_folder(name: str) -> Path:
     return Path(folder_paths.get_output_directory()) / "supsae" / file_name(f"evaluation-{name}", "the evaluation")
 
 
+def free_check_folder(family: str) -> Path:
+    """Return <output>/supsae/check-<family>, with a number behind it where there is one already."""
+    below = Path(folder_paths.get_output_directory()) / "supsae"
+    wanted = (below / one for one in _numbered(file_name(f"check-{family}", "the check")))
+    return next(folder for folder in wanted if not folder.exists())
+
+
 def input_file(name: str, endings: Sequence[str]) -> Path:
     """Return a file below ComfyUI's input folder."""
     folder = Path(folder_paths.get_input_directory()).resolve()
