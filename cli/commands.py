@@ -33,10 +33,12 @@ from ..training.picture_size import picture_size
 from ..training.solvers.options import parse_options
 from ..training.solvers.table import chosen
 from .bars import of_all, onto
+from .checking import check
 from .editing import edit_portrait
 from .evaluate import evaluate, tell
 from .inspecting import describe_capture, read_prompt
 from .searching import search
+from .shipping import ship
 
 
 def prompts_command(args: argparse.Namespace) -> None:
@@ -217,6 +219,7 @@ def reproduce_command(args: argparse.Namespace) -> None:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "demo": demo_command,
+    "check": check,
     "prompts": prompts_command,
     "capture": capture_command,
     "merge": merge_command,
@@ -224,6 +227,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "edit": edit_portrait,
     "eval": evaluate,
     "reproduce": reproduce_command,
+    "ship": ship,
     "inspect": inspect_command,
     "search": search,
 }

@@ -1,4 +1,4 @@
-"""The command line: ``supsae demo | prompts | capture | merge | fit | edit | eval | reproduce | inspect | search``.
+"""The command line: ``supsae demo | check | prompts | capture | merge | fit | edit | eval | …``; all in ``COMMANDS``.
 
 ``commands.py`` holds what they do.
 """
@@ -9,23 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-LARGEST_SEED = 2**63 - 1
-"""Files keep seeds as whole numbers of 64 bits."""
-
-
-def path(text: str) -> Path:
-    """Read a path that is written out: nothing at all would mean the folder one stands in."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("is empty. Name a file or a folder; '.' is the one you stand in.")
-    return Path(text)
-
-
-def seed(text: str) -> int:
-    """Read a seed."""
-    found = int(text) if text.strip().isdecimal() and len(text) < 20 else -1
-    if not 0 <= found <= LARGEST_SEED:
-        raise argparse.ArgumentTypeError(f"is {text!r}. A seed is a whole number from 0 to {LARGEST_SEED}.")
-    return found
+from .options import host, number, path, seeded
+from .sharing_options import check_arguments, ship_arguments
 
 
 class Command(NamedTuple):
@@ -48,23 +33,12 @@ class _Parser(argparse.ArgumentParser):
         return super().format_help() + (self.more() if self.more else "")
 
 
-def _number(parser: argparse._ActionsContainer, name: str, default: float, about: str) -> None:
-    """Add an option that takes a number of its default's type."""
-    metavar = "N" if isinstance(default, int) else "X"
-    said = f"{about} (default: {default:g})"
-    parser.add_argument(name, type=type(default), default=default, metavar=metavar, help=said)
-
-
-def _seed(parser: argparse._ActionsContainer, default: int, about: str) -> None:
-    parser.add_argument("--seed", type=seed, default=default, metavar="N", help=f"{about} (default: {default})")
-
-
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=path, default=Path("supsae-demo"), metavar="FOLDER", help="default: ./supsae-demo"
     )
-    _number(parser, "--prompts", 300, "prompts to learn from")
-    _seed(parser, 0, "of every choice")
+    number(parser, "--prompts", 300, "prompts to learn from")
+    seeded(parser, 0, "of every choice")
 
 
 def _table(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +54,7 @@ def _table(parser: argparse.ArgumentParser) -> None:
         "--held-out", type=float, default=0.0, metavar="SHARE",
         help="share of the pairs of concepts never to write together, to test on them (default: 0)",
     )  # fmt: skip
-    _seed(parser, 0, "of every choice")
+    seeded(parser, 0, "of every choice")
 
 
 def _prompts(parser: argparse.ArgumentParser) -> None:
@@ -89,28 +63,20 @@ def _prompts(parser: argparse.ArgumentParser) -> None:
     _table(parser)
 
 
-def _host(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    parser.add_argument(
-        "--host", metavar="NAME",
-        help="a text host: minilm (all-MiniLM-L6-v2), encoder (any of BERT's kind, in --model), or an installed "
-        "package's, which gets --model",
-    )  # fmt: skip
-
-
 def _capture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=path, required=True, metavar="FOLDER", help="where the capture goes, or goes on")
     parser.add_argument(
         "--model", type=path, metavar="FOLDER",
         help="an SD3 or SD3.5 model in diffusers' layout, the folder of its model_index.json (default: Portraits)",
     )  # fmt: skip
-    _host(parser)
-    _number(parser, "--prompts", 300, "prompts to fit on")
+    host(parser)
+    number(parser, "--prompts", 300, "prompts to fit on")
     parser.add_argument(
         "--rewrites", type=int, metavar="N",
         help="of these, how many rewrite each of the others in one phrase, to learn edits from; 0 for none (default: 1 "
         "of fewer than 200 prompts, else 3)",
     )  # fmt: skip
-    _number(parser, "--calibration", 64, "prompts kept for calibration, each with a rewrite")
+    number(parser, "--calibration", 64, "prompts kept for calibration, each with a rewrite")
     _table(parser)
     _sampling(parser)
 
@@ -120,8 +86,8 @@ def _sampling(parser: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--sites", metavar="SITES", help="what to record: txt@1-2, img@3; without it no picture is sampled"
     )
-    _number(own, "--steps", 16, "of the sampler, Euler")
-    _number(own, "--cfg", 3.0, "guidance")
+    number(own, "--steps", 16, "of the sampler, Euler")
+    number(own, "--cfg", 3.0, "guidance")
     own.add_argument("--size", default="128x128", metavar="WxH", help="of the pictures, in pixels (default: 128x128)")
     own.add_argument(
         "--image", default="mean", metavar="HOW",
@@ -180,9 +146,9 @@ def _edit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--people", type=int, choices=(1, 2), default=1, help="in the picture, side by side (default: 1)"
     )
-    _seed(parser, 0, "of the picture")
-    _number(parser, "--steps", 16, "of the sampler")
-    _number(parser, "--cfg", 3.0, "guidance")
+    seeded(parser, 0, "of the picture")
+    number(parser, "--steps", 16, "of the sampler")
+    number(parser, "--cfg", 3.0, "guidance")
 
 
 def _eval(parser: argparse.ArgumentParser) -> None:
@@ -197,7 +163,7 @@ def _eval(parser: argparse.ArgumentParser) -> None:
         "--out", type=path, default=Path("supsae-eval"), metavar="FOLDER",
         help="of the report, the figures and the pictures; a run goes on with what is there (default: ./supsae-eval)",
     )  # fmt: skip
-    _seed(parser, 4711, "of every choice")
+    seeded(parser, 4711, "of every choice")
     parser.add_argument("--parts", nargs="+", metavar="PART", help="ask these parts only, such as headline removal")
     parser.add_argument(
         "--no-pictures", action="store_true", help="judge how the dictionary decodes and reads prompts, nothing else"
@@ -213,7 +179,7 @@ def _eval(parser: argparse.ArgumentParser) -> None:
         help="capture, fit and judge edits of a host's rows against rewritten prompts and against everyone else, over "
         "several numbers of encodings",
     )  # fmt: skip
-    _host(text)
+    host(text)
     text.add_argument(
         "--table", type=path, metavar="FILE", help="concepts of --text (default: photographs, or Portraits' own)"
     )
@@ -224,10 +190,10 @@ def _eval(parser: argparse.ArgumentParser) -> None:
     other.add_argument(
         "--clip", type=path, metavar="FOLDER", help="CLIP in transformers' layout, to compare pictures by"
     )
-    _number(other, "--pictures", 16, "edits to draw for --clip")
+    number(other, "--pictures", 16, "edits to draw for --clip")
     other.add_argument("--picture-size", default="1024x1024", metavar="WxH", help="in pixels (default: 1024x1024)")
-    _number(other, "--steps", 28, "of the sampler")
-    _number(other, "--cfg", 4.5, "guidance")
+    number(other, "--steps", 28, "of the sampler")
+    number(other, "--cfg", 4.5, "guidance")
 
 
 def _reproduce(parser: argparse.ArgumentParser) -> None:
@@ -244,14 +210,14 @@ def _reproduce(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table", type=path, metavar="FILE", help="concept table (default: the paper's, with Portraits its own)"
     )
-    _number(parser, "--prompts", 1500, "prompts to learn from")
-    _number(parser, "--calibration", 64, "prompts kept for calibration, each with a rewrite")
-    _number(parser, "--swaps", 50, "swaps to judge, in combinations never seen")
+    number(parser, "--prompts", 1500, "prompts to learn from")
+    number(parser, "--calibration", 64, "prompts kept for calibration, each with a rewrite")
+    number(parser, "--swaps", 50, "swaps to judge, in combinations never seen")
     parser.add_argument("--category", default="hair", metavar="NAME", help="whose values are swapped (default: hair)")
-    _seed(parser, 0, "of every choice")
+    seeded(parser, 0, "of every choice")
     parser.add_argument("--picture-size", default="1024x1024", metavar="WxH", help="of --model (default: 1024x1024)")
-    _number(parser, "--steps", 28, "of the sampler of --model")
-    _number(parser, "--cfg", 4.5, "guidance of --model")
+    number(parser, "--steps", 28, "of the sampler of --model")
+    number(parser, "--cfg", 4.5, "guidance of --model")
 
 
 def _search(parser: argparse.ArgumentParser) -> None:
@@ -266,8 +232,8 @@ def _search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=path, metavar="FOLDER", help="SD3 or SD3.5 in diffusers' layout (default: Portraits)"
     )
-    _host(parser)
-    _number(parser, "--top", 20, "prompts to show, 0 for all")
+    host(parser)
+    number(parser, "--top", 20, "prompts to show, 0 for all")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
@@ -281,6 +247,12 @@ COMMANDS: dict[str, Command] = {
         "learn, edit and judge on the embedded Portraits world, in about a minute; writes a page with pictures",
         "supsae demo --out my-demo --seed 1",
         _demo,
+    ),
+    "check": Command(
+        "say whether SupSAE works with a model: its layout, a small capture, edits against rewritten prompts, pictures "
+        "and blocks, in one report that can be sent",
+        "supsae check --model stable-diffusion-3.5-medium",
+        check_arguments,
     ),
     "prompts": Command(
         "draw prompts from a concept table and print them with what they mention",
@@ -323,6 +295,12 @@ COMMANDS: dict[str, Command] = {
         "combinations never seen, and look at the pictures; goes on where it stopped",
         "supsae reproduce --model stable-diffusion-3.5-medium --clip clip-vit-large-patch14",
         _reproduce,
+    ),
+    "ship": Command(
+        "make a dictionary fit to be given away: its author, its licence, where it comes from, and a strip of pictures "
+        "of every concept; says what is missing",
+        'supsae ship mine.safetensors --author "A. Person" --licence CC-BY-4.0 --out given/mine.safetensors',
+        ship_arguments,
     ),
     "inspect": Command(
         "describe a dictionary or a capture, or read what a prompt says with it",

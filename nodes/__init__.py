@@ -28,8 +28,8 @@ from . import (
 )
 
 TOPICS = (
-    portraits, concepts, capture, dictionaries, quick, check, mixer, edit, conditioning_files, compare, lock, read_prompt,
-    maps, sweep, trying, audit, evaluate,
+    portraits, concepts, capture, dictionaries, quick, check, mixer, edit, conditioning_files, compare, lock,
+    read_prompt, maps, sweep, trying, audit, evaluate,
 )  # fmt: skip
 """Modules of nodes, in the order in which ComfyUI is told of them."""
 

@@ -90,7 +90,9 @@ def inputs() -> list[Any]:
             "cfg", default=3.0, min=1.0, max=20.0, step=0.1,
             tooltip="Guidance; take what you draw with: 1 for FLUX.1 and other distilled models.",
         ),
-        TableSocket.Input("table", optional=True, tooltip="Your own concepts. Unconnected: 16 of photographs, or Portraits' own."),
+        TableSocket.Input(
+            "table", optional=True, tooltip="Your own concepts. Unconnected: 16 of photographs, or Portraits' own."
+        ),
         io.Model.Input("model", optional=True, tooltip="To draw with and to listen to, as its loader gives it."),
         io.Vae.Input("vae", optional=True, tooltip="Decodes the pictures."),
     ]  # fmt: skip

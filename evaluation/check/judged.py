@@ -9,27 +9,21 @@ import numpy as np
 
 from ...hosts.sights import HeardBlocks, Trio
 from ..intervals import Interval
+from ..text.asked import OF_TWO
+from ..text.bench import DISTRACTED
 from ..text.figures import SWAPS
 from ..text.rivals import OURS, REPLACE, TOLD
 from .found import Found
 from .trial import Learnt, Trial
 
-GOOD, WEAK = 0.6, 0.75
-"""Error of swaps up to which sliders do most of what words do, and above which they are weak; nothing done is 1."""
+GOOD, WEAK, NOTHING = 0.6, 0.75, 0.95
+"""Error of swaps up to which sliders should work, and above which they are weak and do nothing; nothing done is 1."""
 READ = 0.8
 """Share of what prompts say that should be found in the rows."""
 FALSE = 0.1
 """Share of what prompts do not say that may be read at most."""
 TOOK = 0.7
 """Share of edits that should read as asked."""
-NAMES = {
-    SWAPS: "swaps",
-    "adds": "adds",
-    "removals": "removals",
-    "one of two mentions": "one of two",
-    "among distractors": "among other things",
-}
-"""Split → what its line is called."""
 VITAL = ("family", "rows", "words", "learning", "edits")
 """Checks without which nothing else can work."""
 LEVELS = ("good", "fair", "poor")
@@ -48,10 +42,15 @@ def learning(learnt: Learnt) -> Found:
 def edits(trial: Trial) -> Iterator[Found]:
     """Yield the lines of reading and of edits held against rewrites."""
     found, wrong = (Interval.parse(trial.reading[key]) for key in ("found", "false"))
-    told = f"{found.estimate:.0%} of what prompts say is found in the rows; {wrong.estimate:.0%} of the rest is read too"
+    told = (
+        f"{found.estimate:.0%} of what prompts say is found in the rows; {wrong.estimate:.0%} of the rest is read too"
+    )
     yield Found("reading", found.estimate >= READ and wrong.estimate <= FALSE, told, trial.reading)
-    for split, name in NAMES.items():
-        yield _split(name, trial.rows.get(split))
+    yield _split("swaps", trial.rows.get(SWAPS))
+    yield _split("adds", trial.rows.get("adds"))
+    yield _split("removals", trial.rows.get("removals"))
+    yield _split("one of two", trial.rows.get(OF_TWO))
+    yield _split("among other things", trial.rows.get(DISTRACTED))
     if trial.pooled is not None:
         told = f"{trial.pooled.count:d} edits leave {_ranged(trial.pooled)} of the change, doing nothing 1"
         yield Found("pooled vector", trial.pooled.high < 1, told, {"error": trial.pooled.json()})
@@ -118,8 +117,10 @@ def verdicts(found: Sequence[Found]) -> list[Verdict]:
 def _of_swaps(swaps: Found) -> Verdict:
     error = Interval.parse(swaps.numbers[OURS]["error"])
     made = 1 - error.estimate
+    if error.estimate > NOTHING:
+        return "poor", "Edits come hardly nearer to a rewritten prompt than doing nothing: SupSAE does not work here."
     if error.high >= 1:
-        return "poor", "Edits come no nearer to a rewritten prompt than doing nothing: SupSAE does not work here."
+        return "fair", f"{error.count:d} swaps are too few to be sure: they make {made:.0%} of a rewrite's change."
     if error.estimate > WEAK:
         return "poor", f"Edits make {made:.0%} of a rewrite's change on this model: sliders will be weak."
     if error.estimate > GOOD:

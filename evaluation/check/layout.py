@@ -56,9 +56,12 @@ def draw_texts(table: ConceptTable, wording: Wording, host: TextHost, seed: int)
 
 
 def check_layout(host: TextHost, texts: Texts, weighted: Weighted | None = None) -> Iterator[Found]:
-    """Look at a host's rows, line by line; ``weighted`` is None where it knows no weights."""
+    """Look at a host's rows, line by line, until rows are wrong; ``weighted`` is None where it knows no weights."""
     yield _family(host)
-    yield _lengths(host, texts)
+    lengths = _lengths(host, texts)
+    yield lengths
+    if not lengths.holds:
+        return
     yield _words(host, texts)
     yield _weights(host, texts.short, weighted)
 
@@ -75,9 +78,10 @@ def _fits(host: TextHost, words: Sequence[str]) -> bool:
 
 def _family(host: TextHost) -> Found:
     family = host.family
-    names = ", ".join(one.name for one in family.encoders)
-    told = f"{family.title or family.name} ({names}), rows of {family.width:d} numbers, "
-    told += f"pooled vector of {family.pooled_width:d}" if family.pooled else "no pooled vector"
+    title, names = family.title or family.name, ", ".join(one.name for one in family.encoders)
+    told = f"{title} ({names}) with rows of {family.width:d} numbers and no pooled vector"
+    if family.pooled:
+        told = f"{title} ({names}) with rows of {family.width:d} numbers and a pooled vector of {family.pooled_width:d}"
     layouts = {one.name: one.layout.policy for one in family.encoders}
     numbers = {"family": family.name, "width": family.width, "pooled": family.pooled_width, "encoders": layouts}
     return Found("family", True, told, numbers)
@@ -93,11 +97,15 @@ def _lengths(host: TextHost, texts: Texts) -> Found:
     sound = all(bool(one.isfinite().all()) for one in (*conds, *pooled))
     same = torch.equal(host.encode(said[1:2])[0][0], conds[1])
     numbers = {"rows": dict(zip(some, found, strict=True)), "expected": dict(zip(some, wanted, strict=True))}
-    numbers |= {"finite": sound, "repeats": same, "roles": _roles(host, conds[1], texts.short)}
+    numbers |= {"finite": sound, "repeats": same}
+    if found == wanted and sound:
+        numbers["roles"] = _roles(host, conds[1], texts.short)
     empty, short, long = found
     told = f"{empty:d} of the empty prompt, {short:d} of a short and {long:d} of a long one, as they should be"
     if found != wanted:
-        told = f"The rows are {_listed(found)} of an empty, a short and a long prompt; they should be {_listed(wanted)}."
+        told = (
+            f"The rows are {_listed(found)} of an empty, a short and a long prompt; they should be {_listed(wanted)}."
+        )
     elif not sound:
         told = "Some rows hold what is no number (nan or inf): load the text encoders in another precision."
     elif not same:

@@ -26,7 +26,8 @@ LAID_OUT = 4
 """Lines of the layout."""
 PICTURES = 3
 """Swaps that are drawn."""
-NO_PICTURES, NO_BLOCKS = "not tried: no model was given with its VAE", "not tried: no model was given"
+NO_PICTURES = "not tried: no model was given with its VAE"
+NO_BLOCKS = "not tried: no model was given"
 _Made = TypeVar("_Made")
 
 
@@ -110,7 +111,9 @@ def run_check(
             drawn = tried("pictures", lambda: _draw(learnt, [one.case for one in trial.cases], sights))
             trios += drawn or ()
             if drawn is not None:
-                found.append(judged.pictures([one for _, one in drawn]) if drawn else Found("pictures", None, NO_PICTURES))
+                found.append(
+                    judged.pictures([one for _, one in drawn]) if drawn else Found("pictures", None, NO_PICTURES)
+                )
     hears = sights.blocks
     heard = tried("blocks", hears) if hears else None
     if heard is not None or hears is None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ...supsae_core.dictionary.light import is_light
 from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.dictionary.shipped import told_of_shipped
 from ...training.calibration import GAIN_RANGE
 
 LIGHT_FORM = (
@@ -30,6 +31,7 @@ def _origin(dictionary: Dictionary) -> Iterator[str]:
         yield f"learnt from {known['prompts']} prompts ({kept})"
     if is_light(known):
         yield LIGHT_FORM
+    yield from told_of_shipped(known)
     if "fit_seconds" in dictionary.report:
         yield f"fitted in {dictionary.report['fit_seconds']:.1f} s"
 

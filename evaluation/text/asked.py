@@ -24,6 +24,8 @@ STREAM = 12
 TRIES = 400
 """Cases drawn for one that will do."""
 MOST = splits.MOST
+OF_TWO = "one of two mentions"
+"""Split: a concept is said twice, and one of both is swapped."""
 
 
 class Asked(NamedTuple):
@@ -75,7 +77,7 @@ def draw_asked(world: World, host: TextHost, counts: Counts, seed: int) -> tuple
         for kind in (Add, Remove):
             name = f"{kind.__name__.lower()}s".replace("removes", "removals")
             drawn[name] = counts.others, lambda k=kind: draw_cases(k, world, 1, rng)[0]
-    drawn["one of two mentions"] = counts.others, lambda: _of_two(world, rng)
+    drawn[OF_TWO] = counts.others, lambda: _of_two(world, rng)
     among = replace(world, wording=among_distractors(world.table, world.wording))
     drawn["among distractors"] = counts.others, lambda: draw_cases(Swap, among, 1, rng)[0]
     found, notes = list[Asked](), list[str]()

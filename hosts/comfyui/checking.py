@@ -124,7 +124,7 @@ def files_behind(graph: Mapping[str, Any] | None, node: str | None, names: Seque
         names: the node's inputs.
     """
     found, seen = dict[str, None](), {str(node)}
-    links = [one for one in _links(graph, node, names)]
+    links = _links(graph, node, names)
     for _ in range(DEEP):
         nodes = [one for one in dict.fromkeys(links) if one not in seen]
         seen |= set(nodes)

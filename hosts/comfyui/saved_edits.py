@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...supsae_core.dictionary.file import Header
 from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.dictionary.shipped import unshipped
 from ...supsae_core.dictionary.slider_map import maps_to_json
 from ...supsae_core.editing.edits import spell_edit
 from ...supsae_core.files import DamagedError
@@ -60,7 +61,7 @@ def fingerprint(dictionary: Dictionary | Header) -> str:
     said = [
         dictionary.table.to_json(),
         dictionary.family.name,
-        dict(dictionary.provenance),
+        unshipped(dictionary.provenance),
         [[float(one) for one in knot] for knot in dictionary.slider],
         maps_to_json(dictionary.sliders),
     ]

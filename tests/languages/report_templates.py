@@ -17,6 +17,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "supsae_core/dictionary/concept_list.py": (),
     "supsae_core/dictionary/file.py": ("_read", "_damaged", "_lacking", "_header", "_parsed"),
     "supsae_core/dictionary/checks.py": (),
+    "supsae_core/dictionary/shipped.py": ("told_of_shipped",),
     "supsae_core/dictionary/model.py": ("phrase",),
     "supsae_core/dictionary/slider_map.py": (),
     "supsae_core/tensor_files.py": (),
@@ -59,16 +60,26 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "evaluation/report/describe.py": (),
     "evaluation/text/metrics.py": ("_why_poor",),
     "evaluation/audit.py": ("_counted", "_as_asked", "_beside"),
+    "evaluation/check/layout.py": ("_family", "_lengths", "_words", "_weights"),
+    "evaluation/check/judged.py": (
+        "learning", "edits", "_split", "_ranged", "pictures", "blocks", "verdicts", "_of_swaps", "_beside",
+    ),
+    "evaluation/check/run.py": ("NO_PICTURES", "NO_BLOCKS"),
+    "nodes/check.py": ("saved_in",),
 }  # fmt: skip
 """Module → the functions and constants whose strings are shown; all of the module's if none is named."""
 WORDS = {
     "did not take", "cannot be tried", "nothing", "block", "Encoder", "Pictures", "Prompts", "cell|swaps", "cell|both",
     "from this block on", "only before this block", "no edit", "prompt rewrite", "how|told", "how|sure", "how|likely",
-    "verb|swap", "verb|add", "verb|remove", "verb|scale", "verb|clear",
+    "Checks", "cell|check", "cell|found", "cell|family", "cell|rows", "cell|words", "cell|weights", "cell|learning",
+    "cell|reading", "cell|adds", "cell|removals", "cell|pictures", "cell|blocks", "verb|swap", "verb|add",
+    "verb|remove", "verb|scale", "verb|clear",
 }  # fmt: skip
 """Words that are shown alone, which no rule tells from keys; each stands in ``WORD_SOURCES``. What may as well be a
 concept's name says in which hole it is meant; ``cell`` is a whole text."""
-WORD_SOURCES = (*SOURCES, "hosts/comfyui/patching.py", "evaluation/pictures/methods.py")
+WORD_SOURCES = (
+    *SOURCES, "hosts/comfyui/patching.py", "evaluation/pictures/methods.py", "evaluation/check/files.py",
+)  # fmt: skip
 NUMBER = "_n"
 """End of the name of a hole that holds a number, as the panels know it."""
 HOLE = re.compile(r"\{(\w+)\}")

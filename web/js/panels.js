@@ -19,6 +19,7 @@ export const PANELS = {
   SupSAE_Capture: { below: [capturePanel] },
   SupSAE_FitDictionary: { below: [fitPanel] },
   SupSAE_EvaluateDictionary: { below: [reportPanel] },
+  SupSAE_CheckModel: { below: [reportPanel] },
   SupSAE_ApplyEdits: { below: [toldPanel] },
   SupSAE_LockedPicture: { below: [lockedPanel] },
   SupSAE_ReadPrompt: { below: [toldPanel] },

@@ -63,11 +63,15 @@ if name == "portraits":
         "3": {"inputs": {"clip": ["2", 1], "model": ["2", 0], "table": ["4", 0]}},
         "4": {"inputs": {"file": "other.ckpt"}},
     }
-    expect("files behind", checking.files_behind(graph, "3", ("clip", "model")), ["look.safetensors", "best.safetensors"])
+    expect(
+        "files behind", checking.files_behind(graph, "3", ("clip", "model")), ["look.safetensors", "best.safetensors"]
+    )
     expect("nobody's", checking.files_behind(None, None, ("clip",)), [])
 elif name == "mage-flow":  # Krea 2's tokens and other rows: it cannot work, and says so
     _, report, found, own, ui = run(family_text.clip(name), encodings=60)
-    expect("verdict", [found["verdict"][0]["level"], "does not work" in found["verdict"][0]["sentence"]], ["poor", True])
+    expect(
+        "verdict", [found["verdict"][0]["level"], "does not work" in found["verdict"][0]["sentence"]], ["poor", True]
+    )
     expect("the first cross", [line for line in report.splitlines() if line[:1] == "✗"][0].startswith("✗ rows: "))
     expect("nothing was learnt", "learning" in found["checks"], False)
     expect("panel", ui["supsae_report"][0]["level"], "poor")
@@ -88,7 +92,9 @@ else:
         expect("without pads adds are not compared", checks["adds"]["holds"], None)
         expect("and are read again", checks["read again"]["count"] > checks["swaps"]["SupSAE"]["error"]["count"])
     if name == "sdxl":
-        expect("its blocks are not known", [checks["blocks"]["holds"], "SDXL" in checks["blocks"]["told"]], [False, True])
+        expect(
+            "its blocks are not known", [checks["blocks"]["holds"], "SDXL" in checks["blocks"]["told"]], [False, True]
+        )
     else:
         blocks = checks["blocks"]
         expect("blocks", [blocks["heard"], blocks["same"]], [blocks["depth"], True])
