@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from .pairs import RIGHT, STROKES, TICK, WRONG
 from .sheet import FAINT, INK, MARGIN, PAPER, font, wrapped
 
-WIDTH, NAMES, LINE = 960, 184, 26
+WIDTH, NAMES, LINE = 1000, 184, 26
 """Pixels: of the card, of the column of names, between two lines."""
 
 
@@ -25,7 +25,10 @@ def card(title: str, lines: Sequence[CardLine]) -> Image.Image:
     """Draw a title and lines below it, broken where they are too long."""
     left = MARGIN + TICK + 12
     room = WIDTH - left - NAMES - MARGIN
-    heads, texts = wrapped(title, font(24), WIDTH - 2 * MARGIN), [wrapped(one.text, font(17), room) for one in lines]
+    heads, texts = (
+        wrapped(title, font(24), WIDTH - 2 * MARGIN),
+        [wrapped(_spelled(one.text), font(17), room) for one in lines],
+    )
     top = MARGIN - 8 + 32 * len(heads) + 12
     made = Image.new("RGB", (WIDTH, top + LINE * sum(map(len, texts)) + 6 * len(texts) + MARGIN // 2), PAPER)
     pen = ImageDraw.Draw(made)
@@ -39,6 +42,11 @@ def card(title: str, lines: Sequence[CardLine]) -> Image.Image:
             top += LINE
         top += 6
     return made
+
+
+def _spelled(text: str) -> str:
+    """Return a text without the dash that Pillow's own font lacks."""
+    return text.replace("–", "-")
 
 
 def _mark(pen: ImageDraw.ImageDraw, holds: bool | None, left: int, top: int) -> None:

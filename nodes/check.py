@@ -60,9 +60,9 @@ class CheckModelNode(Node):
         made = check(own, table, TrialConfig(encodings, seed), pictures, about)
         out = folders.free_check_folder(str(made.json["family"] or "unknown"))
         write_check(made, out)
-        sheet = to_image(made.sheet)
         report = made.report(saved_in(out))
-        return io.NodeOutput(sheet, report, ui=shown(check_panel(made, report), ui.PreviewImage(sheet, cls=cls)))
+        below = ui.PreviewImage(to_image(made.swaps), cls=cls) if made.swaps else None
+        return io.NodeOutput(to_image(made.sheet), report, ui=shown(check_panel(made, report), below))
 
 
 def inputs() -> list[Any]:

@@ -17,7 +17,7 @@ from ..results import Hooks
 from . import judged
 from .found import Found, failed
 from .layout import Weighted, check_layout, draw_texts
-from .sheet import sheet
+from .sheet import sheet, swaps
 from .trial import ASKED, CALIBRATION, Learnt, TrialConfig, learn, try_edits, wording_for
 
 SCHEMA = 1
@@ -58,6 +58,8 @@ class Checked(NamedTuple):
     verdicts: Sequence[judged.Verdict]
     json: Mapping[str, Any]
     sheet: Image.Image
+    swaps: Image.Image | None
+    """the pictures alone; None if none was drawn"""
 
     @property
     def level(self) -> str:
@@ -164,5 +166,5 @@ def checked(
         "verdict": [{"level": level, "sentence": sentence} for level, sentence in verdicts],
         "checks": {one.what: {"holds": one.holds, "told": one.told, **one.numbers} for one in found},
     }
-    title = verdicts[0][1]
-    return Checked(found, verdicts, made, sheet(title, found, trios))
+    drawn = swaps(trios)
+    return Checked(found, verdicts, made, sheet(verdicts[0][1], found, drawn), drawn)

@@ -12,19 +12,21 @@ from ...drawing.sheet import PAPER
 from ...hosts.sights import Trio
 from .found import Found
 
-WAYS = ("as the prompt says", "edited: {}", "written by hand")
 
-
-def sheet(title: str, found: Sequence[Found], trios: Sequence[tuple[str, Trio]]) -> Image.Image:
-    """Draw the lines, and a row of three pictures for each swap."""
-    head = card(title, [CardLine(one.holds, one.what, one.told) for one in found])
-    if not trios:
-        return head
+def swaps(trios: Sequence[tuple[str, Trio]]) -> Image.Image | None:
+    """Draw a row of three pictures for each swap, of a concept's name and its pictures; None if there are none."""
     shown = []
     for concept, trio in trios:
-        captions = (WAYS[0], WAYS[1].format(concept), WAYS[2])
+        captions = ("as the prompt says", f"edited: {concept}", "written by hand")
         shown += [Cell(picture, caption) for picture, caption in zip(trio, captions, strict=True)]
-    below = cells(shown, "The same seed: without, edited, and the prompt rewritten", across=3)
+    return cells(shown, "The same seed: without, edited, and the prompt rewritten", across=3) if shown else None
+
+
+def sheet(title: str, found: Sequence[Found], below: Image.Image | None) -> Image.Image:
+    """Draw the lines, and the swaps below them."""
+    head = card(title, [CardLine(one.holds, one.what, one.told) for one in found])
+    if below is None:
+        return head
     made = Image.new("RGB", (max(head.width, below.width), head.height + below.height), PAPER)
     made.paste(head, (0, 0))
     made.paste(below, (0, head.height))

@@ -17,6 +17,8 @@ FAMILIES = ["flux", "sdxl", "chroma", "z-image", "qwen-image", "klein-4b", "krea
 """Other models', the same way; Klein 9B differs from 4B in its numbers alone."""
 
 
+CHECKED = ["portraits", "sdxl", "qwen-image", "mage-flow"]
+"""What Check Model is run on: a model that works, pads and none, and encoders that were loaded for another model."""
 BLOCKS = ["flux", "chroma", "qwen-image"]
 """Whose blocks are patched where SD3's are; FLUX.2 Klein's are FLUX.1's class."""
 
@@ -29,6 +31,11 @@ def test_script_finds_what_it_expects(comfy_python, script):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_goes_all_the_way(comfy_python, name):
     comfy_python("family_edited", name)
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_a_model_is_checked(comfy_python, name):
+    comfy_python("model_checked", name)
 
 
 @pytest.mark.parametrize("name", BLOCKS)

@@ -21,13 +21,13 @@ ROOT = Path(__file__).resolve().parents[3]
 OF_OTHERS = ["Chroma", "FLUX.1", "FLUX.2 Klein 4B", "FLUX.2 Klein 9B", "Krea 2", "Qwen-Image", "SDXL", "Z-Image"]
 """Families whose template is made of SD3.5's; test_family_templates.py has the rest of what is asked of them."""
 TEMPLATES = [
-    "Animate a slider", "Edit a portrait", "Judge a dictionary", "Keep the rest", "Learn your own dictionary",
-    "Mix ten concepts", "One of two people", "SD3.5 - learn and edit", "Steer inside the model", "Sweep a strength",
-    "Where does it act",
+    "Animate a slider", "Check your model", "Edit a portrait", "Judge a dictionary", "Keep the rest",
+    "Learn your own dictionary", "Mix ten concepts", "One of two people", "SD3.5 - learn and edit",
+    "Steer inside the model", "Sweep a strength", "Where does it act",
 ]  # fmt: skip
 TEMPLATES = sorted([*TEMPLATES, *(f"{title} - learn and edit" for title in OF_OTHERS)])
-GRAPHS = ["Judge a dictionary", "Steer inside the model", "Where does it act"]
-"""Those that open as graphs: they are about what lies between prompt and picture."""
+GRAPHS = ["Check your model", "Judge a dictionary", "Steer inside the model", "Where does it act"]
+"""Those that open as graphs: they are about models, or about what lies between prompt and picture."""
 SHOWING = {"PreviewImage", "SupSAE_ComparePictures", "SaveAnimatedWEBP"}
 """Nodes whose pictures an app shows."""
 BOXES = 8
@@ -238,6 +238,16 @@ def test_learn_your_own_dictionary(comfy_server, ran):
     assert (after["hair"], after["hat"], after["expression"]) == ("red", "crown", "surprised")
     names = comfy_server.object_info("SupSAE_LoadDictionary")["input"]["required"]["name"][1]["options"]
     assert "hair-hat-expression.safetensors" in names  # after its words
+
+
+def test_check_your_model(ran):
+    made = ran("Check your model")
+    lines = made.report().splitlines()
+    assert {line[0] for line in lines[:15]} == {"✓"}  # fifteen checks, of which none fails and none is left out
+    assert lines[15].startswith("Saved in output/supsae/check-portraits")
+    assert re.fullmatch(r"Edits make \d\d% of a rewrite's change on this model: sliders should work\.", lines[-1])
+    (sheet,) = made.pictures("Sheet")
+    assert sheet.shape[1] == 1000 and sheet[:200].std() > 10 and sheet[-400:].std() > 10  # lines above, pictures below
 
 
 def test_animate_a_slider(ran):
