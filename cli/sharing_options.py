@@ -19,7 +19,7 @@ def check_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="of the report (default: ./supsae-check)",
     )
-    number(parser, "--encodings", 120, "prompts to learn from; about 250 more are encoded to judge by")
+    number(parser, "--encodings", 120, "prompts to learn from; about 200 more are encoded to judge by")
     seeded(parser, 0, "of every choice")
     number(parser, "--pictures", 3, "swaps to draw three ways, 0 for none")
     parser.add_argument("--picture-size", default="1024x1024", metavar="WxH", help="of --model (default: 1024x1024)")

@@ -71,7 +71,7 @@ def inputs() -> list[Any]:
         io.Clip.Input("clip", tooltip="All text encoders of the model, from its own loader."),
         io.Int.Input(
             "encodings", default=ENCODINGS, min=FEWEST, max=MOST,
-            tooltip="Prompts to learn from; about 250 more are encoded to judge by. 120 take seconds on a graphics "
+            tooltip="Prompts to learn from; about 200 more are encoded to judge by. 120 take seconds on a graphics "
             "card and some minutes on a CPU. More make the edits better and the report surer.",
         ),
         io.Int.Input(

@@ -15,7 +15,7 @@ LINKED = re.compile(r"\]\((?!https?:)([^)#]+)")
 RECIPE = re.compile(r"Here `([\w/]+\.py)`.*?```python\n(.*?)```", re.DOTALL)
 """A file that a recipe adds, and its source, indented as the list is."""
 RECIPES = dict(RECIPE.findall((ROOT / "docs/contributing.md").read_text(encoding="utf-8")))
-WRITTEN = {"capture.json", "results.json"}
+WRITTEN = {"check.json", "capture.json", "results.json"}
 """Files that the product writes."""
 
 assert PAGES and len(RECIPES) >= 4, "nothing would be proved"

@@ -14,7 +14,7 @@ import numpy as np
 from ...portraits import captions
 from ...supsae_core.capture.captures import Capture, Encoded
 from ...supsae_core.dictionary.model import Dictionary
-from ...supsae_core.editing.apply import apply
+from ...supsae_core.editing.apply import Edited, apply
 from ...supsae_core.editing.edits import Add, Remove
 from ...supsae_core.editing.outcome import TOOK, read_again
 from ...supsae_core.host import TextHost
@@ -23,15 +23,15 @@ from ...supsae_core.table.parsing import table_from_mapping
 from ...supsae_core.table.prompts import Wording
 from ...training.capture import CaptureConfig, capture_text, plan_text
 from ...training.fit import fit_dictionary
-from ..cases import World, draw_cases
+from ..cases import Case, World, draw_cases
 from ..intervals import Interval, error_interval
 from ..results import Hooks, part_progress
 from ..text import photographs
 from ..text.asked import Asked, Counts, draw_asked
 from ..text.bench import wording_of
-from ..text.figures import of_reading, of_splits
+from ..text.figures import answers, of_splits, told_reading
 from ..text.rivals import OURS, REPLACE, TOLD, of_dictionary
-from ..text.rows import Measured, Truth, measured, truths
+from ..text.rows import Measured, Truth, encoded, measured, truths
 
 FEWEST, ENCODINGS, MOST = 60, 120, 2000
 """Encodings to learn from: at least, as a rule, at most."""
@@ -131,48 +131,51 @@ def try_edits(host: TextHost, learnt: Learnt, seed: int, hooks: Hooks) -> Trial:
     if not asked:
         raise ValueError("No edit of this table's prompts has room in the text encoders. Choose shorter phrases.")
     found: dict[str, list[Measured]] = {name: [] for name in learnt.methods}
-    seen, pooled = list[Encoded](), list[tuple[float, float]]()
+    seen, pooled, took = list[tuple[bool, bool]](), list[tuple[float, float]](), list[bool]()
     tick: Callable[[int], None] = hooks.part("edit", len(asked))
-    for truth in truths(host, learnt.world.table, asked, ranked=0):
+    for truth in truths(host, learnt.world.table, asked, ranked=0):  # one case is in memory at a time
         for name, one in learnt.methods.items():
             found[name].append(measured(truth, one))
+        made = _edited(learnt.dictionary, truth.before, truth.asked.case)
+        took.append(_took(learnt.dictionary, made))
         if host.family.pooled:
-            pooled.append(_pooled(learnt.dictionary, truth))
-        seen.append(truth.before)
+            pooled.append(_pooled(truth, made))
+        seen += answers(learnt.dictionary, truth.before)
         tick(1)
+    for case in _uncompared(learnt, asked, seed):
+        (row,) = encoded(host, [case.prompt])
+        took.append(_took(learnt.dictionary, _edited(learnt.dictionary, row, case)))
     rows = of_splits([one.split for one in asked], found)
     vector = error_interval(*zip(*pooled, strict=True)) if pooled else None
-    took = _took(learnt, host, asked, seed)
-    return Trial(rows, vector, of_reading(learnt.dictionary, seen), asked, took, notes)
+    return Trial(rows, vector, told_reading(seen), asked, (sum(took), len(took)), notes)
 
 
-def _pooled(dictionary: Dictionary, truth: Truth) -> tuple[float, float]:
+def _edited(dictionary: Dictionary, row: Encoded, case: Case) -> Edited | None:
+    """Return a prompt after a case's edits; None where they are refused."""
+    try:
+        return apply(dictionary, row.cond, row.pooled if dictionary.family.pooled else None, case.edits)
+    except ValueError:
+        return None
+
+
+def _pooled(truth: Truth, made: Edited | None) -> tuple[float, float]:
     """Return what an edit leaves of the pooled vector's change, and that change, as squares."""
     before, after = truth.before.pooled, truth.after.pooled
-    try:
-        made = apply(dictionary, truth.before.cond, before, truth.asked.case.edits).pooled
-    except ValueError:
-        made = before
-    assert made is not None
-    left, whole = (float((one - after).double().square().sum()) for one in (made, before))
+    now = before if made is None or made.pooled is None else made.pooled
+    left, whole = (float((one - after).double().square().sum()) for one in (now, before))
     return left, whole
 
 
-def _took(learnt: Learnt, host: TextHost, asked: Sequence[Asked], seed: int) -> tuple[int, int]:
-    """Return of how many edits the edited rows read as asked: of those asked, and of adds and removals besides.
+def _took(dictionary: Dictionary, made: Edited | None) -> bool:
+    """Tell whether edited rows read as asked."""
+    again = read_again(dictionary, made).outcomes if made else ()
+    return bool(again) and all(one.verdict == TOOK for one in again)
 
-    Where rows of another length cannot be compared, this is what is known of adds and removals.
-    """
-    rng, cases = np.random.default_rng((seed, 22)), [one.case for one in asked]
-    splits = {one.split for one in asked}
+
+def _uncompared(learnt: Learnt, asked: Sequence[Asked], seed: int) -> list[Case]:
+    """Draw adds and removals where none could be held against a rewrite: without pads that has other rows."""
+    rng, splits, cases = np.random.default_rng((seed, 22)), {one.split for one in asked}, list[Case]()
     for kind, split in ((Add, "adds"), (Remove, "removals")):
         with suppress(ValueError):  # the table allows none
             cases += [] if split in splits else draw_cases(kind, learnt.world, ASKED.others, rng)
-    took = 0
-    for case in cases:
-        (cond,), _ = host.encode([case.prompt.text])
-        with suppress(ValueError):  # refused, which is not as asked
-            made = apply(learnt.dictionary, cond, None, case.edits)
-            again = read_again(learnt.dictionary, made).outcomes
-            took += all(one.verdict == TOOK for one in again) and bool(again)
-    return took, len(cases)
+    return cases

@@ -71,10 +71,19 @@ def profile(found: Sequence[Measured]) -> dict[str, float]:
 
 def of_reading(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, Any]:
     """Return how prompts are read from their rows: categories that they mention, and those that they do not."""
-    said, unsaid = list[bool](), list[bool]()
+    return told_reading([answer for row in rows for answer in answers(dictionary, row)])
+
+
+def answers(dictionary: Dictionary, row: Encoded) -> list[tuple[bool, bool]]:
+    """Return of every category whether a prompt mentions it, and whether it is read as it is."""
     table = dictionary.table
-    for row in rows:
-        mentioned = {table.concepts[one].category for one in row.entry.prompt.support(table)}
-        for category, one in zip(table.categories, located(dictionary, read(dictionary, row)), strict=True):
-            (said if category in mentioned else unsaid).append(one.exact)
-    return {"found": share(said).json(), "false": share([not one for one in unsaid]).json()}
+    mentioned = {table.concepts[one].category for one in row.entry.prompt.support(table)}
+    found = located(dictionary, read(dictionary, row))
+    return [(name in mentioned, one.exact) for name, one in zip(table.categories, found, strict=True)]
+
+
+def told_reading(some: Sequence[tuple[bool, bool]]) -> dict[str, Any]:
+    """Return the shares of what ``answers`` gave of all prompts."""
+    said = [exact for mentioned, exact in some if mentioned]
+    wrong = [not exact for mentioned, exact in some if not mentioned]
+    return {"found": share(said).json(), "false": share(wrong).json()}

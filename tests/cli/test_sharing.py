@@ -42,6 +42,21 @@ def test_a_model_is_checked(quick, capsys, tmp_path):
     assert told["files"] == [] and str(tmp_path) not in (out / "check.html").read_text(encoding="utf-8")
 
 
+def test_a_folder_in_diffusers_layout_is_checked(sd3, monkeypatch, tmp_path):
+    monkeypatch.setattr(trial, "fit_dictionary", partial(fit_dictionary, config=QUICK))
+    monkeypatch.setattr(trial, "ASKED", Counts(4, 1, 0))
+    (tmp_path / "table.yaml").write_text("hair: [red hair, blond hair]\neyes: [green eyes, blue eyes]\n")
+    words = ["check", "--model", sd3.folder, "--out", tmp_path / "out", "--table", tmp_path / "table.yaml"]
+    words += ["--encodings", "60", "--pictures", "1", "--steps", "1", "--picture-size", "64x64"]
+    assert parser.main([str(word) for word in words]) == 0
+    told = json.loads((tmp_path / "out" / "check.json").read_text(encoding="utf-8"))
+    assert told["files"] == [sd3.folder.name] and told["table"] == "own"
+    checks = told["checks"]
+    # 77 rows of CLIP and 256 of T5, whatever the prompt
+    assert checks["rows"]["rows"] == dict.fromkeys(("empty", "short", "long"), 333)
+    assert checks["blocks"]["heard"] == checks["blocks"]["depth"] == 2 and checks["blocks"]["same"] is True
+
+
 WRONG = {
     "too few": (["check", "--encodings", "10"], "learns from 60 to 2000 encodings, not from 10"),
     "negative": (["check", "--pictures", "-1"], "--pictures is -1"),

@@ -12,6 +12,9 @@ import pytest
 import report_templates as source
 import torch
 
+from supsae.evaluation.check import judged, trial
+from supsae.evaluation.check.layout import check_layout, draw_texts
+from supsae.evaluation.intervals import Interval
 from supsae.evaluation.report.panel import dictionary_panel
 from supsae.hosts.comfyui import (
     comparing,
@@ -22,6 +25,8 @@ from supsae.hosts.comfyui import (
     saved_reports,
 )
 from supsae.hosts.embedded import PortraitsText
+from supsae.hosts.sights import HeardBlocks
+from supsae.portraits import captions
 from supsae.portraits.paths import DICTIONARY
 from supsae.supsae_core.dictionary.file import load_dictionary
 from supsae.supsae_core.editing import edits, mix
@@ -177,6 +182,15 @@ def test_every_sentence_comes_out_as_it_is_translated(table, translated):
     assert dict(zip(wanted, translated(*wanted), strict=True)) == wanted
 
 
+def checked_lines():
+    """Return lines of Check Model: of Portraits' layout, and of edits and blocks as any model may have them."""
+    host = PortraitsText()
+    texts = draw_texts(captions.table(), captions.WORDING, host, 0)
+    figures = {name: {"error": Interval(0.5, 0.4, 0.6, 8).json(), "kinds": {}, "refused": 0} for name in trial.METHODS}
+    ways = [judged._split("swaps", figures), judged._split("adds", None), judged._split("among other things", None)]
+    return [*check_layout(host, texts), *ways, judged.blocks(HeardBlocks(3, 3, True))]
+
+
 @pytest.fixture(scope="session")
 def shown(shipped, encode):
     """What the panels show of edits, a reading, a comparison, a dictionary, and refusals: title → text."""
@@ -192,6 +206,8 @@ def shown(shipped, encode):
     dark, half = torch.zeros(1, 8, 8, 3), torch.zeros(1, 8, 8, 3)
     half[:, :4] = 1
     found["compared"] = comparing.compare(dark, half, None).report
+    for one in checked_lines():
+        found |= {f"check {one.what}": one.what, f"check {one.what} told": one.told}
     made = dictionary_panel(shipped, unknown={RED: "it was never taught 'red', so nothing of it will be drawn"})
     found |= {"verdict": made["verdict"], "whole text": made["text"]}
     for one in made["sections"]:
