@@ -195,7 +195,9 @@ def _weights(host: TextHost, prompt: Prompt, weighted: Weighted | None) -> Found
     rows, plain = weighted(" ".join(words)), host.encode([prompt.text])[0][0]
     more = len(rows) - len(plain)
     if more:
-        told = f"weights are read as words, in {more:d} more rows: use a slider instead"
+        told = f"a weighted prompt is spelled with {more:d} more rows"
+        if len(rows) == host.family.length({name: sum(own) for name, own in host.counts(words).items()}):
+            told = f"weights are read as words, in {more:d} more rows: use a slider instead"
         return Found("weights", True, told, {"more_rows": more})
     moved = float((rows - plain).norm() / plain.norm())
     numbers = {"more_rows": 0, "moved": round(moved, 4)}

@@ -87,5 +87,5 @@ def test_weights_are_told_by_what_they_do():
     # rows that are 1.1 of what they were moved by a tenth
     assert "moves the rows by 10.0%" in found(HOST, weighted(1.1 * plain))["weights"].told
     assert "weights change nothing" in found(HOST, weighted(plain))["weights"].told
-    assert "in 2 more rows" in found(HOST, weighted(torch.cat([plain, plain[:2]])))["weights"].told
+    assert "spelled with 2 more rows" in found(HOST, weighted(torch.cat([plain, plain[:2]])))["weights"].told
     assert all(text.count("(") == 1 and text.count(":1.3)") == 1 for text in seen) and len(seen) == 3

@@ -6,6 +6,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import family_text
 import folder_paths
@@ -75,6 +76,12 @@ elif name == "mage-flow":  # Krea 2's tokens and other rows: it cannot work, and
     expect("the first cross", [line for line in report.splitlines() if line[:1] == "✗"][0].startswith("✗ rows: "))
     expect("nothing was learnt", "learning" in found["checks"], False)
     expect("panel", ui["supsae_report"][0]["level"], "poor")
+    strange = SimpleNamespace(tokenize=lambda *_, **__: {"other": [[(0, 1.0)]]}, encode_from_tokens=None)
+    _, report, found, own, _ = run(strange)
+    expect(
+        "a CLIP of no family", [own.name, found["family"], list(found["checks"])], ["check-unknown", None, ["family"]]
+    )
+    expect("is told by its keys", "text encoders other (1 tokens for an empty prompt)" in report)
 else:
     torch.manual_seed(0)
     shape = model_shapes.build(name)
@@ -84,6 +91,8 @@ else:
     checks = found["checks"]
     expect("layout", [checks[one]["holds"] for one in ("family", "rows", "words", "weights", "learning")], [True] * 5)
     expect("family", found["family"], name)
+    read_as_words = "read as words" in checks["weights"]["told"]
+    expect("language models read weights, others weigh by them", read_as_words, name == "qwen-image")
     error = checks["swaps"]["SupSAE"]["error"]
     between("random layers are followed", 0, error["estimate"], 0.75)
     expect("a tick is no more than a share below doing nothing", checks["swaps"]["holds"], error["high"] < 1)
