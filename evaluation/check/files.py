@@ -31,7 +31,9 @@ def page(made: Checked) -> str:
     lead, *others = made.verdict.splitlines()
     more = "".join(f"<p class=lead>{escape(one)}</p>" for one in others)
     main = f"<header><h1>{escape(lead)}</h1>{more}</header>"
-    main += f"<section>{table(('', 'check', 'found'), rows)}</section><section>{photograph(made.sheet, lead)}</section>"
+    main += f"<section>{table(('', 'check', 'found'), rows)}</section>"
+    if made.swaps is not None:
+        main += f"<section>{photograph(made.swaps, 'Swaps drawn three ways')}</section>"
     of = ", ".join(known["files"]) or known["family"] or "a model of no known family"
     footer = f"{known['tool']}, {known['host']}, torch {known['torch']}, {known['device']}: {of}. "
     footer += f"{known['settings']['encodings']} encodings, seed {known['settings']['seed']}, {known['table']} table"

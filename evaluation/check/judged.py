@@ -18,6 +18,8 @@ from .trial import Learnt, Trial
 
 GOOD, WEAK, NOTHING = 0.6, 0.75, 0.95
 """Error of swaps up to which sliders should work, and above which they are weak and do nothing; nothing done is 1."""
+FOLLOWS = 0.9
+"""Error up to which the pooled vector follows an edit."""
 READ = 0.8
 """Share of what prompts say that should be found in the rows."""
 FALSE = 0.1
@@ -53,7 +55,7 @@ def edits(trial: Trial) -> Iterator[Found]:
     yield _split("among other things", trial.rows.get(DISTRACTED))
     if trial.pooled is not None:
         told = f"{trial.pooled.count:d} edits leave {_ranged(trial.pooled)} of the change, doing nothing 1"
-        yield Found("pooled vector", trial.pooled.high < 1, told, {"error": trial.pooled.json()})
+        yield Found("pooled vector", trial.pooled.estimate <= FOLLOWS, told, {"error": trial.pooled.json()})
     took, count = trial.took
     told = f"{took:d} of {count:d} edits read as asked when the edited rows are read"
     yield Found("read again", took >= TOOK * count, told, {"took": took, "count": count})
@@ -134,7 +136,7 @@ def _beside(by_name: Mapping[str, Found]) -> Iterator[Verdict]:
         left = swaps.numbers[TOLD]["error"]["estimate"]
         yield "fair", f"Words of prompts are often misread; told where they stand, edits would leave {left:.2f}."
     if (vector := by_name.get("pooled vector")) is not None and vector.holds is False:
-        yield "fair", "The pooled vector does not follow: what this model takes from it stays as it was."
+        yield "fair", "The pooled vector hardly follows: what this model takes from it stays much as it was."
     drawn = by_name.get("pictures")
     if drawn is not None and drawn.holds is False:
         yield "fair", "The pictures do not follow, though the rows do: look at the sheet."
