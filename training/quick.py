@@ -17,7 +17,7 @@ from itertools import chain, pairwise
 
 from ..supsae_core.capture.plan import Entry, TextPlan
 from ..supsae_core.capture.statistics import fold_of
-from ..supsae_core.dictionary.combine import FILLER
+from ..supsae_core.dictionary.clash import FILLER
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.host import Progress, TextHost
 from ..supsae_core.reading.known_text import ARTICLES

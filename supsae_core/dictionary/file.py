@@ -64,8 +64,8 @@ def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
     """Write one ``.safetensors`` file, whole or not at all; ``load_dictionary`` is the exact inverse."""
     header = _said_of(dictionary)
     tensors = _tensors(dictionary) if not dictionary.members else dict[str, Tensor]()
-    for number, (member, names) in enumerate(spelled(dictionary) if dictionary.members else ()):
-        tensors |= {f"{number}/{key}": tensor for key, tensor in _tensors(member).items()}
+    for place, (member, names) in enumerate(spelled(dictionary) if dictionary.members else ()):
+        tensors |= {f"{place}/{key}": tensor for key, tensor in _tensors(member).items()}
         header.setdefault("members", []).append({**_said_of(member), "names": list(names)})
     metadata = {"kind": KIND, "format_version": str(FORMAT_VERSION), "header": json.dumps(header, ensure_ascii=False)}
     write_tensors(Path(path), tensors, metadata)
@@ -214,8 +214,8 @@ def _member(header: Mapping[str, Any]) -> MemberHeader:
 def _united(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
     """Rebuild a combined dictionary of its members."""
     some = []
-    for number, (said, names) in enumerate(header.members):
-        start = f"{number}/"
+    for place, (said, names) in enumerate(header.members):
+        start = f"{place}/"
         own = {key[len(start) :]: tensor for key, tensor in tensors.items() if key.startswith(start)}
         member = _build(said, own)
         check_dictionary(member)

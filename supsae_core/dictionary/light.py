@@ -86,7 +86,7 @@ def light_forms(dictionary: Dictionary, size: int) -> Iterator[Dictionary]:
 
 
 def _light(dictionary: Dictionary, cut: Cut | None) -> Dictionary | None:
-    """Return the light form with a cut of the operators, None if that is surely too large; without a cut it has none."""
+    """Return the light form with a cut of the operators, or without them; None if it is surely too large."""
     if dictionary.members:
         return _light_whole(dictionary, cut)
     if cut is not None and not dictionary.operators:

@@ -65,6 +65,19 @@ def unite(some: Sequence[Spelled]) -> Dictionary:
     return replace(whole, streams=streams, centres=lead.centres if streams else ())
 
 
+def needed(some: Sequence[Spelled]) -> list[Spelled]:
+    """Return those of some dictionaries, the leading one first, that bring the whole a concept or words."""
+    kept, known, words = list[Spelled](), set[str](), set[tuple[str, str]]()
+    for one in some:
+        names = {normal(name) for name in one.names if name is not None}
+        own = ((one.names[phrase.concept], folded(phrase.text).casefold()) for phrase in one.dictionary.table.phrases)
+        says = {(normal(name), text) for name, text in own if name is not None}
+        if names - known or says - words:
+            kept.append(one)
+        known, words = known | names, words | says
+    return kept
+
+
 def shared_streams(some: Sequence[Dictionary]) -> list[str]:
     """Return the parts inside the model that all dictionaries have, at the same noise levels."""
     first, *others = some

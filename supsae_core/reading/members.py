@@ -15,6 +15,7 @@ import torch
 from ..dictionary.model import Dictionary, Member
 from ..encoders.layout import Layout, Span
 from ..table.concepts import normal
+from ..words import folded
 from .places import Found
 from .reading import Reading
 from .weights import numbered
@@ -28,6 +29,9 @@ class _Claim(NamedTuple):
     """encoder → where it has it"""
     owner: bool
     """whether that member makes the concept's changes"""
+    said: tuple[str, tuple[int, ...]]
+    """its words, folded, and their rows"""
+    category: str
 
 
 def merged(dictionary: Dictionary, readings: Sequence[Reading]) -> Reading:
@@ -35,15 +39,21 @@ def merged(dictionary: Dictionary, readings: Sequence[Reading]) -> Reading:
     first, claims = readings[0], list[_Claim]()
     for number, reading in enumerate(readings):
         claims += _claims(dictionary, number, reading, first.lead)
-    claims.sort(key=lambda one: (not one.owner, -one.found.score))
+    # the same words said of one category are the leading member's
+    first_of = {(one.said, one.category): one for one in reversed(claims)}
+    claims = sorted(first_of.values(), key=lambda one: (not one.owner, -one.found.score))
+    said = dict[int, tuple[str, tuple[int, ...]]]()  # row → the words that have it
     taken: dict[str, set[int]] = {name: set() for name in first.layouts}
     spans: dict[str, list[Span]] = {name: [] for name in first.layouts}
     found = list[Found]()
     for one in claims:
-        if taken[first.lead].isdisjoint(one.found.rows):
+        # the same words of another category are said in both senses
+        again = all(said.get(row) == one.said for row in one.found.rows)
+        if again or taken[first.lead].isdisjoint(one.found.rows):
             found.append(one.found)
+            said |= dict.fromkeys(one.found.rows, one.said)
             for name, span in one.spans.items():
-                if name in taken and taken[name].isdisjoint(span.rows):
+                if name in taken and (again or taken[name].isdisjoint(span.rows)):
                     taken[name].update(span.rows)
                     spans[name].append(span)
     layouts = {name: _layout(layout, spans[name]) for name, layout in first.layouts.items()}
@@ -65,8 +75,10 @@ def _claims(dictionary: Dictionary, number: int, reading: Reading, lead: str) ->
             if at < len(alike):
                 spans[name] = alike[at]._replace(phrase=whole)
         if lead in spans:
-            owner = dictionary.owner(table.phrases[whole].concept) is member
-            claims.append(_Claim(Found(whole, spans[lead].rows, one.score + higher), spans, owner))
+            concept, rows = table.phrases[whole].concept, spans[lead].rows
+            said = folded(member.dictionary.table.phrases[phrase].text).casefold(), rows
+            owner, category = dictionary.owner(concept) is member, table.concepts[concept].category
+            claims.append(_Claim(Found(whole, rows, one.score + higher), spans, owner, said, category))
     return claims
 
 
