@@ -1,7 +1,7 @@
 """Concepts that two dictionaries have, held against each other by what they do (docs/method.md, 21).
 
-Compared is what a concept does to rows that both know, ends, pads, fillers and the pooled vector, and what its own words'
-rows are about those of all concepts. In an encoder whose other rows hardly move by a concept the latter decide.
+Compared is what a concept does to rows that both know (ends, pads, fillers and the pooled vector), and what its own
+words' rows are about those of all concepts. In an encoder whose other rows hardly move by a concept the latter decide.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ FIRST, SECOND, BOTH = CHOICES = "first", "second", "both"
 FILLER = "other things"
 """Category of a quick concept that only tells its poles from the rest of a prompt."""
 ALIKE, TIMES = 0.6, 2.0
-"""Cosine from which on both do the same, and how many times as large one may be. Concepts learnt twice from other prompts
-have .84 and more, and sizes of .78 to 1.26; different ones of a category .40 and less (Portraits, all-MiniLM-L6-v2)."""
+"""Cosine from which on both do the same, and how many times as large one may be. Concepts learnt twice, from other
+prompts, have .78 and more and sizes within 1.3, different ones of a category .40 and less (Portraits, MiniLM)."""
 
 
 class Clash(NamedTuple):
