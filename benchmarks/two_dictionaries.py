@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import writing
 from torch import Tensor
@@ -207,7 +208,8 @@ def drawn(count: int, encodings: int, folder: Path) -> dict[str, Any]:
     ways = {ALL: [whole], COMBINED: [both], IN_A_ROW: [first, second], ROW_ROUND: [second, first]}
     edits = {name: Method(f"{name} of two dictionaries' benchmark", by(some)) for name, some in ways.items()}
     bench = replace(bench, methods=Methods(models.host, edits))
-    cases = list(chain.from_iterable(splits.draw("several", bench.world, count, config.seed)))  # type: ignore[arg-type]
+    nested = splits.several(bench.world, count, np.random.default_rng(config.seed))
+    cases = list(chain.from_iterable(nested))
     groups: dict[str, list[Case]] = {"one half": [], "both halves": []}
     for one in cases:
         groups["both halves" if all(own_edits(one.edits, side.table) for side in halves) else "one half"].append(one)

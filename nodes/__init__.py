@@ -9,6 +9,7 @@ from ..supsae_core import stopping
 from . import (
     audit,
     capture,
+    combine,
     compare,
     concepts,
     conditioning_files,
@@ -27,8 +28,8 @@ from . import (
 )
 
 TOPICS = (
-    portraits, concepts, capture, dictionaries, quick, mixer, edit, conditioning_files, compare, lock, read_prompt,
-    maps, sweep, trying, audit, evaluate,
+    portraits, concepts, capture, dictionaries, quick, combine, mixer, edit, conditioning_files, compare, lock,
+    read_prompt, maps, sweep, trying, audit, evaluate,
 )  # fmt: skip
 """Modules of nodes, in the order in which ComfyUI is told of them."""
 

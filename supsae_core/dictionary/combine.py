@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..encoders.fingerprints import PRECISION, distance
 from ..table.concepts import normal
 from ..words import folded
-from .clash import BOTH, CHOICES, FILLER, FIRST, Clash, clashes, is_filler, is_quick
+from .clash import BOTH, CHOICES, FIRST, Clash, clashes, is_filler, is_quick
 from .inherited import provenance_of, report_of, sliders_of
 from .joint import prompts
 from .model import Dictionary
@@ -41,12 +41,12 @@ def combine(one: Dictionary, other: Dictionary, keep: str = FIRST) -> Combined:
         ValueError: if they are of different text encoders, or ``keep`` is none of the choices.
     """
     if keep not in CHOICES:
-        raise ValueError(f"There is no choice {keep!r} for concepts that clash. Choose one of: {', '.join(CHOICES)}.")
+        raise ValueError(f"There is no choice {keep!r} for concepts that clash. Choose first, second or both.")
     _require_same_encoders(one, other)
     found, left = list(clashes(one, other)), [_without_fillers(some) for some in (spelled(one), spelled(other))]
     mine, theirs, lines = _resolved(one, other, found, keep)
     if any(is_quick(own.dictionary) for own in chain(*left)):
-        lines.append(f"The {FILLER!r} of a quick concept help it to read; they are no concepts of the whole.")
+        lines.append("The 'other things' of a quick concept help it to read; they are no concepts of the whole.")
     lines += [*_united(*left), *_words(*left), *_streams(one, other)]
     some = [*_renamed(left[0], mine), *_renamed(left[1], theirs)]
     # who learnt from more leads; of equals the order is that of their names, so that it does not matter who is first
@@ -93,22 +93,26 @@ def _resolved(one: Dictionary, other: Dictionary, found: Sequence[Clash], keep: 
     mine, theirs, same, lines = Names(), Names(), list[Clash](), list[str]()
     for clash in found:
         name = clash.one
-        apart = f"does something else in each ({clash.alike:.2f} alike, {clash.times:.1f} times as strong)"
         if clash.quick[0] != clash.quick[1]:
             (mine if clash.quick[0] else theirs)[clash.one if clash.quick[0] else clash.other] = None
             lines.append(f"{name} is in both: the learnt one is kept, the quick one left out.")
         elif clash.same:
             theirs[clash.other] = name
             same.append(clash)
+        elif keep == FIRST:
+            theirs[clash.other] = None
+            lines.append(f"{name} does something else in each (alike by {clash.alike:.2f}): the first's is kept.")
         elif keep == BOTH:
             theirs[clash.other] = again = _free(name, one, other)
-            lines.append(f"{name} {apart}: both are kept, the second's as {again}.")
+            lines.append(
+                f"{name} does something else in each (alike by {clash.alike:.2f}): the second's is called {again}."
+            )
         else:
-            (theirs if keep == FIRST else mine)[clash.other if keep == FIRST else clash.one] = None
-            lines.append(f"{name} {apart}: the {keep}'s is kept.")
+            mine[clash.one] = None
+            lines.append(f"{name} does something else in each (alike by {clash.alike:.2f}): the second's is kept.")
     if same:
         names, least = ", ".join(clash.one for clash in same), min(clash.alike for clash in same)
-        lines.insert(0, f"In both, and the same (at least {least:.2f} alike), so one concept each: {names}.")
+        lines.insert(0, f"The same in both (alike by {least:.2f} and more), so one concept each: {names}.")
     return mine, theirs, lines
 
 
@@ -137,7 +141,7 @@ def _united(one: Sequence[Spelled], other: Sequence[Spelled]) -> Iterator[str]:
         own = [name for name in mine if name.startswith(f"{key}:") and name not in theirs]
         if added and own:
             values = ", ".join(added)
-            yield f"{category} is in both with other values: {values} of the second exclude the first's now."
+            yield f"{category} is one category now: {values} of the second and the first's values exclude one another."
 
 
 def _words(one: Sequence[Spelled], other: Sequence[Spelled]) -> Iterator[str]:
@@ -165,7 +169,7 @@ def _streams(one: Dictionary, other: Dictionary) -> Iterator[str]:
 
 def _told(made: Dictionary, one: Dictionary, other: Dictionary) -> str:
     known = [len(some.table) - sum(is_filler(str(concept)) for concept in some.table.concepts) for some in (one, other)]
+    concepts, categories = len(made.table), len(made.table.categories)
     return (
-        f"One dictionary of {len(made.table)} concepts in {len(made.table.categories)} categories, of {known[0]} and "
-        f"{known[1]} concepts."
+        f"One dictionary of {concepts:d} concepts in {categories:d} categories, made of {known[0]:d} and {known[1]:d}."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .joint import prompts
@@ -69,3 +69,10 @@ def sliders_of(made: Dictionary, *some: Dictionary) -> dict[str, SliderMap]:
             if known and id(made.owner(known[0]).dictionary) in own:
                 found[name] = slider
     return found
+
+
+def combined_from(provenance: Mapping[str, Any]) -> list[str]:
+    """Return the categories of each dictionary that one was combined from, as far as its file says so."""
+    found = provenance.get(COMBINED)
+    some = [one.get("categories") for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+    return [", ".join(map(str, one)) for one in some if isinstance(one, list)]

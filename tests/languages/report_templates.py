@@ -18,6 +18,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "supsae_core/dictionary/file.py": ("_read", "_damaged", "_lacking", "_header", "_parsed"),
     "supsae_core/dictionary/checks.py": (),
     "supsae_core/dictionary/model.py": ("phrase",),
+    "supsae_core/dictionary/combine.py": (
+        "combine", "_require_same_encoders", "_named", "_resolved", "_united", "_words", "_streams", "_told",
+    ),
+    "nodes/combine.py": ("execute",),
     "supsae_core/dictionary/slider_map.py": (),
     "supsae_core/tensor_files.py": (),
     "supsae_core/files.py": ("missing", "CHANGED"),
