@@ -238,7 +238,7 @@ def main() -> None:
     parser = writing.parser(__file__, __doc__)
     parser.add_argument("--encodings", type=int, default=300)
     parser.add_argument("--prompts", type=int, default=24, help="each with 1, 2, 3, 4 and 5 swaps")
-    parser.add_argument("--pictures", type=int, default=24, help="prompts of Portraits, each with 1 … 5; 0 for none")
+    parser.add_argument("--pictures", type=int, default=16, help="prompts of Portraits, each with 1 … 5; 0 for none")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         told = {"photographs": photographed(args.encodings, args.prompts)}
