@@ -22,6 +22,13 @@ AGAIN = "-2"
 """Behind words that a concept of another member says already; it only tells the two apart."""
 
 
+def as_said(text: str) -> str:
+    """Return the words of a phrase of a combined dictionary as prompts have them."""
+    while text.endswith(AGAIN):
+        text = text.removesuffix(AGAIN)
+    return text
+
+
 class Spelled(NamedTuple):
     """A dictionary, and how a whole is to spell its concepts."""
 

@@ -194,6 +194,8 @@ def test_words_may_mean_something_in_each(people, given):
     assert "'red hair' means hair: red in the first and strands: red in the second." in made.lines
     said = says(made.dictionary, given)
     assert "hair: red" in said and "strands: red" in said
+    phrases = [one.phrase for one in report_prompt(made.dictionary, given[0]).said]
+    assert phrases.count("red hair") == 2
     one, two = apply(made.dictionary, *given, [Swap("strands: black")]), apply(people, *given, [Swap("hair: black")])
     assert torch.equal(one.cond, two.cond)
 
