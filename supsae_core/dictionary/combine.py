@@ -41,7 +41,7 @@ def combine(one: Dictionary, other: Dictionary, keep: str = FIRST) -> Combined:
         ValueError: if they are of different text encoders, or ``keep`` is none of the choices.
     """
     if keep not in CHOICES:
-        raise ValueError(f"There is no choice {keep!r} for concepts that clash. Choose first, second or both.")
+        raise ValueError(f"There is no choice {keep!r} for concepts that clash. Choose one of: {', '.join(CHOICES)}.")
     _require_same_encoders(one, other)
     found, left = list(clashes(one, other)), [_without_fillers(some) for some in (spelled(one), spelled(other))]
     mine, theirs, lines = _resolved(one, other, found, keep)
