@@ -81,7 +81,8 @@ def pooled_step(dictionary: Dictionary, reading: Reading, found: Sequence[Change
     """
     if dictionary.members:
         some = shares(dictionary, reading, found)
-        step = torch.stack([pooled_step(one.dictionary, one.reading, one.changes) for one in some]).sum(0)
+        steps = [pooled_step(one.dictionary, one.reading, one.changes) for one in some]
+        step = sum(steps, torch.zeros(dictionary.family.pooled_width))
         return _pooled_off_others(dictionary, found, step, some)
     step = torch.zeros(dictionary.family.pooled_width)
     for one in dictionary.family.pooled:

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from ..dictionary.model import Codes, Dictionary
 from ..encoders.sites import Site
 from ..encoders.streams import IMAGE, PIXELS, name_of, writer_of
+from ..reading.members import narrowed
 from ..reading.readout import Reading
 from . import protect
 from .change import Change
@@ -173,6 +174,9 @@ def _stream_step(dictionary: Dictionary, site: Site, reading: Reading, found: Se
     """Return (noise levels, rows, d)."""
     if dictionary.members:
         some = shares(dictionary, reading, found)
+        if not some:  # nothing is added, in the shape of a member's
+            lead = dictionary.members[0]
+            return _stream_step(lead.dictionary, site, narrowed(dictionary, lead, reading), ())
         return torch.stack([_stream_step(one.dictionary, site, one.reading, one.changes) for one in some]).sum(0)
     steps: list[Tensor] = []
     for rows, levels in _parts(dictionary, site).items():

@@ -38,6 +38,14 @@ def test_streams_that_all_know_are_steered_as_alone(site, deep, row):
     assert (one.cond is None) == (two.cond is None) and (one.cond is None or torch.equal(one.cond, two.cond))
 
 
+def test_a_prompt_that_nothing_changes_has_zeros(deep, row):
+    whole = combine(deep, elsewhere(deep)).dictionary
+    where = steer.Where((Site("cond"), Site("img", 2), steer.POOLED))
+    found = steer.moves(whole, row.cond, read_conditioning(whole, row.cond), [], where)
+    assert found.cond.shape == row.cond.shape and not found.cond.any() and not found.pooled.any()
+    assert not found.streams[Site("img", 2)].any() and len(found.streams[Site("img", 2)]) == len(whole.centres)
+
+
 def test_streams_that_one_lacks_are_left_out_and_told(deep, learnt):
     made = combine(deep, elsewhere(learnt.dictionary))
     assert not made.dictionary.streams and not made.dictionary.centres
