@@ -8,6 +8,7 @@ import torch
 
 from supsae.supsae_core.dictionary import clash, light
 from supsae.supsae_core.dictionary.combine import combine
+from supsae.supsae_core.dictionary.concept_list import concept_list
 from supsae.supsae_core.dictionary.file import load_dictionary, read_header, save_dictionary
 from supsae.supsae_core.dictionary.inherited import combined_from
 from supsae.supsae_core.dictionary.model import POOLED
@@ -196,6 +197,8 @@ def test_words_may_mean_something_in_each(people, given):
     assert "hair: red" in said and "strands: red" in said
     phrases = [one.phrase for one in report_prompt(made.dictionary, given[0]).said]
     assert phrases.count("red hair") == 2
+    listed = [one["says"] for shown in concept_list(made.dictionary)["categories"] for one in shown["concepts"]]
+    assert listed.count("red hair") == 2
     one, two = apply(made.dictionary, *given, [Swap("strands: black")]), apply(people, *given, [Swap("hair: black")])
     assert torch.equal(one.cond, two.cond)
 
