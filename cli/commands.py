@@ -17,6 +17,7 @@ from ..supsae_core.capture.activations import activation_bytes
 from ..supsae_core.capture.captures import Capture, load_capture, require_folder
 from ..supsae_core.capture.merging import merge_captures
 from ..supsae_core.capture.plan import text_bytes
+from ..supsae_core.dictionary.combine import combine
 from ..supsae_core.dictionary.file import load_dictionary, save_dictionary
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.encoders import sites
@@ -143,10 +144,28 @@ def _next(capture: Path) -> str:
 
 
 def merge_command(args: argparse.Namespace) -> None:
-    """Join two captures."""
-    one, other = (load_capture(folder) for folder in args.captures)
+    """Join two captures, or two dictionaries."""
+    files = [source.is_file() for source in args.sources]
+    if all(files):
+        _combine(args)
+        return
+    if any(files):
+        raise ValueError(
+            f"{args.sources[0]} and {args.sources[1]} are a dictionary and a capture. Merge two of a kind."
+        )
+    one, other = (load_capture(folder) for folder in args.sources)
     made = merge_captures(one, other, args.out)
     print(f"Wrote the capture {made.folder} of {len(made.plan.entries)} prompts. {_next(made.folder)}")
+
+
+def _combine(args: argparse.Namespace) -> None:
+    """Combine two dictionaries, and say what clashed."""
+    out = args.out if args.out.suffix else args.out.with_suffix(".safetensors")
+    require_writable(out)
+    one, other = (load_dictionary(file) for file in args.sources)
+    made = combine(one, other, args.clashes)
+    print("\n".join([*made.lines, ""]))
+    _write(made.dictionary, out)
 
 
 def fit_command(args: argparse.Namespace) -> None:

@@ -97,8 +97,25 @@ def _sampling(parser: argparse.ArgumentParser) -> None:
 
 
 def _merge(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("captures", type=path, nargs=2, metavar="CAPTURE", help="two finished captures of one set-up")
-    parser.add_argument("--out", type=path, required=True, metavar="FOLDER", help="of the merged capture, new")
+    parser.add_argument(
+        "sources",
+        type=path,
+        nargs=2,
+        metavar="SOURCE",
+        help="two finished captures of one set-up, or two dictionaries of the same text encoders",
+    )
+    parser.add_argument(
+        "--out",
+        type=path,
+        required=True,
+        metavar="PATH",
+        help="folder of the merged capture, new, or the file of one dictionary",
+    )
+    parser.add_argument(
+        "--clashes", default="first", metavar="WHOSE",
+        help="first, second or both: what is kept of a concept that two dictionaries have under one name and that does "
+        "something else in each; of both the second's gets a number behind its name (default: first)",
+    )  # fmt: skip
 
 
 def _fit(parser: argparse.ArgumentParser) -> None:
@@ -267,7 +284,8 @@ COMMANDS: dict[str, Command] = {
         _capture,
     ),
     "merge": Command(
-        "join two captures of the same set-up, drawn with other seeds, into one; takes no disk if it lies on theirs",
+        "join two captures of the same set-up, drawn with other seeds, into one that takes no disk if it lies on "
+        "theirs, or combine two dictionaries of the same text encoders",
         "supsae merge captures/one captures/two --out captures/both",
         _merge,
     ),

@@ -10,6 +10,7 @@ from . import (
     audit,
     capture,
     check,
+    combine,
     compare,
     concepts,
     conditioning_files,
@@ -28,7 +29,7 @@ from . import (
 )
 
 TOPICS = (
-    portraits, concepts, capture, dictionaries, quick, check, mixer, edit, conditioning_files, compare, lock,
+    portraits, concepts, capture, dictionaries, quick, combine, check, mixer, edit, conditioning_files, compare, lock,
     read_prompt, maps, sweep, trying, audit, evaluate,
 )  # fmt: skip
 """Modules of nodes, in the order in which ComfyUI is told of them."""

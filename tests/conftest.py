@@ -23,7 +23,7 @@ GROUPS = {
     "paired": "paired",
 }
 """Fixture that takes long to make → the process in which all files run that ask for it; other files go anywhere."""
-SLOW = {*GROUPS, "captured", "paired", "trained", "lessons", "clip_folder"}
+SLOW = {*GROUPS, "captured", "paired", "scenes", "trained", "lessons", "clip_folder"}
 """Fixtures whose tests are not quick."""
 HOST = Path(__file__).parent / "hosts" / "comfyui"
 
@@ -169,6 +169,22 @@ def paired(made_once):
     table = table_from_mapping({name: known[name] for name in ("hair", "eyes", "hat")})
     quick = ExactConfig(common_ridges=(10.0,), shared_ridges=(30.0,), own_ridges=(30.0,))
     return learnt_once(made_once, "paired", table, CaptureConfig(prompts=120, calibration=16, rewrites=3), quick)
+
+
+@pytest.fixture(scope="session")
+def scenes(made_once):
+    """Two other categories of the same encoders, from fewer prompts: a dictionary to combine with `paired`'s."""
+    from supsae.portraits import captions
+    from supsae.supsae_core.table.parsing import table_from_mapping
+    from supsae.training.capture import CaptureConfig
+    from supsae.training.solvers.exact import ExactConfig
+
+    known = captions.table().to_json()
+    table = table_from_mapping({name: known[name] for name in ("background", "clothing")})
+    quick = ExactConfig(common_ridges=(10.0,), shared_ridges=(30.0,), own_ridges=(30.0,))
+    return learnt_once(
+        made_once, "scenes", table, CaptureConfig(prompts=90, calibration=12, rewrites=3), quick
+    ).dictionary
 
 
 @pytest.fixture(scope="session")

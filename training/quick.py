@@ -17,6 +17,7 @@ from itertools import chain, pairwise
 
 from ..supsae_core.capture.plan import Entry, TextPlan
 from ..supsae_core.capture.statistics import fold_of
+from ..supsae_core.dictionary.clash import FILLER
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.host import Progress, TextHost
 from ..supsae_core.reading.known_text import ARTICLES
@@ -32,7 +33,7 @@ PAIRS, FEWEST, MOST = 32, 8, 256
 """Pairs of a prompt and its rewrite to learn from: as a rule, at least, at most."""
 CALIBRATION = 8
 """Further pairs that say what strength 1 means and whether the poles are found again."""
-OTHERS, THINGS = "other things", 12
+OTHERS, THINGS = FILLER, 12
 """Category of things beside the poles, and how many."""
 JUDGED = 12
 """Pairs for each of which one that says the other pole is to be in the fold that operators are judged on."""

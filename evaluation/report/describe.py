@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...supsae_core.dictionary.inherited import combined_from
 from ...supsae_core.dictionary.light import is_light
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.dictionary.shipped import told_of_shipped
@@ -29,6 +30,8 @@ def _origin(dictionary: Dictionary) -> Iterator[str]:
         seed = known.get("seed", 0)
         kept = f"seed {seed}, {pairs} pairs of concepts never written together" if pairs else f"seed {seed}"
         yield f"learnt from {known['prompts']} prompts ({kept})"
+    if apart := combined_from(known):
+        yield f"combined of dictionaries: {'; '.join(apart)}"
     if is_light(known):
         yield LIGHT_FORM
     yield from told_of_shipped(known)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ...supsae_core.dictionary.inherited import combined_from
 from ...supsae_core.dictionary.light import is_light
 from ...supsae_core.dictionary.model import Dictionary
 from ..intervals import Interval
@@ -180,6 +181,7 @@ def _known(dictionary: Dictionary) -> dict[str, Any]:
 def _origin(dictionary: Dictionary) -> dict[str, Any]:
     known = dictionary.provenance
     rows = [["Text encoders", dictionary.family.name]]
+    rows += [["Combined of", one] for one in combined_from(known)]
     if "prompts" in known:
         rows.append(["Prompts", f"{known['prompts']} (seed {known.get('seed', 0)})"])
     if known.get("held_out"):

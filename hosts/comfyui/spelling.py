@@ -9,6 +9,7 @@ from typing import Any
 
 from ...portraits import text
 from ...supsae_core.dictionary.model import Dictionary
+from ...supsae_core.dictionary.unite import as_said
 from ...supsae_core.table.check import Speller
 from .tokenizers import TOKENIZERS, tokenizer_of
 
@@ -69,9 +70,10 @@ def unknown_concepts(dictionary: Dictionary) -> dict[str, str]:
         return {}
     speller, found = SPELLERS[dictionary.family.name](), dict[str, str]()
     for concept in dictionary.table.concepts:
-        whys = [list(speller(phrase)) for phrase in concept.phrases]
+        phrases = [as_said(phrase) if dictionary.members else phrase for phrase in concept.phrases]
+        whys = [list(speller(phrase)) for phrase in phrases]
         if all(whys):
-            found[str(concept)] = f"{concept.phrases[0]!r}: {whys[0][0][1]}"
+            found[str(concept)] = f"{phrases[0]!r}: {whys[0][0][1]}"
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..table.concepts import Concept
 from .file import Header
 from .model import Dictionary
+from .unite import as_said
 
 
 def concept_list(source: Dictionary | Header) -> dict[str, Any]:
@@ -29,7 +30,8 @@ def concept_list(source: Dictionary | Header) -> dict[str, Any]:
 def _shown(source: Dictionary | Header, concept: Concept, warning: str) -> dict[str, Any]:
     own = source.sliders.get(str(concept))
     ends = {"safe": [own.low, own.high]} if own else {}
-    return {"name": concept.name, "says": concept.phrases[0], "warning": warning, **ends}
+    says = as_said(concept.phrases[0]) if source.members else concept.phrases[0]
+    return {"name": concept.name, "says": says, "warning": warning, **ends}
 
 
 def safe(source: Dictionary | Header) -> tuple[float, float]:

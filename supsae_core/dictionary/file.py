@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from torch import Tensor
 from ..encoders.base import Family
 from ..encoders.families.stored import family_from_json, family_to_json
 from ..files import DamagedError, missing, number
-from ..table.concepts import ConceptTable
+from ..table.concepts import ConceptTable, TableError
 from ..table.parsing import table_from_mapping
 from ..tensor_files import TensorFile, write_tensors
 from .checks import check_dictionary, check_numbers
@@ -22,6 +22,7 @@ from .model import Codes, Dictionary, Part
 from .operator import Operator, operator_from, tensors_of
 from .report_shapes import readable
 from .slider_map import SliderMap, maps_from_json, maps_to_json
+from .unite import Spelled, spelled, unite
 
 FORMAT_VERSION = 1
 KIND = "supsae.dictionary"
@@ -48,10 +49,30 @@ class Header:
     centres: tuple[float, ...]
     tolerance: float
     sliders: Mapping[str, SliderMap]
+    members: tuple[MemberHeader, ...] = ()
+
+
+class MemberHeader(NamedTuple):
+    """What a file of a combined dictionary says of one that it was made of; its tensors have the number before."""
+
+    header: Header
+    names: tuple[str | None, ...]
+    """own concept → the whole's, None if it is left out"""
 
 
 def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
     """Write one ``.safetensors`` file, whole or not at all; ``load_dictionary`` is the exact inverse."""
+    header = _said_of(dictionary)
+    tensors = _tensors(dictionary) if not dictionary.members else dict[str, Tensor]()
+    for place, (member, names) in enumerate(spelled(dictionary) if dictionary.members else ()):
+        tensors |= {f"{place}/{key}": tensor for key, tensor in _tensors(member).items()}
+        header.setdefault("members", []).append({**_said_of(member), "names": list(names)})
+    metadata = {"kind": KIND, "format_version": str(FORMAT_VERSION), "header": json.dumps(header, ensure_ascii=False)}
+    write_tensors(Path(path), tensors, metadata)
+
+
+def _tensors(dictionary: Dictionary) -> dict[str, Tensor]:
+    """Return all tensors of a dictionary by their names in a file."""
     held: dict[str, Codes] = dict(dictionary.parts)
     for name, levels in dictionary.streams.items():
         held |= {f"{name}#{bucket}": codes for bucket, codes in enumerate(levels)}
@@ -61,7 +82,12 @@ def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
     for name, one in held.items():
         some = {f.name: getattr(one, f.name) for f in fields(one)}
         tensors |= {f"{name}.{key}": _packed(x) for key, x in some.items() if key not in OPTIONAL or x.numel()}
-    header = {
+    return tensors
+
+
+def _said_of(dictionary: Dictionary) -> dict[str, Any]:
+    """Return what a header says of a dictionary, but for its members."""
+    return {
         "table": dictionary.table.to_json(),
         "family": family_to_json(dictionary.family),
         "parts": list(dictionary.parts),
@@ -75,8 +101,6 @@ def save_dictionary(dictionary: Dictionary, path: str | Path) -> None:
         "report": dict(dictionary.report),
         **({"sliders": maps_to_json(dictionary.sliders)} if dictionary.sliders else {}),
     }
-    metadata = {"kind": KIND, "format_version": str(FORMAT_VERSION), "header": json.dumps(header, ensure_ascii=False)}
-    write_tensors(Path(path), tensors, metadata)
 
 
 def load_dictionary(path: str | Path) -> Dictionary:
@@ -116,7 +140,8 @@ def _read(path: Path) -> tuple[Header, TensorFile]:
     except DamagedError as error:
         raise _damaged(path, error) from error
     try:
-        return _parsed(_header(path, file.metadata)), file
+        header = _header(path, file.metadata)
+        return replace(_parsed(header), members=tuple(map(_member, header.get("members", ())))), file
     except DamagedError as error:
         raise _damaged(path, error) from error
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -176,7 +201,41 @@ def _parsed(header: Mapping[str, Any]) -> Header:
     )
 
 
+def _member(header: Mapping[str, Any]) -> MemberHeader:
+    """Read what a file says of a member; it has none itself."""
+    found, names = _parsed(header), header["names"]
+    if not isinstance(names, list) or len(names) != len(found.table):
+        raise DamagedError(f"does not say what each of {len(found.table)} concepts of a member is called")
+    if not all(name is None or isinstance(name, str) for name in names):
+        raise DamagedError("names concepts of a member by something else than texts")
+    return MemberHeader(found, tuple(names))
+
+
+def _united(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
+    """Rebuild a combined dictionary of its members."""
+    some = []
+    for place, (said, names) in enumerate(header.members):
+        start = f"{place}/"
+        own = {key[len(start) :]: tensor for key, tensor in tensors.items() if key.startswith(start)}
+        member = _build(said, own)
+        check_dictionary(member)
+        some.append(Spelled(member, names))
+    if any(one.dictionary.family != header.family for one in some):
+        raise DamagedError("has members of other text encoders than its own")
+    try:
+        made = unite(some)
+    except (TableError, StopIteration) as error:
+        raise DamagedError("has members whose concepts make no table") from error
+    if made.table != header.table or set(header.streams) != set(made.streams):
+        raise DamagedError("has members that do not make what it says it holds")
+    own = {"slider": header.slider, "sliders": header.sliders, "tolerance": header.tolerance}
+    return replace(made, provenance=header.provenance, report=header.report, **own)
+
+
 def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
+    if header.members:
+        return _united(header, tensors)
+
     def held(kind: type[_Held], name: str) -> _Held:
         there = (f.name for f in fields(kind) if f.name not in OPTIONAL or f"{name}.{f.name}" in tensors)
         return kind(**{one: _unpacked(tensors[f"{name}.{one}"]) for one in there})
@@ -191,7 +250,7 @@ def _build(header: Header, tensors: Mapping[str, Tensor]) -> Dictionary:
     parts = {name: held(Part, name) for name in header.parts}
     streams = {name: levels(name) for name in header.streams}
     operators = {name: operator(name) for name in header.operators}
-    return Dictionary(**{**vars(header), "parts": parts, "operators": operators, "streams": streams})
+    return Dictionary(**{**vars(header), "parts": parts, "operators": operators, "streams": streams, "members": ()})
 
 
 def _packed(tensor: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from .file import load_dictionary, save_dictionary
 from .model import Dictionary, Part
 from .operator import Operator, PhrasePart, RestPart, in_half
 from .operator_rows import Frame, PhraseKernel
+from .unite import spelled, unite
 
 LIGHT = "light"
 """Member of a dictionary's provenance: the bytes of the file whose light form it is."""
@@ -78,15 +79,40 @@ def light_forms(dictionary: Dictionary, size: int) -> Iterator[Dictionary]:
     Args:
         size: bytes of the dictionary's file.
     """
+    for cut in (*CUTS, None):
+        made = _light(dictionary, cut)
+        if made is not None:
+            yield replace(made, provenance={**dictionary.provenance, LIGHT: size})
+
+
+def _light(dictionary: Dictionary, cut: Cut | None) -> Dictionary | None:
+    """Return the light form with a cut of the operators, or without them; None if it is surely too large."""
+    if dictionary.members:
+        return _light_whole(dictionary, cut)
+    if cut is not None and not dictionary.operators:
+        return None
     parts = {name: _light_part(part) for name, part in dictionary.parts.items()}
-    provenance = {**dictionary.provenance, LIGHT: size}
-    bare = replace(dictionary, parts=parts, operators={}, streams={}, centres=(), provenance=provenance)
+    bare = replace(dictionary, parts=parts, operators={}, streams={}, centres=())
+    if cut is None:
+        return bare
     taken = sum(_bytes(getattr(part, one.name)) for part in parts.values() for one in fields(Part))
-    for cut in CUTS if dictionary.operators else ():
-        if taken + sum(_least(operator, cut) for operator in dictionary.operators.values()) <= MOST:
-            made = {name: light_operator(operator, cut) for name, operator in dictionary.operators.items()}
-            yield replace(bare, operators={name: one for name, one in made.items() if one is not None})
-    yield bare
+    if taken + sum(_least(operator, cut) for operator in dictionary.operators.values()) > MOST:
+        return None
+    made = {name: light_operator(operator, cut) for name, operator in dictionary.operators.items()}
+    return replace(bare, operators={name: one for name, one in made.items() if one is not None})
+
+
+def _light_whole(dictionary: Dictionary, cut: Cut | None) -> Dictionary | None:
+    """Return a combined dictionary of light members, all of one cut as far as they have operators."""
+    some = spelled(dictionary)
+    made = [_light(one.dictionary, cut if one.dictionary.operators else None) for one in some]
+    light = [own._replace(dictionary=one) for own, one in zip(some, made, strict=True) if one is not None]
+    if len(light) < len(some) or (cut is not None and not any(own.dictionary.operators for own in some)):
+        return None
+    return replace(
+        unite(light), report=dictionary.report, slider=dictionary.slider, sliders=dictionary.sliders,
+        tolerance=dictionary.tolerance,
+    )  # fmt: skip
 
 
 def _bytes(x: Tensor) -> int:

@@ -164,6 +164,9 @@ class Dictionary:
     """Noise levels of the streams' codes, falling; between two of them they are interpolated linearly."""
     sliders: Mapping[str, SliderMap] = field(default_factory=dict)
     """Concept, as the table spells it → what its own slider was calibrated to; of most nothing."""
+    members: tuple[Member, ...] = ()
+    """The dictionaries that this one was combined from (``unite.py``), the leading one first. They read and edit; the
+    parts and streams here only describe them all together."""
 
     @cached_property
     def codes(self) -> Tensor:
@@ -192,13 +195,18 @@ class Dictionary:
 
         Behind the dictionary's own map stands that of the concept, if it was calibrated.
         """
-        given = piecewise([(0.0, 0.0), *self.slider], slider)
+        knots = self.slider if concept is None or not self.members else self.owner(concept).dictionary.slider
+        given = piecewise([(0.0, 0.0), *knots], slider)
         own = None if concept is None else self.slider_map(concept)
         return given if own is None else own.strength(given)
 
     def slider_map(self, concept: int) -> SliderMap | None:
         """Return what a concept's slider was calibrated to, None if it was not."""
         return self.sliders.get(str(self.table.concepts[concept])) if self.sliders else None
+
+    def owner(self, concept: int) -> Member:
+        """Return who makes the changes to a concept of a combined dictionary: the first that knows it."""
+        return next(one for one in self.members if concept in one.concepts)
 
     @cached_property
     def writes(self) -> tuple[int | None, ...]:
@@ -224,6 +232,28 @@ class Dictionary:
                 "Capture more prompts and fit again."
             )
         return slot
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A dictionary within a combined one, and how its numbers are the whole's."""
+
+    dictionary: Dictionary
+    """itself none that was combined"""
+    concepts: tuple[int, ...]
+    """own concept → the whole's, −1 where it was left out"""
+    phrases: tuple[int, ...]
+    """own phrase → the whole's, −1 where it was left out"""
+
+    @cached_property
+    def own_concept(self) -> Mapping[int, int]:
+        """Concept of the whole → own."""
+        return {whole: own for own, whole in enumerate(self.concepts) if whole >= 0}
+
+    @cached_property
+    def own_phrase(self) -> Mapping[int, int]:
+        """Phrase of the whole → own; of words that mean another concept here too."""
+        return {whole: own for own, whole in reversed([*enumerate(self.phrases)]) if whole >= 0}
 
 
 def _centred_codes(table: ConceptTable, part: Part, slots: Sequence[int]) -> Tensor:

@@ -14,19 +14,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..dictionary.model import POOLED, Codes, Dictionary
-from ..encoders.base import Pooled
-from ..encoders.layout import Layout
-from ..encoders.placing import heard_by_pooled
-from ..reading.coded import CodedRows
+from ..dictionary.model import Dictionary
 from ..reading.readout import Reading, read_conditioning
-from . import protect
 from .change import Change
 from .edits import AnyEdit, expected, resolve_edits
+from .features import cond_step, pooled_step
 from .growing import grown
-from .operate import OperatorStep
 from .room import Inserted, changed_spans, room_for
-from .step import RowStep, gained, off_of
 
 
 class Edited(NamedTuple):
@@ -99,30 +93,6 @@ def edit_cond(
     return made
 
 
-def cond_step(
-    dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change], inserted: Inserted | None = None
-) -> Tensor:
-    """Return what changes add to the rows (L, width) of the conditioning that was read, float32 on the CPU."""
-    step = torch.zeros(reading.rows.total, dictionary.family.width)
-    for encoder in reading.encoders(dictionary.family):
-        here, layout = reading.coded(dictionary, encoder), reading.layouts[encoder.name]
-        own, columns = rows_step(here, layout, found, inserted), slice(encoder.first, encoder.last)
-        operator = dictionary.operators.get(encoder.name)
-        if operator is not None:
-            room = room_for(here, layout, found, inserted)
-            own = OperatorStep(here, operator, room, found).step(cond[:, columns].float().cpu(), own)
-        step[:, columns] += own
-    return step
-
-
-def rows_step(here: CodedRows, layout: Layout, found: Sequence[Change], inserted: Inserted | None = None) -> Tensor:
-    """Return what changes add to the rows (total, d) of an encoder's columns, or of a text stream in the model.
-
-    Other rows get zeros. What the encoder let its rows hear still decides inside the model.
-    """
-    return RowStep(here, room_for(here, layout, found, inserted), found).steps() @ here.part.decoder
-
-
 def edit_pooled(dictionary: Dictionary, pooled: Tensor, reading: Reading, found: Sequence[Change]) -> Tensor:
     """Return the pooled vector (P,) moved by the additive effect of the concepts, the calibration of each applied.
 
@@ -138,36 +108,6 @@ def edit_pooled(dictionary: Dictionary, pooled: Tensor, reading: Reading, found:
         )
     step = pooled_step(dictionary, reading, found)
     return added(pooled, step) if bool(step.any()) else pooled
-
-
-def pooled_step(dictionary: Dictionary, reading: Reading, found: Sequence[Change]) -> Tensor:
-    """Return what changes add to the pooled vector (P,), the columns of every encoder that made it on their own.
-
-    The columns of an encoder that wrote nothing stay as they are.
-    """
-    step = torch.zeros(dictionary.family.pooled_width)
-    for one in dictionary.family.pooled:
-        heard = [change for change in found if _is_heard(dictionary, reading, one, change)]
-        if heard:
-            own = additive_step(dictionary, dictionary.parts[POOLED], reading, heard)[0]
-            step[one.first : one.last] = own[one.first : one.last]
-    return step
-
-
-def additive_step(dictionary: Dictionary, part: Codes, reading: Reading, found: Sequence[Change]) -> Tensor:
-    """Return what changes add to the features (S, d) of S slots that hear every concept of the prompt alike."""
-    move = torch.zeros(len(dictionary.table))
-    for change in found:
-        alpha = gained(part, change)
-        if change.old is not None and (change.scale or not _said_elsewhere(dictionary, reading, change)):
-            move[change.old] = alpha if change.scale else -alpha
-        if change.new is not None:
-            move[change.new] = alpha
-    off = off_of(found)
-    steps = [move @ part.effect(slot) for slot in range(len(part.slot_tokens))]
-    if off:
-        steps = [protect.projected(step, protect.basis(part, slot, off)) for slot, step in enumerate(steps)]
-    return torch.stack(steps) @ part.decoder
 
 
 def in_order(dictionary: Dictionary, made: Edited) -> Tensor:
@@ -209,26 +149,6 @@ def _shown(dictionary: Dictionary, reading: Reading, found: Sequence[Change], in
             room = room_for(reading.coded(dictionary, encoder), reading.layouts[encoder.name], found, inserted)
             shown += chain.from_iterable(one.rows for one in room.written)
     return tuple(dict.fromkeys(shown))
-
-
-def _said_elsewhere(dictionary: Dictionary, reading: Reading, change: Change) -> bool:
-    """Tell whether a concept goes on being said because only one of its mentions changes."""
-    return bool(change.occurrence) and reading.concepts(dictionary).count(change.old or 0) > 1
-
-
-def _is_heard(dictionary: Dictionary, reading: Reading, pooled: Pooled, change: Change) -> bool:
-    """Tell whether a change touches the text that columns of a pooled vector are made of."""
-    if pooled.encoder is None:
-        return True  # no rows show what it heard: all that the prompt says
-    encoder = dictionary.family.encoder(pooled.encoder)
-    if encoder.name not in reading.layouts:
-        return False
-    if change.old is None:
-        room = encoder.layout.pooled_room
-        return room is None or len(reading.rows.of(encoder)) <= room
-    spans = heard_by_pooled(encoder, reading.layouts[encoder.name], reading.rows)
-    said = [dictionary.table.phrases[span.phrase].concept for span in spans]
-    return said.count(change.old) >= max(change.occurrence, 1)
 
 
 def added(tensor: Tensor, step: Tensor) -> Tensor:

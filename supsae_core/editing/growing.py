@@ -13,10 +13,14 @@ from torch import Tensor
 from ..dictionary.model import Dictionary
 from ..encoders.base import Encoder, Rows
 from ..encoders.layout import Layout, Roles
+from ..reading.members import narrowed
 from ..reading.readout import Reading
 from .change import Change
+from .members import shares
 from .room import Inserted, WrittenRows, changed_spans, lacking, pads_behind
 
+Maker = Callable[[Reading], tuple[Dictionary, Reading]]
+"""Given what was read, returns whose codes new rows are made in, and what that one reads."""
 RESERVE = 16
 """Pads, of few half of them, that an edit leaves alone where it can: models keep in them what belongs to no word."""
 NEW = -1
@@ -40,7 +44,7 @@ def grown(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequenc
     inserted into the text, and pads behind it go for them as far as there are any. A text in chunks gets one more, as
     the empty prompt's.
     """
-    now = Grown(cond, reading, tuple(range(len(cond))))
+    now, maker = Grown(cond, reading, tuple(range(len(cond)))), _maker(dictionary, reading, found)
     for segment, encoders in dictionary.family.segments.items():
         here = [one for one in encoders if one.name in reading.layouts]
         lacks = {one.name: [_lacking(dictionary, reading, one, change) for change in found] for one in here}
@@ -48,13 +52,22 @@ def grown(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequenc
         if short is None:
             continue
         if short.layout.more > 1:
-            now = _with_part(dictionary, now, segment, short)
+            now = _with_part(dictionary, maker, now, segment, short)
         elif _may_insert(short, here):  # for all or none, so that the text ends where a longer one would
             for number, change in enumerate(found):
                 most = max(here, key=lambda one: lacks[one.name][number])
                 if lacks[most.name][number]:
-                    now = _with_words(dictionary, now, segment, most, change)
+                    now = _with_words(dictionary, maker, now, segment, most, change)
     return now
+
+
+def _maker(dictionary: Dictionary, reading: Reading, found: Sequence[Change]) -> Maker:
+    """Return who makes new rows: of a combined dictionary the first member that changes something."""
+    some = shares(dictionary, reading, found) if dictionary.members else []
+    if not some or some[0].member is None:
+        return lambda whole: (dictionary, whole)
+    member = some[0].member
+    return lambda whole: (member.dictionary, narrowed(dictionary, member, whole))
 
 
 def _lacking(dictionary: Dictionary, reading: Reading, encoder: Encoder, change: Change) -> int:
@@ -78,7 +91,9 @@ def _may_insert(encoder: Encoder, here: Sequence[Encoder]) -> bool:
     return layout.more == 1 and (not layout.has_pads or beside_pads)
 
 
-def _with_words(dictionary: Dictionary, now: Grown, segment: str, encoder: Encoder, change: Change) -> Grown:
+def _with_words(
+    dictionary: Dictionary, maker: Maker, now: Grown, segment: str, encoder: Encoder, change: Change
+) -> Grown:
     """Insert rows for a change behind the phrase that it replaces, or at the end of the text; pads go for them."""
     layout, need = now.reading.layouts[encoder.name], _lacking(dictionary, now.reading, encoder, change)
     gone = {*pads_behind(layout)[-need:]}
@@ -87,7 +102,7 @@ def _with_words(dictionary: Dictionary, now: Grown, segment: str, encoder: Encod
     place = sum(row < first for row in order)
     order[place:place] = [NEW] * need
     new = tuple(range(place, place + need))
-    made = _laid_out(dictionary, now, segment, order, lambda _: Roles(pad=new))
+    made = _laid_out(dictionary, maker, now, segment, order, lambda _: Roles(pad=new))
     written = (*made.inserted.get(segment, ()), WrittenRows(change, new))
     return made._replace(inserted={**made.inserted, segment: written})
 
@@ -100,17 +115,20 @@ def _place(dictionary: Dictionary, layout: Layout, change: Change) -> int:
     return layout.roles.closing[0] if layout.roles.closing else max(rows) + 1
 
 
-def _with_part(dictionary: Dictionary, now: Grown, segment: str, encoder: Encoder) -> Grown:
+def _with_part(dictionary: Dictionary, maker: Maker, now: Grown, segment: str, encoder: Encoder) -> Grown:
     """Append a part to the rows of a segment, as the empty prompt has it."""
     stop = now.reading.rows.of(encoder).stop
     new = range(stop, stop + encoder.layout.more)
     order = [*range(stop), *[NEW] * len(new), *range(stop, len(now.cond))]
-    return _laid_out(dictionary, now, segment, order, lambda one: one.layout.roles(new, one.layout.ends(new, 0), set()))
+    return _laid_out(
+        dictionary, maker, now, segment, order, lambda one: one.layout.roles(new, one.layout.ends(new, 0), set())
+    )
 
 
 def _laid_out(
-    dictionary: Dictionary, now: Grown, segment: str, order: Sequence[int], roles: Callable[[Encoder], Roles]
-) -> Grown:
+    dictionary: Dictionary, maker: Maker, now: Grown, segment: str, order: Sequence[int],
+    roles: Callable[[Encoder], Roles],
+) -> Grown:  # fmt: skip
     """Return the rows in another order, with new ones in a segment, whose roles there are given by encoder."""
     where = {row: place for place, row in enumerate(order) if row != NEW}
     new = [place for place, row in enumerate(order) if row == NEW]
@@ -119,7 +137,7 @@ def _laid_out(
     cond = now.cond.new_zeros(len(order), now.cond.shape[1])
     cond[list(where.values())] = now.cond[list(where)]
     for encoder in here:
-        cond[new, encoder.first : encoder.last] = _new_rows(dictionary, cond, reading, encoder, new).to(cond)
+        cond[new, encoder.first : encoder.last] = _new_rows(maker, cond, reading, encoder, new).to(cond)
     before = tuple(NEW if row == NEW else now.before[row] for row in order)
     inserted = {
         name: tuple(one._replace(rows=tuple(where[row] for row in one.rows)) for one in some)
@@ -128,8 +146,9 @@ def _laid_out(
     return Grown(cond, reading, before, inserted)
 
 
-def _new_rows(dictionary: Dictionary, cond: Tensor, reading: Reading, encoder: Encoder, new: Sequence[int]) -> Tensor:
+def _new_rows(maker: Maker, cond: Tensor, whole: Reading, encoder: Encoder, new: Sequence[int]) -> Tensor:
     """Return what an encoder writes in new rows (new, d): pads of a new part, else words of no concept."""
+    dictionary, reading = maker(whole)
     here, layout = reading.coded(dictionary, encoder), reading.layouts[encoder.name]
     if encoder.layout.more > 1:
         rows = here.part.decode(here.empty(new))

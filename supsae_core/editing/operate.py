@@ -37,6 +37,7 @@ class OperatorStep:
     def __init__(self, here: CodedRows, operator: Operator, room: Room, found: Sequence[Change]) -> None:
         """Put the changes into reading order."""
         self.here, self.operator, self.layout, self.off = here, operator, room.layout, off_of(found)
+        self.room = room
         self.dictionary, self.part, self.own = here.dictionary, here.part, here.own
         self.written = {row: one.change for one in room.written for row in one.rows}
         self.places = list[ChangePlace]()
@@ -46,7 +47,11 @@ class OperatorStep:
                 self.places.append(ChangePlace(change, None, rows))
             for number, span in enumerate(self._spans(change)):
                 self.places.append(ChangePlace(change, span, () if number else rows))
-        self.places.sort(key=lambda one: one.span.rows if one.span else (self.own.stop,))
+        self.places.sort(key=self.place_of)
+
+    def place_of(self, one: ChangePlace) -> tuple[int, ...]:
+        """Return what orders changes as they are read."""
+        return one.span.rows if one.span else (self.own.stop,)
 
     def step(self, rows: Tensor, levels: Tensor) -> Tensor:
         """Return what the changes add to the rows (L, d), float32.
@@ -55,11 +60,21 @@ class OperatorStep:
             rows: (L, d) as they are.
             levels: (L, d) what the levels would add to them.
         """
-        plain = self._without_weights(rows)
+        plain = self.without_weights(rows)
         z = plain.clone()
         for place in self.places:
-            self._make(z, place)
-        step = z - plain
+            self.make(z, place)
+        return self.finished(z - plain, plain, z, levels)
+
+    def finished(self, step: Tensor, plain: Tensor, z: Tensor, levels: Tensor) -> Tensor:
+        """Return a step (L, d) with weights, what is left to the levels and what is kept; ``step`` is written to.
+
+        Args:
+            step: what the changes made of the rows.
+            plain: (L, d) the rows without weights.
+            z: (L, d) the rows with all changes made.
+            levels: as of ``step``.
+        """
         for span in self.layout.spans:
             step[list(span.rows)] *= span.weight
         for place in self.places:  # what stands on blanks gets the weight of what it continues
@@ -70,7 +85,7 @@ class OperatorStep:
         step[by_levels] = levels[by_levels]
         return self._kept(step)
 
-    def _make(self, z: Tensor, place: ChangePlace) -> None:
+    def make(self, z: Tensor, place: ChangePlace) -> None:
         """Make one change at one place in rows (L, d), in place."""
         change, alpha, spot = place.change, gained(self.part, place.change), self._spot(place)
         old = place.span.phrase if place.span else None
@@ -134,7 +149,7 @@ class OperatorStep:
                 found |= set(place.span.rows[tokens:])
         return found
 
-    def _without_weights(self, rows: Tensor) -> Tensor:
+    def without_weights(self, rows: Tensor) -> Tensor:
         """Return the rows as they would be without prompt weights (11)."""
         plain = rows.clone()
         for span in self.layout.spans:
@@ -147,20 +162,59 @@ class OperatorStep:
         return self.part.decode(self.here.empty(rows))
 
     def _kept(self, step: Tensor) -> Tensor:
-        """Project the step of every row off what is kept (16)."""
         if not self.off:
             return step
-        slots = {row: self.dictionary.role(name) for name, rows in self.layout.roles.filled().items() for row in rows}
-        slots |= {row: span.phrase for span in self.layout.spans for row in span.rows}
-        slots |= dict.fromkeys(
-            self.written, self.dictionary.role("pad" if self.here.encoder.layout.has_pads else "other")
-        )
-        for slot in set(slots.values()):
-            rows = [row for row, own in slots.items() if own == slot]
-            axes = protect.basis(self.part, slot, self.off) @ self.part.decoder
-            orthonormal = torch.linalg.qr(axes.T.double())[0].T
-            step[rows] = protect.projected(step[rows].double(), orthonormal).float()
-        return step
+        return off_kept(step, self.here, self.room, self.off)
 
     def _spans(self, change: Change) -> list[Span]:
         return [] if change.old is None else changed_spans(self.dictionary, self.layout, change)
+
+
+def step_of_all(some: Sequence[tuple[OperatorStep | None, Tensor]], rows: Tensor) -> Tensor:
+    """Return what members of a combined dictionary add to an encoder's rows (L, d), float32 on the CPU.
+
+    Their changes are made in reading order, whoever's they are, each from the rows as the one before left them; what
+    each member's own made of the rows is then finished by it alone.
+
+    Args:
+        some: of every member that changes something its operator's step, if it has one, and what its levels add.
+        rows: (L, d) as they are.
+    """
+    steps, total = [(one, levels) for one, levels in some if one is not None], torch.zeros(rows.shape)
+    for one, levels in some:
+        if one is None:
+            total += levels
+    if not steps:
+        return total
+    plain = rows.float().cpu()
+    if len(steps) == 1:
+        return steps[0][0].step(plain, steps[0][1]) + total
+    for one, _ in steps:
+        plain = one.without_weights(plain)
+    z, moved = plain.clone(), {one: torch.zeros_like(plain) for one, _ in steps}
+    places = [(one, place) for one, _ in steps for place in one.places]
+    for one, place in sorted(places, key=lambda pair: pair[0].place_of(pair[1])):
+        before = z.clone()
+        one.make(z, place)
+        moved[one] += z - before
+    for one, levels in steps:
+        total += one.finished(moved[one], plain, z, levels)
+    return total
+
+
+def off_kept(step: Tensor, here: CodedRows, room: Room, off: Sequence[Sequence[int]]) -> Tensor:
+    """Return a step (L, d) with that of every row projected off what is kept (16); it is written to.
+
+    Args:
+        here: the rows in the codes of who knows what is kept.
+        room: what they hold, and the rows that take new tokens.
+        off: per kept category its concepts.
+    """
+    slots = {row: here.dictionary.role(name) for name, rows in room.layout.roles.filled().items() for row in rows}
+    slots |= {row: span.phrase for span in room.layout.spans for row in span.rows}
+    blank = here.dictionary.role("pad" if here.encoder.layout.has_pads else "other")
+    slots |= {row: blank for one in room.written for row in one.rows}
+    for slot in set(slots.values()):
+        rows = [row for row, own in slots.items() if own == slot]
+        step[rows] = protect.off_rows(step[rows], here.part, slot, off)
+    return step

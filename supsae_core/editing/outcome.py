@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ..dictionary.model import Dictionary
@@ -17,7 +18,7 @@ from .apply import Edited, written_order
 from .change import Change
 from .mix_report import by_category
 from .room import changed_spans
-from .standing import EditedText, Standing, category_of
+from .standing import EditedText, Standing, beside, category_of, edited_texts
 
 TOOK, WEAK, FAILED = VERDICTS = "took", "weak", "did not take"
 SURE, GONE = 0.5, 1.0
@@ -72,14 +73,17 @@ def read_again(dictionary: Dictionary, made: Edited) -> ReadAgain:
     except ValueError as error:
         why = f"the edited rows cannot be read any more: {error}"
         return ReadAgain(tuple(ChangeOutcome(one, FAILED, -math.inf, -math.inf, why) for one in changes), (), None)
-    text = EditedText(dictionary, rows, made, after, order)
-    standings = [text.standing(change) for change in changes]
-    before, now = text.beside(standings)
-    said = {text.concept(one) for one in before}
-    new = [one for one in now if text.concept(one) not in said]
-    told = zip(changes, standings, strict=True)
-    outcomes = tuple(_in_every_encoder(dictionary, reading, _outcome(text, *one, new)) for one in told)
-    return ReadAgain(outcomes, _unasked(text, before, now), after)
+    texts = edited_texts(dictionary, rows, made, after, order)
+    standings = [text.standing(change) for text, change in texts]
+    taken = frozenset(chain.from_iterable(one.taken for one in standings))
+    outcomes = []
+    for whole, (text, change), standing in zip(changes, texts, standings, strict=True):
+        before, now = text.beside(taken)
+        said = {text.concept(one) for one in before}
+        found = _outcome(text, change, standing, [one for one in now if text.concept(one) not in said])
+        outcomes.append(_in_every_encoder(dictionary, reading, found._replace(change=whole)))
+    before, now = beside(reading, after, order, taken)
+    return ReadAgain(tuple(outcomes), _unasked(dictionary, before, now), after)
 
 
 def by_categories(dictionary: Dictionary, found: ReadAgain) -> dict[str, tuple[str, str]]:
@@ -131,9 +135,10 @@ def _names(dictionary: Dictionary, change: Change) -> list[str | None]:
     return [None if one is None else str(dictionary.table.concepts[one]) for one in (change.old, change.new)]
 
 
-def _unasked(text: EditedText, before: Sequence[Found], now: Sequence[Found]) -> tuple[Unasked, ...]:
+def _unasked(dictionary: Dictionary, before: Sequence[Found], now: Sequence[Found]) -> tuple[Unasked, ...]:
     """Return the categories that read differently away from all changes."""
-    old, new = (by_category(text.dictionary.table, [text.concept(one) for one in some]) for some in (before, now))
+    table = dictionary.table
+    old, new = (by_category(table, [table.phrases[one.phrase].concept for one in some]) for some in (before, now))
     return tuple(Unasked(name, tuple(old[name]), tuple(new[name])) for name in old if old[name] != new[name])
 
 

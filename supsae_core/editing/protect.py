@@ -36,3 +36,10 @@ def basis(part: Codes, slot: int, off: Sequence[Sequence[int]]) -> Tensor:
 def projected(step: Tensor, directions: Tensor) -> Tensor:
     """Return a step (…, r) without its share along orthonormal directions (n, r); of none, the very same tensor."""
     return step - step @ directions.T @ directions if len(directions) else step
+
+
+def off_rows(step: Tensor, part: Codes, slot: int, off: Sequence[Sequence[int]]) -> Tensor:
+    """Return a step (…, d) of features of a slot without its share along what is kept."""
+    axes = basis(part, slot, off) @ part.decoder
+    orthonormal = torch.linalg.qr(axes.T.double())[0].T
+    return projected(step.double(), orthonormal).float()

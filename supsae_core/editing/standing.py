@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import NamedTuple
 
 from torch import Tensor
 
 from ..dictionary.model import Dictionary
+from ..reading.members import narrowed
 from ..reading.places import Found, score_places
 from ..reading.readout import Reading
 from ..reading.scene import Scene
 from .apply import Edited
 from .change import Change
+from .members import rows_for_new, shares
 from .room import changed_spans, room_for
 
 
@@ -43,7 +45,7 @@ class EditedText:
     ) -> None:
         """Score the edited rows (L, width), which stand in their order; ``after`` was read of them."""
         reading = made.reading
-        self.dictionary, self.reading, self.after = dictionary, reading, after
+        self.dictionary, self.reading, self.after, self.order = dictionary, reading, after, order
         self.encoder = after.encoders(dictionary.family)[-1]
         self.layout, self.at = reading.layouts[self.encoder.name], {row: place for place, row in enumerate(order)}
         places = score_places(Scene(dictionary, self.encoder, rows, after.rows), after.found)
@@ -63,11 +65,9 @@ class EditedText:
         found = [Standing(self._best(own, rows) if own else None, self._best(others, rows), taken) for rows in places]
         return min(found, key=lambda one: one.margin(self.least))
 
-    def beside(self, standings: Sequence[Standing]) -> tuple[list[Found], list[Found]]:
-        """Return what is read away from all changes, before and after, in order of writing."""
-        taken = frozenset(chain.from_iterable(one.taken for one in standings))
-        before = [one for one in self.reading.found if taken.isdisjoint(self.at[row] for row in one.rows)]
-        return before, [one for one in self.after.found if taken.isdisjoint(one.rows)]
+    def beside(self, taken: Collection[int]) -> tuple[list[Found], list[Found]]:
+        """Return what is read away from all changes, which took some rows, as ``beside`` does."""
+        return beside(self.reading, self.after, self.order, taken)
 
     def usual(self, phrase: int) -> float:
         """Return the score that a phrase as long as this one has where it is written, by all that was read before."""
@@ -109,6 +109,38 @@ class EditedText:
                 if score > best.score and not near.isdisjoint(own):
                     best = Found(phrase, own, score)
         return best
+
+
+def edited_texts(
+    dictionary: Dictionary, rows: Tensor, made: Edited, after: Reading, order: Sequence[int]
+) -> list[tuple[EditedText, Change]]:
+    """Return, per change, the edited text as who made it reads it, and the change in that one's numbers.
+
+    Arguments as of ``EditedText``.
+    """
+    found = dict[int, tuple[EditedText, Change]]()
+    encoder = after.encoders(dictionary.family)[-1]
+    inserted = rows_for_new(dictionary, encoder, made.reading, made.changes, made.inserted)
+    for one in shares(dictionary, made.reading, made.changes):
+        own = made._replace(reading=one.reading, changes=[*one.changes], inserted=one.inserted(inserted))
+        then = after if one.member is None else narrowed(dictionary, one.member, after)
+        text = EditedText(one.dictionary, rows, own, then, order)
+        found |= {id(whole): (text, change) for whole, change in zip(one.given, one.changes, strict=True)}
+    return [found[id(change)] for change in made.changes]
+
+
+def beside(
+    before: Reading, after: Reading, order: Sequence[int], taken: Collection[int]
+) -> tuple[list[Found], list[Found]]:
+    """Return what is read away from changes, before and after, in order of writing.
+
+    Args:
+        order: the rows before, as they stand after.
+        taken: rows after that changes have.
+    """
+    at, taken = {row: place for place, row in enumerate(order)}, frozenset(taken)
+    was = [one for one in before.found if taken.isdisjoint(at[row] for row in one.rows)]
+    return was, [one for one in after.found if taken.isdisjoint(one.rows)]
 
 
 def category_of(dictionary: Dictionary, change: Change) -> str:

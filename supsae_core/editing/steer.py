@@ -20,10 +20,12 @@ from torch.nn import functional as F
 from ..dictionary.model import Codes, Dictionary
 from ..encoders.sites import Site
 from ..encoders.streams import IMAGE, PIXELS, name_of, writer_of
+from ..reading.members import narrowed
 from ..reading.readout import Reading
 from . import protect
-from .apply import additive_step, cond_step, pooled_step, rows_step
 from .change import Change
+from .features import additive_step, cond_step, pooled_step, rows_step
+from .members import shares
 from .step import off_of
 from .windows import Window
 
@@ -170,6 +172,12 @@ def _parts(dictionary: Dictionary, site: Site) -> dict[str, tuple[Codes, ...]]:
 
 def _stream_step(dictionary: Dictionary, site: Site, reading: Reading, found: Sequence[Change]) -> Tensor:
     """Return (noise levels, rows, d)."""
+    if dictionary.members:
+        some = shares(dictionary, reading, found)
+        if not some:  # nothing is added, in the shape of a member's
+            lead = dictionary.members[0]
+            return _stream_step(lead.dictionary, site, narrowed(dictionary, lead, reading), ())
+        return torch.stack([_stream_step(one.dictionary, site, one.reading, one.changes) for one in some]).sum(0)
     steps: list[Tensor] = []
     for rows, levels in _parts(dictionary, site).items():
         step = step_of(rows)

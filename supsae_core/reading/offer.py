@@ -16,6 +16,7 @@ from torch import Tensor
 from ..dictionary.model import Dictionary
 from ..encoders.base import Encoder
 from .known_text import KnownText
+from .members import narrowed
 from .places import Found, score_places
 from .readout import Reading
 from .scene import Scene
@@ -68,8 +69,44 @@ def offer(
     """
     members = dictionary.table.category(category)
     category = dictionary.table.concepts[members[0]].category
+    if dictionary.members:
+        return _offer_together(dictionary, cond, reading, category, text, at)
+    return _offer(dictionary, cond, reading, category, text, at, _taken(reading))
+
+
+def _taken(reading: Reading) -> dict[str, set[int]]:
+    """Return, by encoder, the rows that found phrases have."""
+    return {name: {row for span in one.spans for row in span.rows} for name, one in reading.layouts.items()}
+
+
+def _offer_together(
+    dictionary: Dictionary, cond: Tensor, reading: Reading, category: str, text: KnownText | None, at: str
+) -> Offer | None:
+    """Return the surest of what the members of a combined dictionary offer that know the category."""
+    best: Offer | None = None
+    for one in dictionary.members:
+        own = [
+            one.own_concept[concept] for concept in dictionary.table.category(category) if concept in one.own_concept
+        ]
+        if not own:
+            continue
+        name, known = one.dictionary.table.concepts[own[0]].category, narrowed(dictionary, one, reading)
+        made = _offer(one.dictionary, cond, known, name, text, at, _taken(reading))
+        scores = {one.phrases[slot]: score for slot, score in (made.scores if made else {}).items()}
+        scores = {slot: score for slot, score in scores.items() if slot >= 0}
+        if made is not None and scores and (best is None or HOW_SURE.index(made.how) < HOW_SURE.index(best.how)):
+            best = made._replace(category=category, scores=scores)
+    return best
+
+
+def _offer(
+    dictionary: Dictionary, cond: Tensor, reading: Reading, category: str, text: KnownText | None, at: str,
+    taken: Mapping[str, set[int]],
+) -> Offer | None:  # fmt: skip
+    """Make an offer, as ``offer`` says; ``taken`` are rows that are none, by encoder."""
+    members = dictionary.table.category(category)
     lead, words = reading.encoders(dictionary.family)[-1], range(0)
-    spot = _Rows(dictionary, lead, cond, reading, members)
+    spot = _Rows(dictionary, lead, cond, reading, members, taken)
     if at:
         words = require_text(text, at).find(at)
     elif not spot.free:
@@ -83,7 +120,7 @@ def offer(
             rows[encoder.name] = text.rows(encoder, reading.rows, words)
     else:
         for encoder in reading.encoders(dictionary.family):
-            own = spot if encoder == lead else _Rows(dictionary, encoder, cond, reading, members)
+            own = spot if encoder == lead else _Rows(dictionary, encoder, cond, reading, members, taken)
             if own.free:
                 rows[encoder.name] = own.run()
     scores = spot.scores(rows[lead.name])
@@ -102,12 +139,13 @@ class _Rows:
     """One encoder's rows of the text that no found phrase has, and how well the category's phrases stand there."""
 
     def __init__(
-        self, dictionary: Dictionary, encoder: Encoder, cond: Tensor, reading: Reading, members: Sequence[int]
-    ) -> None:
+        self, dictionary: Dictionary, encoder: Encoder, cond: Tensor, reading: Reading, members: Sequence[int],
+        taken: Mapping[str, set[int]],
+    ) -> None:  # fmt: skip
         """Score every phrase at every place."""
         table, part = dictionary.table, dictionary.parts[encoder.name]
         spans = reading.layouts[encoder.name].spans
-        self.taken = {row for span in spans for row in span.rows}
+        self.taken = taken[encoder.name]
         scene = Scene(dictionary, encoder, cond, reading.rows)
         places = score_places(scene, [Found(*span[:2], 0.0) for span in spans])
         self.words = places.words

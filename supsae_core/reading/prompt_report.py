@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..dictionary.model import Dictionary
+from ..dictionary.unite import as_said
 from ..encoders.base import Encoder, Rows
 from ..encoders.layout import TEMPLATE, Layout, Span
 from .coded import CodedRows
@@ -170,7 +171,8 @@ def _mentions(dictionary: Dictionary, reading: Reading) -> list[Said]:
                 spans[encoder] = alike[number]
         rows = {name: span.rows for name, span in spans.items()}
         weight = list(spans.values())[-1].weight  # the leading encoder's; all have the same
-        found.append(Said(str(dictionary.table.concepts[phrase.concept]), phrase.text, one.score, rows, weight))
+        text = as_said(phrase.text) if dictionary.members else phrase.text
+        found.append(Said(str(dictionary.table.concepts[phrase.concept]), text, one.score, rows, weight))
     return found
 
 

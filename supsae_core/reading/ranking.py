@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..dictionary.model import Dictionary
 from .looks import Look, look
+from .members import narrowed
 from .readout import Reading, read_conditioning
 from .scene import Scene
 
@@ -44,6 +45,9 @@ def score(dictionary: Dictionary, cond: Tensor, concept: int) -> Score:
 
 def _best(dictionary: Dictionary, cond: Tensor, reading: Reading, concept: int) -> float:
     """Return the score of the place that is most like a concept's phrases, in the encoder that leads."""
+    if dictionary.members:
+        owner = dictionary.owner(concept)
+        return _best(owner.dictionary, cond, narrowed(dictionary, owner, reading), owner.own_concept[concept])
     encoder = dictionary.family.encoder(reading.lead)
     cuts = dictionary.parts[encoder.name].cuts
     places = look(Scene(dictionary, encoder, cond, reading.rows), Look(cuts.first, cuts.trust, cuts.weakest))

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 from torch import Tensor
 
-from ..dictionary.model import Codes, Dictionary
-from ..encoders.base import Encoder, Family, Rows
+from ..dictionary.model import Dictionary
+from ..encoders.base import Encoder, Rows
 from ..encoders.layout import Layout, Span
 from ..encoders.placing import layout_of, rows_of
 from ..stopping import heed
 from ..table.prompts import Prompt
-from .coded import CodedRows
 from .looks import Look, look, look_for
+from .members import merged
 from .places import Found, Places, pick_expected, pick_phrases, score_places
+from .reading import Reading
 from .scene import Scene
 from .text_end import codes_of
 from .weights import weighted
@@ -32,53 +32,6 @@ FOREIGN = 0.05
 """Relative distance of start rows above which the text encoder is another one; another precision stays below."""
 MORE = 2
 """Times as much as the leading encoder another one must find to lead: then it was given another text."""
-
-
-class Reading(NamedTuple):
-    """What a conditioning says."""
-
-    layouts: Mapping[str, Layout]
-    """encoder name → spans and roles"""
-    found: tuple[Found, ...]
-    """in order of writing, as the leading encoder has them"""
-    rows: Rows
-    lead: str
-    """name of the encoder that decides what is said"""
-
-    def concepts(self, dictionary: Dictionary) -> tuple[int, ...]:
-        """Return the concepts, in order of writing."""
-        return tuple(dictionary.table.phrases[one.phrase].concept for one in self.found)
-
-    def encoders(self, family: Family) -> list[Encoder]:
-        """Return the encoders that say something; the last one leads."""
-        here = [one for one in family.encoders if one.name in self.layouts]
-        return sorted(here, key=lambda one: one.name == self.lead)
-
-    def without(self, rows: Mapping[str, tuple[int, ...]]) -> Reading:
-        """Return the reading without the mentions that stand in some rows of an encoder."""
-        layouts = dict(self.layouts)
-        for name, some in rows.items():
-            layout = layouts[name]
-            gone = [span for span in layout.spans if not {*some}.isdisjoint(span.rows)]
-            other = tuple(sorted((*layout.roles.other, *chain.from_iterable(span.rows for span in gone))))
-            spans = tuple(span for span in layout.spans if span not in gone)
-            layouts[name] = Layout(spans, layout.roles._replace(other=other))
-        found = tuple(one for one in self.found if {*rows[self.lead]}.isdisjoint(one.rows))
-        return self._replace(layouts=layouts, found=found)
-
-    def mentioning(self, phrase: int, rows: Mapping[str, tuple[int, ...]], score: float) -> Reading:
-        """Return the reading with one more mention; ``rows`` are an encoder's, the leading one's among them."""
-        layouts = dict(self.layouts)
-        for name, own in rows.items():
-            spans = sorted((*layouts[name].spans, Span(phrase, own)), key=lambda one: one.rows)
-            other = tuple(row for row in layouts[name].roles.other if row not in own)
-            layouts[name] = Layout(tuple(spans), layouts[name].roles._replace(other=other))
-        found = sorted((*self.found, Found(phrase, rows[self.lead], score)), key=lambda one: one.rows)
-        return self._replace(layouts=layouts, found=tuple(found))
-
-    def coded(self, dictionary: Dictionary, encoder: Encoder, part: Codes | None = None) -> CodedRows:
-        """Return an encoder's rows in its own codes, or in those of a block inside the model that they went into."""
-        return CodedRows(dictionary, encoder, self.rows, part or dictionary.parts[encoder.name])
 
 
 def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[int] = ()) -> Reading:
@@ -93,6 +46,8 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
     Raises:
         ValueError: if the rows fit no layout of the dictionary's format, or are another encoder's or another length's.
     """
+    if dictionary.members:
+        return read_together(dictionary, cond, named)
     if len(cond) > MOST_ROWS:
         raise ValueError(
             f"This prompt has {len(cond)} rows of text, and up to {MOST_ROWS} are searched for concepts. Shorten it."
@@ -120,6 +75,13 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
     for name, scene in scenes.items():
         layouts[name] = _layout(scene, found if name == lead.name else _search(scene, firsts[name], wanted))
     return Reading(weighted(dictionary, cond, rows, layouts), tuple(found), rows, lead.name)
+
+
+def read_together(dictionary: Dictionary, cond: Tensor, named: Collection[int] = ()) -> Reading:
+    """Read one conditioning with every member of a combined dictionary; arguments and errors as above."""
+    own = [[one.own_concept[concept] for concept in named if concept in one.own_concept] for one in dictionary.members]
+    pairs = zip(dictionary.members, own, strict=True)
+    return merged(dictionary, [read_conditioning(one.dictionary, cond, some) for one, some in pairs])
 
 
 def leading(dictionary: Dictionary, here: Sequence[Encoder], rows: Rows) -> Encoder:

@@ -174,6 +174,21 @@ def test_captured_blocks_are_merged_and_fitted(capsys, weights, tmp_path):
     assert code == 2 and "hold the same prompts" in said
 
 
+def test_dictionaries_are_merged_into_one(capsys, paired, scenes, tmp_path):
+    for name, one in (("people", paired.dictionary), ("scenes", scenes)):
+        save_dictionary(one, tmp_path / f"{name}.safetensors")
+    files = [tmp_path / "people.safetensors", tmp_path / "scenes.safetensors"]
+    code, out, _ = run(capsys, "merge", *files, "--out", tmp_path / "both")
+    assert code == 0
+    assert out.startswith("One dictionary of 19 concepts in 5 categories, made of 11 and 8.\n")
+    assert "combined of dictionaries: hair, eyes, hat; background, clothing" in out
+    assert len(load_dictionary(tmp_path / "both.safetensors").members) == 2 and (tmp_path / "both.png").exists()
+    code, _, said = run(capsys, "merge", *files, "--out", tmp_path / "both", "--clashes", "third")
+    assert code == 2 and "Choose one of: first, second, both." in said
+    code, _, said = run(capsys, "merge", files[0], tmp_path, "--out", tmp_path / "x")
+    assert code == 2 and "are a dictionary and a capture" in said
+
+
 BAD = {
     "no table": ("prompts --table {tmp}/none.yaml", "cannot be read"),
     "count": ("prompts --count 0", "--count of at least 1"),

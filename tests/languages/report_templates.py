@@ -19,6 +19,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "supsae_core/dictionary/checks.py": (),
     "supsae_core/dictionary/shipped.py": ("told_of_shipped",),
     "supsae_core/dictionary/model.py": ("phrase",),
+    "supsae_core/dictionary/combine.py": (
+        "combine", "_require_same_encoders", "_named", "_resolved", "_united", "_words", "_streams", "_told",
+    ),
+    "nodes/combine.py": ("execute",),
     "supsae_core/dictionary/slider_map.py": (),
     "supsae_core/tensor_files.py": (),
     "supsae_core/files.py": ("missing", "CHANGED"),

@@ -20,8 +20,8 @@ from ...supsae_core.capture.typed import Typed
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.dictionary.operator import Operator, PhrasePart, RestPart, in_half
 from ...supsae_core.dictionary.operator_rows import PhraseKernel
-from ...supsae_core.editing.apply import cond_step
 from ...supsae_core.editing.change import Change
+from ...supsae_core.editing.features import cond_step
 from ...supsae_core.encoders.base import Encoder
 from ...supsae_core.reading.readout import reading_of_prompt
 from .lesson import JudgedPair, Lesson

@@ -31,5 +31,6 @@ export const PANELS = {
   SupSAE_SaveConditioning: { below: [toldPanel] },
   SupSAE_LoadConditioning: { below: [toldPanel] },
   SupSAE_QuickConcept: { below: [toldPanel] },
+  SupSAE_CombineDictionaries: { below: [toldPanel] },
   SupSAE_LoadDictionary: { below: [loaderPanel] },
 };

@@ -75,12 +75,40 @@ def loading(name: str, drawn: bool = False) -> dict:
     }
 
 
+def poles(low: str, high: str) -> dict:
+    inputs = {"clip": ["clip", 0], "low": low, "high": high, "pairs": 12}
+    return {"class_type": "SupSAE_QuickConcept", "inputs": inputs}
+
+
 def quick(low: str, high: str) -> dict:
     """Return a workflow that learns two poles at once and edits PROMPT to the high one."""
-    made = {"class_type": "SupSAE_QuickConcept", "inputs": {"clip": ["clip", 0], "low": low, "high": high, "pairs": 12}}
+    made = poles(low, high)
     flow = editing(concept="blond or red: red hair") | {"quick": made}
     flow["apply"]["inputs"]["dictionary"] = ["quick", 0]
     return {name: node for name, node in flow.items() if name != "dictionary"}
+
+
+def combining(first: dict, second: dict, mix: dict, clashes: str = "first") -> dict:
+    """Return a workflow that combines two dictionaries, mixes PROMPT with both and draws it small."""
+    combine = {"first": ["first", 0], "second": ["second", 0], "clashes": clashes, "save": "no"}
+    text = json.dumps({"version": 1, "mix": mix})
+    mixer = {"mix": text, "dictionary": ["combine", 0], "conditioning": ["text", 0]}
+    settings = {"seed": 0, "steps": 12, "cfg": 3.0, "sampler_name": "euler", "scheduler": "simple", "denoise": 1.0}
+    links = {"model": ["model", 0], "positive": ["mixer", 0], "negative": ["text", 0], "latent_image": ["size", 0]}
+    return {
+        **{name: editing()[name] for name in ("clip", "text")},
+        "first": first,
+        "second": second,
+        "combine": {"class_type": "SupSAE_CombineDictionaries", "inputs": combine},
+        "mixer": {"class_type": "SupSAE_ConceptMixer", "inputs": mixer},
+        "shown": shown("mixer", 2),
+        "model": MODEL,
+        "vae": {"class_type": "VAELoader", "inputs": {"vae_name": "supsae_portraits_vae.safetensors"}},
+        "size": {"class_type": "EmptySD3LatentImage", "inputs": {"width": 128, "height": 128, "batch_size": 1}},
+        "sampler": {"class_type": "KSampler", "inputs": {**settings, **links}},
+        "decode": {"class_type": "VAEDecode", "inputs": {"samples": ["sampler", 0], "vae": ["vae", 0]}},
+        "picture": {"class_type": "PreviewImage", "inputs": {"images": ["decode", 0]}},
+    }
 
 
 def sweeping(strengths: str, calibrate: dict) -> dict:

@@ -27,7 +27,7 @@ from supsae.supsae_core.dictionary.file import load_dictionary
 MENU = {
     "SupSAE": "LoadPortraitsCLIP LoadDictionary ConceptMixer ConceptEdit ApplyEdits ComparePictures Lock LockedPicture "
     "StrengthSweep TryConcepts Audit ReadPrompt ConceptMap SaveConditioning LoadConditioning",
-    "SupSAE/learn": "ConceptTable Capture FitDictionary QuickConcept CheckModel",
+    "SupSAE/learn": "ConceptTable Capture FitDictionary QuickConcept CombineDictionaries CheckModel",
     "SupSAE/research": "BlockMap EvaluateDictionary",
 }
 NODES = {f"SupSAE_{name}": place for place, names in MENU.items() for name in names.split()}
