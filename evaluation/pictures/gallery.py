@@ -27,7 +27,7 @@ from ...supsae_core.version import __version__
 from ...training import distributed
 
 Item = TypeVar("Item")
-BATCH = 16
+BATCH = 8
 """Pictures drawn together: what an interrupt costs at most, and what a rank takes at once."""
 LET_THROUGH = "let_through"
 """Key in a picture's file: the share of it that the lock let the edit change."""

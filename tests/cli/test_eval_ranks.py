@@ -1,4 +1,4 @@
-"""An evaluation under torchrun: ranks share the cases, rank 0 speaks and writes, and the report is that of one process."""
+"""An evaluation under torchrun: ranks share the cases, rank 0 speaks and writes, and it is the report of one process."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,14 @@ SMALL = """
 import sys
 from dataclasses import replace
 from functools import partial
+from supsae.cli import reproducing
 from supsae.cli.parser import main
 from supsae.evaluation.baselines import sparse_direction
 from supsae.evaluation.baselines.paper import PaperConfig
 from supsae.evaluation.baselines.topk import TopKConfig
 from supsae.evaluation.pictures import gallery, parts, run
 from supsae.evaluation.pictures.parts import Size
+from supsae.evaluation.reproduction import models as fits
 from supsae.evaluation.text import asked, bench, reconstruction, rivals
 from supsae.training.capture import CaptureConfig
 from supsae.training.fit import fit_dictionary
@@ -32,18 +34,22 @@ asked.SIZES["quick"] = asked.Counts(swaps=2, others=1, several=1)
 reconstruction.PROMPTS["quick"] = 80
 parts.SIZES["quick"] = Size(headline=3, curve=2, several=1, text=20)
 gallery.BATCH, run.PROBE = 2, 1
+reproducing.PUBLISHED = replace(reproducing.PUBLISHED, epochs=3)
+fits.fit_dictionary = partial(fit_dictionary, config=one)
 sys.exit(main(sys.argv[1:]))
 """
 """Runs of few cases; whom they are held against is trained in few steps."""
 MODES = {
-    "pictures": ("--parts", "text", "headline", "strength", "several"),
-    "no pictures": ("--no-pictures",),
-    "rows": ("--text", "--mention", "0.75", "--seed", "1"),
+    "pictures": ("eval", "--quick", "--parts", "text", "headline", "strength", "several"),
+    "no pictures": ("eval", "--quick", "--no-pictures"),
+    "rows": ("eval", "--quick", "--text", "--mention", "0.75", "--seed", "1"),
+    "paper": ("reproduce", "--prompts", "40", "--calibration", "6", "--swaps", "2"),
 }
 LINES = {
     "pictures": ["headline: 18 of 18 steps, {} processes", "several: 15 of 15 steps, {} processes"],
     "no pictures": ["text: 20 of 20 steps, {} processes"],
     "rows": ["encode 60: 1 of 1 steps, {} processes", "edit: 13 of 13 steps, {} processes"],
+    "paper": ["draw: 10 of 10 steps, {} processes"],
 }
 
 
@@ -60,29 +66,28 @@ def report(folder):
 
 @pytest.fixture(scope="module")
 def evaluated(torchrun, tmp_path_factory):
-    """Return what evaluates with so many ranks, with the threads that torchrun gives a rank: folder and what is said."""
+    """Return what runs a mode with so many ranks, of as many threads each: its folder, exit code and what is said."""
     made = {}
 
     def run(mode, ranks):
         if (mode, ranks) not in made:
             folder = tmp_path_factory.mktemp("ranks")
             (folder / "small.py").write_text(SMALL)
-            line = [folder / "small.py", "eval", "--quick", *MODES[mode], "--out", folder / "out"]
+            line = [folder / "small.py", *MODES[mode], "--out", folder / "out"]
             made[mode, ranks] = (folder / "out", *torchrun(ranks, *line))
         return made[mode, ranks]
 
     return run
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize(("mode", "ranks"), [*((mode, 2) for mode in MODES), ("pictures", 3), ("rows", 3)])
 def test_ranks_report_what_one_process_reports(evaluated, mode, ranks):
     alone, code, _, err = evaluated(mode, 1)
     assert code == 0, err
     folder, code, out, err = evaluated(mode, ranks)
     assert code == 0, err
     assert report(folder) == report(alone)
-    assert out.count("report.html") == 1 and all(line.format(ranks) in out for line in LINES[mode])
+    assert out.count("results.json") == 1 and all(line.format(ranks) in out for line in LINES[mode])
 
 
 def pictures(folder: Path):
