@@ -119,7 +119,8 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
     layouts = {}
     for name, scene in scenes.items():
         layouts[name] = _layout(scene, found if name == lead.name else _search(scene, firsts[name], wanted))
-    return Reading(weighted(dictionary, cond, rows, layouts), tuple(found), rows, lead.name)
+    codes = {name: scene.codes for name, scene in scenes.items()}
+    return Reading(weighted(dictionary, cond, rows, layouts, codes), tuple(found), rows, lead.name)
 
 
 def leading(dictionary: Dictionary, here: Sequence[Encoder], rows: Rows) -> Encoder:

@@ -1,4 +1,4 @@
-"""An evaluation under torchrun: ranks share the cases, rank 0 speaks and writes, and it is the report of one process."""
+"""An evaluation under torchrun: ranks share the cases, rank 0 speaks and writes, and the report is that of one."""
 
 import json
 from pathlib import Path
