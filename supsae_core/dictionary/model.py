@@ -190,6 +190,12 @@ class Dictionary:
         }
 
     @cached_property
+    def categories(self) -> tuple[Tensor, Tensor]:
+        """(K,) and (phrases,): the category of every concept, and of every phrase."""
+        of_concepts = torch.tensor(self.table.category_of, dtype=torch.int64)
+        return of_concepts, of_concepts[torch.tensor([phrase.concept for phrase in self.table.phrases])]
+
+    @cached_property
     def silent(self) -> Mapping[str, Mapping[str, Tensor]]:
         """Encoder → the codes (r,) of every role's first token where nothing is said."""
         nothing = torch.zeros(len(self.table))

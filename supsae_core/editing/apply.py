@@ -7,6 +7,7 @@ the very same tensor.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
@@ -106,12 +107,13 @@ def cond_step(
     step = torch.zeros(reading.rows.total, dictionary.family.width)
     for encoder in reading.encoders(dictionary.family):
         here, layout = reading.coded(dictionary, encoder), reading.layouts[encoder.name]
-        own, columns = rows_step(here, layout, found, inserted), slice(encoder.first, encoder.last)
-        operator = dictionary.operators.get(encoder.name)
-        if operator is not None:
+        columns, operator = slice(encoder.first, encoder.last), dictionary.operators.get(encoder.name)
+        levels = partial(rows_step, here, layout, found, inserted)
+        if operator is None:
+            step[:, columns] += levels()
+        else:
             room = room_for(here, layout, found, inserted)
-            own = OperatorStep(here, operator, room, found).step(cond[:, columns].float().cpu(), own)
-        step[:, columns] += own
+            step[:, columns] += OperatorStep(here, operator, room, found).step(cond[:, columns].float().cpu(), levels)
     return step
 
 

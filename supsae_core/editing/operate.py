@@ -6,7 +6,7 @@ of what is swapped next. What the operator was not learnt for is left to the lev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -48,12 +48,12 @@ class OperatorStep:
                 self.places.append(ChangePlace(change, span, () if number else rows))
         self.places.sort(key=lambda one: one.span.rows if one.span else (self.own.stop,))
 
-    def step(self, rows: Tensor, levels: Tensor) -> Tensor:
+    def step(self, rows: Tensor, levels: Callable[[], Tensor]) -> Tensor:
         """Return what the changes add to the rows (L, d), float32.
 
         Args:
             rows: (L, d) as they are.
-            levels: (L, d) what the levels would add to them.
+            levels: returns (L, d), what the levels would add to them; asked only if some rows are left to them.
         """
         plain = self._without_weights(rows)
         z = plain.clone()
@@ -67,7 +67,8 @@ class OperatorStep:
                 here, nothing = list(place.written), self._empty(place.written)
                 step[here] = nothing + place.span.weight * (z[here] - nothing) - plain[here]
         by_levels = self._by_levels()
-        step[by_levels] = levels[by_levels]
+        if len(by_levels):
+            step[by_levels] = levels()[by_levels]
         return self._kept(step)
 
     def _make(self, z: Tensor, place: ChangePlace) -> None:
@@ -87,7 +88,7 @@ class OperatorStep:
             moved[taken] = target[: len(taken)] - z[taken]
             if over and pads:  # what nothing is written on says nothing, as this prompt's pads will
                 moved[over] = (z + moved)[pads].mean(0) - z[over]
-        z += alpha * moved
+        z += moved if alpha == 1 else alpha * moved
 
     def _spot(self, place: ChangePlace) -> Spot:
         if place.span is not None:
@@ -135,7 +136,9 @@ class OperatorStep:
         return found
 
     def _without_weights(self, rows: Tensor) -> Tensor:
-        """Return the rows as they would be without prompt weights (11)."""
+        """Return the rows as they would be without prompt weights (11), or themselves if there are none."""
+        if all(span.weight == 1 for span in self.layout.spans):
+            return rows
         plain = rows.clone()
         for span in self.layout.spans:
             if span.weight != 1:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
-
-from torch import Tensor
 
 from ..dictionary.model import Dictionary
 from ..reading.places import Found, score_places
@@ -39,14 +37,14 @@ class EditedText:
     """The edited rows of the leading encoder, every phrase at every place. Built per call and dropped."""
 
     def __init__(
-        self, dictionary: Dictionary, rows: Tensor, made: Edited, after: Reading, order: Sequence[int]
+        self, dictionary: Dictionary, scenes: Mapping[str, Scene], made: Edited, after: Reading, order: Sequence[int]
     ) -> None:
-        """Score the edited rows (L, width), which stand in their order; ``after`` was read of them."""
+        """Score the edited rows, which stand in their order and of which there are scenes; ``after`` was read there."""
         reading = made.reading
         self.dictionary, self.reading, self.after = dictionary, reading, after
         self.encoder = after.encoders(dictionary.family)[-1]
         self.layout, self.at = reading.layouts[self.encoder.name], {row: place for place, row in enumerate(order)}
-        places = score_places(Scene(dictionary, self.encoder, rows, after.rows), after.found)
+        places = score_places(scenes[self.encoder.name], after.found)
         self.words, self.scores = places.words, places.table.tolist()
         part = dictionary.parts[self.encoder.name]
         self.least, self.lengths = float(part.thresholds[1]), part.slot_tokens.tolist()

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from ..dictionary.model import Dictionary, Part, Whitened
 from ..encoders.base import Encoder, Rows
+from ..encoders.placing import hearing
 from .coded import CodedRows
 from .text_end import Text, codes_of, text_of
 
@@ -103,8 +104,12 @@ class Scene:
     @cached_property
     def category_of(self) -> Tensor:
         """(phrases,) the category of every phrase."""
-        table = self.dictionary.table
-        return torch.tensor([table.category_of[phrase.concept] for phrase in table.phrases])
+        return self.dictionary.categories[1]
+
+    @cached_property
+    def words(self) -> Tensor:
+        """(words,) their rows."""
+        return torch.tensor(self.text.words, dtype=torch.int64)
 
     @cached_property
     def fits(self) -> Tensor:
@@ -129,9 +134,8 @@ class Scene:
     @cached_property
     def _words(self) -> tuple[Tensor, Tensor, Tensor]:
         """(words, r) codes, the empty prompt's (kinds, r), and which of these (words,) stands in each one's place."""
-        words = self.text.words
-        empty, kinds = CodedRows(self.dictionary, self.encoder, self.rows, self.part).empty_kinds(words)
-        return self.codes[torch.tensor(words, dtype=torch.int64) - self.own.start], empty, kinds
+        empty, kinds = CodedRows(self.dictionary, self.encoder, self.rows, self.part).empty_kinds(self.text.words)
+        return self.codes[self.words - self.own.start], empty, kinds
 
     @cached_property
     def _among_all(self) -> Tensor:
@@ -153,16 +157,10 @@ class Scene:
 
     def moves(self, said: Sequence[tuple[int, int]], phrases: Tensor) -> ContextMoves:
         """Return what context adds to some phrases, given (concept, last row) of everything that is said."""
-        table, effects = self.dictionary.table, self.dictionary.looking[self.encoder.name].effects
-        concepts = torch.tensor(sorted({concept for concept, _ in said}), dtype=torch.int64)
-        where = torch.zeros(len(self.text.words), len(concepts))
-        words = torch.tensor(self.text.words, dtype=torch.int64)
-        columns = {concept: column for column, concept in enumerate(concepts.tolist())}
-        for concept, last in said:
-            where[self.encoder.layout.hears(self.own, words, last), columns[concept]] = 1
-        categories = torch.tensor(table.category_of)[concepts]
-        others = categories != rearrange(self.category_of[phrases], "phrase -> phrase 1")
-        return ContextMoves(where, effects(phrases, concepts) * rearrange(others, "phrase k -> phrase k 1"))
+        concepts, where = hearing(self.encoder, self.own, self.words, said)
+        others = self.dictionary.categories[0][concepts] != self.category_of[phrases][:, None]
+        effects = self.dictionary.looking[self.encoder.name].effects(phrases, concepts)
+        return ContextMoves(where, effects * rearrange(others, "phrase k -> phrase k 1"))
 
 
 def fits_of(encoder: Encoder, own: range, text: Text, lengths: Tensor) -> Tensor:

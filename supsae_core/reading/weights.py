@@ -18,6 +18,7 @@ from torch import Tensor
 from ..dictionary.model import Dictionary
 from ..encoders.base import Encoder, Rows
 from ..encoders.layout import Layout, Span
+from ..encoders.placing import hearing
 from .coded import CodedRows
 from .text_end import codes_of
 
@@ -104,14 +105,11 @@ def _decoded(dictionary: Dictionary, encoder: Encoder, own: range, spans: Sequen
     # Of more rows than the phrase has tokens, as other words for its concept may take, the rest say its last one again.
     token = torch.arange(len(of)) - (counts.cumsum(0) - counts)[of]
     token = torch.minimum(token, (part.slot_tokens[phrases] - 1).clamp(min=0)[of])
-    said = [dictionary.table.phrases[span.phrase].concept for span in spans]
-    concepts = sorted({*said})
-    column, rows = {concept: at for at, concept in enumerate(concepts)}, torch.tensor([*_rows(spans)])
-    heard = torch.zeros(len(of), len(concepts))
-    for span, concept in zip(spans, said, strict=True):
-        heard[encoder.layout.hears(own, rows, span.rows[-1]), column[concept]] = 1
-    heard[torch.arange(len(of)), torch.tensor([column[concept] for concept in said])[of]] = 0  # none is its own context
-    effects = part.effects(phrases, torch.tensor(concepts))
+    said = torch.tensor([dictionary.table.phrases[span.phrase].concept for span in spans])
+    lasts, rows = (span.rows[-1] for span in spans), torch.tensor([*_rows(spans)])
+    concepts, heard = hearing(encoder, own, rows, list(zip(said.tolist(), lasts, strict=True)))
+    heard[concepts == said[of][:, None]] = 0  # none is its own context
+    effects = part.effects(phrases, concepts)
     moved = (rearrange(heard, "row k -> row 1 k") @ effects[of])[:, 0]
     return still[phrases[of], token].float() + moved
 
