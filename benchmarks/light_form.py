@@ -8,6 +8,7 @@ change that edits leave undone, what is read, and of Portraits the pictures of s
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from supsae.evaluation.pictures.renderer import diffusers_renderer
 from supsae.evaluation.results import Hooks
 from supsae.evaluation.text import photographs
 from supsae.evaluation.text.asked import Counts, draw_asked
-from supsae.evaluation.text.figures import of_reading, of_splits
+from supsae.evaluation.text.figures import categories_read, of_reading, of_splits
 from supsae.evaluation.text.metrics import plain
 from supsae.evaluation.text.rivals import Rival
 from supsae.evaluation.text.rows import measured, truths
@@ -74,7 +75,7 @@ def judged(host: TextHost, file: Path, world: World) -> dict[str, Any]:
     errors = of_splits([one.split for one in asked], rows)["all swaps"]
     return {
         name: {"bytes": size, "landmarks": landmarks(own), "swaps": swaps, **errors[name]}
-        | {"reading": of_reading(own, [one.before for one in known])}
+        | {"reading": of_reading(chain.from_iterable(categories_read(own, one.before) for one in known))}
         for name, (size, own) in made.items()
     }
 

@@ -20,22 +20,32 @@ from ..supsae_core.dictionary.file import load_dictionary
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.files import require_writable
 from ..supsae_core.table.parsing import load_table
+from ..training import distributed
 from ..training.picture_size import picture_size
 from .bars import hooks
 
 
 def evaluate(args: argparse.Namespace) -> None:
-    """Judge a dictionary, the one that ships unless another is named, saying first what it will take."""
+    """Judge a dictionary, the one that ships unless another is named, saying first what it will take.
+
+    Ranks share the cases, and what they find is what one process finds.
+    """
     if args.size not in SIZES:
         raise ValueError(f"--size is {args.size!r}. Choose one of: {', '.join(SIZES)}.")
-    if args.text:
-        tell(_by_rows(args), args.out)
-        return
-    if args.table:
+    if args.table and not args.text:
         raise ValueError("--table names the concepts of --text; otherwise a dictionary has its own. Add --text.")
+    with distributed.group():
+        found = _judged(args)
+        distributed.led(lambda: tell(found, args.out))
+
+
+def _judged(args: argparse.Namespace) -> Results:
+    """Judge with all ranks, if there are any, and return on each what all have found."""
+    if args.text:
+        return _by_rows(args)
     learnt = load_dictionary(args.dictionary or DICTIONARY)
     judge = _by_text if args.model or args.host or args.clip or args.no_pictures else _by_pictures
-    tell(judge(args, learnt), args.out)
+    return judge(args, learnt)
 
 
 def tell(found: Results, out: Path) -> Mapping[str, Path]:
@@ -54,7 +64,7 @@ def _by_pictures(args: argparse.Namespace, learnt: Dictionary) -> Results:
 
     config = run.EvalConfig(args.size, args.seed, tuple(args.parts or PARTS))
     run.require_portraits(learnt)
-    require_writable(args.out / "results.json")
+    distributed.led(lambda: require_writable(args.out / "results.json"))
     models = studio.quickened(studio.load_studio())
     train = partial(adapters.trained, models, args.out / "adapters")
     return run.run(learnt, diffusers_renderer(models), args.out, config, hooks(), models.host, train)
@@ -67,7 +77,7 @@ def _by_rows(args: argparse.Namespace) -> Results:
     is_portraits = host.family == PortraitsText.family
     table = load_table(args.table) if args.table else own if is_portraits else photographs.table()
     mention = BenchConfig.mention if args.mention is None else args.mention
-    require_writable(args.out / "results.json")
+    distributed.led(lambda: require_writable(args.out / "results.json"))
     return run_bench(host, table, BenchConfig(args.size, args.seed, mention), args.out / "captures", hooks())
 
 

@@ -304,13 +304,14 @@ COMMANDS: dict[str, Command] = {
     ),
     "eval": Command(
         "judge a dictionary: on Portraits against exact truth and everything one could use instead; goes on where it "
-        "stopped",
+        "stopped, and shares the cases under torchrun -m supsae",
         "supsae eval my_concepts.safetensors --quick",
         _eval,
     ),
     "reproduce": Command(
         "repeat the paper's experiment as published, SupSAE beside it: learn from prompts of one template, swap in "
-        "combinations never seen, and look at the pictures; goes on where it stopped",
+        "combinations never seen, and look at the pictures; goes on where it stopped, and shares the work under "
+        "torchrun -m supsae",
         "supsae reproduce --model stable-diffusion-3.5-medium --clip clip-vit-large-patch14",
         _reproduce,
     ),

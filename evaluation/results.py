@@ -9,6 +9,7 @@ import numpy as np
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.host import Progress
 from ..supsae_core.version import __version__
+from ..training import distributed
 
 SCHEMA = 2
 """Version of ``results.json``."""
@@ -49,12 +50,18 @@ class Hooks(NamedTuple):
     say: Callable[[str], None]
     """called with a sentence"""
     part: Callable[[str, int], Callable[[int], None]]
-    """called with a part's name and how much it does at most; returns what is called with how much was done since"""
+    """called with a part's name and how much it does at most; returns what is called with how much was done since. Of
+    ranks each calls it with what it has done itself"""
+
+
+def led_part(hooks: Hooks, name: str, most: int) -> Callable[[int], None]:
+    """Begin a part of a run that all ranks do alike, so that the first tells how far it is."""
+    return hooks.part(name, most) if distributed.rank() == 0 else lambda done: None
 
 
 def part_progress(hooks: Hooks, name: str, most: int) -> Progress:
-    """Begin a part of a run whose work counts in its own steps; return what it calls with (steps done, steps)."""
-    tick, before = hooks.part(name, most), [0]
+    """Begin such a part whose work counts in its own steps; return what it calls with (steps done, steps)."""
+    tick, before = led_part(hooks, name, most), [0]
 
     def progress(done: int, total: int) -> None:
         now = most * done // max(total, 1)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..supsae_core.capture.captures import Capture, start_capture
+from ..supsae_core.capture.captures import Capture, load_capture, start_capture
 from ..supsae_core.capture.plan import Entry, TextPlan
 from ..supsae_core.claims import claims
 from ..supsae_core.files import alone_in
@@ -18,6 +18,7 @@ from ..supsae_core.table import prompts
 from ..supsae_core.table.concepts import ConceptTable
 from ..supsae_core.table.prompts import PLAIN, Prompt, Wording
 from ..supsae_core.table.rewrites import draw_rewrite
+from . import distributed
 from .encoding import encode_missing
 
 SMALL = 200
@@ -220,10 +221,14 @@ def capture_text(
 ) -> Capture:
     """Encode what is missing of a planned capture, and what is damaged; other processes may do so in the same folder.
 
+    Ranks do it together, after the first has begun it.
+
     Raises:
         BusyError: if another process does something else there.
     """
-    return encode_missing(host, begin_text(folder, to_do).capture, progress, batch)
+    begun = list[Capture]()
+    distributed.led(lambda: begun.append(begin_text(folder, to_do).capture))
+    return encode_missing(host, begun[0] if begun else load_capture(folder), progress, batch)
 
 
 class Begun(NamedTuple):

@@ -4,23 +4,34 @@ Without torchrun's variables there is one rank, and all of this does nothing. ac
 SLURM srun starts torchrun.
 """
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store
+
 PATIENCE = timedelta(hours=6)
 """For which ranks wait for one another; one that dies is noticed at once."""
 PIECE = 2**28
 """Bytes that are sent in one go."""
+COUNTS: ContextVar[Store | None] = ContextVar("counts", default=None)
+"""What all ranks have done of what they count, while they are joined."""
+ALONE: ContextVar[bool] = ContextVar("alone", default=False)
+"""Whether this rank does something by itself."""
 
 Made = TypeVar("Made")
+One = TypeVar("One")
 
 
 @contextmanager
@@ -36,11 +47,35 @@ def group() -> Iterator[None]:
     own = device()
     if own.type == "cuda":
         torch.cuda.set_device(own)  # what is loaded "onto the GPU" from here on
-    dist.init_process_group("cpu:gloo,cuda:nccl" if own.type == "cuda" else "gloo", timeout=PATIENCE)
+    from torch.distributed.distributed_c10d import PrefixStore  # is missing where there is no torch.distributed
+    from torch.distributed.rendezvous import rendezvous
+
+    store, number, count = next(rendezvous("env://", timeout=PATIENCE))
+    backend = "cpu:gloo,cuda:nccl" if own.type == "cuda" else "gloo"
+    groups, counts = (PrefixStore(name, store) for name in ("groups", "counts"))
+    dist.init_process_group(backend, store=groups, rank=number, world_size=count, timeout=PATIENCE)
+    token = COUNTS.set(counts)
     try:
         yield
     finally:
+        COUNTS.reset(token)
         dist.destroy_process_group()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Do something as if there were no other ranks, who may do the same or wait."""
+    token = ALONE.set(True)
+    try:
+        yield
+    finally:
+        ALONE.reset(token)
+
+
+def counted(what: str, more: int) -> int:
+    """Add to what all ranks have done of something, without waiting for anyone; return how much that is."""
+    counts = COUNTS.get()
+    return more if counts is None else counts.add(what, more)
 
 
 def rank() -> int:
@@ -162,13 +197,56 @@ def share_of(items: Sequence[Made]) -> Sequence[Made]:
     return items[rank() :: world()]
 
 
+def shared(items: Sequence[One], work: Callable[[One], Made]) -> list[Made]:
+    """Do something with each of some things, every rank with its share, and return all that came of it, in their order.
+
+    Args:
+        items: the same on all ranks.
+        work: returns what JSON can say: lists and texts, no tuples, keys of mappings texts.
+
+    Raises:
+        ValueError: as ``together``.
+    """
+    own = together(lambda: [work(one) for one in share_of(items)])
+    if world() == 1:
+        return own
+    made = dict[int, Made]()
+    for source in range(world()):
+        _, some = share(source, {}, own)
+        made |= zip(range(source, len(items), world()), some, strict=True)
+    return [made[place] for place in range(len(items))]
+
+
+def put_together(own: Tensor, count: int) -> Tensor:
+    """Return on all ranks the tensors (count, …) of which each rank has its share (n, …), in the order of all.
+
+    Args:
+        own: of ``share_of`` so many things; a rank without any has (0, …).
+    """
+    if world() == 1:
+        return own
+    made = own.new_empty(count, *own.shape[1:])
+    for source in range(world()):
+        found, _ = share(source, {"own": own})
+        made[source :: world()] = found["own"]
+    return made
+
+
 def led(work: Callable[[], object]) -> None:
     """Let rank 0 work while the others wait; raises as ``together``."""
     together(lambda: work() if rank() == 0 else None)
 
 
+@contextmanager
+def one_has(what: Callable[[], AbstractContextManager[object]]) -> Iterator[None]:
+    """Let rank 0 hold something for all, such as a folder; raises as ``together``."""
+    with ExitStack() as held:
+        led(lambda: held.enter_context(what()))
+        yield
+
+
 def _joined() -> bool:
-    return dist.is_available() and dist.is_initialized()
+    return dist.is_available() and dist.is_initialized() and not ALONE.get()
 
 
 def _pieces(tensor: Tensor) -> Iterator[Tensor]:

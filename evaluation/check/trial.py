@@ -29,7 +29,7 @@ from ..results import Hooks, part_progress
 from ..text import photographs
 from ..text.asked import Asked, Counts, draw_asked
 from ..text.bench import wording_of
-from ..text.figures import answers, of_splits, told_reading
+from ..text.figures import categories_read, of_reading, of_splits
 from ..text.rivals import OURS, REPLACE, TOLD, of_dictionary
 from ..text.rows import Measured, Truth, encoded, measured, truths
 
@@ -140,14 +140,14 @@ def try_edits(host: TextHost, learnt: Learnt, seed: int, hooks: Hooks) -> Trial:
         took.append(_took(learnt.dictionary, made))
         if host.family.pooled:
             pooled.append(_pooled(truth, made))
-        seen += answers(learnt.dictionary, truth.before)
+        seen += categories_read(learnt.dictionary, truth.before)
         tick(1)
     for case in _uncompared(learnt, asked, seed):
         (row,) = encoded(host, [case.prompt])
         took.append(_took(learnt.dictionary, _edited(learnt.dictionary, row, case)))
     rows = of_splits([one.split for one in asked], found)
     vector = error_interval(*zip(*pooled, strict=True)) if pooled else None
-    return Trial(rows, vector, told_reading(seen), asked, (sum(took), len(took)), notes)
+    return Trial(rows, vector, of_reading(seen), asked, (sum(took), len(took)), notes)
 
 
 def _edited(dictionary: Dictionary, row: Encoded, case: Case) -> Edited | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from typing import NamedTuple, Protocol
+from itertools import chain, islice
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch import Tensor
 from ...portraits.pen import SIZE
 from ...portraits.reader import read_people
 from ...supsae_core.dictionary.model import Dictionary
+from ...training import distributed
 from ..cases import Case, World, make_case, replaced
 from ..outcomes import JudgedCase, Observed, judge_all
 from ..results import Example
@@ -110,18 +111,22 @@ class Bench:
         return [make_case(self.world.table, case.prompt, [one], case.seed) for one in changes]
 
     def _look(self, shots: Sequence[Shot], pictures: Sequence[Picture]) -> list[Observed]:
-        """Read pictures and search them for artifacts, each once in a run."""
+        """Read pictures and search them for artifacts, each once in a run and on one rank."""
         keys = [self.gallery.key(shot) for shot in shots]
         new = {key: picture for key, picture in zip(keys, pictures, strict=True) if key not in self.seen}
         names = list(new)
-        for start in range(0, len(names), READ):
-            some = names[start : start + READ]
-            pixels = stacked([new[key] for key in some])
-            read, second = (read_people(one.read, pixels) for one in (self.reader, self.second))
-            artifact = torch.stack([self.artifacts(half) for half in pixels.split(SIZE, -1)]).any(0).tolist()
-            for key, own, other, damaged in zip(some, read, second, artifact, strict=True):
-                self.seen[key] = Observed(own, other, damaged, new[key].let_through)
+        together = [names[start : start + READ] for start in range(0, len(names), READ)]
+        found = distributed.shared(together, lambda some: self._read([new[key] for key in some]))
+        for key, (own, other, damaged) in zip(names, chain.from_iterable(found), strict=True):
+            self.seen[key] = Observed(own, other, damaged, new[key].let_through)
         return [self.seen[key] for key in keys]
+
+    def _read(self, pictures: Sequence[Picture]) -> list[list[Any]]:
+        """Return what both readers see in pictures, and whether there is an artifact, as JSON can say it."""
+        pixels = stacked(pictures)
+        read, second = (read_people(one.read, pixels) for one in (self.reader, self.second))
+        artifact = torch.stack([self.artifacts(half) for half in pixels.split(SIZE, -1)]).any(0).tolist()
+        return [list(one) for one in zip(read, second, artifact, strict=True)]
 
 
 def examples(

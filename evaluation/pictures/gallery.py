@@ -24,10 +24,11 @@ from ...supsae_core.files import replacing
 from ...supsae_core.host import Renderer
 from ...supsae_core.lock import LockConfig
 from ...supsae_core.version import __version__
+from ...training import distributed
 
 Item = TypeVar("Item")
-BATCH = 48
-"""Pictures between two writes: what an interrupt costs at most."""
+BATCH = 8
+"""Pictures drawn together: what an interrupt costs at most, and what a rank takes at once."""
 LET_THROUGH = "let_through"
 """Key in a picture's file: the share of it that the lock let the edit change."""
 Ticked = Callable[[int], None]
@@ -95,39 +96,41 @@ class Gallery:
         return hashlib.sha256(repr(said).encode()).hexdigest()[:32]
 
     def draw(self, shots: Sequence[Shot], told: Ticked | None = None) -> list[Picture]:
-        """Return the shots' pictures, drawing those that are not there yet."""
-        keys = [self.key(shot) for shot in shots]
+        """Return the shots' pictures, drawing those that are not there yet; every rank draws its share of batches."""
+        keys, told = [self.key(shot) for shot in shots], told or (lambda count: None)
         wanted = dict(zip(keys, shots, strict=True))
-        known = {key: picture for key in wanted if (picture := self._load(key)) is not None}
-        missing = {key: shot for key, shot in wanted.items() if key not in known}
-        told = told or (lambda count: None)
-        told(len(wanted) - len(missing))
-        held = {key: shot for key, shot in missing.items() if shot.held_to}
-        for count in self._draw_held(held):
-            told(count)
-        free = [(key, shot) for key, shot in missing.items() if not shot.held_to and not self._file(key).exists()]
-        told(len(missing) - len(held) - len(free))
-        for count in self._draw_free(free):
-            told(count)
+        looks, led = distributed.rank() == 0, told if distributed.rank() == 0 else lambda count: None
+        known = {key: picture for key in wanted if looks and (picture := self._load(key)) is not None}
+        missing = _agreed([key for key in wanted if key not in known])
+        led(len(wanted) - len(missing))
+        held = {key: wanted[key] for key in missing if wanted[key].held_to}
+        distributed.together(lambda: self._draw_held(held, told))
+        left = [key for key in missing if not wanted[key].held_to]
+        free = _agreed([key for key in left if not self._file(key).exists()])
+        led(len(left) - len(free))
+        distributed.together(lambda: self._draw_free([(key, wanted[key]) for key in free], told))
+        told(0)
         return [known.get(key) or self._require(key) for key in keys]
 
-    def _draw_free(self, shots: list[tuple[str, Shot]]) -> Iterator[int]:
-        for alike in _grouped(shots, lambda one: _change(one[1])):
-            for some in _chunks(alike):
-                with _changed(some[0][1]):
-                    pictures = self._pictures(*_columns([shot for _, shot in some]))
-                for (key, _), pixels in zip(some, pictures, strict=True):
-                    self._save(key, pixels)
-                yield len(some)
+    def _draw_free(self, shots: list[tuple[str, Shot]], told: Ticked) -> None:
+        """Draw this rank's share of shots, by batches that are the same for any number of ranks."""
+        alike = _grouped(shots, lambda one: _change(one[1]))
+        batches = [some for one in alike for some in _chunks(one)]
+        for some in distributed.share_of(batches):
+            with _changed(some[0][1]):
+                pictures = self._pictures(*_columns([shot for _, shot in some]))
+            for (key, _), pixels in zip(some, pictures, strict=True):
+                self._save(key, pixels)
+            told(len(some))
 
-    def _draw_held(self, shots: dict[str, Shot]) -> Iterator[int]:
-        """Draw the references of a batch once, and hold to them whatever asks for it."""
+    def _draw_held(self, shots: dict[str, Shot], told: Ticked) -> None:
+        """Draw the references of a batch once, and hold to them whatever asks for it; this rank's share of batches."""
         by_reference: dict[str, tuple[Shot, list[tuple[str, Shot]]]] = {}
         for key, shot in shots.items():
             assert shot.held_to
             reference = Shot(shot.held_to, shot.seed)
             by_reference.setdefault(self.key(reference), (reference, []))[1].append((key, shot))
-        for some in _chunks(list(by_reference.items())):
+        for some in distributed.share_of(list(_chunks(list(by_reference.items())))):
             references = locked.reference(self._pictures, *_columns([shot for _, (shot, _) in some]))
             for (key, _), pixels in zip(some, references.pictures, strict=True):
                 if not self._file(key).exists():
@@ -136,7 +139,7 @@ class Gallery:
             for alike in _grouped(asked, lambda one: (*_change(one[2]), len(one[2].alone))):
                 for these in _chunks(alike):
                     self._hold(these, references)
-                    yield len(these)
+                    told(len(these))
 
     def _hold(self, asked: Sequence[tuple[int, str, Shot]], references: Reference) -> None:
         """Draw shots (index of the reference, key, shot) of one change, and as many edits, held to their references."""
@@ -154,7 +157,7 @@ class Gallery:
 
     def _save(self, key: str, pixels: np.ndarray, let_through: float | None = None) -> None:
         file, notes = self._file(key), PngInfo()
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         if let_through is not None:
             notes.add_text(LET_THROUGH, json.dumps(let_through))
         with replacing(file, sync=False) as part:
@@ -176,6 +179,11 @@ class Gallery:
         if found is None:
             raise OSError(f"{self._file(key)} was drawn and cannot be read. Is another run using this folder?")
         return found
+
+
+def _agreed(keys: list[str]) -> list[str]:
+    """Return what rank 0 has found: others may look while pictures are drawn already."""
+    return distributed.share(0, {}, keys)[1]
 
 
 def _change(shot: Shot) -> tuple[str, float]:

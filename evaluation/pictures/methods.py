@@ -13,6 +13,7 @@ from ...supsae_core.capture.plan import Entry
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.host import TextHost
 from ...supsae_core.table.prompts import Prompt, delete_mention
+from ...training import distributed
 from ...training.fit import fit_dictionary
 from ..baselines.flattened_ridge import regress
 from ..baselines.paper import flattened, split
@@ -153,7 +154,7 @@ def prepare(
     """
     to_fit: dict[str, Callable[[], Method]] = {}
     if few:
-        to_fit[_with(OURS, few)] = lambda: by_dictionary(fit_dictionary(few, progress=lambda *_: tick(0)))
+        to_fit[_with(OURS, few)] = lambda: by_dictionary(_by_itself(few, tick))
         to_fit[_with(LINEAR, few)] = partial(by_baseline, LINEAR, few, host, lambda: tick(0))
     if capture:
         to_fit |= {name: partial(by_baseline, name, capture, host, lambda: tick(0)) for name in BASELINES}
@@ -164,6 +165,12 @@ def prepare(
         edits[name] = fitted()
         tick(1)
     return Methods(host, edits)
+
+
+def _by_itself(capture: Capture, tick: Callable[[int], None]) -> Dictionary:
+    """Fit a dictionary as one process does: every rank has it then, without another's help."""
+    with distributed.alone():
+        return fit_dictionary(capture, progress=lambda *_: tick(0))
 
 
 def baselines() -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ...supsae_core.editing.evenness import evenness
+from ...training import distributed
 from ..cases import Case
 from ..intervals import paired_interval, share, variation_interval
 from ..outcomes import JudgedCase, total_variation
@@ -170,7 +171,7 @@ def strength(bench: Bench, size: Size) -> Section:
         "monotone": bool((steps >= 0).all()),
         "largest_step": round(float(np.abs(steps).max()), 4),
         "evenness": _evenness(pictures, ways),
-        "untouched_at_0": all(_is_untouched(bench, case) for case in cases),
+        "untouched_at_0": all(distributed.shared(cases, lambda case: _is_untouched(bench, case))),
     }
     return Section(made, examples(found, pictures, 6, ways))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from ...supsae_core.capture.captures import Capture
 from ...supsae_core.dictionary.file import load_dictionary, save_dictionary
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.tensor_files import TensorFile, write_tensors
+from ...training import distributed
 from ...training.fit import fit_dictionary
 from ..baselines import flattened_ridge, paper
 from ..baselines.additive import Additive
@@ -22,7 +24,6 @@ from ..baselines.paper import Flattened, PaperConfig
 from ..results import Hooks, part_progress
 
 HALF = torch.float16
-Model = TypeVar("Model")
 
 
 class Informed(Protocol):
@@ -42,7 +43,7 @@ class Fits(NamedTuple):
 
 
 def fitted(capture: Capture, config: PaperConfig, folder: Path, hooks: Hooks) -> Fits:
-    """Fit what is missing in the folder, and load all of it."""
+    """Fit what is missing in the folder, each model on one rank, and load all of it."""
     ours, published, solved = (folder / f"{name}.safetensors" for name in ("supsae", "paper", "solved"))
 
     def learn_ours() -> None:
@@ -55,20 +56,27 @@ def fitted(capture: Capture, config: PaperConfig, folder: Path, hooks: Hooks) ->
     def solve() -> None:
         _save(solved, vars(flattened_ridge.by_sums(capture)))
 
-    rivals: dict[str, Informed] = {
-        "the paper's": _kept(published, _flattened, learn_published),
-        "the paper's, solved": _kept(solved, lambda file: Additive(**TensorFile(file).read()), solve),
-    }
-    return Fits(_kept(ours, load_dictionary, learn_ours), rivals)
+    def additive(file: Path) -> Additive:
+        return Additive(**TensorFile(file).read())
+
+    keep = [
+        partial(_keep, ours, load_dictionary, learn_ours),
+        partial(_keep, published, _flattened, learn_published),
+        partial(_keep, solved, additive, solve),
+    ]
+    distributed.shared(keep, lambda one: one())
+    rivals: dict[str, Informed] = {"the paper's": _flattened(published), "the paper's, solved": additive(solved)}
+    return Fits(load_dictionary(ours), rivals)
 
 
-def _kept(file: Path, load: Callable[[Path], Model], make: Callable[[], None]) -> Model:
-    """Load what a run before has made; make it where it is missing or damaged."""
+def _keep(file: Path, load: Callable[[Path], object], make: Callable[[], None]) -> None:
+    """See to it that there is what a run before has made; make it where it is missing or damaged."""
     if file.exists():
         with suppress(ValueError, TypeError, KeyError):
-            return load(file)
-    make()
-    return load(file)
+            load(file)
+            return
+    with distributed.alone():  # on one rank, while others do something else
+        make()
 
 
 def _save(file: Path, fields: Mapping[str, object]) -> None:

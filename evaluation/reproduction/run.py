@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.files import DamagedError, alone_in, read_json, replacing, write_json, write_text
 from ...supsae_core.table.concepts import ConceptTable
 from ...supsae_core.table.prompts import Prompt
+from ...training import distributed
 from ...training.capture import capture_text
 from ..baselines.paper import PaperConfig
 from ..cases import Case, answer
@@ -50,7 +51,7 @@ def run(
         BusyError: if another process works in the folder.
         ValueError: if the table is too small, or the folder holds another experiment.
     """
-    with alone_in(folder):
+    with distributed.one_has(partial(alone_in, folder)):
         return _run(painter, table, config, published, folder, hooks)
 
 
@@ -59,7 +60,7 @@ def _run(
 ) -> dict[str, Any]:
     experiment = draw_experiment(table, painter.host, config)
     settings = json.loads(json.dumps({**asdict(config), "paper": asdict(published), "table": table.to_json()}))
-    _claim(folder, settings)
+    distributed.led(lambda: _claim(folder, settings))
     hooks.say(_cost(painter, experiment, folder))
     encoded = part_progress(hooks, "encode", len(experiment.plan.entries))
     capture = capture_text(painter.host, folder / "capture", experiment.plan, progress=encoded)
@@ -69,12 +70,17 @@ def _run(
     became = _became(drawn, models, experiment, hooks)
     found = {"settings": settings, "read": painter.about, "qualified": qualified, "weak": weak(qualified)}
     found |= figures(became, table, qualified)
+    distributed.led(lambda: _write(folder, found, became, drawn))
+    return found
+
+
+def _write(folder: Path, found: Mapping[str, Any], became: Sequence[Became], drawn: Pictures) -> None:
+    """Write the figures and the sheet."""
     write_text(folder / "results.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     ways = ("before", *became[0].ways)
     shown = [[drawn.load(_name(index, way)) for way in ways] for index in range(min(SHOWN, len(became)))]
     with replacing(folder / "sheet.png") as part:
-        contact_sheet(became, shown, painter.about).save(part, "PNG")
-    return found
+        contact_sheet(became, shown, drawn.painter.about).save(part, "PNG")
 
 
 def _claim(folder: Path, settings: Mapping[str, Any]) -> None:

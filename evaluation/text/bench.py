@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...portraits import captions
-from ...supsae_core.capture.captures import Capture, Encoded
+from ...supsae_core.capture.captures import Capture
+from ...supsae_core.dictionary.file import load_dictionary, save_dictionary
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.host import TextHost
 from ...supsae_core.table import prompts
 from ...supsae_core.table.concepts import ConceptTable
 from ...supsae_core.table.prompts import PLAIN, Pair, Wording
+from ...training import distributed
 from ...training.capture import CaptureConfig, capture_text, plan_text
 from ...training.fit import fit_dictionary
 from ..cases import World
-from ..results import Hooks, Results, Section, gathered
+from ..results import Hooks, Results, Section, gathered, led_part
 from . import photographs
 from .asked import SIZES, Asked, draw_asked
-from .figures import of_reading, of_splits, profile
+from .figures import categories_read, of_reading, of_splits, profile
 from .reconstruction import count_models, reconstruction
 from .rivals import Rival, of_table, rivals
-from .rows import Measured, measured, truths
+from .rows import Measured, measured, truth_of
 from .synonyms import draw_strange, of_synonyms
 
 ENCODINGS = {"quick": (150, 300), "medium": (150, 300, 750), "full": (50, 150, 300, 750, 1500)}
@@ -65,18 +67,17 @@ def run_bench(host: TextHost, table: ConceptTable, config: BenchConfig, folder: 
     asked, notes = draw_asked(world, host, SIZES[config.size], config.seed)
     if not asked:
         raise ValueError("No edit of this table's prompts has room in the text encoders. Choose a lower mention rate.")
-    fixed, tick = of_table(captures[sizes[0]], host), hooks.part("fit", len(sizes))
-    fitted, everyone, seconds = dict[int, Dictionary](), dict[int, dict[str, Rival]](), dict[str, float]()
+    fixed, tick = of_table(captures[sizes[0]], host), led_part(hooks, "fit", len(sizes))
+    fitted, seconds = _fitted(captures)
+    everyone = dict[int, dict[str, Rival]]()
     for count, capture in captures.items():
-        began = time.perf_counter()
-        fitted[count] = fit_dictionary(capture)
-        seconds[str(count)] = round(time.perf_counter() - began, 1)
         everyone[count] = {**rivals(fitted[count], capture, host), **fixed}
         tick(1)
     section = _judged(host, table, asked, fitted, everyone, hooks)
     strange = draw_strange(world, host, SIZES[config.size].swaps, config.seed)
     if strange:
-        section["synonyms"] = {str(count): of_synonyms(one, strange) for count, one in fitted.items()}
+        read = distributed.shared(list(fitted.values()), lambda one: of_synonyms(one, strange))
+        section["synonyms"] = dict(zip(map(str, fitted), read, strict=True))
     about = {"host": host.family.name, "encodings": list(sizes), "concepts": len(table), "cases": len(asked)}
     found = {**about, "fit_seconds": seconds, "chosen": _chosen(fitted), **section, "notes": notes}
     settings = {"size": config.size, "seed": config.seed, "mention": config.mention}
@@ -97,10 +98,36 @@ def _captured(
     folder: Path, count: int, hooks: Hooks,
 ) -> Capture:  # fmt: skip
     drawn = CaptureConfig(prompts=count, mention=config.mention, seed=config.seed)
-    plan, tick = plan_text(table, host, drawn, wording, held_out), hooks.part(f"encode {count}", 1)
+    plan, tick = plan_text(table, host, drawn, wording, held_out), led_part(hooks, f"encode {count}", 1)
     made = capture_text(host, folder, replace(plan, whole=True))  # some rivals go by position
     tick(1)
     return made
+
+
+def _fitted(captures: Mapping[int, Capture]) -> tuple[dict[int, Dictionary], dict[str, float]]:
+    """Fit a dictionary to every capture, each on one rank as if it were alone; return them, and the seconds of each."""
+    seconds = dict[str, float]()
+    made = dict[int, Dictionary]()
+
+    def fit(count: int) -> float:
+        began = time.perf_counter()
+        with distributed.alone():
+            made[count] = fit_dictionary(captures[count])
+        if distributed.world() > 1:
+            save_dictionary(made[count], _told_by(captures[count]))
+        return round(time.perf_counter() - began, 1)
+
+    took = distributed.shared(list(captures), fit)
+    seconds = {str(count): one for count, one in zip(captures, took, strict=True)}
+    if distributed.world() > 1:
+        made = distributed.together(lambda: {one: load_dictionary(_told_by(captures[one])) for one in captures})
+        distributed.led(lambda: [_told_by(one).unlink() for one in captures.values()])
+    return made, seconds
+
+
+def _told_by(capture: Capture) -> Path:
+    """Return the file by which one rank tells the others the dictionary of a capture."""
+    return capture.folder / "of-ranks.safetensors"
 
 
 def _texts(captures: Any) -> frozenset[str]:
@@ -112,28 +139,48 @@ def _chosen(fitted: Mapping[int, Dictionary]) -> dict[str, Any]:
     return {str(count): one.report.get("operators", {}) for count, one in fitted.items()}
 
 
+class Judged(NamedTuple):
+    """What a case came to; all of it is what JSON can say."""
+
+    made: list[list[Measured]]
+    """of every capture, what each rival made of it"""
+    read: list[list[tuple[bool, bool]]] | None
+    """of every capture, what ``categories_read`` tells; None where the case has several edits"""
+
+
 def _judged(
     host: TextHost, table: ConceptTable, asked: Sequence[Asked], fitted: Mapping[int, Dictionary],
     everyone: Mapping[int, Mapping[str, Rival]], hooks: Hooks,
 ) -> dict[str, Any]:  # fmt: skip
-    """Ask everyone the same; one case is in memory at a time, but for its rows to read."""
-    found: dict[int, dict[str, list[Measured]]] = {
-        count: {name: [] for name in some} for count, some in everyone.items()
-    }
-    seen: dict[bool, list[Encoded]] = {False: [], True: []}
+    """Ask everyone the same, every rank its share of the cases; of each rank one is in memory at a time."""
     tick: Callable[[int], None] = hooks.part("edit", len(asked))
-    for truth in truths(host, table, asked):
-        for count, some in everyone.items():
-            for name, rival in some.items():
-                found[count][name].append(measured(truth, rival))
-        if "edits" not in truth.asked.split:
-            seen[truth.asked.split == DISTRACTED].append(truth.before)
+
+    def judged(one: Asked) -> Judged:
+        truth = truth_of(host, table, one)
+        made = [[measured(truth, rival) for rival in some.values()] for some in everyone.values()]
+        several = "edits" in one.split
+        read = None if several else [categories_read(learnt, truth.before) for learnt in fitted.values()]
         tick(1)
-    splits = [one.split for one in asked]
-    reading = {}
-    for count, one in fitted.items():
-        reading[str(count)] = {"plain": of_reading(one, seen[False]), DISTRACTED: of_reading(one, seen[True])}
-    first = next(iter(next(iter(found.values())).values()))
-    swaps = [one for one, split in zip(first, splits, strict=True) if "pairs" in split]
-    rows = {str(count): of_splits(splits, some) for count, some in found.items()}
+        return Judged(made, read)
+
+    cases = [Judged(*one) for one in distributed.shared(asked, judged)]
+    tick(0)
+    splits, rows, reading = [one.split for one in asked], dict[str, Any](), dict[str, Any]()
+    for place, (count, some) in enumerate(everyone.items()):
+        found = {name: [Measured(*one.made[place][at]) for one in cases] for at, name in enumerate(some)}
+        rows[str(count)] = of_splits(splits, found)
+        reading[str(count)] = {
+            name: of_reading(_of_kind(cases, splits, place, distracted=distracted))
+            for name, distracted in (("plain", False), (DISTRACTED, True))
+        }
+    swaps = [Measured(*one.made[0][0]) for one, split in zip(cases, splits, strict=True) if "pairs" in split]
     return {"profile": profile(swaps), "rows": rows, "reading": reading}
+
+
+def _of_kind(
+    cases: Sequence[Judged], splits: Sequence[str], place: int, *, distracted: bool
+) -> Iterator[tuple[bool, bool]]:
+    """Yield what was read with one dictionary in cases among distractors, or in the others."""
+    for one, split in zip(cases, splits, strict=True):
+        if one.read is not None and (split == DISTRACTED) == distracted:
+            yield from one.read[place]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...supsae_core.capture.captures import Encoded
@@ -69,21 +69,16 @@ def profile(found: Sequence[Measured]) -> dict[str, float]:
     return {kind: round(one / total, 4) for kind, one in sums.items() if one}
 
 
-def of_reading(dictionary: Dictionary, rows: Sequence[Encoded]) -> dict[str, Any]:
-    """Return how prompts are read from their rows: categories that they mention, and those that they do not."""
-    return told_reading([answer for row in rows for answer in answers(dictionary, row)])
+def categories_read(dictionary: Dictionary, row: Encoded) -> list[tuple[bool, bool]]:
+    """Read a prompt from its rows; tell of every category whether it is mentioned, and whether it is read right."""
+    mentioned = {dictionary.table.concepts[one].category for one in row.entry.prompt.support(dictionary.table)}
+    found = zip(dictionary.table.categories, located(dictionary, read(dictionary, row)), strict=True)
+    return [(category in mentioned, one.exact) for category, one in found]
 
 
-def answers(dictionary: Dictionary, row: Encoded) -> list[tuple[bool, bool]]:
-    """Return of every category whether a prompt mentions it, and whether it is read as it is."""
-    table = dictionary.table
-    mentioned = {table.concepts[one].category for one in row.entry.prompt.support(table)}
-    found = located(dictionary, read(dictionary, row))
-    return [(name in mentioned, one.exact) for name, one in zip(table.categories, found, strict=True)]
-
-
-def told_reading(some: Sequence[tuple[bool, bool]]) -> dict[str, Any]:
-    """Return the shares of what ``answers`` gave of all prompts."""
-    said = [exact for mentioned, exact in some if mentioned]
-    wrong = [not exact for mentioned, exact in some if not mentioned]
-    return {"found": share(said).json(), "false": share(wrong).json()}
+def of_reading(found: Iterable[Sequence[bool]]) -> dict[str, Any]:
+    """Return how prompts are read, given (mentioned, read right) of their categories."""
+    said, unsaid = list[bool](), list[bool]()
+    for mentioned, right in found:
+        (said if mentioned else unsaid).append(right)
+    return {"found": share(said).json(), "false": share([not one for one in unsaid]).json()}

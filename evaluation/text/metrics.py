@@ -14,12 +14,13 @@ from torch import Tensor
 
 from ...supsae_core.dictionary.model import POOLED, Dictionary
 from ...supsae_core.host import Progress, TextHost, check_host
+from ...training import distributed
 from ...training.calibration import GAIN_RANGE
 from ..cases import Case
 from ..intervals import Interval, share
 from ..results import Section
 from .cases import TextConfig, encoded_cases, held_out_pairs, text_cases
-from .sums import CaseSums, sums_of
+from .sums import CaseSums, heard, sums_of
 
 BATCH = 8
 """Cases encoded together: two prompts each, of up to 5 MB in SD3's layout."""
@@ -137,7 +138,7 @@ def text_metrics(
     Args:
         dictionary: fitted to the host's encoders.
         host: of the encoders; two prompts a case are encoded.
-        progress: called with (cases done, cases); may raise to interrupt.
+        progress: called with (cases that this rank has done, cases); may raise to interrupt.
 
     Raises:
         ValueError: if the dictionary is of another encoder, or the prompts drawn have no room in it.
@@ -160,16 +161,21 @@ def text_metrics(
 def _sums(
     dictionary: Dictionary, host: TextHost, drawn: Mapping[str, Sequence[Case]], progress: Progress | None
 ) -> Iterator[CaseSums]:
-    """Encode and judge the cases of every split."""
+    """Encode and judge the cases of every split, every rank its share of what is encoded together."""
     todo, held_out = [(name, case) for name, cases in drawn.items() for case in cases], held_out_pairs(dictionary)
-    for start in range(0, len(todo), BATCH):
-        if progress:
-            progress(start, len(todo))
+    told, done = progress or (lambda done, total: None), 0
+
+    def judged(start: int) -> list[list[Any]]:
+        nonlocal done
+        told(done, len(todo))
         some = todo[start : start + BATCH]
         rows = encoded_cases(host, [case for _, case in some])
-        yield from (sums_of(dictionary, held_out, *one, *pair) for one, pair in zip(some, rows, strict=True))
-    if progress:
-        progress(len(todo), len(todo))
+        done += len(some)
+        return [sums_of(dictionary, held_out, *one, *pair).said() for one, pair in zip(some, rows, strict=True)]
+
+    for some in distributed.shared(range(0, len(todo), BATCH), judged):
+        yield from map(heard, some)
+    told(done, len(todo))
 
 
 def _split_score(dictionary: Dictionary, sums: Sequence[CaseSums]) -> SplitScore:

@@ -7,13 +7,16 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 from einops import rearrange
 from PIL import Image
+from torch import Tensor
 from torch.nn import functional as F
 
 from ...hosts.diffusers.pictures import PictureConfig, draw_pictures
 from ...supsae_core.dictionary.model import Dictionary
 from ...supsae_core.host import Progress
+from ...training import distributed
 from ..cases import Case, answer
 from ..intervals import Interval, mean_interval
 from ..results import Example, Section
@@ -61,11 +64,27 @@ def proxy_section(
     made = [answer(dictionary, case, *rows) for case, rows in zip(cases, before, strict=True)]
     conds, pooled = zip(*before, *(one[:2] for one in made), *rewrite, strict=True)
     seeds = [case.seed for case in cases] * len(WAYS)
-    flat = draw_pictures(host, conds, pooled, seeds, config, progress=progress)
+    asked = list(zip(conds, pooled, seeds, strict=True))
+    flat = _drawn(judges, asked, progress)
     by_way = rearrange(flat, "(way case) h w c -> way case h w c", way=len(WAYS))
     pictures: dict[str, np.ndarray] = dict(zip(WAYS, by_way, strict=True))
     directions = clip_directions(judges.clip, cases, pictures)
     return Section(_json(config, cases, [one.refused for one in made], directions), _examples(cases, pictures))
+
+
+def _drawn(judges: Judges, asked: Sequence[tuple[Tensor, Tensor, int]], progress: Progress | None) -> np.ndarray:
+    """Draw a picture of every conditioning, pooled vector and seed, each rank its share; return all (n, h, w, 3)."""
+    own, config = distributed.share_of(asked), judges.config
+    empty = np.zeros((0, config.height, config.width, 3), np.uint8)
+
+    def draw() -> np.ndarray:
+        if not own:
+            return empty
+        conds, pooled, seeds = zip(*own, strict=True)
+        return draw_pictures(judges.host, conds, pooled, seeds, config, progress=progress)
+
+    made = torch.from_numpy(distributed.together(draw))
+    return distributed.put_together(made, len(asked)).numpy()
 
 
 def clip_directions(clip: Clip, cases: Sequence[Case], pictures: Mapping[str, np.ndarray]) -> dict[str, list[float]]:

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from ...drawing.codes import cosine_matrix
 from ...supsae_core.host import TextHost
 from ...supsae_core.table.concepts import ConceptTable
+from ...training import distributed
 from ..baselines import topk
 from ..baselines.paper import PaperConfig, decode, first_codes, label_matrix, learn, widest
 from ..intervals import mean_interval
@@ -76,11 +77,22 @@ def reconstruction(
     some = template_prompts(table, PROMPTS[size], np.random.default_rng((seed, STREAM)))
     fitted, tested = _told(host, table, some)
     seeds, categories = SEEDS[size], len(table.categories)
+    models = _models(len(table), categories, seeds)
+
+    def scored(place: tuple[str, int]) -> dict[str, float]:
+        name, run = place
+        model, runs = models[name]
+        found = _scores(tested.x, model(fitted, tested, seed + run), fitted.x.mean(0))
+        tick(int(run == runs - 1))
+        return found
+
+    places = [(name, run) for name, (_, runs) in models.items() for run in range(runs)]
+    found = list(zip(places, distributed.shared(places, scored), strict=True))
+    tick(0)
     rows: dict[str, dict[str, Any]] = {}
-    for name, (model, runs) in _models(len(table), categories, seeds).items():
-        scores = [_scores(tested.x, model(fitted, tested, seed + run), fitted.x.mean(0)) for run in range(runs)]
+    for name in models:
+        scores = [one for (own, _), one in found if own == name]
         rows[name] = {key: mean_interval([one[key] for one in scores]).json() for key in scores[0]}
-        tick(1)
     about = {"prompts": len(fitted.x), "tested": len(tested.x), "dimensions": fitted.x.shape[1], "seeds": seeds}
     return {**about, "rows": rows, "codes": _codes(fitted, table, seed)}
 

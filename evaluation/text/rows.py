@@ -56,24 +56,28 @@ def encoded(host: TextHost, some: Sequence[Prompt]) -> list[Encoded]:
 
 def truths(host: TextHost, table: ConceptTable, some: Sequence[Asked], ranked: int = RANKED) -> Iterator[Truth]:
     """Encode cases one after another, with as many of their neighbours at most."""
-    for asked in some:
-        around = asked.neighbours(table) if ranked else []
-        if len(around) > ranked:
-            around = [around[len(around) * place // ranked] for place in range(ranked)]
-        before, after, *others = encoded(host, [asked.case.prompt, asked.case.rewrite, *around])
-        layouts = [
-            layout_of(host.family, table, row.entry.prompt, row.entry.counts, rows_of(row.cond, host.family))
-            for row in (before, after, *others)
-        ]
-        aligned = [blocks(host.family, layouts[0], one, asked.mentions) for one in layouts[1:]]
-        shape = (len(others), *before.cond.shape)
-        here, in_place = (torch.full(shape, torch.nan) for _ in range(2))
-        for number, (one, found) in enumerate(zip(others, aligned[1:], strict=True)):
-            for block in found:
-                here[number, block.here, block.columns] = one.cond[block.there, block.columns]
-            same = min(len(one.cond), len(before.cond))  # without pads a neighbour may be the shorter
-            in_place[number, :same] = one.cond[:same]
-        yield Truth(asked, before, after, aligned[0], here, in_place)
+    return (truth_of(host, table, asked, ranked) for asked in some)
+
+
+def truth_of(host: TextHost, table: ConceptTable, asked: Asked, ranked: int = RANKED) -> Truth:
+    """Encode a case with as many of its neighbours at most."""
+    around = asked.neighbours(table) if ranked else []
+    if len(around) > ranked:
+        around = [around[len(around) * place // ranked] for place in range(ranked)]
+    before, after, *others = encoded(host, [asked.case.prompt, asked.case.rewrite, *around])
+    layouts = [
+        layout_of(host.family, table, row.entry.prompt, row.entry.counts, rows_of(row.cond, host.family))
+        for row in (before, after, *others)
+    ]
+    aligned = [blocks(host.family, layouts[0], one, asked.mentions) for one in layouts[1:]]
+    shape = (len(others), *before.cond.shape)
+    here, in_place = (torch.full(shape, torch.nan) for _ in range(2))
+    for number, (one, found) in enumerate(zip(others, aligned[1:], strict=True)):
+        for block in found:
+            here[number, block.here, block.columns] = one.cond[block.there, block.columns]
+        same = min(len(one.cond), len(before.cond))  # without pads a neighbour may be the shorter
+        in_place[number, :same] = one.cond[:same]
+    return Truth(asked, before, after, aligned[0], here, in_place)
 
 
 def measured(truth: Truth, rival: Rival) -> Measured:

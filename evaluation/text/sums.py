@@ -4,8 +4,8 @@ Letters (docs/method.md, 1): x a row, x̂ its decode in its true context, Δ the
 of the rewrite.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from einops import rearrange
@@ -17,7 +17,8 @@ from ...supsae_core.encoders.base import Encoder
 from ...supsae_core.encoders.placing import context_of, pooled_spans
 from ...supsae_core.reading.readout import Reading
 from ...supsae_core.table.prompts import Pair
-from ...training.calibration import Located, known_reading, located, moves, read, swapped
+from ...training import calibration
+from ...training.calibration import Located, known_reading, moves, read, swapped
 from ..cases import Case, is_untouched
 
 
@@ -38,6 +39,23 @@ class CaseSums(NamedTuple):
     unchanged: bool
     """strength 0 returns the very same tensors"""
 
+    def said(self) -> list[Any]:
+        """Return what JSON can say, to the last bit; ``heard`` takes it back."""
+        decoded, moved = ({name: one.tolist() for name, one in some.items()} for some in (self.decoded, self.moved))
+        read = [list(one) for one in self.located]
+        return [self.split, self.concept, decoded, moved, self.refused, read, self.unchanged]
+
+
+def heard(said: Sequence[Any]) -> CaseSums:
+    """Return a case's sums as another rank told them."""
+    split, concept, decoded, moved, refused, read, unchanged = said
+    located = [Located(*one) for one in read]
+    return CaseSums(split, concept, _heard(decoded), _heard(moved), refused, located, unchanged)
+
+
+def _heard(said: Mapping[str, Sequence[float]]) -> dict[str, Tensor]:
+    return {name: torch.tensor(one, dtype=torch.float64) for name, one in said.items()}
+
 
 def sums_of(
     dictionary: Dictionary, held_out: frozenset[Pair], split: str, case: Case, before: Encoded, after: Encoded
@@ -55,7 +73,7 @@ def sums_of(
         _decoded(dictionary, after, held_out if split == "unseen" else None),
         moved,
         refused,
-        located(dictionary, read(dictionary, after)),
+        calibration.located(dictionary, read(dictionary, after)),
         is_untouched(dictionary, case, before.cond, before.pooled),
     )
 

@@ -9,7 +9,7 @@ effect[s] = group_effects[group of s] + slot_effects[s] (5), the last times slot
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -131,6 +131,12 @@ class Part(Codes):
         still = codes - moved[:, None]
         return Whitened(codes, still, codes.square().sum(-1), still.square().sum(-1))
 
+    def with_whitened_effects(self) -> Codes:
+        """Return codes whose effects of context are whitened by what context leaves unexplained, and nothing else."""
+        kind = "slot_directions" if len(self.slot_directions) else "slot_effects"
+        own = {name: getattr(self, name) @ self.whiten_residual for name in (kind, "group_effects")}
+        return replace(self, **own)
+
     @property
     def cuts(self) -> Cuts:
         """Least scores at which a phrase counts as found."""
@@ -185,6 +191,27 @@ class Dictionary:
             for name, part in self.parts.items()
             if name != POOLED
         }
+
+    @cached_property
+    def categories(self) -> tuple[Tensor, Tensor]:
+        """(K,) and (phrases,): the category of every concept, and of every phrase."""
+        of_concepts = torch.tensor(self.table.category_of, dtype=torch.int64)
+        return of_concepts, of_concepts[torch.tensor([phrase.concept for phrase in self.table.phrases])]
+
+    @cached_property
+    def silent(self) -> Mapping[str, Mapping[str, Tensor]]:
+        """Encoder → the codes (r,) of every role's first token where nothing is said."""
+        nothing = torch.zeros(len(self.table))
+        return {
+            name: {role: part.code(self.role(role), 0, nothing) for role in self.family.roles}
+            for name, part in self.parts.items()
+            if name != POOLED
+        }
+
+    @cached_property
+    def looking(self) -> Mapping[str, Codes]:
+        """Encoder → its part with effects whitened by what context leaves unexplained, as looks in context see them."""
+        return {name: part.with_whitened_effects() for name, part in self.parts.items() if name != POOLED}
 
     def role(self, name: str) -> int:
         """Return the slot number of a role."""

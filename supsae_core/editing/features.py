@@ -20,7 +20,7 @@ from ..reading.readout import Reading
 from . import protect
 from .change import Change
 from .members import Share, kept_of, rows_for_new, shares
-from .operate import OperatorStep, off_kept, step_of_all
+from .operate import Levels, OperatorStep, off_kept, step_of_all
 from .room import Inserted, room_for
 from .step import RowStep, gained, off_of
 
@@ -39,12 +39,15 @@ def cond_step(
     return step
 
 
-def _own_step(one: Share, encoder: Encoder, inserted: Inserted) -> tuple[OperatorStep | None, Tensor]:
-    """Return what a member's operator makes of an encoder's rows, if it has one, and what its levels add (L, d)."""
+def _own_step(one: Share, encoder: Encoder, inserted: Inserted) -> tuple[OperatorStep | None, Levels]:
+    """Return what a member's operator makes of an encoder's rows, if it has one, and what gives its levels' steps."""
     dictionary, reading = one.dictionary, one.reading
     here = reading.coded(dictionary, encoder)
     room = room_for(here, reading.layouts[encoder.name], one.changes, inserted)
-    levels = RowStep(here, room, one.changes).steps() @ here.part.decoder
+
+    def levels() -> Tensor:
+        return RowStep(here, room, one.changes).steps() @ here.part.decoder
+
     operator = dictionary.operators.get(encoder.name)
     return OperatorStep(here, operator, room, one.changes) if operator is not None else None, levels
 

@@ -6,7 +6,7 @@ of what is swapped next. What the operator was not learnt for is left to the lev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -20,6 +20,9 @@ from . import protect
 from .change import Change
 from .room import Room, changed_spans
 from .step import gained, off_of
+
+Levels = Callable[[], Tensor]
+"""Gives what the levels add to an encoder's rows (L, d)."""
 
 
 class ChangePlace(NamedTuple):
@@ -53,12 +56,12 @@ class OperatorStep:
         """Return what orders changes as they are read."""
         return one.span.rows if one.span else (self.own.stop,)
 
-    def step(self, rows: Tensor, levels: Tensor) -> Tensor:
+    def step(self, rows: Tensor, levels: Levels) -> Tensor:
         """Return what the changes add to the rows (L, d), float32.
 
         Args:
             rows: (L, d) as they are.
-            levels: (L, d) what the levels would add to them.
+            levels: what the levels would add to them; asked only if some rows are left to them.
         """
         plain = self.without_weights(rows)
         z = plain.clone()
@@ -66,7 +69,7 @@ class OperatorStep:
             self.make(z, place)
         return self.finished(z - plain, plain, z, levels)
 
-    def finished(self, step: Tensor, plain: Tensor, z: Tensor, levels: Tensor) -> Tensor:
+    def finished(self, step: Tensor, plain: Tensor, z: Tensor, levels: Levels) -> Tensor:
         """Return a step (L, d) with weights, what is left to the levels and what is kept; ``step`` is written to.
 
         Args:
@@ -82,7 +85,8 @@ class OperatorStep:
                 here, nothing = list(place.written), self._empty(place.written)
                 step[here] = nothing + place.span.weight * (z[here] - nothing) - plain[here]
         by_levels = self._by_levels()
-        step[by_levels] = levels[by_levels]
+        if len(by_levels):
+            step[by_levels] = levels()[by_levels]
         return self._kept(step)
 
     def make(self, z: Tensor, place: ChangePlace) -> None:
@@ -102,7 +106,7 @@ class OperatorStep:
             moved[taken] = target[: len(taken)] - z[taken]
             if over and pads:  # what nothing is written on says nothing, as this prompt's pads will
                 moved[over] = (z + moved)[pads].mean(0) - z[over]
-        z += alpha * moved
+        z += moved if alpha == 1 else alpha * moved
 
     def _spot(self, place: ChangePlace) -> Spot:
         if place.span is not None:
@@ -150,7 +154,9 @@ class OperatorStep:
         return found
 
     def without_weights(self, rows: Tensor) -> Tensor:
-        """Return the rows as they would be without prompt weights (11)."""
+        """Return the rows as they would be without prompt weights (11), or themselves if there are none."""
+        if all(span.weight == 1 for span in self.layout.spans):
+            return rows
         plain = rows.clone()
         for span in self.layout.spans:
             if span.weight != 1:
@@ -170,7 +176,7 @@ class OperatorStep:
         return [] if change.old is None else changed_spans(self.dictionary, self.layout, change)
 
 
-def step_of_all(some: Sequence[tuple[OperatorStep | None, Tensor]], rows: Tensor) -> Tensor:
+def step_of_all(some: Sequence[tuple[OperatorStep | None, Levels]], rows: Tensor) -> Tensor:
     """Return what members of a combined dictionary add to an encoder's rows (L, d), float32 on the CPU.
 
     Their changes are made in reading order, whoever's they are, each from the rows as the one before left them; what
@@ -183,7 +189,7 @@ def step_of_all(some: Sequence[tuple[OperatorStep | None, Tensor]], rows: Tensor
     steps, total = [(one, levels) for one, levels in some if one is not None], torch.zeros(rows.shape)
     for one, levels in some:
         if one is None:
-            total += levels
+            total += levels()
     if not steps:
         return total
     plain = rows.float().cpu()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..dictionary.model import Dictionary
 from ..reading.places import Found
-from ..reading.readout import Reading, read_conditioning
+from ..reading.readout import Reading, read_scenes
 from .apply import Edited, written_order
 from .change import Change
 from .mix_report import by_category
@@ -69,11 +69,11 @@ def read_again(dictionary: Dictionary, made: Edited) -> ReadAgain:
     order = written_order(dictionary, made)
     rows = made.cond[order].float().cpu()
     try:
-        after = read_conditioning(dictionary, rows)
+        after, scenes = read_scenes(dictionary, rows)
     except ValueError as error:
         why = f"the edited rows cannot be read any more: {error}"
         return ReadAgain(tuple(ChangeOutcome(one, FAILED, -math.inf, -math.inf, why) for one in changes), (), None)
-    texts = edited_texts(dictionary, rows, made, after, order)
+    texts = edited_texts(dictionary, (rows, scenes), made, after, order)
     standings = [text.standing(change) for text, change in texts]
     taken = frozenset(chain.from_iterable(one.taken for one in standings))
     outcomes = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -41,14 +41,14 @@ class EditedText:
     """The edited rows of the leading encoder, every phrase at every place. Built per call and dropped."""
 
     def __init__(
-        self, dictionary: Dictionary, rows: Tensor, made: Edited, after: Reading, order: Sequence[int]
+        self, dictionary: Dictionary, scenes: Mapping[str, Scene], made: Edited, after: Reading, order: Sequence[int]
     ) -> None:
-        """Score the edited rows (L, width), which stand in their order; ``after`` was read of them."""
+        """Score the edited rows, which stand in their order and of which there are scenes; ``after`` was read there."""
         reading = made.reading
         self.dictionary, self.reading, self.after, self.order = dictionary, reading, after, order
         self.encoder = after.encoders(dictionary.family)[-1]
         self.layout, self.at = reading.layouts[self.encoder.name], {row: place for place, row in enumerate(order)}
-        places = score_places(Scene(dictionary, self.encoder, rows, after.rows), after.found)
+        places = score_places(scenes[self.encoder.name], after.found)
         self.words, self.scores = places.words, places.table.tolist()
         part = dictionary.parts[self.encoder.name]
         self.least, self.lengths = float(part.thresholds[1]), part.slot_tokens.tolist()
@@ -112,11 +112,17 @@ class EditedText:
 
 
 def edited_texts(
-    dictionary: Dictionary, rows: Tensor, made: Edited, after: Reading, order: Sequence[int]
+    dictionary: Dictionary,
+    edited: tuple[Tensor, Mapping[str, Scene]],
+    made: Edited,
+    after: Reading,
+    order: Sequence[int],
 ) -> list[tuple[EditedText, Change]]:
     """Return, per change, the edited text as who made it reads it, and the change in that one's numbers.
 
-    Arguments as of ``EditedText``.
+    Args:
+        edited: the rows (L, width) in their order, and their scenes as ``read_scenes`` has them.
+        made, after, order: as of ``EditedText``.
     """
     found = dict[int, tuple[EditedText, Change]]()
     encoder = after.encoders(dictionary.family)[-1]
@@ -124,7 +130,10 @@ def edited_texts(
     for one in shares(dictionary, made.reading, made.changes):
         own = made._replace(reading=one.reading, changes=[*one.changes], inserted=one.inserted(inserted))
         then = after if one.member is None else narrowed(dictionary, one.member, after)
-        text = EditedText(one.dictionary, rows, own, then, order)
+        rows, scenes = edited
+        if one.member is not None:
+            scenes = {encoder.name: Scene(one.dictionary, encoder, rows, then.rows)}
+        text = EditedText(one.dictionary, scenes, own, then, order)
         found |= {id(whole): (text, change) for whole, change in zip(one.given, one.changes, strict=True)}
     return [found[id(change)] for change in made.changes]
 

@@ -98,8 +98,8 @@ class RowLayout(Protocol):
         """Return the number of the part that each row (n,) lies in."""
         ...
 
-    def hears(self, own: range, rows: Tensor, row: int) -> Tensor:
-        """Tell which rows (n,) can attend to a row."""
+    def hears(self, own: range, rows: Tensor, row: int | Tensor) -> Tensor:
+        """Tell which rows (n,) can attend to a row; of rows (n, 1 or m), each to those (m,) of its columns."""
         ...
 
     def reach(self, own: range, end: int, total: int) -> int:

@@ -67,7 +67,7 @@ class Chunked:
     def part(self, own: range, rows: Tensor) -> Tensor:
         return (rows - own.start) // self.size
 
-    def hears(self, own: range, rows: Tensor, row: int) -> Tensor:
+    def hears(self, own: range, rows: Tensor, row: int | Tensor) -> Tensor:
         return (rows > row) & (self.part(own, rows) == (row - own.start) // self.size)
 
     def reach(self, own: range, end: int, total: int) -> int:

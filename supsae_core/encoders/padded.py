@@ -57,8 +57,9 @@ class Padded(OnePart):
         pad = tuple(sorted({*own}.difference(taken, start, end, other)))
         return Roles(start=start, end=end, pad=pad, other=other)
 
-    def hears(self, own: range, rows: Tensor, row: int) -> Tensor:
-        return torch.ones_like(rows, dtype=torch.bool)
+    def hears(self, own: range, rows: Tensor, row: int | Tensor) -> Tensor:
+        shape = rows.shape if isinstance(row, int) else torch.broadcast_shapes(rows.shape, row.shape)
+        return torch.ones(shape, dtype=torch.bool)
 
     def reach(self, own: range, end: int, total: int) -> int:
         return total  # written anywhere it is heard by all, itself aside

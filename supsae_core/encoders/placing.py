@@ -141,6 +141,18 @@ def heard_by_pooled(encoder: Encoder, layout: Layout, rows: Rows) -> tuple[Span,
     return tuple(span for span in layout.spans if room is None or span.rows[0] < first + room)
 
 
+def hearing(encoder: Encoder, own: range, rows: Tensor, said: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+    """Return the concepts (k,) of all that is said, and 1 in (n, k) where one of some rows (n,) can attend to one.
+
+    Args:
+        said: (concept, last row) of mentions in the encoder's own rows.
+    """
+    concepts = torch.tensor(sorted({concept for concept, _ in said}), dtype=torch.int64)
+    of, last = torch.tensor(said, dtype=torch.int64).reshape(-1, 2).unbind(1)
+    heard = encoder.layout.hears(own, rows[:, None], last).float()
+    return concepts, (heard @ (of[:, None] == concepts).float()).clamp(max=1)
+
+
 def context_of(table: ConceptTable, encoder: Encoder, rows: Rows, spans: Sequence[Span]) -> Tensor:
     """Return the context of every row as labels (total rows, K): the concepts of an encoder's spans it can attend to.
 

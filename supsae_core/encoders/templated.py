@@ -64,7 +64,7 @@ class Templated(OnePart):
         pad = tuple(sorted({*own}.difference(taken, before, after, other)))
         return Roles(pad=pad, other=other, before=before, after=after)
 
-    def hears(self, own: range, rows: Tensor, row: int) -> Tensor:
+    def hears(self, own: range, rows: Tensor, row: int | Tensor) -> Tensor:
         return rows > row
 
     def reach(self, own: range, end: int, total: int) -> int:

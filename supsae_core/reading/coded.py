@@ -44,13 +44,22 @@ class CodedRows:
 
     def empty(self, places: Sequence[int]) -> Tensor:
         """Return the codes (places, r) of the empty prompt in rows: an end behind the start, and pads."""
-        nothing, r = torch.zeros(len(self.dictionary.table)), len(self.part.decoder)
-        roles = [self.encoder.layout.in_empty(self.own, row) for row in places]
+        codes, which = self.empty_kinds(places)
+        return codes[which]
+
+    def empty_kinds(self, places: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Return the few codes (kinds, r) that the empty prompt has in rows, and which of them each (places,) has."""
+        own, known = self.own, self.dictionary.parts.get(self.encoder.name) is self.part
+        roles = [self.encoder.layout.in_empty(own, row) for row in places]
         learnt = [role for role in dict.fromkeys(roles) if role in self.dictionary.family.roles]
-        codes = [self.part.code(self.dictionary.role(role), 0, nothing) for role in learnt]
+        silent = self.dictionary.silent[self.encoder.name] if known else {role: self._silent(role) for role in learnt}
         numbers = {role: number for number, role in enumerate(learnt)}
-        made = torch.stack([*codes, self.part.decoder.new_zeros(r)])  # the last where the empty prompt has no such row
-        return made[[numbers.get(role, len(learnt)) for role in roles]]
+        none = self.part.decoder.new_zeros(len(self.part.decoder))  # where the empty prompt has no such row
+        made = torch.stack([*(silent[role] for role in learnt), none])
+        return made, torch.tensor([numbers.get(role, len(learnt)) for role in roles], dtype=torch.int64)
+
+    def _silent(self, role: str) -> Tensor:
+        return self.part.code(self.dictionary.role(role), 0, torch.zeros(len(self.dictionary.table)))
 
     def weighted(self, weight: float, rows: Sequence[int], codes: Tensor) -> Tensor:
         """Give the codes (rows, r) of tokens a prompt weight, about the empty prompt's (docs/method.md, 11)."""

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..stopping import heed
-from .scene import Scene, products
-from .weights import WEIGHTS, inverse_weight, mismatch
+from .scene import PhraseTokens, Scene, products
+from .weights import WEIGHTS, inverse_weight
 
 MARGIN = 1e-3
 """Added to what a score may be at most, since scores are rounded to single precision."""
@@ -52,20 +52,18 @@ def score_places(scene: Scene, known: Sequence[Found] | None = None, only: Seque
     """
     heed()
     dictionary, (by_slot, by_residual) = scene.dictionary, scene.dictionary.looks[scene.encoder.name]
-    phrases = torch.arange(len(scene.lengths)) if only is None else torch.tensor(sorted({*only}), dtype=torch.int64)
+    asked = None if only is None else torch.tensor(sorted({*only}), dtype=torch.int64)
+    laid = scene.tokens if asked is None else PhraseTokens.some(asked, scene.lengths)
     # At the first look a slot's spread holds all that context does; at the others only what context leaves.
     seen, tokens = (scene.at_first, by_slot) if known is None else (scene.in_context, by_residual)
     concept_of = dictionary.table.phrases
     said = [(concept_of[one.phrase].concept, one.rows[-1]) for one in known or ()]
-    laid = products(seen, tokens, phrases, None if known is None else scene.moves(said, phrases))
-    lengths = scene.lengths[phrases]
-    scores, held = _scores(scene, laid, seen.anything, lengths, tokens.codes.shape[-1]), _tokens(lengths, len(laid))
-    total = torch.where(held, scores, 0).sum(0)
-    weakest = torch.where(held, scores, torch.inf).amin(0)
-    fits = scene.fits[phrases]
-    found = total.new_full((2, len(scene.lengths), total.shape[1]), -torch.inf)
-    found[:, phrases] = torch.where(fits, torch.stack([total, weakest]), -torch.inf)
-    return Places(scene.text.words, *found.float())
+    found = torch.full((2, len(scene.lengths), len(scene.text.words)), -torch.inf)
+    if len(laid.of):
+        made = products(seen, tokens, laid, None if known is None else scene.moves(said, laid.phrases))
+        scores = _scores(made, seen.anything, laid, tokens.codes.shape[-1], weighted=dictionary.family.weighted)
+        found[:, laid.phrases] = torch.where(scene.fits[laid.phrases], scores.float(), -torch.inf)
+    return Places(scene.text.words, *found)
 
 
 def highest(scene: Scene, room: int) -> Tensor:
@@ -74,32 +72,43 @@ def highest(scene: Scene, room: int) -> Tensor:
     # Where −(v² uu − 2 v ut + tt) / 2 = 0, what is left is how badly the row is any text, and log v of its weight.
     most = 0.5 * anything / r + (math.log(1 / WEIGHTS[0]) if scene.dictionary.family.weighted else 0) + MARGIN
     at = most.unfold(0, len(most) - room, 1)[:room]
-    return torch.where(_tokens(scene.lengths, room), at[:, None], 0).sum(0).float()
+    return F.pad(at.cumsum(0), (0, 0, 1, 0))[scene.lengths].float()
 
 
-def _scores(scene: Scene, laid: Tensor, anything: Tensor, lengths: Tensor, r: int) -> Tensor:
-    """Return log-likelihood ratios (tokens, phrases, words), per code, so that they compare between widths.
+def _scores(made: Tensor, anything: Tensor, laid: PhraseTokens, r: int, *, weighted: bool) -> Tensor:
+    """Return (2, phrases, words) log-likelihood ratios per code, so that they compare between widths.
+
+    The first are of phrases, the others those of the token that fits worst.
 
     Args:
-        laid: (tokens, 3, phrases, words) as of ``products``.
-        anything: (words + tokens,) how badly a row is explained as any text.
-        lengths: (phrases,) tokens.
+        made: (3, N, words) as of ``products``.
+        anything: (words + T,) how badly a row is explained as any text.
         r: code columns.
+        weighted: whether prompts have weights.
     """
-    held = _tokens(lengths, len(laid))[:, None]
-    uu, ut, _ = torch.where(held, laid, 0).sum(0)
-    v = torch.ones_like(uu)
-    if scene.dictionary.family.weighted:
-        # Rows are held about the empty prompt's, from which prompt weights move them away (docs/method.md, 11).
-        v = inverse_weight(uu, ut, (lengths * r)[:, None])
-    off = mismatch(v, *laid.unbind(1), numbers=r)
-    at = anything.unfold(0, off.shape[2], 1)[: len(laid)]
-    return 0.5 * (at[:, None] - off) / r
+    uu, ut, tt = made
+    at = anything.unfold(0, made.shape[2], 1).index_select(0, laid.token)
+    if not weighted:
+        off = at - (uu - 2 * ut + tt)
+        return 0.5 * torch.stack([_summed(off, laid), _least(off, laid)]) / r
+    # Rows are held about the empty prompt's, from which prompt weights move them away (docs/method.md, 11).
+    held = laid.lengths[:, None] * r
+    v = inverse_weight(_summed(uu, laid), _summed(ut, laid), held)
+    logs, each = v.log(), v.index_select(0, laid.of)
+    off = at - (each * (each * uu - 2 * ut) + tt)
+    total, least = _summed(off, laid) + 2 * held * logs, _least(off, laid) + 2 * r * logs
+    return 0.5 * torch.stack([total, least]) / r
 
 
-def _tokens(lengths: Tensor, room: int) -> Tensor:
-    """Tell (room, phrases, 1) which tokens phrases of some lengths have."""
-    return torch.arange(room)[:, None, None] < lengths[:, None]
+def _summed(values: Tensor, laid: PhraseTokens) -> Tensor:
+    """Return the sums (P, words) of values (N, words) of each phrase's tokens."""
+    return values.new_zeros(len(laid.phrases), values.shape[1]).index_add_(0, laid.of, values)
+
+
+def _least(values: Tensor, laid: PhraseTokens) -> Tensor:
+    """Return the least (P, words) of values (N, words) of each phrase's tokens."""
+    most, of = values.new_full((len(laid.phrases), values.shape[1]), torch.inf), laid.of[:, None].expand_as(values)
+    return most.scatter_reduce_(0, of, values, "amin")
 
 
 def pick_phrases(
@@ -110,30 +119,30 @@ def pick_phrases(
     ``wanted`` are the phrases to find, one entry for each time; None is for any. Further places of a category take the
     score ``again``.
     """
-    words, lengths, category = places.words, scene.lengths, scene.category_of
-    left, legal = None if wanted is None else Counter(wanted), places.table >= threshold
+    words, table = places.words, places.table.numpy()
+    lengths, category = scene.lengths.numpy(), scene.category_of.numpy()
+    left = None if wanted is None else Counter(wanted)
+    some = np.arange(len(table)) if left is None else np.array(sorted(left), dtype=np.int64)
+    scores, lengths = table[some], lengths[some]
+    legal = scores >= threshold
     if left is not None:
         # A phrase cut by the border of two parts is heard without its beginning: the leading encoder's word is enough.
-        asked = torch.tensor([phrase in left for phrase in range(len(legal))])
-        legal = (legal | _crossing(words, lengths)) & rearrange(asked, "phrase -> phrase 1")
-    table = torch.where(legal, places.table, -torch.inf)
-    phrases = (table > -torch.inf).any(1).nonzero()[:, 0]  # few of many: the others cannot be found
-    # in numpy, which takes a third of the time for so little
-    left_over, own, alike = (one[phrases].numpy() for one in (table, lengths, category))
-    numbers, found = phrases.tolist(), list[Found]()
-    while left_over.size:
-        at, place = divmod(int(left_over.argmax()), left_over.shape[1])
-        score, phrase, length = float(left_over[at, place]), numbers[at], int(own[at])
-        if score == -np.inf:
-            break
-        found.append(Found(phrase, tuple(words[place : place + length]), score))
-        _block(own, left_over, place, length)
+        legal |= _crossing(words, lengths)
+    at, start = np.nonzero(legal & (scores > -np.inf))
+    best = np.argsort(-scores[at, start], kind="stable")
+    at, start = at[best], start[best]
+    scores, stop, phrase, alike = scores[at, start], start + lengths[at], some[at], category[some[at]]
+    free, found = np.ones(len(at), dtype=bool), list[Found]()
+    while free.any():
+        one = int(free.argmax())
+        found.append(Found(int(phrase[one]), tuple(words[start[one] : stop[one]]), float(scores[one])))
+        free &= (stop <= start[one]) | (start >= stop[one])
         if again > -np.inf:
-            left_over[(alike == alike[at])[:, None] & (left_over < again)] = -np.inf
+            free &= (alike != alike[one]) | (scores >= again)
         if left is not None:
-            left[phrase] -= 1
-            if not left[phrase]:
-                left_over[at] = -np.inf  # found as often as the leading encoder says it
+            left[found[-1].phrase] -= 1
+            if not left[found[-1].phrase]:
+                free &= phrase != phrase[one]  # found as often as the leading encoder says it
     return sorted(found, key=lambda one: one.rows)
 
 
@@ -152,12 +161,11 @@ def pick_expected(
     return sorted([*found, *more], key=lambda one: one.rows)
 
 
-def _crossing(words: Sequence[int], lengths: Tensor) -> Tensor:
+def _crossing(words: Sequence[int], lengths: NDArray) -> NDArray:
     """Tell (phrases, words) whether a phrase that begins at a word has rows on both sides of a border of parts."""
-    rows, first = torch.tensor(words, dtype=torch.int64), torch.arange(len(words))
-    held = rearrange(lengths, "phrase -> phrase 1")
-    last = (first + held - 1).clamp(0, max(len(words) - 1, 0))
-    return rows[last] - rows >= held.clamp(min=1)
+    rows, held = np.array(words, dtype=np.int64), lengths[:, None]
+    last = (np.arange(len(words)) + held - 1).clip(0, max(len(words) - 1, 0))
+    return rows[last] - rows >= held.clip(min=1)
 
 
 def _block(lengths: NDArray, table: NDArray, place: int, length: int) -> None:

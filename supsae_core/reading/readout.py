@@ -46,8 +46,18 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
     Raises:
         ValueError: if the rows fit no layout of the dictionary's format, or are another encoder's or another length's.
     """
+    return read_scenes(dictionary, cond, named)[0]
+
+
+def read_scenes(
+    dictionary: Dictionary, cond: Tensor, named: Collection[int] = ()
+) -> tuple[Reading, Mapping[str, Scene]]:
+    """Read as ``read_conditioning``, and return every encoder's scene too, to look at it once more.
+
+    A combined dictionary has none: its members read.
+    """
     if dictionary.members:
-        return read_together(dictionary, cond, named)
+        return read_together(dictionary, cond, named), {}
     if len(cond) > MOST_ROWS:
         raise ValueError(
             f"This prompt has {len(cond)} rows of text, and up to {MOST_ROWS} are searched for concepts. Shorten it."
@@ -74,7 +84,8 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
     layouts = {}
     for name, scene in scenes.items():
         layouts[name] = _layout(scene, found if name == lead.name else _search(scene, firsts[name], wanted))
-    return Reading(weighted(dictionary, cond, rows, layouts), tuple(found), rows, lead.name)
+    codes = {name: scene.codes for name, scene in scenes.items()}
+    return Reading(weighted(dictionary, cond, rows, layouts, codes), tuple(found), rows, lead.name), scenes
 
 
 def read_together(dictionary: Dictionary, cond: Tensor, named: Collection[int] = ()) -> Reading:

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from ..dictionary.model import Dictionary, Part, Whitened
 from ..encoders.base import Encoder, Rows
+from ..encoders.placing import hearing
 from .coded import CodedRows
 from .text_end import Text, codes_of, text_of
 
@@ -29,9 +30,34 @@ class SeenWords(NamedTuple):
     rows: Tensor
     """(words + T, r) about the empty prompt's"""
     empty: Tensor
-    """(words + T, r) the empty prompt's in their places"""
+    """(kinds, r) the empty prompt's, of which there are few"""
+    kinds: Tensor
+    """(words + T,) which of them stands in each one's place"""
+    squares: Tensor
+    """(3, words + T) ‖u‖², u · e and ‖e‖² of rows u about the empty prompt's e"""
     anything: Tensor
     """(words + T,) how badly a row is explained as any text, up to what a phrase's spread adds"""
+
+
+class PhraseTokens(NamedTuple):
+    """The N tokens of P phrases, one behind the other."""
+
+    phrases: Tensor
+    """(P,) which phrases, each of a token at least"""
+    lengths: Tensor
+    """(P,) their tokens"""
+    of: Tensor
+    """(N,) the place of each token's phrase among them"""
+    token: Tensor
+    """(N,) which of its phrase's tokens it is"""
+
+    @classmethod
+    def some(cls, phrases: Tensor, lengths: Tensor) -> PhraseTokens:
+        """Return the tokens of some phrases, given the tokens (phrases,) of all; those never captured are left out."""
+        phrases = phrases[lengths[phrases] > 0]
+        own = lengths[phrases]
+        of = torch.arange(len(own)).repeat_interleave(own)
+        return cls(phrases, own, of, torch.arange(len(of)) - (own.cumsum(0) - own)[of])
 
 
 class ContextMoves(NamedTuple):
@@ -39,10 +65,8 @@ class ContextMoves(NamedTuple):
 
     where: Tensor
     """(words, k) 1 where a word hears the concept"""
-    counts: Tensor
-    """(phrases, k) 1 where the concept is of another category than the phrase"""
     effects: Tensor
-    """(phrases, k, r) whitened, float32: they are small against the tokens that they move"""
+    """(phrases, k, r) whitened, 0 of the phrase's own category, float32: they are small against the tokens they move"""
 
 
 @dataclass(frozen=True)
@@ -80,8 +104,12 @@ class Scene:
     @cached_property
     def category_of(self) -> Tensor:
         """(phrases,) the category of every phrase."""
-        table = self.dictionary.table
-        return torch.tensor([table.category_of[phrase.concept] for phrase in table.phrases])
+        return self.dictionary.categories[1]
+
+    @cached_property
+    def words(self) -> Tensor:
+        """(words,) their rows."""
+        return torch.tensor(self.text.words, dtype=torch.int64)
 
     @cached_property
     def fits(self) -> Tensor:
@@ -99,11 +127,15 @@ class Scene:
         return self._seen(self.part.whiten_residual)
 
     @cached_property
-    def _words(self) -> tuple[Tensor, Tensor]:
-        """(words, r) codes, and the empty prompt's in their places."""
-        words = self.text.words
-        empty = CodedRows(self.dictionary, self.encoder, self.rows, self.part).empty(words)
-        return self.codes[torch.tensor(words, dtype=torch.int64) - self.own.start], empty
+    def tokens(self) -> PhraseTokens:
+        """Of all phrases."""
+        return PhraseTokens.some(torch.arange(len(self.lengths)), self.lengths)
+
+    @cached_property
+    def _words(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(words, r) codes, the empty prompt's (kinds, r), and which of these (words,) stands in each one's place."""
+        empty, kinds = CodedRows(self.dictionary, self.encoder, self.rows, self.part).empty_kinds(self.text.words)
+        return self.codes[self.words - self.own.start], empty, kinds
 
     @cached_property
     def _among_all(self) -> Tensor:
@@ -112,27 +144,23 @@ class Scene:
         return reduce(off.square(), "word code -> word", "sum")
 
     def _seen(self, whitener: Tensor) -> SeenWords:
-        room = self.part.slot_codes.shape[1]
-        codes, empty = ((one @ whitener).double() for one in self._words)
-        part = self.part
+        part, room, (codes, empty, kinds) = self.part, self.part.slot_codes.shape[1], self._words
+        codes, empty = ((one @ whitener).double() for one in (codes, empty))
         # and the difference of both log-determinants, which the whiteners' diagonals are
         volume = 2 * (whitener.diagonal().log().sum() - part.whiten_tokens.diagonal().log().sum())
         anything = (self._among_all + volume).double()
-        rows = F.pad(codes - empty, (0, 0, 0, room))
-        return SeenWords(rows, F.pad(empty, (0, 0, 0, room)), F.pad(anything, (0, room)))
+        u = F.pad(codes - empty[kinds], (0, 0, 0, room))
+        empty, kinds = F.pad(empty, (0, 0, 0, 1)), F.pad(kinds, (0, room), value=len(empty))
+        e = empty[kinds]
+        squares = torch.stack([(a * b).sum(1) for a, b in ((u, u), (u, e), (e, e))])
+        return SeenWords(u, empty, kinds, squares, F.pad(anything, (0, room)))
 
     def moves(self, said: Sequence[tuple[int, int]], phrases: Tensor) -> ContextMoves:
         """Return what context adds to some phrases, given (concept, last row) of everything that is said."""
-        table, part = self.dictionary.table, self.part
-        concepts = torch.tensor(sorted({concept for concept, _ in said}), dtype=torch.int64)
-        where = torch.zeros(len(self.text.words), len(concepts))
-        words = torch.tensor(self.text.words, dtype=torch.int64)
-        columns = {concept: column for column, concept in enumerate(concepts.tolist())}
-        for concept, last in said:
-            where[self.encoder.layout.hears(self.own, words, last), columns[concept]] = 1
-        categories = torch.tensor(table.category_of)[concepts]
-        counts = (categories != rearrange(self.category_of[phrases], "phrase -> phrase 1")).float()
-        return ContextMoves(where, counts, part.effects(phrases, concepts) @ part.whiten_residual)
+        concepts, where = hearing(self.encoder, self.own, self.words, said)
+        others = self.dictionary.categories[0][concepts] != self.category_of[phrases][:, None]
+        effects = self.dictionary.looking[self.encoder.name].effects(phrases, concepts)
+        return ContextMoves(where, effects * rearrange(others, "phrase k -> phrase k 1"))
 
 
 def fits_of(encoder: Encoder, own: range, text: Text, lengths: Tensor) -> Tensor:
@@ -149,28 +177,30 @@ def fits_of(encoder: Encoder, own: range, text: Text, lengths: Tensor) -> Tensor
     return inside & (number[last] - number == last - first) & (pad[last + 1] - pad[first] < 0)
 
 
-def products(seen: SeenWords, tokens: Whitened, phrases: Tensor, moves: ContextMoves | None) -> Tensor:
+def products(seen: SeenWords, tokens: Whitened, laid: PhraseTokens, moves: ContextMoves | None) -> Tensor:
     """Return what a score is made of, token by token of some phrases, laid at every place.
 
     Args:
         tokens: of all slots.
-        phrases: (P,) the slots to lay.
+        laid: the tokens to lay.
         moves: what context adds to them; None for nothing.
 
     Returns:
-        ‖u‖², u · t and ‖t‖² (T, 3, P, words) of rows u and tokens t about the empty prompt. At the last words they lack
+        ‖u‖², u · t and ‖t‖² (3, N, words) of rows u and tokens t about the empty prompt. At the last words they lack
         the tokens that would stand behind the text.
     """
-    t, tt = (one[phrases] for one in _of_look(tokens, moves))
-    room, n = t.shape[1], len(seen.rows) - t.shape[1]
-    uu, ue, ee = ((a * b).sum(1).unfold(0, n, 1)[:room] for a, b in _pairs(seen.rows, seen.empty))
-    ut, et = (_from_its_word((t.flatten(0, 1) @ one.T).unflatten(0, t.shape[:2]), n) for one in (seen.rows, seen.empty))
-    made = torch.empty(room, 3, len(phrases), n, dtype=torch.float64)
-    made[:, 0] = uu[:, None]
-    made[:, 1] = ut - ue[:, None]
-    made[:, 2] = tt.T[:, :, None] - 2 * et + ee[:, None]
+    (codes, squares), room = _of_look(tokens, moves), tokens.codes.shape[1]
+    own, n = laid.phrases[laid.of] * room + laid.token, len(seen.rows) - room
+    t, tt = codes.flatten(0, 1).index_select(0, own), squares.flatten().index_select(0, own)
+    onto = laid.token[:, None] + torch.arange(n)  # on which word each token stands if its phrase begins at a word
+    uu, ue, ee = seen.squares.unfold(1, n, 1).index_select(1, laid.token)
+    kinds = seen.kinds.unfold(0, n, 1).index_select(0, laid.token)
+    made = torch.empty(3, *onto.shape, dtype=torch.float64)
+    made[0] = uu
+    made[1] = (t @ seen.rows.T).gather(1, onto) - ue
+    made[2] = tt[:, None] - 2 * (t @ seen.empty.T).gather(1, kinds) + ee
     if moves is not None:
-        made[:, 1:] += _added(seen, t, moves)
+        made[1:] += _added(seen, codes[laid.phrases], laid, moves)
     return made
 
 
@@ -179,29 +209,19 @@ def _of_look(tokens: Whitened, moves: ContextMoves | None) -> tuple[Tensor, Tens
     return (tokens.codes, tokens.squares) if moves is None else (tokens.in_context, tokens.squares_in_context)
 
 
-def _from_its_word(x: Tensor, n: int) -> Tensor:
-    """Return x (P, T, words) as a view (T, P, n): of a place what each token says of the row that it would stand on."""
-    (phrases, room, words), x = x.shape, x.contiguous()
-    return x.as_strided((room, phrases, n), (words + 1, room * words, 1))
-
-
-def _pairs(u: Tensor, e: Tensor) -> tuple[tuple[Tensor, Tensor], ...]:
-    return (u, u), (u, e), (e, e)
-
-
-def _added(seen: SeenWords, t: Tensor, moves: ContextMoves) -> Tensor:
-    """Return what moves add to u · t and ‖t‖² (T, 2, P, words) of tokens t (P, T, r)."""
-    (phrases, room, _), (n, k) = t.shape, moves.where.shape
-    t, rows, empty = t.float(), seen.rows.float(), seen.empty.float()
-    heard = moves.where * moves.counts[:, None]
-    words = len(rows)
-    u, e = ((moves.effects.flatten(0, 1) @ x.T).view(phrases, k, words).mT.contiguous() for x in (rows, empty))
-    along = t @ moves.effects.mT
-    among = moves.effects @ moves.effects.mT
-    own = (heard * (heard @ among)).sum(2)
-    # (T, P, words, k) views: each token from the word that it would stand on
-    u, e = (one.as_strided((room, phrases, n, k), (k, words * k, k, 1)) for one in (u, e))
-    made = torch.empty(room, 2, phrases, n)
-    made[:, 0] = (heard * u).sum(3)
-    made[:, 1] = own + 2 * (heard * (along.transpose(0, 1)[:, :, None] - e)).sum(3)
+def _added(seen: SeenWords, t: Tensor, laid: PhraseTokens, moves: ContextMoves) -> Tensor:
+    """Return what moves add to u · t and ‖t‖² (2, N, words), given the phrases' tokens t (P, T, r)."""
+    at, effects, where = (laid.of, laid.token), moves.effects, moves.where
+    (phrases, room, _), (n, k), words = t.shape, where.shape, len(seen.rows)
+    u, e = ((effects @ x.float().T).mT for x in (seen.rows, seen.empty))
+    # (P, T, n, k) views: each token from the word that it would stand on
+    u, e = (
+        one.contiguous().as_strided((phrases, room, n, k), (words * k, k, k, 1))
+        for one in (u, e.index_select(1, seen.kinds))
+    )
+    along = (t.float() @ effects.mT)[at]
+    own = ((where @ (effects @ effects.mT)) * where).sum(2)
+    made = torch.empty(2, len(laid.of), n)
+    made[0] = (where * u[at]).sum(2)
+    made[1] = own.index_select(0, laid.of) + 2 * (where * (along[:, None] - e[at])).sum(2)
     return made

@@ -102,12 +102,19 @@ def role_scores(dictionary: Dictionary, part: Part, codes: Tensor) -> Tensor:
     Where a template stands behind the prompt, all its rows together are the end, which is where they begin.
     """
     # Text is any token of a concept: spread as all of them are about their mean.
-    text = _squared_norm((codes - part.mean_code) @ part.whiten_tokens)
+    off = codes - part.mean_code
+    text, by_slot = _squared_norm(off @ part.whiten_tokens), off @ part.whiten_slot
+
+    def about(slot: int, token: int) -> Tensor:
+        """How far rows from a token's on are from a slot's token; a slot's spread is laid on rows once."""
+        at = (part.slot_codes[slot, token] - part.mean_code) @ part.whiten_slot
+        return _squared_norm(by_slot[token:] - at)
+
     base = part.whiten_slot.diagonal().log().sum() - part.whiten_tokens.diagonal().log().sum()
     text = text + 2 * base
     other = dictionary.role("other") if "other" in dictionary.family.roles else None
     if other is not None and int(part.slot_tokens[other]):  # or a word of no concept, whichever explains it better
-        text = torch.minimum(text, _squared_norm((codes - part.slot_codes[other, 0]) @ part.whiten_slot))
+        text = torch.minimum(text, about(other, 0))
     found = torch.full((len(codes), 2), -torch.inf)
     for column, roles in enumerate((("end", "after"), ("pad",))):
         slots = [dictionary.role(role) for role in roles if role in dictionary.family.roles]
@@ -116,9 +123,9 @@ def role_scores(dictionary: Dictionary, part: Part, codes: Tensor) -> Tensor:
             found[:, column] = 0
             for token in range(int(part.slot_tokens[learnt[0]])):
                 # A role is one slot: spread as a slot's tokens are about its own mean.
-                off = _squared_norm((codes[token:] - part.slot_codes[learnt[0], token]) @ part.whiten_slot)
-                found[: len(off), column] += (text[token:] - off) / 2
-                found[len(off) :, column] = -torch.inf  # its other tokens would stand behind the last row
+                far = about(learnt[0], token)
+                found[: len(far), column] += (text[token:] - far) / 2
+                found[len(far) :, column] = -torch.inf  # its other tokens would stand behind the last row
     return found
 
 

@@ -104,11 +104,15 @@ class ConceptTable:
         Raises:
             ValueError: naming the nearest spellings.
         """
-        wanted = normal(spelling)
-        spellings = {normal(str(concept)): index for index, concept in enumerate(self.concepts)}
+        wanted, spellings = normal(spelling), self._spellings
         if wanted in spellings:
             return spellings[wanted]
         raise ValueError(f"There is no concept {spelling!r} in this table. {self._nearest(wanted, spellings)}")
+
+    @cached_property
+    def _spellings(self) -> dict[str, int]:
+        """Normal spelling → index of every concept."""
+        return {normal(str(concept)): index for index, concept in enumerate(self.concepts)}
 
     def category(self, name: str) -> tuple[int, ...]:
         """Return the concept indices of a category.

@@ -69,6 +69,17 @@ with distributed.group():
         found, said = distributed.share(1, {})
     assert found["flag"].tolist() == [True, False] and found["none"].shape == (0, 3) and said == {"said": [0.1, None]}
     assert found["number"].dtype == torch.float16 and found["number"] == torch.tensor(0.1).half()
+    squares = distributed.shared(range(7), lambda one: [distributed.rank(), one**2])
+    assert squares == [[one % 3, one**2] for one in range(7)]
+    every = torch.arange(7)[:, None]
+    assert torch.equal(distributed.put_together(every[distributed.rank() :: 3], 7), every)
+    with distributed.alone():
+        distributed.all_reduce(own)
+        assert distributed.world() == 1 and distributed.rank() == 0 and int(own) == 6
+        assert distributed.shared([3], lambda one: one) == [3]
+    distributed.counted("x", 2)
+    distributed.barrier()
+    assert distributed.counted("x", 0) == 6 and distributed.world() == 3
     try:
         distributed.together(lambda: 1 // (2 - distributed.rank()))
     except (ValueError, ZeroDivisionError) as error:
@@ -92,6 +103,8 @@ def test_without_torchrun_there_is_one_rank():
         distributed.barrier()
         distributed.reduce_to(tensor, 0)
         assert distributed.collect(tensor, 0) is tensor and distributed.share(0, {"x": tensor}, 1) == ({"x": tensor}, 1)
+        assert distributed.shared([1, 2], lambda one: (one,)) == [(1,), (2,)] and distributed.counted("x", 2) == 2
+        assert distributed.put_together(tensor, 2) is tensor
         assert (distributed.rank(), distributed.world(), tensor.tolist()) == (0, 1, [1.0, 1.0])
         with pytest.raises(ZeroDivisionError):
             distributed.led(lambda: 1 / 0)

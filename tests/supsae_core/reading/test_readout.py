@@ -8,9 +8,10 @@ from supsae.portraits import captions
 from supsae.portraits.text import bidirectional_row, causal_chunks
 from supsae.supsae_core.encoders.base import Rows
 from supsae.supsae_core.encoders.placing import rows_of
+from supsae.supsae_core.reading import weights
 from supsae.supsae_core.reading.coded import CodedRows
 from supsae.supsae_core.reading.looks import Look, look
-from supsae.supsae_core.reading.places import Places, pick_phrases
+from supsae.supsae_core.reading.places import Places, pick_phrases, score_places
 from supsae.supsae_core.reading.readout import describe_reading, read_conditioning
 from supsae.supsae_core.reading.scene import Scene, fits_of
 from supsae.supsae_core.reading.text_end import Text, end_row
@@ -209,3 +210,22 @@ def test_phrases_take_the_rows_where_they_fit_best(learnt, words, scores, wanted
     scene = Scene(learnt.dictionary, learnt.dictionary.family.encoders[-1], torch.zeros(0), Rows({}, 0))
     made = pick_phrases(scene, Places(words, table, table), asked, threshold)
     assert [(one.phrase, one.rows, one.score) for one in made] == [(numbers[name], *rest) for name, *rest in found]
+
+
+def test_scores_are_those_of_every_token_held_against_its_row(learnt):
+    # One place after another, as docs/method.md, 10, says it; the code lays all tokens at once.
+    dictionary, row = learnt.dictionary, next(iter(learnt.capture.read("calibration")))
+    typed = rows_of(row.cond, dictionary.family)
+    for encoder in dictionary.family.encoders:
+        scene, tokens = Scene(dictionary, encoder, row.cond, typed), dictionary.looks[encoder.name][0]
+        seen, table, r = scene.at_first, score_places(scene).table, tokens.codes.shape[-1]
+        for phrase, place in (scene.fits.nonzero()[::17]).tolist():
+            held = range(int(scene.lengths[phrase]))
+            u = seen.rows[[place + token for token in held]]
+            t = tokens.codes[phrase, : len(held)] - seen.empty[seen.kinds[[place + token for token in held]]]
+            v = torch.ones(())
+            if dictionary.family.weighted:
+                v = weights.inverse_weight(u.square().sum(), (u * t).sum(), torch.tensor(len(held) * r))
+            off = v**2 * u.square().sum(1) - 2 * v * (u * t).sum(1) + t.square().sum(1) - 2 * r * v.log()
+            wanted = float((seen.anything[[place + token for token in held]] - off).sum() / 2 / r)
+            assert float(table[phrase, place]) == pytest.approx(wanted, rel=1e-5, abs=1e-5)

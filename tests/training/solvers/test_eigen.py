@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from supsae.training.solvers.eigen import eigh
+from supsae.training.solvers.eigen import eigh, told_apart
 
 
 def gram_of(samples, concepts, seed):
@@ -32,3 +32,10 @@ def test_what_single_precision_gets_through_stays_as_it_is():
 def test_numbers_that_are_none_are_not_taken_apart():
     with pytest.raises(torch.linalg.LinAlgError):
         eigh(torch.full((3, 3), torch.nan))
+
+
+def test_zeros_are_told_apart_by_less_than_single_precision_shows():
+    gram = gram_of(20, 400, 0).double()  # rank 19 at most: 381 equal zeros
+    assert float((told_apart(gram) - gram).abs().max()) < 1e-9
+    values, vectors = torch.linalg.eigh(told_apart(gram))
+    torch.testing.assert_close(vectors * values @ vectors.mT, gram, atol=1e-9, rtol=0)
