@@ -124,8 +124,8 @@ def test_numbers_holes_and_marks_are_the_english_ones(table):
     for english, own in table.items():
         lost += [(english, one) for one in Counter(NUMBER.findall(english)) - Counter(NUMBER.findall(own))]
         lost += [(english, "holes")] * (Counter(HOLE.findall(english)) != Counter(HOLE.findall(own)))
-        lead = re.match(r"(?:#+|-|\d\.) |", english)
-        lost += [(english, "lead")] * (not own.startswith(lead[0]))
+        lead = re.match(r"(?:#+|-|\d\.) ", english)
+        lost += [(english, "lead")] * (lead is not None and not own.startswith(lead[0]))
         lost += [(english, "bold")] * (own.count("**") != english.count("**"))
         lost += [(english, "marks")] * (own.count("*") % 2 + own.count("`") % 2)
     assert lost == []
