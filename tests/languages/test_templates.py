@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("zh", "ja")
 TEMPLATES = {path.stem: path for path in sorted((ROOT / "example_workflows").glob("*.json"))}
-SAME = {"Portraits", "VAE"}
+SAME = {"Portraits", "VAE", "CLIP", "MODEL"}
 """What is the same in every language."""
 HOLE = re.compile(r"\{(\w+)\}")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -51,6 +51,8 @@ def texts(workflow: dict) -> Iterator[str]:
         for holder in (graph, *graph["nodes"]):
             slots = [*(holder.get("inputs") or []), *(holder.get("outputs") or [])]
             yield from (slot["label"] for slot in slots if "label" in slot)
+            names = {slot["name"] for slot in slots if holder is graph and "label" not in slot} - SAME
+            yield from (f"slot|{name}" for name in names)
         for node in graph["nodes"]:
             if "title" in node:
                 yield node["title"]
@@ -194,6 +196,16 @@ def test_a_note_that_was_edited_stays(shown, tables):
     note, prompt = made["nodes"]
     assert note["widgets_values"] == [MINE]
     assert (prompt["title"], prompt["widgets_values"]) == (tables["ja"]["Prompt"], ["Prompt"])
+
+
+def test_slots_keep_their_names_and_what_somebody_called_them(shown, tables):
+    file = read("Edit a portrait")
+    (box,) = [one for one in file["definitions"]["subgraphs"] if one["name"] == "Draw, and hold the rest"]
+    box["outputs"][0]["label"] = "mine"
+    (made,) = shown([file, "zh"])
+    (drawn,) = [one for one in made["definitions"]["subgraphs"] if one["id"] == box["id"]]
+    assert [one["name"] for one in drawn["outputs"]] == ["before", "after"]
+    assert [one["label"] for one in drawn["outputs"]] == ["mine", tables["zh"]["slot|after"]]
 
 
 def test_somebody_elses_workflow_stays(shown):

@@ -3,12 +3,14 @@
  *
  * A template is one file, in English. When it is opened, what is word for word in the table is shown in the frontend's
  * language, and is saved so with the workflow. The table is read both ways: such a workflow opened under another language
- * speaks that one. What the user wrote is not in the table, and stays.
+ * speaks that one. What the user wrote is not in the table, and stays. Links go by the name of a slot, so one of a box gets
+ * a label beside it; its key is "slot|name".
  */
 
 const HOLE = /\{(\w+)\}/g;
 const NOTES = ["MarkdownNote", "Note"];
 const HEADING = /^# /;
+const SLOT = "slot|";
 
 export class TemplateWords {
   /**
@@ -16,9 +18,11 @@ export class TemplateWords {
    * @param {string | undefined} shown the language that is to be shown: a key of tables, else English.
    */
   constructor(tables, shown) {
-    const pairs = Object.values(tables).flatMap((table) => Object.entries(table));
+    const pairs = Object.values(tables).flatMap(written);
+    this.tables = tables;
+    this.shown = shown;
     this.english = new Rules([...pairs.map(([english]) => [english, english]), ...pairs.map(([english, own]) => [own, english])]);
-    this.own = new Rules(Object.entries(tables[shown] ?? {}));
+    this.own = new Rules(written(tables[shown] ?? {}));
   }
 
   /** Return a text, or a line of a note, as it is to be shown; undefined if it is none of ours. */
@@ -31,6 +35,12 @@ export class TemplateWords {
   title(given) {
     const english = this.english.exact.get(given);
     return english === undefined ? given : (this.own.exact.get(english) ?? english);
+  }
+
+  /** Return the label of a slot of this name, undefined in English; one that has a label of somebody's own keeps it. */
+  slot({ name, label }) {
+    const ours = Object.values(this.tables).map((table) => table[SLOT + name]);
+    return label === undefined || ours.includes(label) ? this.tables[this.shown]?.[SLOT + name] : label;
   }
 
   /** Return a note; one with a line that is not ours was edited, and stays. */
@@ -50,8 +60,11 @@ export class TemplateWords {
 export function translateWorkflow(workflow, words) {
   const notes = (workflow.nodes ?? []).filter(isNote).flatMap((node) => Object.values(node.widgets_values ?? {}));
   if (!notes.some((text) => typeof text === "string" && words.begins(text))) return;
+  const boxes = workflow.definitions?.subgraphs ?? [];
+  for (const node of workflow.nodes) if (boxes.some((inner) => inner.id === node.type)) nameSlots(node, words);
   translateGraph(workflow, words);
-  for (const inner of workflow.definitions?.subgraphs ?? []) {
+  for (const inner of boxes) {
+    nameSlots(inner, words); // before labels: what a slot is called may also be what a label says
     translateGraph(inner, words);
     rewrite(inner, "name", (text) => words.title(text));
     rewrite(inner, "description", (text) => words.text(text) ?? text);
@@ -70,9 +83,19 @@ function translateGraph(graph, words) {
   }
 }
 
-function translateLabels({ inputs, outputs }, words) {
-  for (const slot of [...(inputs ?? []), ...(outputs ?? [])]) rewrite(slot, "label", (text) => words.title(text));
+function translateLabels(holder, words) {
+  for (const slot of slotsOf(holder)) rewrite(slot, "label", (text) => words.title(text));
 }
+
+function nameSlots(holder, words) {
+  for (const slot of slotsOf(holder)) {
+    const label = words.slot(slot);
+    if (label === undefined) delete slot.label;
+    else slot.label = label;
+  }
+}
+
+const slotsOf = ({ inputs, outputs }) => [...(inputs ?? []), ...(outputs ?? [])];
 
 const isNote = (node) => NOTES.includes(node.type);
 
@@ -98,6 +121,7 @@ class Rules {
   }
 }
 
+const written = (table) => Object.entries(table).filter(([english]) => !english.startsWith(SLOT));
 const holesOf = (text) => text.match(HOLE) ?? [];
 const lettersOf = (text) => text.replace(HOLE, "").length;
 
