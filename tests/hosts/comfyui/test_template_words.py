@@ -10,13 +10,14 @@ ROOT = Path(__file__).resolve().parents[3]
 NAME = "Edit a portrait"
 SEEN = """() => {
     const graph = window.app.graph, note = graph.nodes.find((one) => one.type === "MarkdownNote");
+    const outputs = graph.nodes.filter((one) => one.subgraph).flatMap((one) => one.outputs);
     return {
         note: note.widgets[0].value,
         shown: document.body.innerText,
         titles: graph.nodes.map((one) => one.title),
         groups: graph.groups.map((one) => one.title),
         boxes: [...graph.subgraphs.values()].map((one) => one.name),
-        slots: graph.nodes.filter((one) => one.subgraph).flatMap((one) => one.outputs.map((slot) => slot.label ?? slot.name)),
+        slots: outputs.map((one) => one.label ?? one.name),
         modified: window.app.extensionManager.workflow.activeWorkflow.isModified,
     };
 }"""
