@@ -72,7 +72,7 @@ def test_messages_are_the_english_ones_with_the_same_placeholders(language):
 
 @pytest.mark.parametrize("language", ["en", *LANGUAGES])
 def test_messages_are_flat_texts_and_braces_hold_names(language):
-    assert set(read(language, "main.json")) <= {"supsae", "supsae_reports", "nodeCategories"}
+    assert set(read(language, "main.json")) <= {"supsae", "supsae_reports", "supsae_templates", "nodeCategories"}
     for key, text in messages(language).items():
         assert isinstance(text, str) and text.strip() == text != "", key
         assert not re.search(r"[{}]", PLACEHOLDER.sub("", text)), key

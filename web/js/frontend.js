@@ -10,8 +10,9 @@ import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
 import { translateChoices } from "./choices.js";
 import { insideOf, nodeOf, nodesOf, sourceOf, targetsOf } from "./graph.js";
-import { loadLanguages } from "./language.js";
+import { loadLanguages, templateWords } from "./language.js";
 import { learnLoaders } from "./loaders.js";
+import { translateWorkflow } from "./templates.js";
 
 const PRESSES = ["pointerdown", "mousedown", "dblclick"];
 const MARGIN = 6; // pixels around a panel
@@ -193,6 +194,8 @@ export async function extend(panels) {
       });
     },
     getCustomWidgets: () => types,
+    /** A workflow is opened, from a file, a picture or another tab, or undo brings it back: the frontend's own copy of it. */
+    beforeConfigureGraph: (workflow) => translateWorkflow(workflow, templateWords()),
     beforeRegisterNodeDef(nodeType, nodeData) {
       const own = panels[nodeData.name];
       if (!own) return;

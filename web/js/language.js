@@ -1,6 +1,7 @@
 /** Messages in the frontend's language; what is not translated is said in English. They lie in locales/<language>/main.json. */
 
 import { Sentences } from "./sentences.js";
+import { TemplateWords } from "./templates.js";
 
 let languages = {};
 const sentences = new Map(); // language → Sentences, made when the first is asked for
@@ -38,6 +39,13 @@ export function translated(text) {
   if (!one || !text) return text;
   if (!sentences.has(one)) sentences.set(one, new Sentences(languages[one].supsae_reports));
   return sentences.get(one).translated(text);
+}
+
+/** Return what writes the words of a template in the frontend's language. */
+export function templateWords() {
+  const known = Object.entries(languages).filter(([, one]) => one.supsae_templates);
+  const tables = Object.fromEntries(known.map(([name, one]) => [name, one.supsae_templates]));
+  return new TemplateWords(tables, [locale(), locale().split("-")[0]].find((name) => tables[name]));
 }
 
 /** Return a message with its {names} replaced. */

@@ -85,9 +85,11 @@ def test_what_can_be_chosen_is_named_as_in_the_list(nodes, translated):
 
 def test_the_server_hands_them_out(comfy_server, language):
     served = comfy_server.get("/i18n")[language]
-    for name, key in (("main.json", "supsae"), ("main.json", "supsae_reports"), ("nodeDefs.json", "nodeDefs")):
-        own = json.loads((LOCALES / language / name).read_text(encoding="utf-8"))
-        assert served[key] == (own[key] if name == "main.json" else own)
+    own = json.loads((LOCALES / language / "main.json").read_text(encoding="utf-8"))
+    assert {key: served[key] for key in own if key.startswith("supsae")} == {
+        key: own[key] for key in ("supsae", "supsae_reports", "supsae_templates")
+    }
+    assert served["nodeDefs"] == json.loads((LOCALES / language / "nodeDefs.json").read_text(encoding="utf-8"))
 
 
 # --- in the page ---------------------------------------------------------------------------------------------------
