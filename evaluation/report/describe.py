@@ -91,6 +91,8 @@ RATES = {
 """What the report measured of reading → how it is said."""
 WORST = 5
 """Concepts that are told of those that are missed at times."""
+SELDOM = 0.5
+"""Share of a concept's mentions found again below which an edit is told to miss it."""
 
 
 def _reading(dictionary: Dictionary) -> Iterator[str]:
@@ -126,5 +128,12 @@ def _limits(dictionary: Dictionary) -> Iterator[str]:
         )
     if never:
         yield f"Not identified: {', '.join(never)}. No captured prompt wrote the first phrase. Capture more prompts."
+    seldom = [name for name, share in dictionary.report.get("found", {}).items() if share < SELDOM]
+    if seldom:
+        yield (
+            f"Seldom found again: {', '.join(seldom)}. Where a prompt says one of them, an edit may add beside it "
+            "instead of replacing it. Give such a concept words of its own ('red hair' rather than 'red'), or capture "
+            "more prompts."
+        )
     if not unknown and not never:
         yield "Everything is identified: every concept can be swapped, added, removed and scaled."

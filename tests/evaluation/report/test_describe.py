@@ -29,6 +29,12 @@ def test_report_says_what_is_not_identified_and_why(learnt):
     assert "Everything is identified" not in text
 
 
+def test_report_says_what_an_edit_will_miss(learnt):
+    report = {**learnt.dictionary.report, "found": {"hair: red": 0.49, "hair: blond": 0.5}}
+    text = describe(replace(learnt.dictionary, report=report))
+    assert "Seldom found again: hair: red. Where" in text
+
+
 def test_report_of_a_bare_dictionary_leaves_out_what_it_does_not_know(learnt):
     text = describe(replace(learnt.dictionary, report={}, provenance={}))
     assert "28 concepts" in text and "Held-out" not in text and "learnt from" not in text
