@@ -124,8 +124,8 @@ def _verdicts(dictionary: Dictionary) -> Iterator[Verdict]:
     found = float(dictionary.report["locate"])
     level, least = (
         at_least(found, LOCATE),
-        f"Only {percent(found)} is found again in fresh prompts. Give every concept words of its own ('red hair' rather "
-        "than 'red'), or capture more prompts.",
+        f"Only {percent(found)} is found again in fresh prompts. Give every concept words of its own ('red hair' "
+        "rather than 'red'), or capture more prompts.",
     )
     yield level, "" if level == LEVELS[0] else least
     if edits := dictionary.report.get("edits"):

@@ -63,8 +63,7 @@ def merged(dictionary: Dictionary, readings: Sequence[Reading]) -> Reading:
 def _claims(dictionary: Dictionary, number: int, reading: Reading, lead: str) -> list[_Claim]:
     """Return the mentions of a member's reading as the whole numbers them, with scores about the leader's least."""
     member, claims, table = dictionary.members[number], list[_Claim](), dictionary.table
-    own = member.dictionary.parts[reading.lead].cuts.last
-    higher = dictionary.members[0].dictionary.parts[lead].cuts.last - own if number else 0.0
+    higher = _higher(dictionary, member, lead)
     for one, (phrase, at) in zip(reading.found, numbered(one.phrase for one in reading.found), strict=True):
         whole = member.phrases[phrase]
         if whole < 0:
@@ -80,6 +79,12 @@ def _claims(dictionary: Dictionary, number: int, reading: Reading, lead: str) ->
             owner, category = dictionary.owner(concept) is member, table.concepts[concept].category
             claims.append(_Claim(Found(whole, rows, one.score + higher), spans, owner, said, category))
     return claims
+
+
+def _higher(dictionary: Dictionary, member: Member, lead: str) -> float:
+    """Return by how much the leading member's scores of an encoder are above a member's: by their least ones."""
+    first, own = (one.dictionary.parts[lead].cuts.last for one in (dictionary.members[0], member))
+    return first - own
 
 
 def _layout(layout: Layout, spans: Sequence[Span]) -> Layout:
@@ -107,7 +112,9 @@ def narrowed(
     for name, layout in reading.layouts.items():
         spans = [span._replace(phrase=known[span.phrase]) for span in layout.spans if span.phrase in known]
         layouts[name] = _layout(layout, spans)
-    found = tuple(one._replace(phrase=known[one.phrase]) for one in reading.found if one.phrase in known)
+    higher = _higher(dictionary, member, reading.lead)
+    known_of = (one for one in reading.found if one.phrase in known)
+    found = tuple(one._replace(phrase=known[one.phrase], score=one.score - higher) for one in known_of)
     return reading._replace(layouts=layouts, found=found)
 
 

@@ -50,11 +50,14 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
 
 
 def read_scenes(
-    dictionary: Dictionary, cond: Tensor, named: Collection[int] = ()
+    dictionary: Dictionary, cond: Tensor, named: Collection[int] = (), led_by: str | None = None
 ) -> tuple[Reading, Mapping[str, Scene]]:
     """Read as ``read_conditioning``, and return every encoder's scene too, to look at it once more.
 
     A combined dictionary has none: its members read.
+
+    Args:
+        led_by: the encoder that is to lead; None for the best.
     """
     if dictionary.members:
         return read_together(dictionary, cond, named), {}
@@ -75,6 +78,7 @@ def read_scenes(
     most = max(here, key=lambda one: len(alone[one.name]))
     if len(alone[most.name]) > MORE * len(alone[lead.name]):
         lead = most
+    lead = next((one for one in here if one.name == led_by), lead)
     found = alone[lead.name]
     for encoder in here:
         if encoder != lead:
@@ -89,10 +93,18 @@ def read_scenes(
 
 
 def read_together(dictionary: Dictionary, cond: Tensor, named: Collection[int] = ()) -> Reading:
-    """Read one conditioning with every member of a combined dictionary; arguments and errors as above."""
+    """Read one conditioning with every member of a combined dictionary; arguments and errors as above.
+
+    Where members would have other encoders lead, that of the one that finds most leads all.
+    """
     own = [[one.own_concept[concept] for concept in named if concept in one.own_concept] for one in dictionary.members]
-    pairs = zip(dictionary.members, own, strict=True)
-    return merged(dictionary, [read_conditioning(one.dictionary, cond, some) for one, some in pairs])
+    asked = [(one.dictionary, some) for one, some in zip(dictionary.members, own, strict=True)]
+    readings = [read_conditioning(one, cond, some) for one, some in asked]
+    lead = max(readings, key=lambda one: len(one.found)).lead
+    for place, (one, some) in enumerate(asked):
+        if readings[place].lead != lead:
+            readings[place] = read_scenes(one, cond, some, lead)[0]
+    return merged(dictionary, readings)
 
 
 def leading(dictionary: Dictionary, here: Sequence[Encoder], rows: Rows) -> Encoder:

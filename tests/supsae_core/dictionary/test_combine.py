@@ -11,7 +11,7 @@ from supsae.supsae_core.dictionary.combine import combine
 from supsae.supsae_core.dictionary.concept_list import concept_list
 from supsae.supsae_core.dictionary.file import load_dictionary, read_header, save_dictionary
 from supsae.supsae_core.dictionary.inherited import combined_from
-from supsae.supsae_core.dictionary.model import POOLED
+from supsae.supsae_core.dictionary.model import POOLED, Cuts
 from supsae.supsae_core.dictionary.slider_map import SliderMap
 from supsae.supsae_core.editing import protect
 from supsae.supsae_core.editing.apply import apply
@@ -100,6 +100,21 @@ def test_it_reads_what_both_read(people, scenes, whole, given):
     assert score(whole, given[0], whole.table.index("hair: red")).said
     black = score(whole, given[0], whole.table.index("hair: black"))
     assert black.score == score(people, given[0], people.table.index("hair: black")).score
+
+
+def led_by(dictionary, name):
+    """Return a dictionary that reads with one of its two encoders: the other one erred more."""
+    other = next(one.name for one in dictionary.family.encoders if one.name != name)
+    thresholds = dictionary.parts[other].thresholds.clone()
+    thresholds[Cuts._fields.index("errors")] = 1e6
+    part = replace(dictionary.parts[other], thresholds=thresholds)
+    return replace(dictionary, parts={**dictionary.parts, other: part})
+
+
+def test_one_encoder_leads_all(people, scenes, given):
+    apart = led_by(people, "t5"), led_by(scenes, "clip")
+    assert [read_conditioning(one, given[0]).lead for one in apart] == ["t5", "clip"]
+    assert says(combine(*apart).dictionary, given) == says(people, given) | says(scenes, given)
 
 
 def test_order_does_not_matter_where_nothing_clashes(people, scenes, whole, given):
