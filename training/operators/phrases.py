@@ -11,7 +11,7 @@ from ...supsae_core.dictionary.operator_rows import PhraseKernel, PhraseRows
 from .ridge import RIDGES, Solved, solved_ridge
 from .samples import Gathered, PhraseSample, apart, stacked_phrases
 
-LANDMARKS = 800
+LANDMARKS = 2000
 """Rows that what is learnt is told of."""
 SEARCH = 500
 """Of them, with which constants are chosen."""

@@ -14,7 +14,7 @@ JITTER = 1e-6
 """Share of the mean diagonal added before a solve: landmarks may be nearly alike."""
 BLOCK = 250
 """Landmarks whose products are made at a time, with those behind them: the others are the same."""
-RIDGES = (0.3, 3.0, 30.0)
+RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0)
 """What is tried for the ridge."""
 
 Batch = tuple[Tensor, Tensor, Tensor]

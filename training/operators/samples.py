@@ -41,6 +41,8 @@ LOOKED_AT = 256
 """Prompts whose rows the main directions are taken of."""
 DRAWN = 2000
 """Of them, or of changes, about as many rows."""
+SPOKEN = ("other", "end")
+"""Roles whose rows are a text's own, beside phrases: a first row or a template's can be a thousand times as large."""
 
 Kind = TypeVar("Kind")
 
@@ -181,8 +183,8 @@ def frame_of(plan: TextPlan, encoder: Encoder, sums: Sums, inputs: Tensor) -> Fr
         inputs: (q, d) main directions of its rows.
     """
     phrases = len(plan.table.phrases)
-    roles = [phrases + number for number, name in enumerate(plan.family.roles) if name != "pad"]
-    slots = [*range(phrases), *roles]  # all rows of texts
+    roles = [phrases + number for number, name in enumerate(plan.family.roles) if name in SPOKEN]
+    slots = [*range(phrases), *roles]
     rows = (sums.count * sums.lengths)[slots].sum().clamp(min=1)
     centre = sums.token[slots].sum((0, 1)) / rows
     spread = sums.square[slots].sum() / rows - centre.square().sum()
@@ -200,8 +202,9 @@ def main_directions(encoders: Sequence[Encoder], rows: Iterable[Encoded], typed:
         for encoder in encoders:
             layout = layouts.get(encoder.name)
             if layout is not None:
-                words = {*layout.roles.other, *layout.roles.end}.union(*(span.rows for span in layout.spans))
-                texts[encoder.name].append(row.cond[sorted(words), encoder.first : encoder.last])
+                spoken = {row for role in SPOKEN for row in getattr(layout.roles, role)}
+                spoken = spoken.union(*(span.rows for span in layout.spans))
+                texts[encoder.name].append(row.cond[sorted(spoken), encoder.first : encoder.last])
     return {encoder.name: _about_mean(texts[encoder.name], encoder) for encoder in encoders}
 
 
