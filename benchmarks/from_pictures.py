@@ -140,7 +140,7 @@ class Scene:
         for start in range(0, len(self.cases), BATCH):
             some = range(start, min(start + BATCH, len(self.cases)))
             moves = [Moves(None, None, {SITE: step})] * len(some)
-            cases, rows = ([own[at] for at in some] for own in (self.cases, self.rows))
+            cases, rows = self.cases[start : some.stop], self.rows[start : some.stop]
             with steered(self.models.transformer, ground, moves, Where((SITE,))):
                 made.append(draw(self.models, cases, rows, self.plain.at(some) if lock else None))
         return self.judged(np.concatenate(made))
@@ -154,7 +154,7 @@ def best(found: Mapping[float, Sequence[Outcome]]) -> float:
 def measure(models: Studio, concept: Concept, count: int, known: int, place: int) -> dict[str, Any]:
     """Return the strengths chosen for a concept and what became of its cases, way by way."""
     rng = np.random.default_rng((SEED, place))
-    words, poles = load_dictionary(DICTIONARY), with_others(quick_table(*concept.poles), models.host.wording)
+    words, poles = load_dictionary(DICTIONARY), with_others(quick_table(*concept.poles), captions.WORDING)
     typed = _typed(models, poles)
     steps = {f"pictures, {pairs} pairs": recorded(models, pictures(concept, pairs, rng)) for pairs in PAIRS}
     most = f"pictures, {PAIRS[-1]} pairs"
@@ -184,7 +184,7 @@ def measure(models: Studio, concept: Concept, count: int, known: int, place: int
 def _typed(models: Studio, poles: ConceptTable) -> dict[int, Dictionary]:
     """Return pairs → what is learnt from so many pairs of prompts, worded as Quick Concept words them for Portraits."""
     host = models.host
-    return {pairs: learn_quick(plan_quick(poles, host, pairs, host.wording), host) for pairs in TYPED}
+    return {pairs: learn_quick(plan_quick(poles, host, pairs, captions.WORDING), host) for pairs in TYPED}
 
 
 def told(found: Mapping[str, Sequence[Outcome]]) -> dict[str, Any]:

@@ -101,14 +101,14 @@ def recorded(models: Studio, both: np.ndarray) -> Tensor:
 
 def _mean(models: Studio, noised: Tensor, level: float, text: Rows) -> Tensor:
     """Return the stream's mean (tokens, d) over noised latents."""
-    total, dtype = 0.0, models.transformer.dtype
+    sums, dtype = list[Tensor](), models.transformer.dtype
     for some in noised.split(BATCH):
         heard, rows = Heard(), len(some)
         beside = [one.expand(rows, *one.shape).to(dtype) for one in text]
         with listening(models.transformer, heard, rows):
             models.transformer(some.to(dtype), *beside, torch.full((rows,), 1000 * level), return_dict=False)
-        total = total + heard.rows.sum(0)
-    return total / len(noised)
+        sums.append(heard.rows.sum(0))
+    return torch.stack(sums).sum(0) / len(noised)
 
 
 def skins(some: np.ndarray) -> list[float]:
