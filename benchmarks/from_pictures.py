@@ -36,8 +36,8 @@ from supsae.supsae_core.table.concepts import ConceptTable
 from supsae.training.quick import learn_quick, plan_quick, quick_table, with_others
 
 SEED = 1811
-PAIRS, TYPED = (4, 8, 16), (8, 16)
-"""Pairs of pictures, and pairs of prompts, of which a quick concept needs eight."""
+PAIRS, TYPED = (4, 8, 16), (8, 16, 32)
+"""Pairs of pictures, and pairs of prompts, of which a quick concept needs eight and takes 32 as a rule."""
 STRENGTHS, TYPED_STRENGTHS = (0.15, 0.25, 0.35, 0.5, 0.7), (0.75, 1.0, 1.5)
 MEAN = 3.0
 """Times which one mean for all places is put in: most of a change is in few places."""
@@ -163,7 +163,7 @@ def measure(models: Studio, concept: Concept, count: int, known: int, place: int
     trial, trying = (Scene(models, words, concept, cases_of(models, concept, number, rng)) for number in (count, known))
 
     high = str(poles.concepts[1])
-    said = best({one: trying.told(by_words(typed[TYPED[-1]], trying.rows, high, one)) for one in TYPED_STRENGTHS})
+    said = best({one: trying.told(by_words(typed[PAIRS[-1]], trying.rows, high, one)) for one in TYPED_STRENGTHS})
     seen = best({one: trying.shown(one * steps[most]) for one in STRENGTHS})
     made = {"no edit": trial.judged(trial.plain.pictures)}
     made["prompt rewrite"] = trial.told(encoded(models, [one.rewrite for one in trial.cases]))
@@ -174,8 +174,9 @@ def measure(models: Studio, concept: Concept, count: int, known: int, place: int
         made[f"typed poles, {pairs} pairs"] = trial.told(by_words(learnt, trial.rows, high, said))
     for name, step in steps.items():
         made[name] = trial.shown(seen * step)
-    edited = by_words(typed[TYPED[-1]], trial.rows, high, said)
-    made[f"typed poles, {TYPED[-1]} pairs + lock"] = trial.told(edited, lock=True)
+    for pairs in (PAIRS[-1], TYPED[-1]):
+        edited = by_words(typed[pairs], trial.rows, high, said)
+        made[f"typed poles, {pairs} pairs + lock"] = trial.told(edited, lock=True)
     made[f"{most} + lock"] = trial.shown(seen * steps[most], lock=True)
     print(concept.category, {name: sum(x.both for x in some) for name, some in made.items()}, flush=True)
     return {"strength typed": said, "strength pictures": seen, "made": made}
