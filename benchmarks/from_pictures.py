@@ -65,13 +65,14 @@ def read(models: Studio, some: np.ndarray, concept: Concept) -> list[dict[str, s
 
 
 def asked_of(concept: Concept, rng: np.random.Generator) -> Asked:
-    """Draw a prompt that says the low pole, where captions have words for it, and its rewrite."""
+    """Draw a prompt that says the low pole as it is typed, where captions have words for it, and its rewrite."""
     table, seed = captions.table(), int(rng.integers(2**31))
     if concept.category not in scene.FACTORS:
         text = prompts.draw_prompt(table, rng, wording=captions.PLAIN, mention=MENTION).text
         return Asked(text, f"{text}, {concept.poles[1]}", seed)
     low, high = (table.index(f"{concept.category}: {one}") for one in (concept.low, concept.high))
-    prompt = prompts.draw_prompt(table, rng, wording=captions.PLAIN, mention=MENTION, require=[low])
+    drawn = prompts.draw_prompt(table, rng, wording=captions.PLAIN, mention=MENTION, require=[low])
+    prompt = prompts.rewrite(table, drawn, low, low)  # in the concept's first phrase, which is the pole
     return Asked(prompt.text, prompts.rewrite(table, prompt, low, high).text, seed)
 
 
