@@ -3,7 +3,7 @@
 
 Pairs of Portraits' own drawings that differ in one thing alone are encoded, noised with one noise to the sampler's
 levels and put through the model with an empty prompt. The mean difference of the image stream, a token at a time, is
-what steers. Skin is in every drawing and in no caption: the words of it are none the text encoders learnt.
+what steers. Skin is in every drawing and in no caption, and "skin" is a word that the text encoders never learnt.
 """
 
 from collections.abc import Mapping, Sequence
