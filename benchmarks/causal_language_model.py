@@ -162,7 +162,7 @@ def judged(
 def main() -> None:
     """Parse the command line, measure, write and print."""
     parser = writing.parser(__file__, __doc__)
-    parser.add_argument("--encodings", type=int, nargs="+", default=[300, 750])
+    parser.add_argument("--encodings", type=int, nargs="+", default=[300, 750, 1500])
     parser.add_argument("--swaps", type=int, default=40, help="half of them into pairs that fitting never saw")
     parser.add_argument("--calibration", type=int, default=64, help="prompts")
     args = parser.parse_args()
