@@ -13,7 +13,7 @@ TICK, CROSS, NOT_TRIED = "✓", "✗", "–"
 _PATH = re.compile(r"(?:[A-Za-z]:)?[\\/](?:[^\s'\"\\/:]+[\\/])+[^\s'\"]*")
 
 
-class Found(NamedTuple):
+class CheckLine(NamedTuple):
     """One line of the report."""
 
     what: str
@@ -31,10 +31,10 @@ class Found(NamedTuple):
         return NOT_TRIED if self.holds is None else TICK if self.holds else CROSS
 
 
-def failed(what: str, error: Exception) -> Found:
+def failed(what: str, error: Exception) -> CheckLine:
     """Return a check that could not be finished, with its reason and no folder of anybody's machine."""
     reason = without_folders(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
-    return Found(what, False, reason, {"error": type(error).__name__})
+    return CheckLine(what, False, reason, {"error": type(error).__name__})
 
 
 def without_folders(text: str) -> str:

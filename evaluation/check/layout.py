@@ -19,7 +19,7 @@ from ...supsae_core.host import TextHost
 from ...supsae_core.table import prompts
 from ...supsae_core.table.concepts import ConceptTable, trim
 from ...supsae_core.table.prompts import Prompt, Wording
-from .found import Found
+from .found import CheckLine
 
 LONG = 90
 """Tokens of a long prompt: more than a chunk of CLIP's has words for."""
@@ -58,7 +58,7 @@ def draw_texts(table: ConceptTable, wording: Wording, host: TextHost, seed: int)
     return Texts(short, long, sorted({trim(word) for one in said for word in one.words} - {""}))
 
 
-def check_layout(host: TextHost, texts: Texts, weighted: Weighted | None = None) -> Iterator[Found]:
+def check_layout(host: TextHost, texts: Texts, weighted: Weighted | None = None) -> Iterator[CheckLine]:
     """Look at a host's rows, line by line, until rows are wrong; ``weighted`` is None where it knows no weights."""
     yield _family(host)
     lengths = _lengths(host, texts)
@@ -79,7 +79,7 @@ def _fits(host: TextHost, words: Sequence[str]) -> bool:
     return all(room is None or tokens <= room for room, tokens in rooms)
 
 
-def _family(host: TextHost) -> Found:
+def _family(host: TextHost) -> CheckLine:
     family = host.family
     title, names = family.title or family.name, ", ".join(one.name for one in family.encoders)
     told = f"{title} ({names}) with rows of {family.width:d} numbers and no pooled vector"
@@ -87,10 +87,10 @@ def _family(host: TextHost) -> Found:
         told = f"{title} ({names}) with rows of {family.width:d} numbers and a pooled vector of {family.pooled_width:d}"
     layouts = {one.name: one.layout.policy for one in family.encoders}
     numbers = {"family": family.name, "width": family.width, "pooled": family.pooled_width, "encoders": layouts}
-    return Found("family", True, told, numbers)
+    return CheckLine("family", True, told, numbers)
 
 
-def _lengths(host: TextHost, texts: Texts) -> Found:
+def _lengths(host: TextHost, texts: Texts) -> CheckLine:
     """Hold the number of rows against the family's, and look for what is no number."""
     some = {"empty": [], "short": list(texts.short.words), "long": list(texts.long)}
     said = [" ".join(words) for words in some.values()]
@@ -114,7 +114,7 @@ def _lengths(host: TextHost, texts: Texts) -> Found:
         told = "Some rows hold what is no number (nan or inf): load the text encoders in another precision."
     elif not same:
         told = "The same prompt does not give the same rows twice."
-    return Found("rows", found == wanted and sound and same, told, numbers)
+    return CheckLine("rows", found == wanted and sound and same, told, numbers)
 
 
 def _listed(some: Sequence[int]) -> str:
@@ -132,7 +132,7 @@ def _roles(host: TextHost, cond: Tensor, prompt: Prompt) -> dict[str, Any]:
     return made
 
 
-def _words(host: TextHost, texts: Texts) -> Found:
+def _words(host: TextHost, texts: Texts) -> CheckLine:
     """Say another word in the place of each word, and see whether the rows change where it stands."""
     words = list(texts.short.words)
     counts, (before,) = host.counts(words), host.encode([" ".join(words)])[0]
@@ -147,10 +147,10 @@ def _words(host: TextHost, texts: Texts) -> Found:
                 missed[word] = lost
     numbers = {"tried": len(tried), "missed": missed}
     if not tried:
-        return Found("words", None, "not tried: no word of the prompt has another one of as many tokens", numbers)
+        return CheckLine("words", None, "not tried: no word of the prompt has another one of as many tokens", numbers)
     right = len(tried) - len(missed)
     told = f"{right:d} of {len(tried)} words of a prompt stand in the rows where they are looked for"
-    return Found("words", not missed, told, numbers)
+    return CheckLine("words", not missed, told, numbers)
 
 
 def _instead(
@@ -184,10 +184,10 @@ def _changes(
     return bool(at.max() > STILL and at.max() >= change[words].median() and quiet)
 
 
-def _weights(host: TextHost, prompt: Prompt, weighted: Weighted | None) -> Found:
+def _weights(host: TextHost, prompt: Prompt, weighted: Weighted | None) -> CheckLine:
     """Weigh a phrase of a prompt, and see what becomes of its rows."""
     if weighted is None or not prompt.mentions:
-        return Found("weights", None, "not tried: this host knows no prompt weights")
+        return CheckLine("weights", None, "not tried: this host knows no prompt weights")
     words, one = list(prompt.words), prompt.mentions[0]
     last = words[one.stop - 1]
     words[one.start] = "(" + words[one.start]
@@ -198,9 +198,9 @@ def _weights(host: TextHost, prompt: Prompt, weighted: Weighted | None) -> Found
         told = f"a weighted prompt is spelled with {more:d} more rows"
         if len(rows) == host.family.length({name: sum(own) for name, own in host.counts(words).items()}):
             told = f"weights are read as words, in {more:d} more rows: use a slider instead"
-        return Found("weights", True, told, {"more_rows": more})
+        return CheckLine("weights", True, told, {"more_rows": more})
     moved = float((rows - plain).norm() / plain.norm())
     numbers = {"more_rows": 0, "moved": round(moved, 4)}
     if not moved:
-        return Found("weights", True, "weights change nothing: use a slider instead", numbers)
-    return Found("weights", True, f"a weight of {WEIGHT:g} moves the rows by {moved:.1%}, and adds none", numbers)
+        return CheckLine("weights", True, "weights change nothing: use a slider instead", numbers)
+    return CheckLine("weights", True, f"a weight of {WEIGHT:g} moves the rows by {moved:.1%}, and adds none", numbers)

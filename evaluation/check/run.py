@@ -15,10 +15,10 @@ from ...supsae_core.version import __version__
 from ..cases import Case
 from ..results import Hooks
 from . import judged
-from .found import Found, failed
+from .found import CheckLine, failed
 from .layout import Weighted, check_layout, draw_texts
 from .sheet import sheet, swaps
-from .trial import ASKED, CALIBRATION, Learnt, TrialConfig, learn, try_edits, wording_for
+from .trial import ASKED, CALIBRATION, TrialConfig, TrialFit, learn, try_edits, wording_for
 
 SCHEMA = 1
 """Version of ``check.json``."""
@@ -54,7 +54,7 @@ class About(NamedTuple):
 class Checked(NamedTuple):
     """All that was found."""
 
-    found: Sequence[Found]
+    found: Sequence[CheckLine]
     verdicts: Sequence[judged.Verdict]
     json: Mapping[str, Any]
     sheet: Image.Image
@@ -87,7 +87,7 @@ def run_check(
     host: TextHost, table: ConceptTable, config: TrialConfig, hooks: Hooks, sights: Sights, about: About
 ) -> Checked:
     """Look at everything, one after another; what cannot be finished is a cross with its reason."""
-    found, trios = list[Found](), list[tuple[str, Trio]]()
+    found, trios = list[CheckLine](), list[tuple[str, Trio]]()
 
     def tried(what: str, make: Callable[[], _Made]) -> _Made | None:
         try:
@@ -96,7 +96,7 @@ def run_check(
             found.append(failed(what, error))
             return None
 
-    def laid_out() -> Iterator[Found]:
+    def laid_out() -> Iterator[CheckLine]:
         texts = draw_texts(table, wording_for(table), host, config.seed)
         return check_layout(host, texts, sights.weighted)
 
@@ -114,16 +114,16 @@ def run_check(
             trios += drawn or ()
             if drawn is not None:
                 found.append(
-                    judged.pictures([one for _, one in drawn]) if drawn else Found("pictures", None, NO_PICTURES)
+                    judged.pictures([one for _, one in drawn]) if drawn else CheckLine("pictures", None, NO_PICTURES)
                 )
     hears = sights.blocks
     heard = tried("blocks", hears) if hears else None
     if heard is not None or hears is None:
-        found.append(judged.blocks(heard) if heard else Found("blocks", None, NO_BLOCKS))
+        found.append(judged.blocks(heard) if heard else CheckLine("blocks", None, NO_BLOCKS))
     return checked(found, config, about, trios)
 
 
-def _each(make: Callable[[], Iterator[Found]], found: list[Found]) -> Iterator[Found]:
+def _each(make: Callable[[], Iterator[CheckLine]], found: list[CheckLine]) -> Iterator[CheckLine]:
     """Yield what is found one by one; what stops it is found as well."""
     try:
         yield from make()
@@ -131,11 +131,11 @@ def _each(make: Callable[[], Iterator[Found]], found: list[Found]) -> Iterator[F
         found.append(failed("rows", error))
 
 
-def _is_broken(found: Sequence[Found]) -> bool:
+def _is_broken(found: Sequence[CheckLine]) -> bool:
     return any(one.holds is False for one in found if one.what in ("family", "rows"))
 
 
-def _draw(learnt: Learnt, cases: Sequence[Case], sights: Sights) -> list[tuple[str, Trio]]:
+def _draw(learnt: TrialFit, cases: Sequence[Case], sights: Sights) -> list[tuple[str, Trio]]:
     """Draw a few swaps, of different categories first."""
     swaps = [one for one in cases if len(one.before) == len(one.after) and len(one.edits) == 1]
     asked = {one.edits[0].concept.split(":")[0]: one for one in reversed(swaps)}
@@ -148,7 +148,7 @@ def _draw(learnt: Learnt, cases: Sequence[Case], sights: Sights) -> list[tuple[s
 
 
 def checked(
-    found: Sequence[Found], config: TrialConfig, about: About, trios: Sequence[tuple[str, Trio]] = ()
+    found: Sequence[CheckLine], config: TrialConfig, about: About, trios: Sequence[tuple[str, Trio]] = ()
 ) -> Checked:
     """Put a report together."""
     verdicts = judged.verdicts(found)

@@ -10,7 +10,7 @@ from ...drawing.card import CardLine, card
 from ...drawing.cells import Cell, cells
 from ...drawing.sheet import PAPER
 from ...hosts.sights import Trio
-from .found import Found
+from .found import CheckLine
 
 
 def swaps(trios: Sequence[tuple[str, Trio]]) -> Image.Image | None:
@@ -22,7 +22,7 @@ def swaps(trios: Sequence[tuple[str, Trio]]) -> Image.Image | None:
     return cells(shown, "The same seed: without, edited, and the prompt rewritten", across=3) if shown else None
 
 
-def sheet(title: str, found: Sequence[Found], below: Image.Image | None) -> Image.Image:
+def sheet(title: str, found: Sequence[CheckLine], below: Image.Image | None) -> Image.Image:
     """Draw the lines, and the swaps below them."""
     head = card(title, [CardLine(one.holds, one.what, one.told) for one in found])
     if below is None:

@@ -59,7 +59,7 @@ class TrialConfig:
             raise ValueError(f"A check learns from {FEWEST} to {MOST} encodings, not from {self.encodings}.")
 
 
-class Learnt(NamedTuple):
+class TrialFit(NamedTuple):
     """What was learnt, and from what."""
 
     dictionary: Dictionary
@@ -101,7 +101,7 @@ def wording_for(table: ConceptTable) -> Wording:
     return photographs.WORDING if all(one.text in ours for one in table.phrases) else wording_of(table)
 
 
-def learn(host: TextHost, table: ConceptTable, config: TrialConfig, hooks: Hooks) -> Learnt:
+def learn(host: TextHost, table: ConceptTable, config: TrialConfig, hooks: Hooks) -> TrialFit:
     """Encode prompts and fit a dictionary to them; the encodings are forgotten.
 
     Raises:
@@ -118,10 +118,10 @@ def learn(host: TextHost, table: ConceptTable, config: TrialConfig, hooks: Hooks
     texts = frozenset(entry.prompt.text for entry in plan.entries)
     world = World(table, frozenset(), texts, wording=wording, mention=config.mention)
     some = {name: everyone[name] for name in METHODS}
-    return Learnt(dictionary, some, count, time.perf_counter() - began, world)
+    return TrialFit(dictionary, some, count, time.perf_counter() - began, world)
 
 
-def try_edits(host: TextHost, learnt: Learnt, seed: int, hooks: Hooks) -> Trial:
+def try_edits(host: TextHost, learnt: TrialFit, seed: int, hooks: Hooks) -> Trial:
     """Edit prompts that were not learnt from, and encode their rewrites.
 
     Raises:
@@ -172,7 +172,7 @@ def _took(dictionary: Dictionary, made: Edited | None) -> bool:
     return bool(again) and all(one.verdict == TOOK for one in again)
 
 
-def _uncompared(learnt: Learnt, asked: Sequence[Asked], seed: int) -> list[Case]:
+def _uncompared(learnt: TrialFit, asked: Sequence[Asked], seed: int) -> list[Case]:
     """Draw adds and removals where none could be held against a rewrite: without pads that has other rows."""
     rng, splits, cases = np.random.default_rng((seed, 22)), {one.split for one in asked}, list[Case]()
     for kind, split in ((Add, "adds"), (Remove, "removals")):

@@ -9,7 +9,7 @@ import torch
 
 from supsae.evaluation.check import judged, run, trial
 from supsae.evaluation.check.files import check_panel, write_check
-from supsae.evaluation.check.found import Found, failed, file_name, without_folders
+from supsae.evaluation.check.found import CheckLine, failed, file_name, without_folders
 from supsae.evaluation.check.run import About, Sights, run_check
 from supsae.evaluation.check.trial import TrialConfig, small_table
 from supsae.evaluation.intervals import Interval
@@ -43,7 +43,7 @@ def swaps(error, low, high):
     return judged._split("swaps", {OURS: figures(error), TOLD: figures(0.3), REPLACE: figures(0.9)})
 
 
-SOUND = [Found(name, True, "") for name in ("family", "rows", "words", "learning", "reading")]
+SOUND = [CheckLine(name, True, "") for name in ("family", "rows", "words", "learning", "reading")]
 VERDICTS = {
     "good": (swaps(0.49, 0.4, 0.6), "good", "Edits make 51% of a rewrite's change on this model: sliders should work."),
     "fair": (swaps(0.7, 0.6, 0.8), "fair", "make 30% of a rewrite's change on this model: sliders will do less"),
@@ -63,15 +63,15 @@ def test_a_verdict_says_what_swaps_came_to(name):
 
 @pytest.mark.parametrize("name", ["family", "rows", "words", "learning", "edits"])
 def test_nothing_works_without_what_is_vital(name):
-    lines = [*(one for one in SOUND if one.what != name), Found(name, False, "because"), swaps(0.1, 0.1, 0.1)]
+    lines = [*(one for one in SOUND if one.what != name), CheckLine(name, False, "because"), swaps(0.1, 0.1, 0.1)]
     assert judged.verdicts(lines) == [
         ("poor", "SupSAE does not work with this model as it is loaded here: the first cross says why.")
     ]
 
 
 def test_what_else_fails_is_said_beside_the_verdict():
-    lines = [*SOUND[:4], Found("reading", False, ""), swaps(0.5, 0.4, 0.6), Found("pooled vector", False, "")]
-    told = [sentence for _, sentence in judged.verdicts([*lines, Found("pictures", False, "")])]
+    lines = [*SOUND[:4], CheckLine("reading", False, ""), swaps(0.5, 0.4, 0.6), CheckLine("pooled vector", False, "")]
+    told = [sentence for _, sentence in judged.verdicts([*lines, CheckLine("pictures", False, "")])]
     assert [one.split()[0] for one in told] == ["Edits", "Words", "The", "The"]
     assert "edits would leave 0.30" in told[1]
 
