@@ -139,7 +139,7 @@ def _chosen(fitted: Mapping[int, Dictionary]) -> dict[str, Any]:
     return {str(count): one.report.get("operators", {}) for count, one in fitted.items()}
 
 
-class JudgedCase(NamedTuple):
+class TriedCase(NamedTuple):
     """What a case came to; all of it is what JSON can say."""
 
     made: list[list[Measured]]
@@ -155,15 +155,15 @@ def _judged(
     """Ask everyone the same, every rank its share of the cases; of each rank one is in memory at a time."""
     tick: Callable[[int], None] = hooks.part("edit", len(asked))
 
-    def judged(one: Asked) -> JudgedCase:
+    def judged(one: Asked) -> TriedCase:
         truth = truth_of(host, table, one)
         made = [[measured(truth, rival) for rival in some.values()] for some in everyone.values()]
         several = "edits" in one.split
         read = None if several else [categories_read(learnt, truth.before) for learnt in fitted.values()]
         tick(1)
-        return JudgedCase(made, read)
+        return TriedCase(made, read)
 
-    cases = [JudgedCase(*one) for one in distributed.shared(asked, judged)]
+    cases = [TriedCase(*one) for one in distributed.shared(asked, judged)]
     tick(0)
     splits, rows, reading = [one.split for one in asked], dict[str, Any](), dict[str, Any]()
     for place, (count, some) in enumerate(everyone.items()):
@@ -178,7 +178,7 @@ def _judged(
 
 
 def _of_kind(
-    cases: Sequence[JudgedCase], splits: Sequence[str], place: int, *, distracted: bool
+    cases: Sequence[TriedCase], splits: Sequence[str], place: int, *, distracted: bool
 ) -> Iterator[tuple[bool, bool]]:
     """Yield what was read with one dictionary in cases among distractors, or in the others."""
     for one, split in zip(cases, splits, strict=True):
