@@ -127,6 +127,11 @@ class Host {
     link.click();
   }
 
+  /** Run the workflow, as its button does; resolve to whether it was taken. */
+  async run() {
+    return Boolean(await app.queuePrompt(0, 1));
+  }
+
   /** Show a short message in the corner. */
   toast(severity, summary, detail) {
     app.extensionManager?.toast?.add({ severity, summary, detail, life: 6000 });

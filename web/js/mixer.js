@@ -6,6 +6,7 @@ import { make } from "./dom.js";
 import { chooseFile, Fitting } from "./fitting.js";
 import { LOCKED } from "./locked.js";
 import { say, translated } from "./language.js";
+import { Live } from "./live.js";
 import { dump, holds, keyOf, own, parse, rowOf, switched, taughtRow, withRow } from "./mix.js";
 import { LEFT_OUT, MixerRow, VERDICTS } from "./mixer_row.js";
 import { Presets } from "./presets.js";
@@ -43,10 +44,13 @@ class Mixer {
     });
     this.reset = make("button", { type: "button", onclick: () => this.edit({}) }, say("resetAll"));
     this.compare = make("button", { type: "button", title: say("allOffHelp"), onclick: () => this.switchAll() }, say("allOff"));
-    this.fold = make("button", { type: "button", onclick: () => this.foldAll() }, say("foldAll"));
+    this.fold = make("button", {
+      type: "button", className: "pi pi-bars", title: say("foldAll"), aria: { label: say("foldAll") }, onclick: () => this.foldAll(),
+    });
     this.note = make("span", { className: "supsae-note", role: "status" });
     this.holder = make("input", { type: "checkbox", onchange: () => this.edit(this.rows, this.holder.checked) });
     this.holding = make("label", { className: "supsae-hold", title: say("holdHelp"), hidden: true }, this.holder, say("hold"));
+    this.live = new Live(host, () => this.text);
     this.list = make("div", { className: "supsae-scroll supsae-rows" });
     this.words = new Words(this);
     this.presets = new Presets(this);
@@ -54,7 +58,7 @@ class Mixer {
     this.fitting = new Fitting(host, this.outside ? (name) => chooseFile(host, host.source("dictionary"), name) : undefined);
     this.element = make(
       "section", { className: "supsae-mixer", aria: { label: "Concept Mixer" } },
-      make("header", {}, this.search, this.note, this.holding, this.presets.button, this.compare, this.fold, this.reset),
+      make("header", {}, this.search, this.note, this.live.element, this.holding, this.presets.button, this.compare, this.fold, this.reset),
       this.presets.element, this.fitting.element, this.words.element, this.list,
     );
     host.listen("supsae.mixer", ({ detail }) => {
@@ -142,7 +146,17 @@ class Mixer {
     this.hold = hold;
     this.text = dump(rows, hold);
     this.update();
-    this.host.changed();
+    if (this.dragging) this.host.write();
+    else this.host.changed();
+    this.live.moved();
+  }
+
+  /** Take a row that is still being moved, where it is drawn meanwhile. */
+  drag(move) {
+    if (!this.live.on) return;
+    this.dragging = true;
+    move();
+    this.dragging = false;
   }
 
   set(category, row) {

@@ -41,7 +41,7 @@ export class MixerRow {
     this.upper = make("select", { hidden: true, onchange: () => this.pickUpper() });
     this.slider = slider({
       label: say("strengthOf", { category: category.name }), safe: mixer.safe,
-      change: (strength) => this.slide(strength),
+      change: (strength) => this.slide(strength), drag: (strength) => this.mixer.drag(() => this.slide(strength)),
     });
     this.element = make(
       "div", { className: "supsae-row", role: "group", aria: { label: category.name } },

@@ -7,16 +7,17 @@ const END = 1.5;
 const LEGAL = [-2, 3]; // what may be typed, as the server accepts it
 
 /**
- * Return {element, show(strength, safe, disabled, ends)}; `change` is called with each strength that was chosen. Without a
- * `safe` range none was measured.
+ * Return {element, show(strength, safe, disabled, ends)}; `change` is called with each strength that was chosen, `drag` with
+ * those on the way there. Without a `safe` range none was measured.
  */
-export function slider({ label, safe, change }) {
+export function slider({ label, safe, change, drag }) {
   const range = make("input", { type: "range", min: 0, max: END, step: 0.05, aria: { label } });
   const number = make("input", { type: "number", min: LEGAL[0], max: LEGAL[1], step: 0.05, aria: { label } });
   const element = make("div", { className: "supsae-slider" }, range, number);
   let still = 1; // where a double click leads
   const preview = () => {
     number.value = Number(range.value).toFixed(2);
+    drag(Number(range.value));
   };
   range.addEventListener("input", preview);
   range.addEventListener("change", () => change(Number(range.value)));
