@@ -95,7 +95,7 @@ class Frame:
 
     def seen(self, rows: Tensor) -> Tensor:
         """Return rows (…, d) as the operator sees them (…, q): of length about 1."""
-        return ((rows - self.centre) / self.scale) @ self.inputs.T / self.centre.shape[0] ** 0.5
+        return (rows @ self.inputs.T - self.centre @ self.inputs.T) / (self.scale * self.centre.shape[0] ** 0.5)
 
     def residual(self, x: Tensor, span: Sequence[int], old: int | None) -> Tensor:
         """Return (d,) by how much the rows of a phrase are off its mean tokens, on average; 0 if nothing was said.
@@ -247,6 +247,6 @@ def phrase_rows(frame: Frame, x: Tensor, spot: Spot, old: int | None, new: int) 
     behind = (spot.span[-1] if spot.span else spot.first - 1) + 1
     left, right = x[max(spot.first - 1, 0)], x[min(behind, len(x) - 1)]
     around = x[list(spot.words)].mean(0) if spot.words else frame.centre
-    one = PhraseRows(residual, frame.seen(left), frame.seen(right), frame.seen(around), residual)
-    every = PhraseRows(*(x.expand(count, -1) for x in one))
-    return every._replace(tokens=frame.seen(frame.phrase_means[new, :count]))
+    seen = frame.seen(torch.stack([left, right, around, *frame.phrase_means[new, :count]]))  # in one pass over inputs
+    residual, left, right, around = (one.expand(count, -1) for one in (residual, *seen[:3]))
+    return PhraseRows(residual, left, right, around, seen[3:])

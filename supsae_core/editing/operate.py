@@ -96,17 +96,19 @@ class OperatorStep:
         new = None if change.new is None else self.dictionary.phrase(change.new)
         writes = self.operator.phrase is not None and not change.scale
         target = self.operator.phrase_rows(z, spot, old, new) if writes and new is not None else z[:0]
-        moved = torch.zeros_like(z)
+        rows = [*spot.span, *place.written] if writes else []
+        held, wanted = z[rows], z[rows]  # as they are, and as they are to be
+        wanted[: len(target)] = target[: len(rows)]
+        outside, moved = spot.rows[:0], z[:0]
         if self.operator.rest is not None:
             code = self._category_code(change) if change.scale else swap_code(self.operator.frame, old, new)
-            moved[spot.rows] = self.operator.rest_step(z, spot, old, *code)
-        if writes:
-            rows, pads = [*spot.span, *place.written], [row for row in self.layout.roles.pad if row in self.own]
-            taken, over = rows[: len(target)], rows[len(target) :]
-            moved[taken] = target[: len(taken)] - z[taken]
-            if over and pads:  # what nothing is written on says nothing, as this prompt's pads will
-                moved[over] = (z + moved)[pads].mean(0) - z[over]
-        z += moved if alpha == 1 else alpha * moved
+            outside, moved = spot.rows, self.operator.rest_step(z, spot, old, *code)
+        pads = [row for row in self.layout.roles.pad if row in self.own] if len(rows) > len(target) else []
+        if pads:  # what nothing is written on says nothing, as this prompt's pads will
+            wanted[len(target) :] = z.index_add(0, outside, moved)[pads].mean(0)
+        z.index_add_(0, outside, moved, alpha=alpha)
+        if rows:
+            z[rows] = torch.lerp(held, wanted, alpha)
 
     def _spot(self, place: ChangePlace) -> Spot:
         if place.span is not None:
