@@ -3,7 +3,8 @@
 
 Captures are made of a stand-in for the text encoders (``stand_in.py``), in a folder that is kept if it is given, else
 dropped. Each measurement runs in a process of its own on one thread: CPU seconds, and the most memory it took. *Levels*
-is a fit without the edit operator and calibration. The limit is what reading the capture once takes.
+is a fit without the edit operator and calibration. The limit is what reading the capture once takes. With a checkout of
+the paper's public code the largest prompts of 14 concepts are fitted by its classes too (``paper_code.py``).
 """
 
 import argparse
@@ -25,6 +26,8 @@ CONCEPTS, PROMPTS = (14, 50, 100), (300, 750, 1500)
 EACH = {14: 2}
 """Concepts → of a category; ten where it is not listed."""
 CALIBRATION, READ = 32, 12
+EPOCHS = 300
+"""Times that the paper's code goes over prompts which it holds in memory."""
 MANY = 1500, 14
 """Prompts and concepts where the other one is varied."""
 
@@ -116,7 +119,17 @@ def read_prompts(asked: dict[str, Any]) -> dict[str, Any]:
     return {"read_ms": round(1000 * median(took[1:])), "right": right / len(took)}
 
 
-DONE = {"capture": capture, "read once": read_once, "levels": levels, "whole": whole, "read prompts": read_prompts}
+def paper(asked: dict[str, Any]) -> dict[str, Any]:
+    """Measure a part of what the paper's code does, or what ours leaves of the same prompts."""
+    import paper_code
+
+    return paper_code.MEASURED[asked["part"]](asked)
+
+
+DONE = {
+    "capture": capture, "read once": read_once, "levels": levels, "whole": whole, "read prompts": read_prompts,
+    "paper": paper,
+}  # fmt: skip
 """What can be measured → its function."""
 
 
@@ -143,6 +156,18 @@ def row(folder: Path, prompts: int, concepts: int, *, everything: bool) -> dict[
     return {"prompts": prompts, "concepts": concepts, **found}
 
 
+def beside_the_paper(folder: Path, prompts: int, concepts: int, checkout: Path) -> dict[str, Any]:
+    """Fit a capture's prompts with the paper's code, in their own wording and in its own."""
+    asked = {"what": "paper", "folder": str(folder / f"{prompts}-{concepts}"), "checkout": str(checkout)}
+    asked |= {"prompts": prompts, "epochs": EPOCHS}
+    found: dict[str, Any] = {"prompts": prompts, "concepts": concepts}
+    for wording in ("free", "fixed"):
+        own = {**asked, "wording": wording, "data": str(folder / f"{prompts}-{concepts}-{wording}")}
+        found[wording] = {part: in_process(part=part, **own) for part in ("data", "published", "cached")}
+    free = {**asked, "data": str(folder / f"{prompts}-{concepts}-free")}
+    return {**found, "ours": in_process(part="ours", **free)}
+
+
 def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
     """Return the power of the sizes that values grow with, by least squares of their logarithms."""
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
@@ -162,6 +187,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keep the captures here, and take those that are there")
     parser.add_argument("--concepts", type=int, nargs="+", default=list(CONCEPTS))
     parser.add_argument("--prompts", type=int, nargs="+", default=list(PROMPTS))
+    parser.add_argument("--checkout", type=Path, help="the paper's public code, to fit the same prompts with it")
     parser.add_argument("--asked", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.asked:
@@ -174,8 +200,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as dropped:
         folder = args.folder or Path(dropped)
         rows = [row(folder, *one, everything=one[0] == few) for one in dict.fromkeys(sizes)]
+        largest = max(args.prompts), concepts
+        beside = beside_the_paper(folder, *largest, args.checkout) if args.checkout else None
     grows = {by: exponents(rows, by, other) for by, other in (("prompts", concepts), ("concepts", prompts))}
-    writing.write({"rows": rows, "exponents of the levels": grows}, args.out)
+    writing.write({"rows": rows, "exponents of the levels": grows, "beside the paper's code": beside}, args.out)
 
 
 if __name__ == "__main__":

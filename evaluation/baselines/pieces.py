@@ -67,13 +67,19 @@ def strength_of_one(moves: Iterable[tuple[Tensor, Tensor]]) -> float:
 def strengths_of_one(
     capture: Capture, pairs: Sequence[tuple[Encoded, Encoded]], edit: Callable[..., tuple[Tensor, Tensor]]
 ) -> dict[str, float]:
-    """Return piece → ``strength_of_one`` of a baseline's edit over calibration prompts and their rewrites."""
+    """Return piece → ``strength_of_one`` of a baseline's edit over calibration prompts and their rewrites.
+
+    Prompts of a length that it refuses are left out.
+    """
     table, family = capture.plan.table, capture.plan.family
     moves: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in pieces_of(family)}
     for before, after in pairs:
         if before.cond.shape == after.cond.shape:
             supports = (row.entry.prompt.support(table) for row in (before, after))
-            cond, pooled = edit(before.cond, before.pooled, *supports)
+            try:
+                cond, pooled = edit(before.cond, before.pooled, *supports)
+            except ValueError:
+                continue
             made, word = cond - before.cond, after.cond - before.cond
             for name, rows, columns in places(family, before.cond):
                 moves[name].append((made[rows, columns], word[rows, columns]))

@@ -1,5 +1,7 @@
 """The baselines that add a direction to rows: each by hand on a toy, and what strength 1 means."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -25,6 +27,23 @@ def test_strength_of_one_is_least_squares():
     other = torch.tensor([1.0, 0.0]), torch.tensor([1.0, 5.0])
     assert pieces.strength_of_one([one, other, (torch.ones(2), torch.ones(3))]) == pytest.approx(10 / 6)
     assert pieces.strength_of_one([(torch.ones(1), -torch.ones(1))]) == 0.0 == pieces.strength_of_one([])
+
+
+def test_prompts_that_a_baseline_refuses_say_nothing_of_its_strength():
+    class Table:
+        support = staticmethod(lambda table: ())
+
+    def row(length, value):
+        return Encoded(SimpleNamespace(prompt=Table), torch.full((length, 192), value), torch.zeros(128))
+
+    def edit(cond, pooled, old, new):
+        if len(cond) != 96:
+            raise ValueError("of another length")
+        return cond + 1, pooled
+
+    capture = SimpleNamespace(plan=SimpleNamespace(table=None, family=FAMILY))
+    pairs = [(row(96, 1.0), row(96, 3.0)), (row(156, 1.0), row(156, 7.0))]
+    assert pieces.strengths_of_one(capture, pairs, edit)["t5"] == pytest.approx(2)  # the first alone: by 2, edits by 1
 
 
 @pytest.mark.parametrize(

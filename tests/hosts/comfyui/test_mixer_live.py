@@ -84,7 +84,6 @@ def test_a_slider_that_is_dragged_is_drawn_on_its_way_and_where_it_is_let_go(liv
     pytest.fail("undo did not lead back")
 
 
-
 def test_what_cannot_run_is_tried_once(live):
     live.on.expected += ["400", "PromptExecutionError"]
     live.steps(-1)  # which the server refuses
