@@ -24,7 +24,7 @@ from ..results import Hooks, Results, Section, gathered, led_part
 from . import photographs
 from .asked import SIZES, Asked, draw_asked
 from .figures import categories_read, of_reading, of_splits, profile
-from .reconstruction import count_models, reconstruction
+from .reconstruction import count_models, reconstruction, too_few
 from .rivals import Rival, of_table, rivals
 from .rows import Measured, measured, truth_of
 from .synonyms import draw_strange, of_synonyms
@@ -79,11 +79,15 @@ def run_bench(host: TextHost, table: ConceptTable, config: BenchConfig, folder: 
         read = distributed.shared(list(fitted.values()), lambda one: of_synonyms(one, strange))
         section["synonyms"] = dict(zip(map(str, fitted), read, strict=True))
     about = {"host": host.family.name, "encodings": list(sizes), "concepts": len(table), "cases": len(asked)}
+    small = too_few(table)
+    notes += [small] if small else []
     found = {**about, "fit_seconds": seconds, "chosen": _chosen(fitted), **section, "notes": notes}
     settings = {"size": config.size, "seed": config.seed, "mention": config.mention}
-    models = hooks.part("reconstruct", count_models())
-    paper = Section(reconstruction(host, table, config.size, config.seed, models))
-    return gathered(fitted[sizes[-1]], settings, {"rows": Section(found), "reconstruction": paper})
+    sections = {"rows": Section(found)}
+    if not small:
+        models = hooks.part("reconstruct", count_models())
+        sections["reconstruction"] = Section(reconstruction(host, table, config.size, config.seed, models))
+    return gathered(fitted[sizes[-1]], settings, sections)
 
 
 def wording_of(table: ConceptTable) -> Wording:

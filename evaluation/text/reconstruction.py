@@ -31,6 +31,8 @@ SEEDS = {"quick": 1, "medium": 3, "full": 5}
 PROMPTS = {"quick": 400, "medium": 800, "full": 1500}
 TESTED = 0.2
 """Of the prompts, the share that nobody learns from."""
+LEAST = 40
+"""Prompts that the setting needs, so that eight are kept aside."""
 WIDTHS = (1, 2, 5, 20)
 """Code widths beside the paper's."""
 SCALES = (0.1, 3.0)
@@ -53,10 +55,26 @@ Model = Callable[[Template, Template, int], Tensor]
 """(prompts to learn from, prompts to reconstruct, seed) → x̂ of the latter"""
 
 
+def too_few(table: ConceptTable) -> str:
+    """Return why a table is too small for the setting, as a sentence; nothing if it is not."""
+    every = combinations(table)
+    if every >= LEAST:
+        return ""
+    return (
+        f"The paper's own setting is left out: one concept of every category makes {every} prompts of this table, and "
+        f"{LEAST} are needed to keep some aside."
+    )
+
+
+def combinations(table: ConceptTable) -> int:
+    """Return how many prompts say one concept of every category."""
+    return int(np.prod([len(members) for members in table.categories.values()], dtype=object))
+
+
 def template_prompts(table: ConceptTable, count: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
     """Draw supports that differ, one value of every category in the table's order; all there are, if that is fewer."""
     groups = list(table.categories.values())
-    every = int(np.prod([len(members) for members in groups], dtype=object))
+    every = combinations(table)
     chosen = rng.permutation(every)[:count] if every < 10**6 else rng.choice(every, count, replace=False)
     sizes = [len(members) for members in groups]
     return [

@@ -24,6 +24,11 @@ def test_a_template_says_one_value_of_every_category_in_order():
     assert template_text(TABLE, (0, 3)) == "red hair, a crown"
 
 
+def test_a_table_of_few_combinations_is_said_to_be_too_small():
+    assert "makes 6 prompts of this table, and 40 are needed" in reconstruction.too_few(TABLE)  # 2 · 3
+    assert reconstruction.too_few(captions.table()) == ""
+
+
 @pytest.fixture(scope="module")
 def additive():
     """Rows that are a sum of one vector a concept: 6 prompts to learn from, over and over, and the same to test."""
