@@ -64,9 +64,12 @@ def _rows(patch: Any) -> None:
 def _paper(patch: Any) -> None:
     from supsae.cli import reproducing
     from supsae.evaluation.reproduction import models
+    from supsae.hosts.diffusers import studio
 
     patch.setattr(reproducing, "PUBLISHED", replace(reproducing.PUBLISHED, epochs=3))
+    patch.setattr(reproducing, "ReproduceConfig", partial(reproducing.ReproduceConfig, qualifying=1))
     patch.setattr(models, "fit_dictionary", QUICK)
+    patch.setattr(studio, "draw_portraits", partial(studio.draw_portraits, steps=3))
 
 
 SMALLER: dict[str, Callable[[Any], None]] = {

@@ -15,7 +15,7 @@ MODES = {
     "pictures": ("eval", "--quick", "--parts", "text", "headline", "strength", "several"),
     "no pictures": ("eval", "--quick", "--no-pictures"),
     "rows": ("eval", "--quick", "--text", "--mention", "0.75", "--seed", "1"),
-    "paper": ("reproduce", "--prompts", "40", "--calibration", "6", "--swaps", "2", "--steps", "3"),
+    "paper": ("reproduce", "--prompts", "40", "--calibration", "6", "--swaps", "2"),
 }
 LINES = {
     "pictures": ["headline: 18 of 18 steps, {} processes", "several: 15 of 15 steps, {} processes"],
