@@ -58,13 +58,15 @@ def tell(found: Results, out: Path) -> Mapping[str, Path]:
 
 
 def _by_pictures(args: argparse.Namespace, learnt: Dictionary) -> Results:
-    from ..evaluation.pictures import adapters, run
-    from ..evaluation.pictures.renderer import diffusers_renderer
-    from ..hosts.diffusers import studio  # diffusers takes seconds to import
+    from ..evaluation.pictures import run
 
     config = run.EvalConfig(args.size, args.seed, tuple(args.parts or PARTS))
     run.require_portraits(learnt)
     distributed.led(lambda: require_writable(args.out / "results.json"))
+    from ..evaluation.pictures import adapters  # and diffusers, which takes seconds: only once it is known to be needed
+    from ..evaluation.pictures.renderer import diffusers_renderer
+    from ..hosts.diffusers import studio
+
     models = studio.quickened(studio.load_studio())
     train = partial(adapters.trained, models, args.out / "adapters")
     return run.run(learnt, diffusers_renderer(models), args.out, config, hooks(), models.host, train)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -18,9 +19,10 @@ class PortraitsText:
 
     def __init__(self, encoders: TextEncoders | None = None) -> None:
         self._encoders = encoders or load_encoders()
+        self._tokens = cache(lambda word: len(self._encoders.tokenizer.ids(word)))  # the same words come all the time
 
     def counts(self, words: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        found = tuple(len(self._encoders.tokenizer.ids(word)) for word in words)
+        found = tuple(map(self._tokens, words))
         return {encoder.name: found for encoder in self.family.encoders}
 
     @torch.inference_mode()

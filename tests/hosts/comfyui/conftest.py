@@ -77,6 +77,7 @@ def opened_pages(frontend):
     found: dict[tuple, page.ComfyPage] = {}
     yield found
     for own in found.values():
+        own.rest(False)
         own.page.context.close()
 
 

@@ -114,11 +114,8 @@ TOLD = """(text) => {
 
 
 @pytest.mark.parametrize("language", ["ja"], indirect=True)
-def test_a_node_and_a_panel_are_drawn_translated(comfy_page, frontend, translated, language):
-    try:
-        found = comfy_page(**{"Comfy.Locale": language})
-    finally:
-        frontend.request("/api/settings/Comfy.Locale", "en")
+def test_a_node_and_a_panel_are_drawn_translated(comfy_page, translated, language):
+    found = comfy_page(**{"Comfy.Locale": language})
     found.load({"version": 0.4, "last_node_id": 0, "last_link_id": 0, "nodes": [], "links": []})
     drawn, wanted = found.page.evaluate(DRAWN, "SupSAE_ApplyEdits"), translated["SupSAE_ApplyEdits"]
     names = {name.replace("where_", "where."): slot["name"] for name, slot in wanted["inputs"].items()}

@@ -59,14 +59,13 @@ def seen(found) -> dict:
 
 
 @pytest.fixture
-def open_page(comfy_page, frontend):
-    """Return `open(language, vue)`: a page in a language; the server's own setting goes back to English."""
+def open_page(comfy_page):
+    """Return `open(language, vue)`: a page in a language."""
 
     def one(language, vue=False):
         return comfy_page(**{"Comfy.Locale": language, "Comfy.VueNodes.Enabled": vue})
 
-    yield one
-    frontend.request("/api/settings/Comfy.Locale", "en")
+    return one
 
 
 @pytest.mark.every_frontend

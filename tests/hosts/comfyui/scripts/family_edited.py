@@ -51,7 +51,9 @@ expect("the family is told", family.name, name)
 
 table = parse_table(TABLE)
 bare = replace(host.wording, others=())  # random encoders hear other things as loudly as concepts
-config = capture.CaptureConfig(prompts=40 if name == "klein-4b" else 80, calibration=18)  # 512 rows take their time
+few = {"klein-4b": (40, 8), "krea-2": (40, 8)}  # 512 rows, and rows 30720 wide, take their time
+prompts, calibration = few.get(name, (80, 18))
+config = capture.CaptureConfig(prompts=prompts, calibration=calibration)
 plan = capture.plan_text(table, host, config, bare)
 file = Path(tempfile.mkdtemp()) / "d.safetensors"
 save_dictionary(fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan), config=QUICK), file)

@@ -1,0 +1,83 @@
+"""Evaluations of few cases, whose rivals are trained in few steps: for a test, and as a script under torchrun.
+
+``small_evaluation.py MODE ARGUMENTS…`` runs supsae with the arguments, as small as MODE says.
+"""
+
+import operator
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from supsae.cli.parser import main
+from supsae.training.fit import fit_dictionary
+from supsae.training.solvers.exact import ExactConfig
+
+QUICK = partial(fit_dictionary, config=ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.0,)))
+"""One candidate in place of the search for the best ridges."""
+
+
+class Plain:
+    """Changes that stay, where pytest's MonkeyPatch takes them back."""
+
+    setattr = staticmethod(setattr)
+    setitem = staticmethod(operator.setitem)
+
+
+# Each imports what it changes: diffusers takes seconds, and not all need it.
+
+
+def _pictures(patch: Any) -> None:
+    from supsae.evaluation.pictures import gallery, parts, run
+
+    patch.setitem(parts.SIZES, "quick", parts.Size(headline=3, curve=2, several=1, text=20))
+    patch.setattr(gallery, "BATCH", 2)
+    patch.setattr(run, "PROBE", 1)
+
+
+def _drawn(patch: Any) -> None:
+    from supsae.evaluation.pictures import renderer
+
+    _pictures(patch)
+    patch.setattr(renderer, "diffusers_renderer", partial(renderer.diffusers_renderer, steps=3))
+
+
+def _rows(patch: Any) -> None:
+    from supsae.evaluation.baselines import sparse_direction
+    from supsae.evaluation.baselines.paper import PaperConfig
+    from supsae.evaluation.baselines.topk import TopKConfig
+    from supsae.evaluation.text import asked, bench, reconstruction, rivals
+    from supsae.training.capture import CaptureConfig
+
+    patch.setitem(bench.ENCODINGS, "quick", (40, 60))
+    patch.setattr(bench, "CaptureConfig", partial(CaptureConfig, calibration=6))
+    patch.setattr(bench, "fit_dictionary", QUICK)
+    patch.setattr(reconstruction, "PaperConfig", partial(PaperConfig, epochs=3))
+    patch.setattr(reconstruction.topk, "TopKConfig", partial(TopKConfig, steps=5))
+    one = {"sparse direction": partial(sparse_direction.fit, config=TopKConfig(steps=5))}
+    patch.setattr(rivals, "BASELINES", one)
+    patch.setitem(asked.SIZES, "quick", asked.Counts(swaps=2, others=1, several=1))
+    patch.setitem(reconstruction.PROMPTS, "quick", 80)
+
+
+def _paper(patch: Any) -> None:
+    from supsae.cli import reproducing
+    from supsae.evaluation.reproduction import models
+    from supsae.hosts.diffusers import studio
+
+    patch.setattr(reproducing, "PUBLISHED", replace(reproducing.PUBLISHED, epochs=3))
+    patch.setattr(reproducing, "ReproduceConfig", partial(reproducing.ReproduceConfig, qualifying=1))
+    patch.setattr(models, "fit_dictionary", QUICK)
+    patch.setattr(studio, "draw_portraits", partial(studio.draw_portraits, steps=3))
+
+
+SMALLER: dict[str, Callable[[Any], None]] = {
+    "pictures": _drawn, "no pictures": _pictures, "rows": _rows, "paper": _paper,
+}  # fmt: skip
+"""Mode → what makes it small."""
+
+if __name__ == "__main__":
+    mode, *arguments = sys.argv[1:]
+    SMALLER[mode](Plain)
+    sys.exit(main(arguments))
