@@ -19,8 +19,8 @@ FAMILIES = ["flux", "sdxl", "chroma", "z-image", "qwen-image", "klein-4b", "krea
 
 CHECKED = ["portraits", "sdxl", "qwen-image", "mage-flow"]
 """What Check Model is run on: a model that works, pads and none, and encoders that were loaded for another model."""
-BLOCKS = ["flux", "chroma", "qwen-image"]
-"""Whose blocks are patched where SD3's are; FLUX.2 Klein's are FLUX.1's class."""
+BLOCKS = ["flux", "chroma", "qwen-image", "klein-4b", "z-image", "krea-2"]
+"""Whose blocks are patched where SD3's are, and the last two's whose blocks ComfyUI has no patches for."""
 
 
 @pytest.mark.parametrize("script", [*PORTRAITS, *SD3])

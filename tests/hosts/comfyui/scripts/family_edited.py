@@ -155,8 +155,8 @@ if name in ("flux", "z-image"):  # whose latents a decoder at hand reads
     pictures = sweep(one, learnt, [Swap(RED)], [0, 1]).pictures
     expect("pictures of a sweep", list(pictures.shape), [2, 64, 64, 3])
     expect("the edit shows", not torch.equal(pictures[0], pictures[1]))
-if name == "z-image":
-    refused("SupSAE edits the blocks of", transformer.depth, model)
+if name == "sdxl":
+    refused("SupSAE edits the blocks of", transformer.depth, model_shapes.build(name))
 
 # --- a wrong connection ----------------------------------------------------------------------------------------------
 
