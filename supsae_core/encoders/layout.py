@@ -57,9 +57,9 @@ class OnePart:
         return self.least > 0 or self.step > 1
 
     @property
-    def steps(self) -> str:
-        """Return how many rows more a longer text gets at once, in words; "" where it is one."""
-        return f" and then {self.step} at a time" if self.step > 1 else ""
+    def at_least(self) -> str:
+        """Say how many rows a text has."""
+        return f"at least {self.least} rows" if self.step == 1 else f"at least {self.least} rows, then {self.step} more"
 
     def padded(self, rows: int) -> int:
         """Return the rows that so many are padded to."""
@@ -76,7 +76,7 @@ class OnePart:
         """
         spare = pads if self.step == 1 else pads // (2 * self.step)
         if self.has_pads and rows != self.least and (rows < self.least or spare > 0):
-            return f"{self.least} rows{self.steps} and not beyond"
+            return f"{self.least} rows and not beyond" if self.step == 1 else f"steps of {self.step} rows"
         return None
 
     def place(self, own: range, token: int) -> int:

@@ -48,7 +48,7 @@ class Padded(OnePart):
     def policy(self) -> str:
         if not self.has_pads:
             return "rows without pads"
-        return f"exactly {self.least} rows" if self.cut else f"at least {self.least} rows{self.steps}"
+        return f"exactly {self.least} rows" if self.cut else self.at_least
 
     def length(self, tokens: int) -> int:
         return self.least if self.cut else self.padded(self.start + tokens + 1)

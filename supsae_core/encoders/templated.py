@@ -59,7 +59,7 @@ class Templated(OnePart):
 
     @property
     def policy(self) -> str:
-        padded = f"at least {self.least} rows{self.steps}" if self.has_pads else "without pads"
+        padded = self.at_least if self.has_pads else "without pads"
         padded = f"exactly {self.least} rows" if self.cut else padded
         return f"{self.before} rows before the prompt, {self.after} behind it, {padded}"
 

@@ -32,7 +32,7 @@ def test_texts_are_padded_in_steps_or_cut(name):
     layout, rows, room = LENGTHS[name]
     assert {tokens: layout.length(tokens) for tokens in rows} == rows and layout.room == room
     assert layout.has_pads and not layout.is_longer(max(rows.values()))
-    other = "where longer ones are cut" if name == "cut" else f"{layout.least} rows and then {layout.step} at a time"
+    other = "where longer ones are cut" if name == "cut" else f"steps of {layout.step} rows"
     for length, pads in ((layout.least - 1, 0), (layout.least + 2 * layout.step, 2 * layout.step)):
         assert other in layout.wrong_length(length, pads)
     assert layout.wrong_length(layout.least, 30) is None
