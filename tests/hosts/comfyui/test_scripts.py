@@ -9,8 +9,8 @@ PORTRAITS = [
     "see_masses", "see_patched", "see_read", "steering_compiled", "steering_edits", "steering_streams", "text_hosts",
 ]  # fmt: skip
 SD3 = [
-    "activations_sd35", "family_layouts", "loader_families", "lock_models", "sd3_layouts", "sd3_models",
-    "sd3_rewritten", "sd3_rules",
+    "activations_sd35", "checkpoint_families", "family_layouts", "loader_families", "lock_models", "sd3_layouts",
+    "sd3_models", "sd3_rewritten", "sd3_rules",
 ]  # fmt: skip
 """SD3.5's text behind the real tokenizers, which ship inside ComfyUI; with random weights."""
 FAMILIES = ["flux", "sdxl", "chroma", "z-image", "qwen-image", "klein-4b", "krea-2"]
