@@ -123,6 +123,16 @@ if family.weighted:
     weighted = encode(PROMPT.replace("blond hair", "(blond hair:1.2)"))
     expect("a weighted phrase is swapped", RED in edited(weighted, Swap(RED))[2])
 
+if name == "chroma":  # its rows do not tell a weight, the text does: (z' − e) w against (z − e) w is the step, w times
+    for weight in (1.4, 0.7):
+        text = PROMPT.replace("green eyes", f"(green eyes:{weight})")
+        heavy, wanted = encode(text), encode(text.replace("green", "blue"))[0][0]
+        expect("weights of words", set(known_text(family, text).weights), {1.0, weight})
+        taught = taught_text(family, heavy, text)
+        made = edit_places(heavy, learnt, [Swap("eyes: blue eyes")], taught=taught).conditioning[0][0]
+        off = float((made - wanted).norm() / (wanted - heavy[0][0]).norm())
+        below(f"weight {weight}: left undone", off, 0.75)
+
 # --- the text word by word -------------------------------------------------------------------------------------------
 
 for text in (*SAYS, "a  prompt with\nlines,\nblanks, 4k (a:1.2) — 'quoted' l'été 日本語"):
