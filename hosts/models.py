@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+from torch import Tensor
+
+
+def _refined(network: Any, context: Tensor) -> Tensor:
+    """Return the text stream of ComfyUI's NextDiT, padded and refined with the place of every row."""
+    rows, places, _ = network.embed_cap(context, device=context.device, dtype=context.dtype)
+    return reduce(lambda made, layer: layer(made, None, places[0]), network.context_refiner, rows[0])
+
+
+def _fused(network: Any, context: Tensor) -> Tensor:
+    """Return the text stream of ComfyUI's Krea 2, of rows in which several layers lie side by side."""
+    return network.txtmlp(network.txtfusion(network._unpack_context(context)))
 
 
 @dataclass(frozen=True)
@@ -15,13 +30,24 @@ class ModelFamily:
     comfyui: str
     """class in ``comfy.model_base``"""
     blocks: str
-    """attribute of ComfyUI's network that lists its joint blocks"""
+    """attribute of ComfyUI's network that lists its joint blocks; "" if it has none"""
     embedders: tuple[str, ...]
-    """attributes of ComfyUI's network: what a conditioning goes through, in turn, to become the text stream; the linear
+    """attributes of ComfyUI's network: what a conditioning goes through, in turn, to become the text stream; a linear
     layer is the last, and a norm before it may be missing or None"""
     single_blocks: str = ""
     """attribute of ComfyUI's network that lists the blocks behind the joint ones, in which both streams are one: text,
     then picture"""
+    patched: bool = True
+    """whether ComfyUI lets a block be replaced; if not, ``hosts/comfyui/unpatched.py`` gets around them"""
+    text: Callable[[Any, Tensor], Tensor] | None = None
+    """ComfyUI's network, conditioning (B, rows, width) → text stream, where that takes more than the embedders"""
+    side_by_side: str = ""
+    """attribute of ComfyUI's network: how many of the encoder's layers lie side by side in a conditioning's row, if the
+    embedder takes one"""
+    token: str = "patch_size"
+    """attribute of ComfyUI's network: latent cells along the side of an image token"""
+    text_multiple: str = ""
+    """attribute of ComfyUI's network: the text stream is padded to a multiple of so many rows"""
     diffusers: str = ""
     """class in diffusers, where SupSAE records and steers it there too"""
     diffusers_blocks: str = ""
@@ -59,7 +85,28 @@ QWEN_IMAGE = ModelFamily(
     blocks="transformer_blocks",
     embedders=("txt_norm", "txt_in"),
 )
-MODELS = (SD3, FLUX, QWEN_IMAGE)
+Z_IMAGE = ModelFamily(
+    name="Z-Image",
+    comfyui="Lumina2",
+    blocks="",
+    embedders=("cap_embedder.1",),
+    single_blocks="layers",
+    patched=False,
+    text=_refined,
+    text_multiple="pad_tokens_multiple",
+)
+KREA = ModelFamily(
+    name="Krea 2",
+    comfyui="Krea2",
+    blocks="",
+    embedders=("txtmlp.1",),
+    single_blocks="blocks",
+    patched=False,
+    text=_fused,
+    side_by_side="txtlayers",
+    token="patch",
+)
+MODELS = (SD3, FLUX, QWEN_IMAGE, Z_IMAGE, KREA)
 """Every family there is; Portraits has the first one's layout."""
 
 

@@ -94,8 +94,8 @@ def block_inputs() -> list[Any]:
     return [
         io.Model.Input(
             "model",
-            tooltip="A model of Stable Diffusion 3.5, FLUX, Chroma, Qwen-Image or Portraits, as it is: before Apply "
-            "Edits and Lock. The CLIP must be its own.",
+            tooltip="A model of Stable Diffusion 3.5, FLUX, Chroma, Qwen-Image, Z-Image, Krea 2 or Portraits, as it "
+            "is: before Apply Edits and Lock. The CLIP must be its own.",
         ),
         io.String.Input(
             "sites", default="txt@1",

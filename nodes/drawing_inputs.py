@@ -10,7 +10,7 @@ from ..hosts.comfyui import sampling
 from .sockets import DictionarySocket
 
 ANY = "Any model whose prompts the dictionary was learnt from."
-BLOCKS = "A model of Stable Diffusion 3.5, FLUX, Chroma, Qwen-Image or Portraits."
+BLOCKS = "A model of Stable Diffusion 3.5, FLUX, Chroma, Qwen-Image, Z-Image, Krea 2 or Portraits."
 """Which models a node can draw with: where it looks into their blocks, not all."""
 
 

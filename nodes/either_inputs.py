@@ -16,8 +16,8 @@ def either_inputs(prompt: str) -> list[Any]:
         ),
         io.Model.Input(
             "model", optional=True,
-            tooltip=f"A model of Stable Diffusion 3.5, FLUX, Chroma or Qwen-Image: the edit is then made while it "
-            f"draws, on whatever {prompt} the sampler gets. Connect this or a conditioning, not both.",
+            tooltip=f"A model of Stable Diffusion 3.5, FLUX, Chroma, Qwen-Image, Z-Image or Krea 2: the edit is then "
+            f"made while it draws, on whatever {prompt} the sampler gets. Connect this or a conditioning, not both.",
         ),
     ]  # fmt: skip
 

@@ -44,9 +44,13 @@ async def list_loaders(request: web.Request) -> dict[str, Any]:
 
 
 async def show_encoder(request: web.Request) -> dict[str, Any]:
-    """Say which families' encoder a file becomes in CLIPLoader; null where that cannot be told."""
-    file, kind = (request.query.get(key, "") for key in ("file", "type"))
-    return {"version": VERSION, "families": await asyncio.to_thread(encoder_files.families_of, file, kind)}
+    """Say which families' encoder a file becomes in CLIPLoader, or a checkpoint holds; null where it cannot be told."""
+    file, kind, checkpoint = (request.query.get(key, "") for key in ("file", "type", "checkpoint"))
+    if checkpoint:
+        found = await asyncio.to_thread(encoder_files.families_in_checkpoint, checkpoint)
+    else:
+        found = await asyncio.to_thread(encoder_files.families_of, file, kind)
+    return {"version": VERSION, "families": found}
 
 
 async def show_dictionary(request: web.Request) -> dict[str, Any]:

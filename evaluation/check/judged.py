@@ -142,3 +142,8 @@ def _beside(by_name: Mapping[str, CheckLine]) -> Iterator[Verdict]:
         yield "fair", "The pictures do not follow, though the rows do: look at the sheet."
     if drawn is None or drawn.holds is None:
         yield "good", "No picture was looked at, and only pictures can tell."
+    good, weak, nothing = 1 - GOOD, 1 - WEAK, 1 - NOTHING
+    yield (
+        "good",
+        f"Where verdicts part ({good:.0%}, {weak:.0%}, {nothing:.0%} of a rewrite's change) was set on small models.",
+    )

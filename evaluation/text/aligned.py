@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from ...supsae_core.editing.apply import Edited
 from ...supsae_core.encoders.base import Family
 from ...supsae_core.encoders.layout import Layout
 
@@ -77,6 +78,25 @@ def places(one: Layout, other: Layout, mentions: Mentions) -> AlignedPlaces:
         both = min(len(span), len(came))
         found.append((span[:both], came[:both]))
     return AlignedPlaces(found, pads, blanks)
+
+
+def as_paired(made: Edited) -> Tensor:
+    """Return edited rows (L, width) where ``places`` looks for them: inserted words on the pads that went for them.
+
+    Where words must stand in order they are inserted behind the old phrase, and the last pads of their segment go, for
+    one change after the other. With fewer pads than words there are more rows now, which nothing is held against.
+    """
+    kept = {old: row for row, old in enumerate(made.before) if old >= 0}
+    gone = [row for row in range(len(made.cond)) if made.before and row not in kept]
+    written = sorted(made.inserted.values(), key=lambda some: min(some[0].rows))
+    if len(gone) != sum(len(one.rows) for some in written for one in some):
+        return made.cond
+    for some in written:
+        own = [gone.pop(0) for one in some for _ in one.rows]
+        for one in some:
+            kept |= zip(own[-len(one.rows) :], one.rows, strict=True)
+            del own[-len(one.rows) :]
+    return made.cond[[kept[row] for row in range(len(made.cond))]] if written else made.cond
 
 
 def _kinds(one: Layout, other: Layout, mentions: Mentions) -> Iterator[tuple[str, list[int], list[int]]]:

@@ -16,6 +16,7 @@ from ...supsae_core.host import TextHost
 from ...training.calibration import known_reading
 from ..baselines import position_delta, table
 from ..baselines.table import Baseline, ToldBaseline
+from .aligned import as_paired
 from .asked import Asked
 from .trivial import PhraseMeans
 
@@ -58,7 +59,7 @@ def of_dictionary(dictionary: Dictionary, capture: Capture) -> dict[str, Rival]:
     """
     levels, means = replace(dictionary, operators={}), PhraseMeans.fit(capture)
     return {
-        OURS: Rival(lambda asked, before, _: apply(dictionary, before.cond, None, asked.case.edits).cond),
+        OURS: Rival(lambda asked, before, _: as_paired(apply(dictionary, before.cond, None, asked.case.edits))),
         TOLD: Rival(partial(_told, dictionary)),
         LEVELS: Rival(partial(_told, levels)),
         REPLACE: Rival(partial(means.edit, kept=False)),
@@ -82,7 +83,7 @@ def rivals(dictionary: Dictionary, capture: Capture, host: TextHost) -> dict[str
 
 def _told(dictionary: Dictionary, asked: Asked, before: Encoded, after: Encoded) -> Tensor:
     """Edit at the true places, without reading."""
-    return apply(dictionary, before.cond, None, asked.case.edits, known_reading(dictionary, before)).cond
+    return as_paired(apply(dictionary, before.cond, None, asked.case.edits, known_reading(dictionary, before)))
 
 
 def by_baseline(baseline: Baseline) -> Rival:

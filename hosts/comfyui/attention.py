@@ -26,7 +26,9 @@ class Joint(NamedTuple):
     attention: Callable[..., Tensor]
     """the host's attention (q, k, v, heads=…), each (B, rows, width)"""
     q: Tensor
+    """of text and picture"""
     k: Tensor
+    """of these, and of what stands behind them: pads, reference pictures"""
     heads: int
     text_rows: int
 
@@ -53,8 +55,8 @@ def _ear(block: int, hear: Hear) -> Tap:
             heads = named["heads"] if "heads" in named else rest[0]
             if named.get("skip_reshape"):  # (B, heads, rows, width of a head)
                 q, k = (rearrange(one, "b head row wide -> b row (head wide)") for one in (q, k))
-            if q.shape[1] == text + image:  # blocks with dual attention call a second one, of image tokens alone
-                hear(block, Joint(attention, q, k, heads, text))
+            if q.shape[1] >= text + image:  # blocks with dual attention call a second one, of image tokens alone
+                hear(block, Joint(attention, q[:, : text + image], k, heads, text))
             return made
 
         return {**args, "transformer_options": {**args["transformer_options"], OVERRIDE: attend}}
@@ -70,7 +72,7 @@ def masses(
     Args:
         attention: the host's attention (q, k, v, heads=…); the softmax over the keys is its own.
         q: queries (B, text rows + image tokens, width), text first; width is heads × width of a head.
-        k: keys of the same shape.
+        k: keys of the same width and as many rows or more.
         groups: rows of the text, by group; the same for the whole batch.
 
     Returns:

@@ -11,8 +11,28 @@ from ...supsae_core.encoders.families import FAMILIES
 UNTYPED = ""
 """The type of a loader that has none."""
 
+CHECKPOINT = "CheckpointLoaderSimple"
+CHECKPOINTS: dict[str, str] = {
+    "SD3": "sd3",
+    **dict.fromkeys(("SDXL", "SDXL_instructpix2pix", "SSD1B", "KOALA_700M", "KOALA_1B", "Segmind_Vega"), "sdxl"),
+    "Flux": "flux",
+    "FluxInpaint": "flux",
+    "FluxSchnell": "flux",
+    "Chroma": "chroma",
+    "ChromaRadiance": "chroma",
+    "PixArtAlpha": "chroma",
+    "PixArtSigma": "chroma",
+    "ZImage": "z-image",
+    "QwenImage": "qwen-image",
+    "Krea2": "krea-2",
+}
+"""Class of a checkpoint's model, of ``comfy.supported_models`` → the family of the encoders in it."""
+UNSURE = ("Flux2", "ZImagePixelSpace")
+"""Classes that may hold encoders of several families."""
+
 LOADERS: dict[str, dict[str, tuple[str, ...]]] = {
     "SupSAE_LoadPortraitsCLIP": {UNTYPED: ("portraits",)},
+    CHECKPOINT: {UNTYPED: tuple(dict.fromkeys(CHECKPOINTS.values()))},
     "TripleCLIPLoader": {UNTYPED: ("sd3",)},
     "QuadrupleCLIPLoader": {UNTYPED: ()},
     "DualCLIPLoader": {
@@ -66,6 +86,13 @@ def family_by_file(model: str, kind: str) -> str | None:
     """Return the family that CLIPLoader of this type makes of a kind of file; None if it is none that is known."""
     kinds = BY_FILE.get(model, {})
     return kinds[kind] if kind in kinds else kinds.get(ANY)
+
+
+def family_by_checkpoint(model: str) -> list[str] | None:
+    """Return the family of the encoders in a checkpoint of a class: one, or none that is known; None where unsure."""
+    if model in UNSURE:
+        return None
+    return [CHECKPOINTS[model]] if model in CHECKPOINTS else []
 
 
 def described_loaders() -> dict[str, Any]:

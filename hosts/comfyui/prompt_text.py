@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, TypeGuard
 
 import comfy.sd1_clip
@@ -10,9 +13,10 @@ import comfy.sd1_clip
 from ...supsae_core.encoders.base import Family
 from ...supsae_core.reading.known_text import KnownText
 from ...supsae_core.reading.readout import MOST_ROWS
+from ...supsae_core.table.concepts import MARKS
 from ...supsae_core.workflow_prompt import TEXTS
 from .conditionings import EDITED, Conditioning, Taught
-from .tokenizers import bare_words, counts_of, glues, weighs
+from .tokenizers import WordCounts, bare_words, counts_of, glues, weighs
 
 DEEP = 16
 """Nodes that are gone through at most."""
@@ -76,15 +80,44 @@ def known_text(family: Family, text: str) -> KnownText | None:
     words = counts_of(family)
     if words is None:
         return None
-    said = comfy.sd1_clip.escape_important(text)
+    parts = [(comfy.sd1_clip.escape_important(text), 1.0)]
     if weighs(family.name):
-        said = "".join(part for part, _ in comfy.sd1_clip.token_weights(said, 1.0))
-    said = comfy.sd1_clip.unescape_important(said)
+        parts = comfy.sd1_clip.token_weights(parts[0][0], 1.0)
+    parts = [(comfy.sd1_clip.unescape_important(part), weight) for part, weight in parts]
+    said = "".join(part for part, _ in parts)
     if len(said.split()) > MOST_ROWS:  # of which the rows are not read either
         return None
-    counts = words.of_text(said)
-    total = words.total(said)
-    if any(sum(some) != total[name] or min(some, default=0) < 0 for name, some in counts.items()):
-        return None
+    counts, marks = _by_parts(words, [part for part, _ in parts if part])
+    total = [words.total(part) for part, _ in parts]
+    for name, some in counts.items():
+        if sum(some) != sum(one[name] for one in total) or min(some, default=0) < 0:
+            return None
     bare = bare_words(said) if glues(family.name) else frozenset[int]()
-    return KnownText(tuple(said.split()), counts, bare)
+    weights = () if family.weighted else _weights(parts)
+    return KnownText(tuple(said.split()), counts, bare, weights, marks)
+
+
+def _by_parts(words: WordCounts, parts: Sequence[str]) -> tuple[dict[str, tuple[int, ...]], dict[str, dict[int, int]]]:
+    """Return the tokens of every word, and of the marks behind those that a weight parts from their marks.
+
+    ComfyUI spells what a weight is for, and what stands behind it, by themselves: T5's comma then has a blank's token.
+    """
+    found: dict[str, list[int]] = {name: [] for name in words.of_text("")}
+    marks = defaultdict[str, dict[int, int]](dict)
+    for before, part in pairwise(["", *parts]):
+        joined = bool(before) and not before[-1].isspace() and not part[0].isspace()
+        for name, some in words.of_text(part).items():
+            counts = list(some)
+            if joined and counts:
+                if not part.split()[0].strip(MARKS):
+                    marks[name][len(found[name]) - 1] = counts[0]
+                found[name][-1] += counts.pop(0)
+            found[name] += counts
+    return {name: tuple(some) for name, some in found.items()}, dict(marks)
+
+
+def _weights(parts: Sequence[tuple[str, float]]) -> tuple[float, ...]:
+    """Return the weight of every word of a text, that of its first letter; nothing if all are 1."""
+    letters = [weight for part, weight in parts for _ in part]
+    found = tuple(letters[word.start()] for word in re.finditer(r"\S+", "".join(part for part, _ in parts)))
+    return found if any(weight != 1 for weight in found) else ()

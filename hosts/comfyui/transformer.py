@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..models import MODELS, ModelFamily
+from .unpatched import Unpatched, require_wrapped
 
 Tap = Callable[[dict[str, Any]], dict[str, Any]]
 """Before a block: its arguments {img, txt, vec, transformer_options} → the same; behind it: its result {img, txt} → the
@@ -36,6 +37,8 @@ class Blocks(NamedTuple):
     """how many have a text stream and an image stream of their own"""
     patch: int
     """latent cells along the side of an image token"""
+    unpatched: Unpatched | None = None
+    """how they are reached if ComfyUI has no patches for them"""
 
     @property
     def depth(self) -> int:
@@ -70,10 +73,16 @@ def blocks_of(base: Any) -> Blocks:
         ValueError: as ``family_of``.
     """
     family, network = family_of(base), base.diffusion_model
-    joint = len(getattr(network, family.blocks))
-    single = len(getattr(network, family.single_blocks)) if family.single_blocks else 0
+    joint, single = (len(getattr(network, some)) if some else 0 for some in (family.blocks, family.single_blocks))
     keys = [(JOINT, i) for i in range(joint)] + [(SINGLE, i) for i in range(single)]
-    return Blocks(tuple(keys), joint, network.patch_size)
+    token = getattr(network, family.token)
+    return Blocks(tuple(keys), joint, token, None if family.patched else _unpatched(family, network, token))
+
+
+def _unpatched(family: ModelFamily, network: Any, token: int) -> Unpatched:
+    require_wrapped(network, family.name)
+    multiple = getattr(network, family.text_multiple) if family.text_multiple else None
+    return Unpatched(family.name, family.single_blocks, token, multiple or 1)
 
 
 def require_network(model: Any) -> Any:
@@ -93,7 +102,8 @@ def depth(model: Any) -> int:
 
 def width_of_text(model: Any) -> int:
     """Return the width of the conditionings that a MODEL reads."""
-    return _embedders(model.model)[-1].in_features
+    beside = family_of(model.model).side_by_side
+    return _embedders(model.model)[-1].in_features * (getattr(model.model.diffusion_model, beside) if beside else 1)
 
 
 def width_of_streams(model: Any) -> int:
@@ -103,11 +113,15 @@ def width_of_streams(model: Any) -> int:
 
 def embedded(base: Any, context: Tensor) -> Tensor:
     """Return the text stream (B, rows, d) that enters block 0, of a context (B, rows, width)."""
+    text = family_of(base).text
+    if text is not None:
+        return text(base.diffusion_model, context)
     return reduce(lambda made, layer: layer(made), _embedders(base), context)
 
 
 def _embedders(base: Any) -> list[Any]:
-    layers = (getattr(base.diffusion_model, name, None) for name in family_of(base).embedders)
+    names = (name.split(".") for name in family_of(base).embedders)
+    layers = [reduce(lambda of, part: getattr(of, part, None), name, base.diffusion_model) for name in names]
     return [layer for layer in layers if layer is not None]
 
 
@@ -126,13 +140,13 @@ def tapped(
     that taps compose with other packs' patches in either node order.
     """
     replace = options.get("patches_replace", {})
-    there = replace.get("dit", {})
-    more = beside or {}
-    mine: dict[tuple[str, int], Callable[..., dict]] = {}
-    for i in {*enter, *leave, *more}:
-        key = blocks.keys[i]
-        one = _Tapped(there.get(key), enter.get(i), leave.get(i), more.get(i, ()))
-        mine[key] = one if i < blocks.joint else _Single(one)
+    there, more = replace.get("dit", {}), beside or {}
+    taps: dict[int, _Tapped] = {}
+    for i in sorted({*enter, *leave, *more}):
+        taps[i] = _Tapped(there.get(blocks.keys[i]), enter.get(i), leave.get(i), more.get(i, ()))
+    if blocks.unpatched:
+        return blocks.unpatched.around(options, {i: one.through for i, one in taps.items()}) if taps else options
+    mine = {blocks.keys[i]: one if i < blocks.joint else _Single(one) for i, one in taps.items()}
     return {**options, "patches_replace": {**replace, "dit": {**there, **mine}}}
 
 

@@ -10,7 +10,7 @@ from ..dictionary.model import Dictionary
 from ..reading.known_text import KnownText
 from ..reading.offer import GUESS, Offer, accepted, offer
 from ..reading.readout import Reading
-from ..reading.spelled import with_bare
+from ..reading.spelled import with_hidden, with_weights
 from .change import Change, Edit
 from .edits import EDITS, AnyEdit, aim, edit_name
 from .standing import category_of
@@ -72,7 +72,7 @@ def taught(
     if text is not None and text.ends_in(lead, reading.rows) not in reading.layouts[lead.name].roles.closing:
         text = None
     if text is not None:
-        reading = with_bare(dictionary, reading, text)
+        reading = with_weights(dictionary, with_hidden(dictionary, reading, text), text)
     said, lines = {dictionary.table.concepts[one].category for one in reading.concepts(dictionary)}, []
     for name, words in told.items():
         category = dictionary.table.concepts[dictionary.table.category(name)[0]].category

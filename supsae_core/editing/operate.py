@@ -81,7 +81,7 @@ class OperatorStep:
         for span in self.layout.spans:
             step[list(span.rows)] *= span.weight
         for place in self.places:  # what stands on blanks gets the weight of what it continues
-            if place.written and place.span is not None and place.span.weight != 1:
+            if self.told and place.written and place.span is not None and place.span.weight != 1:
                 here, nothing = list(place.written), self._empty(place.written)
                 step[here] = nothing + place.span.weight * (z[here] - nothing) - plain[here]
         by_levels = self._by_levels()
@@ -156,8 +156,11 @@ class OperatorStep:
         return found
 
     def without_weights(self, rows: Tensor) -> Tensor:
-        """Return the rows as they would be without prompt weights (11), or themselves if there are none."""
-        if all(span.weight == 1 for span in self.layout.spans):
+        """Return the rows as they would be without prompt weights (11), or themselves if there are none.
+
+        Or if it is not known what ComfyUI weighs about: then a weight only makes the step longer.
+        """
+        if not self.told or all(span.weight == 1 for span in self.layout.spans):
             return rows
         plain = rows.clone()
         for span in self.layout.spans:
@@ -165,6 +168,11 @@ class OperatorStep:
                 here, nothing = list(span.rows), self._empty(span.rows)
                 plain[here] = nothing + (rows[here] - nothing) / span.weight
         return plain
+
+    @property
+    def told(self) -> bool:
+        """Whether conditionings of this family hold what prompt weights move rows away from."""
+        return self.dictionary.family.weighted
 
     def _empty(self, rows: Sequence[int]) -> Tensor:
         return self.part.decode(self.here.empty(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import NamedTuple
 
 import torch
@@ -28,8 +29,11 @@ class Roles(NamedTuple):
 
     @property
     def closing(self) -> tuple[int, ...]:
-        """The last end and the first row of a template behind the prompt, as far as there are such: there it ends."""
-        return (*self.end[-1:], *self.after[:1])
+        """Where the prompt ends: its last end, the first row of a template behind it, or else the first of the pads
+        that stand together at the very end."""
+        ends, pads = (*self.end[-1:], *self.after[:1]), self.pad
+        behind = (at for at in range(len(pads) - 1, -1, -1) if at == 0 or pads[at - 1] != pads[at] - 1)
+        return ends or tuple(pads[at] for at in islice(behind, 1))
 
 
 ROLES = Roles._fields
@@ -42,6 +46,7 @@ class OnePart:
     """What the layouts of ``base.RowLayout`` have in common in which a whole text is heard together."""
 
     least: int
+    step: int
 
     @property
     def lead(self) -> int:
@@ -49,7 +54,30 @@ class OnePart:
 
     @property
     def has_pads(self) -> bool:
-        return self.least > 0
+        return self.least > 0 or self.step > 1
+
+    @property
+    def at_least(self) -> str:
+        """Say how many rows a text has."""
+        return f"at least {self.least} rows" if self.step == 1 else f"at least {self.least} rows, then {self.step} more"
+
+    def padded(self, rows: int) -> int:
+        """Return the rows that so many are padded to."""
+        return self.least + -(-max(0, rows - self.least) // self.step) * self.step
+
+    def grows(self, rows: int) -> bool:
+        """Tell whether so many rows are more than texts are padded to, row by row."""
+        return self.step == 1 and rows > self.least > 0
+
+    def misfit(self, rows: int, pads: int) -> str | None:
+        """Say which length texts are padded to, if so many rows with so many pads are of another.
+
+        What an edit removed may look like pads: a step of them is forgiven.
+        """
+        spare = pads if self.step == 1 else pads // (2 * self.step)
+        if self.has_pads and rows != self.least and (rows < self.least or spare > 0):
+            return f"{self.least} rows and not beyond" if self.step == 1 else f"steps of {self.step} rows"
+        return None
 
     def place(self, own: range, token: int) -> int:
         return own.start + self.lead + token

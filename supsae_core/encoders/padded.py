@@ -23,12 +23,14 @@ class Padded(OnePart):
     """whether longer texts are cut off; otherwise they get as many rows as they need"""
     masked: bool = False
     """whether a mask hides the pads from the model"""
+    step: int = 1
+    """rows that a longer text gets at once"""
 
     tail, in_order, constant, pooled_room = 1, False, None, None
 
     @property
     def role_names(self) -> tuple[str, ...]:
-        return (*(("start",) if self.start else ()), "end", *(("pad",) if self.least else ()), "other")
+        return (*(("start",) if self.start else ()), "end", *(("pad",) if self.has_pads else ()), "other")
 
     @property
     def lead(self) -> int:
@@ -44,12 +46,12 @@ class Padded(OnePart):
 
     @property
     def policy(self) -> str:
-        if not self.least:
+        if not self.has_pads:
             return "rows without pads"
-        return f"exactly {self.least} rows" if self.cut else f"at least {self.least} rows"
+        return f"exactly {self.least} rows" if self.cut else self.at_least
 
     def length(self, tokens: int) -> int:
-        return self.least if self.cut else max(self.least, self.start + tokens + 1)
+        return self.least if self.cut else self.padded(self.start + tokens + 1)
 
     def roles(self, own: range, ends: Sequence[int], taken: set[int]) -> Roles:
         start, end = tuple(own[: self.start]), tuple(row for row in ends if row in own)
@@ -71,12 +73,9 @@ class Padded(OnePart):
         return rows <= self.start + 1
 
     def is_longer(self, rows: int) -> bool:
-        return not self.cut and rows > self.least > 0
+        return not self.cut and self.grows(rows)
 
     def wrong_length(self, rows: int, pads: int) -> str | None:
-        if not self.least or rows == self.least:
-            return None
-        if self.cut or rows < self.least or pads > 0:
-            beyond = f"{self.least} rows and not beyond"
-            return f"{self.least} rows, where longer ones are cut" if self.cut else beyond
-        return None
+        if self.cut:
+            return None if rows == self.least else f"{self.least} rows, where longer ones are cut"
+        return self.misfit(rows, pads)

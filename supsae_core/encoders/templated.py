@@ -25,13 +25,17 @@ class Templated(OnePart):
     """rows that a text is padded to, at the right; 0 for no pads at all"""
     masked: bool = False
     """whether a mask hides the pads from the model"""
+    step: int = 1
+    """rows that a longer text gets at once; with ``least`` 77, 77: it is padded to a multiple of 77"""
+    cut: bool = False
+    """whether longer texts are cut off behind ``least`` rows"""
 
-    in_order, room, pooled_room = True, None, None
+    in_order, pooled_room = True, None
 
     @property
     def role_names(self) -> tuple[str, ...]:
         template = (name for name, rows in (("before", self.before), ("after", self.after)) if rows)
-        return (*(("pad",) if self.least else ()), "other", *template)
+        return (*(("pad",) if self.has_pads else ()), "other", *template)
 
     @property
     def lead(self) -> int:
@@ -46,16 +50,21 @@ class Templated(OnePart):
         return "before" if self.before else None
 
     @property
+    def room(self) -> int | None:
+        return self.least - self.before - self.after if self.cut else None
+
+    @property
     def more(self) -> int:
-        return 1
+        return 0 if self.cut else 1
 
     @property
     def policy(self) -> str:
-        padded = f"at least {self.least} rows" if self.least else "without pads"
+        padded = self.at_least if self.has_pads else "without pads"
+        padded = f"exactly {self.least} rows" if self.cut else padded
         return f"{self.before} rows before the prompt, {self.after} behind it, {padded}"
 
     def length(self, tokens: int) -> int:
-        return max(self.least, self.before + tokens + self.after)
+        return self.least if self.cut else self.padded(self.before + tokens + self.after)
 
     def roles(self, own: range, ends: Sequence[int], taken: set[int]) -> Roles:
         before = tuple(own[: self.before])
@@ -77,9 +86,9 @@ class Templated(OnePart):
         return rows <= self.before + self.after
 
     def is_longer(self, rows: int) -> bool:
-        return rows > self.least > 0
+        return not self.cut and self.grows(rows)
 
     def wrong_length(self, rows: int, pads: int) -> str | None:
-        if self.least and rows != self.least and (rows < self.least or pads > 0):
-            return f"{self.least} rows and not beyond"
-        return None
+        if self.cut:
+            return None if rows == self.least else f"{self.least} rows, where longer ones are cut"
+        return self.misfit(rows, pads)

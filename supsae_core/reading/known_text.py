@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..encoders.base import Encoder, Rows
 from ..table.concepts import trim
@@ -23,6 +23,10 @@ class KnownText:
     """encoder → tokens of each word, punctuation included"""
     bare: frozenset[int] = frozenset()
     """words that stand without a blank before them, where tokenizers then spell them otherwise"""
+    weights: tuple[float, ...] = ()
+    """the prompt weight of each word, where its family's rows do not tell it; empty if all are 1"""
+    marks: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    """encoder → word → tokens of the marks behind it, where these are not one each"""
 
     def said(self, words: range) -> str:
         """Return some of the words, without the marks behind them."""
@@ -63,7 +67,8 @@ class KnownText:
         """Return an encoder's rows of some words, without the marks behind the last."""
         counts, own = self.counts[encoder.name], rows.of(encoder)
         first, last = sum(counts[: words.start]), self.words[words.stop - 1]
-        stop = sum(counts[: words.stop]) - (len(last) - len(trim(last)))  # every mark is a token of its own
+        usual = len(last) - len(trim(last))  # every mark is a token of its own
+        stop = sum(counts[: words.stop]) - self.marks.get(encoder.name, {}).get(words.stop - 1, usual)
         return tuple(encoder.layout.place(own, token) for token in range(first, max(stop, first + 1)))
 
     def widened(self, encoder: Encoder, rows: Rows, core: int, taken: Collection[int]) -> range:

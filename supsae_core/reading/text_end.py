@@ -99,7 +99,8 @@ def end_of_longer(scores: Tensor, layout: RowLayout) -> int:
 def role_scores(dictionary: Dictionary, part: Part, codes: Tensor) -> Tensor:
     """Return log-likelihood ratios (rows, 2) of codes (rows, r) being the end, and being a pad, rather than text.
 
-    Where a template stands behind the prompt, all its rows together are the end, which is where they begin.
+    Where a template stands behind the prompt, all its rows together are the end, which is where they begin. Where
+    nothing does, a pad is.
     """
     # Text is any token of a concept: spread as all of them are about their mean.
     off = codes - part.mean_code
@@ -126,6 +127,8 @@ def role_scores(dictionary: Dictionary, part: Part, codes: Tensor) -> Tensor:
                 far = about(learnt[0], token)
                 found[: len(far), column] += (text[token:] - far) / 2
                 found[len(far) :, column] = -torch.inf  # its other tokens would stand behind the last row
+    if not {"end", "after"} & {*dictionary.family.roles}:  # nothing closes a text but the first of its pads
+        found[:, 0] = found[:, 1]
     return found
 
 

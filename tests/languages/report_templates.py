@@ -27,6 +27,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "supsae_core/tensor_files.py": (),
     "supsae_core/files.py": ("missing", "CHANGED"),
     "supsae_core/encoders/placing.py": (),
+    "supsae_core/encoders/layout.py": (),
     "supsae_core/encoders/chunked.py": (),
     "supsae_core/encoders/padded.py": (),
     "supsae_core/encoders/templated.py": (),

@@ -5,7 +5,8 @@ import { sourceOf, widgetOf } from "./graph.js";
 const DEPTH = 32;
 const STANDS_FOR = /GGUF$/; // loaders of other files that are set as ComfyUI's own
 
-const BY_FILE = "CLIPLoader"; // goes by its file more than by its type
+const CHECKPOINT = "CheckpointLoaderSimple"; // goes by its file alone
+const BY_FILE = { CLIPLoader: "clip_name", [CHECKPOINT]: "ckpt_name" }; // goes by its file more than by its type
 const PATIENCE = 30000; // milliseconds for which it is known what a file is
 
 const files = new Map(); // question → promise of names of families, null where they are not known
@@ -33,19 +34,25 @@ export function loaderOf(node) {
   if (!Object.hasOwn(table, name)) return null;
   const type = String(chosen(node, "type") ?? "");
   const found = Object.hasOwn(table[name], type) ? table[name][type] : null;
-  return found && { node: name, type, file: name === BY_FILE ? chosen(node, "clip_name") : undefined, ...found };
+  return found && { node: name, type, file: BY_FILE[name] && chosen(node, BY_FILE[name]), ...found };
 }
 
-/** Return what a loader loads as its file tells, which the server reads; the same where that is not known. */
+/**
+ * Return what a loader loads as its file tells, which the server reads; where that is not known the same, and of a
+ * checkpoint null.
+ */
 export async function narrowed(host, loader) {
-  if (!loader?.file) return loader;
-  const path = `encoder?${new URLSearchParams({ file: loader.file, type: loader.type })}`;
+  const isCheckpoint = loader?.node === CHECKPOINT;
+  if (!loader?.file) return isCheckpoint ? null : loader;
+  const asked = isCheckpoint ? { checkpoint: loader.file } : { file: loader.file, type: loader.type };
+  const path = `encoder?${new URLSearchParams(asked)}`;
   if (!files.has(path)) {
     files.set(path, host.ask(path).then(({ families }) => families, () => null));
     setTimeout(() => files.delete(path), PATIENCE); // a file may come, or another of its name
   }
   const found = await files.get(path);
-  return found ? { ...loader, usual: found, may: found } : loader;
+  if (found) return { ...loader, usual: found, may: found };
+  return isCheckpoint ? null : loader;
 }
 
 /** Return the nodes that give the CLIP of an input, behind what only changes or merges it, such as a LoRA. */

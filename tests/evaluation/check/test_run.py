@@ -56,9 +56,10 @@ VERDICTS = {
 @pytest.mark.parametrize("name", VERDICTS)
 def test_a_verdict_says_what_swaps_came_to(name):
     line, level, told = VERDICTS[name]
-    (first, second) = judged.verdicts([*SOUND, line])
+    first, second, third = judged.verdicts([*SOUND, line])
     assert first[0] == level and told in first[1]
     assert second[1] == "No picture was looked at, and only pictures can tell."
+    assert third[1] == "Where verdicts part (40%, 25%, 5% of a rewrite's change) was set on small models."
 
 
 @pytest.mark.parametrize("name", ["family", "rows", "words", "learning", "edits"])
@@ -72,7 +73,7 @@ def test_nothing_works_without_what_is_vital(name):
 def test_what_else_fails_is_said_beside_the_verdict():
     lines = [*SOUND[:4], CheckLine("reading", False, ""), swaps(0.5, 0.4, 0.6), CheckLine("pooled vector", False, "")]
     told = [sentence for _, sentence in judged.verdicts([*lines, CheckLine("pictures", False, "")])]
-    assert [one.split()[0] for one in told] == ["Edits", "Words", "The", "The"]
+    assert [one.split()[0] for one in told] == ["Edits", "Words", "The", "The", "Where"]
     assert "edits would leave 0.30" in told[1]
 
 

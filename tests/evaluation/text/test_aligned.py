@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from supsae.evaluation.text.aligned import CHANGED, PHRASES, Block, blocks
+from supsae.evaluation.text.aligned import CHANGED, PHRASES, Block, as_paired, blocks
+from supsae.supsae_core.editing.apply import Edited
+from supsae.supsae_core.editing.room import WrittenRows
 from supsae.supsae_core.encoders.base import Encoder, Family
 from supsae.supsae_core.encoders.layout import Layout, Roles, Span
 from supsae.supsae_core.encoders.padded import Padded
@@ -48,3 +50,13 @@ def test_a_distance_is_over_the_rows_of_a_kind():
     made, rewrite = torch.tensor([[9.0, 1.0], [9.0, 3.0]]), torch.tensor([[0.0, 2.0], [0.0, 5.0]])
     block = Block(CHANGED, slice(1, 2), [0, 1], [1, 0])
     assert block.off(made, rewrite) == 17 and block.in_place().off(made, rewrite) == 5
+
+
+def test_inserted_words_are_found_on_the_pads_that_went_for_them():
+    # 8 rows; behind row 1 a change inserted two words, behind row 3 another one: the last three pads went for them, the
+    # last two for the first change
+    words = {"toy": [WrittenRows(None, (2, 3)), WrittenRows(None, (6,))]}
+    before = (0, 1, -1, -1, 2, 3, -1, 4)
+    made = Edited(torch.arange(8.0)[:, None], None, None, [], words, before)
+    assert as_paired(made)[:, 0].tolist() == [0, 1, 4, 5, 7, 6, 2, 3]
+    assert as_paired(still := Edited(made.cond, None, None, [])) is still.cond

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mixer_page import FILE, LOADER, Mixer, workflow
 from page import RENDERERS
-from shelf_files import write_header, write_qwen3
+from shelf_files import write_header, write_krea, write_qwen3
 
 ROOT = Path(__file__).resolve().parents[3]
 OUTER = 3  # the subgraph's node in the blueprint
@@ -92,7 +92,7 @@ WIRES = {
     "three encoders": (("TripleCLIPLoader",), f"{IS_PORTRAITS} Stable Diffusion 3 and 3.5's encoders."),
     "several": (("CLIPLoader", "lumina2"), f"{IS_PORTRAITS} CLIPLoader, lumina2, which loads other encoders."),
     "unknown to us": (("CLIPLoader", "wan"), f"{IS_PORTRAITS} CLIPLoader, wan, which loads other encoders."),
-    "a checkpoint": (("CheckpointLoaderSimple",), None),
+    "a checkpoint that is not there": (("CheckpointLoaderSimple",), None),
     "an unknown type": (("CLIPLoader", "new in 2030"), None),
     "its own": (("SupSAE_LoadPortraitsCLIP",), None),
 }
@@ -120,6 +120,19 @@ def test_cliploader_goes_by_its_file(wired):
     lines.get_by_role("button", name=Z_IMAGE).click()
     lines.get_by_text("For Z-Image.", exact=True).wait_for()
     assert lines.inner_text() == "For Z-Image."
+
+
+@pytest.mark.parametrize("wired", ["classic"], indirect=True)
+def test_a_checkpoint_goes_by_its_file(frontend, wired):
+    folder = frontend.base / "models" / "checkpoints"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_krea(folder / "krea.safetensors")
+    wire(wired, "CheckpointLoaderSimple")
+    wired.does("graph.nodes.find((one) => one.type === given[0]).widgets[0].value = given[1]",
+               "CheckpointLoaderSimple", "krea.safetensors")  # fmt: skip
+    wired.on.changed()
+    says(wired, IN_LOADER).get_by_text(f"{IS_PORTRAITS} Krea 2's encoders.").wait_for()
+    (folder / "krea.safetensors").unlink()
 
 
 @pytest.mark.parametrize("wired", ["classic"], indirect=True)

@@ -191,6 +191,8 @@ def test_a_text_encoder_says_what_it_becomes(comfy_server, ask):
     }
     for (file, kind), families in wanted.items():
         assert ask(f"encoder?file={quote(file)}&type={quote(kind)}") == (200, {"version": 1, "families": families})
+    for name in ("krea.safetensors", "gone.safetensors", "../text_encoders/qwen.safetensors"):
+        assert ask(f"encoder?checkpoint={quote(name)}") == (200, {"version": 1, "families": None})
     write_qwen3(folder / "qwen.safetensors", 4096)
     assert ask("encoder?file=qwen.safetensors&type=lumina2")[1]["families"] == ["klein-9b"]
     shutil.rmtree(folder)

@@ -9,8 +9,8 @@ PORTRAITS = [
     "see_masses", "see_patched", "see_read", "steering_compiled", "steering_edits", "steering_streams", "text_hosts",
 ]  # fmt: skip
 SD3 = [
-    "activations_sd35", "family_layouts", "loader_families", "lock_models", "sd3_layouts", "sd3_models",
-    "sd3_rewritten", "sd3_rules",
+    "activations_sd35", "checkpoint_families", "family_layouts", "loader_families", "lock_models", "sd3_layouts",
+    "sd3_models", "sd3_rewritten", "sd3_rules",
 ]  # fmt: skip
 """SD3.5's text behind the real tokenizers, which ship inside ComfyUI; with random weights."""
 FAMILIES = ["flux", "sdxl", "chroma", "z-image", "qwen-image", "klein-4b", "krea-2"]
@@ -19,8 +19,8 @@ FAMILIES = ["flux", "sdxl", "chroma", "z-image", "qwen-image", "klein-4b", "krea
 
 CHECKED = ["portraits", "sdxl", "qwen-image", "mage-flow"]
 """What Check Model is run on: a model that works, pads and none, and encoders that were loaded for another model."""
-BLOCKS = ["flux", "chroma", "qwen-image"]
-"""Whose blocks are patched where SD3's are; FLUX.2 Klein's are FLUX.1's class."""
+BLOCKS = ["flux", "chroma", "qwen-image", "klein-4b", "z-image", "krea-2"]
+"""Whose blocks are patched where SD3's are, and the last two's whose blocks ComfyUI has no patches for."""
 
 
 @pytest.mark.parametrize("script", [*PORTRAITS, *SD3])

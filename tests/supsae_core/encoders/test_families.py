@@ -7,6 +7,8 @@ import pytest
 from supsae.hosts.choose import OWN
 from supsae.supsae_core.encoders.families import FAMILIES
 from supsae.supsae_core.encoders.families.stored import family_from_json, family_to_json
+from supsae.supsae_core.encoders.padded import Padded
+from supsae.supsae_core.encoders.templated import Templated
 
 assert FAMILIES, "the table of families is empty"
 
@@ -14,6 +16,30 @@ ENCODERS = [(name, encoder) for name, family in FAMILIES.items() for encoder in 
 TOKENS = (0, 1, 2, 46, 47, 75, 76, 150, 151, 255, 400)
 """Lengths of texts, in tokens, about those where chunks and pads end."""
 each = pytest.mark.parametrize(("name", "encoder"), ENCODERS, ids=lambda one: getattr(one, "name", one))
+
+LENGTHS = {
+    # a start row and 77 at a time: 76 words fill the first 77 rows, one more begins the second
+    "steps": (Templated(1, 0, 77, step=77), {0: 77, 76: 77, 77: 154, 153: 154, 154: 231}, None),
+    # an end row, 64 rows at least, then 32 at a time: 63 words and the end are 64 rows
+    "steps of pads": (Padded(64, step=32), {63: 64, 64: 96, 95: 96, 96: 128}, None),
+    # two rows before and three behind leave 35 of 40 for words
+    "cut": (Templated(2, 3, 40, cut=True), {0: 40, 35: 40, 99: 40}, 35),
+}
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_texts_are_padded_in_steps_or_cut(name):
+    layout, rows, room = LENGTHS[name]
+    assert {tokens: layout.length(tokens) for tokens in rows} == rows and layout.room == room
+    assert layout.has_pads and not layout.is_longer(max(rows.values()))
+    other = "where longer ones are cut" if name == "cut" else f"steps of {layout.step} rows"
+    for length, pads in ((layout.least - 1, 0), (layout.least + 2 * layout.step, 2 * layout.step)):
+        assert other in layout.wrong_length(length, pads)
+    assert layout.wrong_length(layout.least, 30) is None
+    assert (
+        len({Templated(1, 0, 77).policy, Templated(1, 0, 77, step=77).policy, Templated(1, 0, 77, cut=True).policy})
+        == 3
+    )
 
 
 @pytest.mark.parametrize("name", FAMILIES)

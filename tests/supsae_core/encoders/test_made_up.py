@@ -33,6 +33,8 @@ pytestmark = pytest.mark.slow
 
 TABLE = parse_table("hair: [red hair, long blond hair]\nhat: [gold crown, top hat]\nmood: [smiling, sad face]")
 CLIP, WIDE = (Encoder("l", "clip", Chunked(20), 0, 24), Encoder("g", "clip", Chunked(20), 24, 48)), 64
+TWO = Templated(2, 3, 40, True)
+DUET = (Encoder("small", "lm", TWO, 0, 24), Encoder("large", "lm", TWO, 24, WIDE))
 
 BARE = replace(PLAIN, others=())
 """Chunks of 18 words have no room for more."""
@@ -42,6 +44,10 @@ FAMILIES = {
     "templated": Family("made-up", WIDE, (Encoder("lm", "lm", Templated(3, 5), 0, WIDE),), weighted=False),
     # the same padded at the right, pads hidden by a mask, as FLUX.2
     "masked": Family("made-up", WIDE, (Encoder("lm", "lm", Templated(2, 4, 40, True), 0, WIDE),), weighted=False),
+    # two language models side by side in one template, masked pads, pooled vector of the second
+    "duet": Family("made-up", WIDE, DUET, (Pooled(0, 16, "large"),), weighted=False),
+    # a start token alone, nothing closes a text but its pads, which come in steps
+    "steps": Family("made-up", WIDE, (Encoder("lm", "lm", Templated(1, 0, 30, step=30), 0, WIDE),), weighted=False),
     # start row, pads, and a pooled vector of an encoder that has no rows, as FLUX.1 with BERT in place of T5
     "start row": Family("made-up", WIDE, (Encoder("bert", "bert", Padded(40, start=1), 0, WIDE),), (Pooled(0, 16),)),
     # no pads at all, as Chroma
@@ -111,7 +117,7 @@ def written(encoder, words):
     causal = isinstance(layout, Templated)
     first, last = (layout.before, layout.after) if causal else (layout.start, 1)
     laid = [*[("before", str(n)) for n in range(first)], *tokens, *[("after", str(n)) for n in range(last)]]
-    laid += [("pad", "")] * (layout.least - len(laid))
+    laid += [("pad", "")] * (layout.length(len(words)) - len(laid))
     return rows_written(encoder.name, laid, encoder.width, causal)
 
 
@@ -245,7 +251,7 @@ def test_another_length_or_encoder_is_refused(learnt):
     if any(encoder.layout.constant for encoder in host.family.encoders):
         with pytest.raises(ValueError, match="not of the text encoder"):
             read_conditioning(dictionary, torch.where(cond != 0, cond + 3, cond))
-    if host.family.encoders[0].layout.has_pads:
+    if host.family.encoders[0].layout.wrong_length(len(cond) + 2, 3):
         with pytest.raises(ValueError, match="are not (one chunk|chunks|at least|exactly)|padded to"):
             read_conditioning(dictionary, torch.cat([cond[:1], cond, cond[-1:]]))
 

@@ -1,33 +1,38 @@
 """Blocks of other models than SD3's, tiny and random: heard, steered and captured behind their real conditionings.
 
 ``family_blocks NAME``: of BLOCKS. FLUX's blocks write to the streams that they get, its single ones hold text and
-picture in one stream; Chroma and Qwen-Image have no pads.
+picture in one stream; Chroma and Qwen-Image have no pads; Z-Image and Krea 2 let no block be replaced, and Z-Image pads
+both streams.
 """
 
 import sys
 import tempfile
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 
 import comfy.sample
 import family_text
 import model_shapes
 import torch
+from comfy_extras.nodes_torch_compile import TorchCompileModel
 from portraits_parts import vae
 from script_parts import below, encode_with, equal, expect, refused
 
-from supsae.hosts.comfyui import attention, conditionings, mapping, patching, sampling, steering, transformer
+from supsae.hosts.comfyui import attention, conditionings, mapping, patching, recording, sampling, steering, transformer
 from supsae.hosts.comfyui.following import followed, tagged
+from supsae.hosts.comfyui.locking import Lock
 from supsae.hosts.comfyui.pictures import drawing
-from supsae.hosts.comfyui.recording import ComfyPictures
 from supsae.hosts.comfyui.steering_run import Steering
 from supsae.hosts.comfyui.text import ComfyText
 from supsae.supsae_core.editing.edits import Swap
 from supsae.supsae_core.editing.steer import Where
 from supsae.supsae_core.editing.windows import Window
 from supsae.supsae_core.encoders.sites import parse_sites
+from supsae.supsae_core.lock import LockConfig
 from supsae.supsae_core.table.parsing import parse_table
-from supsae.training import capture, fit, recording
-from supsae.training.recording import SamplingConfig
+from supsae.training import capture, fit
+from supsae.training.recording import SamplingConfig, capture_activations, plan_activations
 from supsae.training.solvers.exact import ExactConfig
 
 SIZES = {"effect": (8, 6), "attention": (4, 3)}
@@ -39,10 +44,10 @@ PROMPT, RED = "a photo of a person with blond hair, green eyes", Swap("hair: red
 clip, model = family_text.clip(name), model_shapes.build(name)
 host, network = ComfyText(clip), model.model.diffusion_model
 blocks = transformer.blocks_of(model.model)
-single = len(getattr(network, "single_blocks", ()))
-expect("blocks", [blocks.depth, blocks.joint, blocks.patch], [2 + single, 2, 1 if name.startswith("klein") else 2])
+single, patched = len(getattr(network, "single_blocks", ())), not blocks.unpatched
+expect("blocks", [blocks.depth, blocks.joint], [2 + single, 2 if patched else 0])
+expect("cells of a token", blocks.patch, 1 if name.startswith("klein") else 2)
 expect("width of the text", transformer.width_of_text(model), host.family.width)
-below("a network reads what the encoders say", abs(network.txt_in.in_features - host.family.width), 1)
 before, negative = encode_with(clip, PROMPT), encode_with(clip, "ugly")
 
 
@@ -83,8 +88,9 @@ for block in range(1, blocks.depth):
     for kind in ("txt", "img"):
         equal(f"{kind}@{block} is what left", streams["enter", block][kind], streams["leave", block - 1][kind])
 rows = before[0][0].shape[1]
+PADDED = {"klein-4b": 512, "z-image": -(-rows // 32) * 32}
 widths = {one["txt"].shape[1] for one in streams.values()}
-expect("rows of the text in every block", widths, {max(rows, 512 if name.startswith("klein") else 0)})
+expect("rows of the text in every block", widths, {max(rows, PADDED.get(name, 0))})
 
 # --- an edit inside is the edit outside ------------------------------------------------------------------------------
 
@@ -148,6 +154,33 @@ for first in range(1, blocks.depth):
         off = (out[first + 1] - asked[first + 1]).norm() / (late[first + 1] - asked[first + 1]).norm()
         below(f"txt@{first}: taken out behind it", float(off), 0.2)
 
+# --- what does nothing, and the Lock on an edit inside ---------------------------------------------------------------
+
+middle = f"txt@1, img@1, img@{blocks.depth}"
+recorder = SimpleNamespace(sites=parse_sites(middle), attended=[[(1, 2)]] * 2, hear=lambda *_: None)
+recorded = followed(model, partial(recording.hear, recorder, rows, blocks.depth))
+equal("recording changes nothing", drawn(recorded, tagged(before, [True])), plain)
+for sites in ("cond", "txt@0", "txt@1"):
+    none = Steering(learnt, (Swap("hair: red hair", 0.0),), Where(parse_sites(sites)))
+    equal(f"{sites}: strength 0 changes nothing", drawn(steering.apply_to_model(model, none)), plain)
+    over = Steering(learnt, (RED,), Where(parse_sites(sites), Window(0.9999, 1.0)))
+    equal(f"{sites}: a window without a step changes nothing", drawn(steering.apply_to_model(model, over)), plain)
+lock = Lock(LockConfig(floor=0.0))  # what random weights make of an edit is small
+inside = steered("txt@1")(model)
+free, held = drawn(inside), drawn(lock.install(inside))
+result = lock.result(held)
+equal("the Lock's reference is the unedited picture", result.reference, plain)
+out = ~result.mask.reshape(len(held), *[1] * (held.ndim - 3), *held.shape[-2:]).expand_as(held)
+expect("a part may change, not all", 0 < float(out.float().mean()) < 1)
+equal("locked: equal outside", held[out], plain[out])
+expect("locked: other inside", not torch.equal(held, plain) and not torch.equal(free, plain))
+expect("nothing is left on the network", [len(one) for one in (network._forward_hooks, model.wrappers)], [0, 0])
+
+if name == "z-image":  # "eager" runs what Dynamo traced, which is what taps could break
+    compiled = drawn(steered("txt@1")(TorchCompileModel.execute(model, "eager")[0]))
+    below("compiled", float((compiled - free).norm() / (free - plain).norm()), 1e-3)
+    torch._dynamo.reset()
+
 # --- attention -------------------------------------------------------------------------------------------------------
 
 found = {}
@@ -199,14 +232,14 @@ if model.model.latent_format.latent_channels == 16:
 # --- capture of blocks -----------------------------------------------------------------------------------------------
 
 sites = parse_sites(f"txt@1, img@1, img@{blocks.depth}")
-pictures = ComfyPictures(model, host)
+pictures = recording.ComfyPictures(model, host)
 how = SamplingConfig(sites, steps=2, cfg=1.5, width=32, height=32, buckets=1)
-plan = recording.plan_activations(table, host, pictures, config, how, bare)
-made = recording.capture_activations(host, pictures, tempfile.mkdtemp(), plan)
+plan = plan_activations(table, host, pictures, config, how, bare)
+made = capture_activations(host, pictures, tempfile.mkdtemp(), plan)
 deep = fit.fit_dictionary(made, config=QUICK)
 images = sorted(one for one in deep.streams if one.startswith("img"))
 expect("streams", images, ["img@1/mean", f"img@{blocks.depth}/mean"])
 moved = drawn(steered(f"img@1, img@{blocks.depth}", deep, inside=True)(model))
 expect("an edit of the picture's tokens shows", bool(moved.isfinite().all()) and not torch.equal(moved, plain))
 far = replace(how, sites=parse_sites("txt@99"))
-refused("txt@99", recording.plan_activations, table, host, pictures, config, far, bare)
+refused("txt@99", plan_activations, table, host, pictures, config, far, bare)

@@ -12,7 +12,7 @@ from script_parts import expect, refused
 
 from supsae.hosts.comfyui.prompt_text import known_text
 from supsae.hosts.comfyui.text import ComfyText, family_of
-from supsae.hosts.comfyui.tokenizers import TOKENIZERS, glues, tokenizer_of
+from supsae.hosts.comfyui.tokenizers import TOKENIZERS, glues, tokenizer_of, weighs
 from supsae.supsae_core.encoders.base import Rows
 from supsae.supsae_core.encoders.families import FAMILIES
 
@@ -38,6 +38,8 @@ AWKWARD = (
     "two  blanks, {}",
     "word " * 90 + "{}",
 )
+WEIGHTED = ("a man with ({}:1.3), (a hat)", "({}:0.8) and more", "((a {}, {})), a hat")
+"""Where weights are not text: what one is for, and what stands behind it, is spelled by itself."""
 PHRASES = ("red hair", "curly auburn hair", "a Dark-Blue coat", "4k", "it's raining", "crème brûlée")
 
 
@@ -66,7 +68,7 @@ for name, family in FAMILIES.items():
     known = known_text(family, SHORT)
     expect(f"{name}: rows", family.length({one: sum(some) for one, some in known.counts.items()}), ROWS[name])
     expect(f"{name}: glues", glues(name), not family.weighted and name != "chroma")
-    for frame in AWKWARD:
+    for frame in (*AWKWARD, *(WEIGHTED if weighs(name) else ())):
         for phrase in PHRASES:
             text = frame.format(phrase, phrase)
             known, tokens = known_text(family, text), spelled(family, text)

@@ -30,6 +30,8 @@ Z_IMAGE = {"image_model": "lumina2", "patch_size": 2, "in_channels": 16, "dim": 
            "axes_lens": [1536, 512, 512], "rope_theta": 256.0, "ffn_dim_multiplier": 8 / 3, "z_image_modulation": True,
            "time_scale": 1000.0, "pad_tokens_multiple": 32}  # fmt: skip
 QWEN = {"image_model": "qwen_image", "in_channels": 64, "num_layers": 2, "num_attention_heads": 1}
+KREA = {"image_model": "krea2", "features": 128, "heads": 1, "kvheads": 1, "layers": 2, "multiplier": 1,
+        "txtlayers": 480, "txtdim": 64, "txtheads": 1, "txtkvheads": 1}  # 12 × 2560 columns all the same  # fmt: skip
 
 KINDS = {
     "flux": (comfy.supported_models.Flux, FLUX),
@@ -37,6 +39,7 @@ KINDS = {
     "sdxl": (comfy.supported_models.SDXL, SDXL),
     "z-image": (comfy.supported_models.ZImage, Z_IMAGE),
     "qwen-image": (comfy.supported_models.QwenImage, QWEN),
+    "krea-2": (comfy.supported_models.Krea2, KREA),
     "klein-4b": (comfy.supported_models.Flux2, KLEIN),
 }
 """Family of the text → the model's class in ComfyUI's table, and its configuration."""
