@@ -75,8 +75,8 @@ def mix_conditioning(
     taught = Taught(words, said, known) if words or known is not None else None
     made = conditionings.edit_places(conditioning, dictionary, edits, edits, taught)
     again, total = edit_reports.read_again(dictionary, made.edited), len(made.places)
-    pairs = zip(made.places, again, strict=True)
-    prompts = [edit_reports.mixed_prompt(dictionary, place, one, total) for place, one in pairs]
+    pairs = zip(made.places, again, made.idle, strict=True)
+    prompts = [edit_reports.mixed_prompt(dictionary, place, one, total, idle) for place, one, idle in pairs]
     if known is not None and total == 1:
         (place,) = made.places
         cond = conditioning[place.entry][0][place.row].float().cpu()

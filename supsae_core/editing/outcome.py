@@ -185,7 +185,9 @@ def _judged(text: EditedText, change: Change, standing: Standing) -> tuple[str, 
         told = f"{_text(text, rival)} can still be told there ({_numbers(rival.score, 2 * text.least - usual)})"
     else:  # by the phrase that an edit writes, whichever of the concept's it is nearest to
         written = wanted if change.new is None else wanted._replace(phrase=text.dictionary.phrase(change.new))
-        if made == FAILED:
+        if not math.isfinite(wanted.score):
+            told = f"{_text(text, written)} is not read there at all"
+        elif made == FAILED:
             numbers = _numbers(rival.score, wanted.score)
             told = f"{_text(text, rival)} reads stronger there than {_text(text, written)} ({numbers})"
         else:

@@ -46,6 +46,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "supsae_core/reading/offer.py": (),
     "supsae_core/reading/prompt_report.py": (),
     "hosts/comfyui/edit_reports.py": (),
+    "hosts/comfyui/idle.py": (),
     "hosts/comfyui/mixing.py": (),
     "hosts/comfyui/saved_reports.py": (),
     "hosts/comfyui/placed.py": (),
