@@ -104,12 +104,16 @@ def _tried(positive: Conditioning, dictionary: Dictionary, name: str, strength: 
 
 
 def _in_picture(own: Tried, before: Tensor, after: Tensor, dictionary: Dictionary) -> Tried:
-    """Hold a verdict against the picture, where a reader has a name for what was asked."""
+    """Hold a verdict against the pictures, where a reader has a name for what was asked."""
     category, value = own.name.split(": ", 1)
-    seen = next((one for one in compare(before, after, dictionary).seen if one.category == category), None)
-    if seen is None or value not in seen.values or seen.after == value:
-        return own
-    return own._replace(verdict=VERDICTS[-1], reason=f"the picture shows {seen.after}")
+    pictures = compare(before, after, dictionary).pictures
+    for number, some in enumerate(pictures, 1):
+        seen = next((one for one in some if one.category == category), None)
+        if seen is None or value not in seen.values or seen.after == value:
+            continue
+        shows = f"picture {number:d} shows {seen.after}" if len(pictures) > 1 else f"the picture shows {seen.after}"
+        return own._replace(verdict=VERDICTS[-1], reason=shows)
+    return own
 
 
 def _told(one: Tried) -> str:

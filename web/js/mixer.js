@@ -33,7 +33,7 @@ class Mixer {
     this.known = null; // {categories, safe}, null before the dictionary is known
     this.prompts = []; // what the last run read
     this.ran = {}; // the rows that it was run with
-    this.seen = []; // what a reader saw in the pictures of the last run
+    this.seen = []; // what a reader saw in each picture of the last run
     this.shares = []; // what a Lock let through of it
     this.leftOut = {}; // category → why its row was not made
     this.views = new Map(); // category → MixerRow
@@ -65,7 +65,7 @@ class Mixer {
       if (host.isMe(detail.node)) this.output({ supsae_mixer: (this.heard = withRun(this.heard, detail.output)) });
     });
     host.listen(COMPARED, ({ detail }) => {
-      this.seen = detail.seen; // in the pictures of this workflow
+      this.seen = detail.pictures; // in the pictures of this workflow
       this.update();
     });
     host.listen(LOCKED, ({ detail }) => {
@@ -245,9 +245,9 @@ class Mixer {
     return this.prompts.map((one) => own(one.verdicts, category)).find(Boolean);
   }
 
-  /** Return what a reader saw of a category in the pictures, {before, after}; undefined where there is none. */
+  /** Return what a reader saw of a category, {before, after, values} a picture; nothing where there is none. */
   pictured(category) {
-    return this.seen.find((one) => keyOf([one.category], category) !== undefined);
+    return this.seen.map((some) => some.find((one) => keyOf([one.category], category) !== undefined)).filter(Boolean);
   }
 
   /** Tell whether a Lock let nothing of a category's edit through in the last run. */

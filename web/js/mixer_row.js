@@ -14,6 +14,7 @@ const REASON = 18; // pixels of the line that says why an edit did not simply ta
 const LEAVE = "leave"; // values of the picker; concepts are "say:" and their name, so that none can be mistaken
 const NONE = "none";
 const ENDS = "ends";
+const STATES = ["pictureShowsNot", "pictureStray", "pictureBecame", "pictureShows"]; // of a picture, the worst first
 
 export class MixerRow {
   constructor(mixer, category) {
@@ -214,20 +215,28 @@ export class MixerRow {
 
   /** What a reader saw in the picture: whether it shows what was asked, or changed though nobody asked. */
   tellPicture(row) {
-    const seen = this.isRun(row) ? this.mixer.pictured(this.category.name) : undefined;
-    const wanted = row && !row.keep && !row.off;
-    // A wording that the reader has no value for, such as "golden" of hair, is not judged: it has a name of its own for it.
-    const known = seen?.values?.some((one) => shows(this.said, one));
-    const asked = wanted && known && "say" in row && row.say !== null && row.strength >= 1;
-    const state = !seen ? null : asked ? (shows(this.said, seen.after) ? "pictureShows" : "pictureShowsNot")
-      : seen.before === seen.after ? null : wanted ? "pictureBecame" : "pictureStray";
-    this.picture.hidden = !state;
-    if (!state) return;
+    const all = this.isRun(row) ? this.mixer.pictured(this.category.name) : [];
+    const states = all.map((seen, i) => ({ seen, i, state: this.stateIn(seen, row) }));
+    const [worst] = STATES.map((state) => states.find((one) => one.state === state)).filter(Boolean);
+    this.picture.hidden = !worst;
+    if (!worst) return;
+    const { seen, state, i } = worst;
     const bad = state === "pictureShowsNot" || state === "pictureStray";
-    const said = say(state, { before: seen.before, after: seen.after });
+    const number = all.length > 1 ? `${i + 1}/${all.length}: ` : "";
+    const said = number + say(state, { before: seen.before, after: seen.after });
     this.picture.className = `supsae-picture supsae-took-${bad ? 2 : 0} pi ${bad ? "pi-eye-slash" : "pi-eye"}`;
     this.picture.title = said;
     this.picture.setAttribute("aria-label", `${this.category.name}: ${said}`);
+  }
+
+  /** Return which of STATES a picture is in, null where nothing is to be said of it. */
+  stateIn(seen, row) {
+    const wanted = row && !row.keep && !row.off;
+    // A wording that the reader has no value for, such as "golden" of hair, is not judged: it has a name of its own for it.
+    const known = seen.values?.some((one) => shows(this.said, one));
+    const asked = wanted && known && "say" in row && row.say !== null && row.strength >= 1;
+    if (asked) return shows(this.said, seen.after) ? "pictureShows" : "pictureShowsNot";
+    return seen.before === seen.after ? null : wanted ? "pictureBecame" : "pictureStray";
   }
 
   /** Whether the row is switched off, where there is something to switch. */

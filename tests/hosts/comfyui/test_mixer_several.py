@@ -87,3 +87,26 @@ def test_reports_of_a_list_stand_below_one_another(comfy_page):
     page.frames()
     text = page.page.locator(".supsae-told-text").inner_text()
     assert text.split("\n") == ["1/2", "found hair: red", "", "2/2", "found hair: blue"]
+
+
+def test_the_eye_looks_at_every_picture_of_a_batch(open_mixer):
+    """The first picture shows what was asked, the second does not: that is what is told, and which one it is."""
+    known = [{"name": "hair", "identified": True, "concepts": [{"name": "red", "says": "red hair", "warning": ""}]}]
+    rows = {"hair": {"say": "red", "strength": 1}}
+    mixer = open_mixer(rows)
+    prompt = {"title": "", "before": {"hair": ["blond"]}, "after": {"hair": ["red"]}, "held": {}, "verdicts": {}}
+    told = {"categories": known, "safe": [0, 1], "mix": rows, "left_out": {}, "prompts": [prompt]}
+    seen = [
+        [{"category": "hair", "before": "blond", "after": one, "values": ["red", "blond"]}] for one in ("red", "blond")
+    ]
+    compared = {"version": 1, "changed": 0.5, "seen": seen[0], "pictures": seen}
+    mixer.does(
+        """graph.getNodeById(4).onExecuted(given[0]);
+        const node = LiteGraph.createNode("SupSAE_ComparePictures"); graph.add(node);
+        const file = {filename: "x", subfolder: "", type: "temp"};
+        node.onExecuted({supsae_compared: [given[1]], images: [file, file]});""",
+        {"supsae_mixer": [told]}, compared,
+    )  # fmt: skip
+    mixer.on.expected.append("404")
+    eye = mixer.row("hair").locator(".supsae-picture")
+    assert eye.get_attribute("title").startswith("2/2: ") and "pi-eye-slash" in eye.get_attribute("class")
