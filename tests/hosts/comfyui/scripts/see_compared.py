@@ -12,7 +12,7 @@ from supsae.hosts.comfyui.sampling import SamplerSettings
 from supsae.hosts.comfyui.trying import Tried, _in_picture
 from supsae.supsae_core.editing.edits import Swap
 
-ALONE = [encode(one) for one in ("a person with raven hair, a bare head", "golden hair, a tall black hat, frowning")]
+ALONE = [encode(one) for one in ("a person with raven hair, a bare head", "blond hair, frowning, in the woods")]
 BATCH = [
     [
         torch.cat([one[0][0] for one in ALONE]),
