@@ -64,7 +64,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "evaluation/report/panel.py": (),
     "evaluation/report/describe.py": (),
     "evaluation/text/metrics.py": ("_why_poor",),
-    "evaluation/audit.py": ("_counted", "_as_asked", "_beside"),
+    "evaluation/audit.py": ("tell", "_counted", "_as_asked", "_beside"),
     "evaluation/check/layout.py": ("_family", "_lengths", "_words", "_weights"),
     "evaluation/check/judged.py": (
         "learning", "edits", "_split", "_ranged", "pictures", "blocks", "verdicts", "_of_swaps", "_beside",

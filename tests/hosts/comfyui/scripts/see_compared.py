@@ -20,7 +20,7 @@ BATCH = [
     ]
 ]
 how = SamplerSettings(8, 3.0)
-wide = torch.randn(2, 16, 16, 16, generator=torch.Generator().manual_seed(5))
+wide = torch.randn(2, 16, 16, 16, generator=torch.Generator().manual_seed(8))
 
 
 def pictures(positive):
