@@ -12,7 +12,7 @@ from supsae.hosts.comfyui.sampling import SamplerSettings
 from supsae.hosts.comfyui.trying import Tried, _in_picture
 from supsae.supsae_core.editing.edits import Swap
 
-ALONE = [encode(one) for one in ("a person with raven hair, a bare head", "blond hair, frowning, in the woods")]
+ALONE = [encode(one) for one in ("a person with raven hair, a bare head", "blue hair, frowning, sandy beach")]
 BATCH = [
     [
         torch.cat([one[0][0] for one in ALONE]),
@@ -30,7 +30,7 @@ def pictures(positive):
 before, after = pictures(BATCH), pictures(edited(RED, of=BATCH))
 found = compare(before, after, learnt)
 hair = [next((one.before, one.after) for one in own if one.category == "hair") for own in found.pictures]
-expect("both are read", hair, [("black", "red"), ("blond", "red")])
+expect("both are read", hair, [("black", "red"), ("blue", "red")])
 lines = found.report.splitlines()
 expect("told one by one", [sum(line.startswith(f"picture {n}: ") for line in lines) for n in (1, 2)], [3, 3])
 expect("the panel too", len(found.to_json()["pictures"]), 2)
@@ -48,7 +48,7 @@ expect("nobody reads others", strange.endswith(NO_READER) and strange.count(NO_R
 one = Tried("hair: red", "took", "", BATCH)
 expect("took in both", _in_picture(one, before, after, learnt) is one)
 missed = _in_picture(one, before, mixed, learnt)
-expect("not in the second", [missed.verdict, missed.reason], ["did not take", "picture 2 shows blond"])
+expect("not in the second", [missed.verdict, missed.reason], ["did not take", "picture 2 shows blue"])
 
 
 def at(seed):
