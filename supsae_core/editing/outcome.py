@@ -62,14 +62,17 @@ class ReadAgain(NamedTuple):
 
 
 def read_again(dictionary: Dictionary, made: Edited) -> ReadAgain:
-    """Read an edited conditioning again and hold it against the changes that the dictionary made."""
+    """Read an edited conditioning again and hold it against the changes that the dictionary made.
+
+    The encoder leads that led before: rows of another one could not be held against those of the changes.
+    """
     reading, changes = made.reading, made.changes
     if not changes:
         return ReadAgain((), (), reading)
     order = written_order(dictionary, made)
     rows = made.cond[order].float().cpu()
     try:
-        after, scenes = read_scenes(dictionary, rows)
+        after, scenes = read_scenes(dictionary, rows, led_by=reading.lead)
     except ValueError as error:
         why = f"the edited rows cannot be read any more: {error}"
         return ReadAgain(tuple(ChangeOutcome(one, FAILED, -math.inf, -math.inf, why) for one in changes), (), None)

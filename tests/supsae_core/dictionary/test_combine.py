@@ -12,6 +12,7 @@ from supsae.supsae_core.dictionary.concept_list import concept_list
 from supsae.supsae_core.dictionary.file import load_dictionary, read_header, save_dictionary
 from supsae.supsae_core.dictionary.inherited import combined_from
 from supsae.supsae_core.dictionary.model import POOLED, Cuts
+from supsae.supsae_core.dictionary.shipped import lacking
 from supsae.supsae_core.dictionary.slider_map import SliderMap
 from supsae.supsae_core.editing import protect
 from supsae.supsae_core.editing.apply import apply
@@ -19,7 +20,7 @@ from supsae.supsae_core.editing.edits import Add, Keep, Remove, Scale, Swap
 from supsae.supsae_core.editing.outcome import read_again
 from supsae.supsae_core.reading.prompt_report import report_prompt
 from supsae.supsae_core.reading.ranking import score
-from supsae.supsae_core.reading.readout import read_conditioning
+from supsae.supsae_core.reading.readout import read_conditioning, read_scenes
 from supsae.supsae_core.table.concepts import ConceptTable
 from supsae.supsae_core.tensor_files import TensorFile, write_tensors
 
@@ -311,3 +312,21 @@ def test_an_addition_is_the_members(whole, people, paired):
     conds, pooled = paired.host.encode(["a portrait of a woman with red hair, sandy beach"])
     one, two = (apply(some, conds[0], pooled[0], [Add("eyes: blue")]) for some in (people, whole))
     assert torch.equal(one.cond, two.cond) and torch.equal(one.pooled, two.pooled)
+
+
+@pytest.mark.parametrize("lead", ["clip", "t5"])
+def test_who_led_before_leads_when_edited_rows_are_read_again(lead, whole, given):
+    """Else rows of one encoder would be held against those of another, and what was changed would count as lost."""
+    reading = read_scenes(whole, given[0], led_by=lead)[0]
+    assert reading.lead == lead
+    again = read_again(whole, apply(whole, *given, [Swap("hair: black")], reading))
+    assert again.reading is not None and again.reading.lead == lead
+    assert [one.category for one in again.unasked] == []
+
+
+def test_a_combined_dictionary_is_fit_to_be_given_away_if_its_members_are(people, scenes):
+    said = {"solver": {"name": "exact"}, "tool": "supsae", "seed": 0, "fingerprint": {"a": [1.0]}, "prompts": 5}
+    ready = [replace(one, provenance={**one.provenance, **said}) for one in (people, scenes)]
+    assert lacking(combine(*ready).dictionary) == []
+    ready[1] = replace(ready[1], provenance={**ready[1].provenance, "solver": None})
+    assert lacking(combine(*ready).dictionary) == ["It does not say which solver fitted it: fit it anew."]
