@@ -169,7 +169,8 @@ class TensorFile:
 
     def _entry(self, name: str) -> _Entry:
         if name not in self._entries:
-            raise DamagedError(f"holds no tensor {reprlib.repr(name)}")
+            name = reprlib.repr(name)
+            raise DamagedError(f"holds no tensor {name}")
         return self._entries[name]
 
     def _read(self, entry: _Entry, first: int, shape: tuple[int, ...]) -> Tensor:

@@ -7,7 +7,7 @@ and what else moved; not whether the dictionary knows the encoder well, which it
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from ..reading.places import Found
 from ..reading.readout import Reading, read_scenes
 from .apply import Edited, written_order
 from .change import Change
+from .members import standing_in
 from .mix_report import by_category
 from .room import changed_spans
 from .standing import EditedText, Standing, beside, category_of, edited_texts
@@ -79,12 +80,13 @@ def read_again(dictionary: Dictionary, made: Edited) -> ReadAgain:
     texts = edited_texts(dictionary, (rows, scenes), made, after, order)
     standings = [text.standing(change) for text, change in texts]
     taken = frozenset(chain.from_iterable(one.taken for one in standings))
-    outcomes = []
+    outcomes, instead = list[ChangeOutcome](), standing_in(dictionary, reading, changes)
     for whole, (text, change), standing in zip(changes, texts, standings, strict=True):
         before, now = text.beside(taken)
         said = {text.concept(one) for one in before}
         found = _outcome(text, change, standing, [one for one in now if text.concept(one) not in said])
         outcomes.append(_in_every_encoder(dictionary, reading, found._replace(change=whole)))
+    outcomes = [_stood_in(dictionary, one, instead) for one in outcomes]
     before, now = beside(reading, after, order, taken)
     return ReadAgain(tuple(outcomes), _unasked(dictionary, before, now), after)
 
@@ -101,7 +103,7 @@ def by_categories(dictionary: Dictionary, found: ReadAgain) -> dict[str, tuple[s
 
 def tell(dictionary: Dictionary, found: ReadAgain) -> list[str]:
     """Return a line on every change that did not simply take, and on what changed though nobody asked."""
-    told = [one for one in found.outcomes if one.verdict != TOOK]
+    told = [one for one in found.outcomes if one.verdict != TOOK or one.reason]
     lines = [_told(dictionary, one) for one in told]
     for name, before, after in found.unasked:
         was, now = (", ".join(some) or "nothing" for some in (before, after))
@@ -112,6 +114,8 @@ def tell(dictionary: Dictionary, found: ReadAgain) -> list[str]:
 def _told(dictionary: Dictionary, one: ChangeOutcome) -> str:
     """Say what is asked for and how it fell short, in whole sentences: other languages order their words otherwise."""
     (old, new), why = _names(dictionary, one.change), one.reason
+    if one.verdict == TOOK:
+        return f"{new or old} took, but {why}"
     if one.verdict == WEAK:
         gone = f"scaling {old} is weak: {why}" if one.change.scale else f"removing {old} is weak: {why}"
         return f"{new} is weak: {why}" if new else gone
@@ -169,6 +173,17 @@ def _in_every_encoder(dictionary: Dictionary, reading: Reading, one: ChangeOutco
     old = dictionary.table.concepts[one.change.old]
     reason = f"{old} was not found in the rows of {', '.join(left)}, which stay as they were"
     return one._replace(verdict=WEAK, reason=reason)
+
+
+def _stood_in(dictionary: Dictionary, one: ChangeOutcome, instead: Mapping[int, int]) -> ChangeOutcome:
+    """Say of what simply took that another value was taken for the old one, where that is so."""
+    if one.verdict != TOOK or id(one.change) not in instead:
+        return one
+    concepts, own = dictionary.table.concepts, instead[id(one.change)]
+    assert one.change.old is not None
+    old, other = concepts[one.change.old], concepts[own]
+    known = f"only another of the combined dictionaries knows {old}, so this is less exact"
+    return one._replace(reason=f"{known}: it is taken for {other}" if own >= 0 else known)
 
 
 def _judged(text: EditedText, change: Change, standing: Standing) -> tuple[str, str]:

@@ -17,7 +17,8 @@ from supsae.supsae_core.dictionary.slider_map import SliderMap
 from supsae.supsae_core.editing import protect
 from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Add, Keep, Remove, Scale, Swap
-from supsae.supsae_core.editing.outcome import read_again
+from supsae.supsae_core.editing.members import standing_in
+from supsae.supsae_core.editing.outcome import TOOK, ChangeOutcome, _stood_in, read_again
 from supsae.supsae_core.reading.prompt_report import report_prompt
 from supsae.supsae_core.reading.ranking import score
 from supsae.supsae_core.reading.readout import read_conditioning, read_scenes
@@ -330,3 +331,21 @@ def test_a_combined_dictionary_is_fit_to_be_given_away_if_its_members_are(people
     assert lacking(combine(*ready).dictionary) == []
     ready[1] = replace(ready[1], provenance={**ready[1].provenance, "solver": None})
     assert lacking(combine(*ready).dictionary) == ["It does not say which solver fitted it: fit it anew."]
+
+
+def test_a_value_that_only_another_member_knows_is_said_to_be_stood_in_for(people, scenes, paired):
+    """Clothes called hair: to them red hair is none of theirs, and one of them is taken for it."""
+    both = combine(people, moved_to(scenes, "clothing", "hair")).dictionary
+    (cond,), (pooled,) = paired.host.encode(["a portrait of a woman with red hair, green eyes, sandy beach"])
+    for edit, known in ((Swap("hair: dress"), False), (Swap("hair: black"), True), (Swap("background: city"), True)):
+        made = apply(both, cond, pooled, [edit])
+        instead = standing_in(both, made.reading, made.changes)
+        assert [str(both.table.concepts[one]) in CLOTHES for one in instead.values()] == [True] * (not known)
+        told = read_again(both, made)._replace(outcomes=tuple(ChangeOutcome(one, TOOK, 1, 1) for one in made.changes))
+        reasons = [_stood_in(both, one, instead).reason for one in told.outcomes]
+        assert [one.startswith("only another of the combined dictionaries knows hair: red") for one in reasons] == [
+            not known
+        ]
+
+
+CLOTHES = {f"hair: {name}" for name in ("suit", "hoodie", "stripes", "dress")}
