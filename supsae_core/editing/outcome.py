@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
+from ..dictionary.clash import FILLER
 from ..dictionary.model import Dictionary
 from ..reading.places import Found
 from ..reading.readout import Reading, read_scenes
+from ..table.concepts import normal
 from .apply import Edited, written_order
 from .change import Change
 from .members import standing_in
@@ -146,7 +148,8 @@ def _unasked(dictionary: Dictionary, before: Sequence[Found], now: Sequence[Foun
     """Return the categories that read differently away from all changes."""
     table = dictionary.table
     old, new = (by_category(table, [table.phrases[one.phrase].concept for one in some]) for some in (before, now))
-    return tuple(Unasked(name, tuple(old[name]), tuple(new[name])) for name in old if old[name] != new[name])
+    moved = [name for name in old if old[name] != new[name] and normal(name) != FILLER]  # of which nothing is shown
+    return tuple(Unasked(name, tuple(old[name]), tuple(new[name])) for name in moved)
 
 
 def _outcome(text: EditedText, change: Change, standing: Standing, new: Sequence[Found]) -> ChangeOutcome:

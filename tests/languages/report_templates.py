@@ -12,7 +12,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "supsae_core/editing/room.py": (),
     "supsae_core/editing/change.py": (),
     "supsae_core/editing/edits.py": ("spell_edit", "resolve_edits", "_occurrence", "_add"),
-    "supsae_core/editing/mix.py": ("usable_mix",),
+    "supsae_core/editing/mix.py": ("usable_mix", "told_whens"),
     "supsae_core/editing/evenness.py": ("tell_evenness",),
     "supsae_core/dictionary/concept_list.py": (),
     "supsae_core/dictionary/file.py": ("_read", "_damaged", "_lacking", "_header", "_parsed"),
