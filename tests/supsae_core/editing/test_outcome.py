@@ -92,6 +92,6 @@ def test_rows_that_cannot_be_read_did_not_take(learnt, row):
 
 
 def test_what_fills_the_prompts_of_a_quick_concept_is_not_told(paired):
-    table = table_from_mapping({"hair": {"red": ["red hair"]}, "other things": {"a hat": ["a hat"]}})
-    before = [Found(0, (1,), 1.0), Found(1, (4,), 1.0)]
+    table = table_from_mapping({"hair": ["red hair", "fair hair"], "other things": ["a hat", "a cat"]})
+    before = [Found(0, (1,), 1.0), Found(2, (4,), 1.0)]
     assert [one.category for one in _unasked(replace(paired.dictionary, table=table), before, [])] == ["hair"]
