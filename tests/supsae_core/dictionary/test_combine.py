@@ -19,6 +19,7 @@ from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Add, Keep, Remove, Scale, Swap
 from supsae.supsae_core.editing.members import standing_in
 from supsae.supsae_core.editing.outcome import TOOK, ChangeOutcome, _stood_in, read_again
+from supsae.supsae_core.reading.members import merged
 from supsae.supsae_core.reading.prompt_report import report_prompt
 from supsae.supsae_core.reading.ranking import score
 from supsae.supsae_core.reading.readout import read_conditioning, read_scenes
@@ -349,3 +350,30 @@ def test_a_value_that_only_another_member_knows_is_said_to_be_stood_in_for(peopl
 
 
 CLOTHES = {f"hair: {name}" for name in ("suit", "hoodie", "stripes", "dress")}
+
+
+def another_word(reading, old, new, score):
+    """Return a reading that takes a phrase for another one, and is surer of it."""
+    layouts = dict(reading.layouts)
+    for name, one in layouts.items():
+        spans = tuple(span._replace(phrase=new if span.phrase == old else span.phrase) for span in one.spans)
+        layouts[name] = one._replace(spans=spans)
+    found = [one._replace(phrase=new, score=score) if one.phrase == old else one for one in reading.found]
+    return reading._replace(layouts=layouts, found=tuple(found))
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_quick_concept_that_takes_a_word_for_its_own_does_not_hide_it(quick, people, given):
+    """It is surer of "ginger hair", which is not there, than the learnt one is of "red hair"; both are read then."""
+    shades = moved_to(moved_to(people, "hair", "shade"), "eyes", "look")
+    shades = moved_to(shades, "hat", "other things" if quick else "top")
+    both = combine(people, shades).dictionary
+    words = {phrase.text: slot for slot, phrase in enumerate(people.table.phrases)}
+    readings = []
+    for member in both.members:
+        reading = read_scenes(member.dictionary, given[0], led_by="t5")[0]
+        if "shade" in member.dictionary.table.categories:
+            reading = another_word(reading, words["red hair"], words["ginger hair"], 50.0)
+        readings.append(reading)
+    said = {str(both.table.concepts[one]) for one in merged(both, readings).concepts(both)}
+    assert "shade: red" in said and ("hair: red" in said) == quick
