@@ -18,6 +18,7 @@ from ..drawing.pairs import thumbnail
 from ..evaluation.report.describe import describe
 from ..hosts.embedded import PortraitsText
 from ..supsae_core.dictionary.file import load_dictionary, save_dictionary
+from ..supsae_core.dictionary.inherited import combined_of
 from ..supsae_core.dictionary.model import Dictionary
 from ..supsae_core.dictionary.shipped import Shipped, lacking, licence_of, with_shipped
 from ..supsae_core.editing.apply import apply
@@ -58,6 +59,9 @@ def ship(args: argparse.Namespace) -> None:
     said = Shipped(args.author.strip(), licence, model, today, made_with, strip.name, content)
     save_dictionary(with_shipped(learnt, said), out)
     print(f"{describe(load_dictionary(out))}\n\nWrote the dictionary {out} and its pictures {strip}. Give both away.")
+    others = {str(one["licence"]) for one in combined_of(learnt.provenance) if one.get("licence")} - {licence}
+    if others:
+        print(f"It was combined of dictionaries under {', '.join(sorted(others))}: see that this allows {licence}.")
 
 
 def _unsaid(args: argparse.Namespace, model: str, portraits: bool) -> list[str]:

@@ -102,6 +102,8 @@ def tell(seen: Sequence[Seen], asked: Sequence[AskedConcept]) -> str:
     judged = [(one.seed, is_right(one.after, asked)) for one in seen]
     if judged[0][1] is not None:
         lines += _as_asked([(seed, bool(right)) for seed, right in judged])
+        if not all(one.named for one in asked):
+            lines.append("That is about what the reader has a name for alone.")
     return "\n".join([*lines, *_beside(seen, asked)])
 
 

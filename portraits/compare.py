@@ -48,10 +48,23 @@ def reads_nothing(reading: Mapping[str, str]) -> bool:
 
 def seen_changes(before: Tensor, after: Tensor) -> list[SeenChange] | None:
     """Read two pictures (H, W, 3) in 0 … 1, category by category; None if they cannot be Portraits'."""
-    found = readings(torch.stack([before, after])) if before.shape == after.shape else None
-    if found is None or reads_nothing(found[0]):
+    found = all_seen_changes(before[None], after[None]) if before.shape == after.shape else None
+    return found[0] if found and found[0] else None
+
+
+def all_seen_changes(before: Tensor, after: Tensor) -> list[list[SeenChange]] | None:
+    """Read two batches (B, H, W, 3) of equal shape, picture by picture; None if they cannot be Portraits'.
+
+    A picture in which nothing can be read before has an empty list.
+    """
+    found = readings(torch.cat([before, after]))
+    if found is None:
         return None
-    one, other = found
+    pairs = zip(found[: len(before)], found[len(before) :], strict=True)
+    return [[] if reads_nothing(one) else _seen(one, other) for one, other in pairs]
+
+
+def _seen(one: Mapping[str, str], other: Mapping[str, str]) -> list[SeenChange]:
     return [SeenChange(place, value, other[place], scene.FACTORS[factor(place)]) for place, value in one.items()]
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import os
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
@@ -168,7 +169,8 @@ class TensorFile:
 
     def _entry(self, name: str) -> _Entry:
         if name not in self._entries:
-            raise DamagedError(f"holds no tensor {name!r}")
+            name = reprlib.repr(name)
+            raise DamagedError(f"holds no tensor {name}")
         return self._entries[name]
 
     def _read(self, entry: _Entry, first: int, shape: tuple[int, ...]) -> Tensor:

@@ -76,6 +76,12 @@ def _reader(dictionary: Dictionary) -> Look:
 
 
 def _require_one(one: Drawing) -> None:
+    prompts = max((len(rows) for rows, _ in one.positive), default=1)
+    if prompts > 1:
+        raise ValueError(
+            f"'positive' holds {prompts} prompts in one batch, and here every seed is one picture, which would show "
+            "the first alone. Connect them as a list, which is audited prompt by prompt."
+        )
     if len(one.noise) != 1:
         raise ValueError(
             f"'latent' holds {len(one.noise)} pictures, and here every seed is one. Set its batch_size to 1, and "

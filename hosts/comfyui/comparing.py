@@ -1,12 +1,13 @@
-"""Two pictures beside each other: how much of them differs, and what of Portraits a reader sees change."""
+"""Pictures before and after: how much of each differs, and what of Portraits a reader sees change."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from ...portraits.compare import SeenChange, seen_changes
+from ...portraits.compare import SeenChange, all_seen_changes
 from ...supsae_core.dictionary.model import Dictionary
 
 VISIBLE = 8 / 255
@@ -18,17 +19,18 @@ UNASKED = "A change that nobody asked for is the model's own: Lock, or a higher 
 
 
 class Comparison(NamedTuple):
-    """What two pictures have in common, of the first of a batch."""
+    """What pictures before and after have in common."""
 
-    seen: list[SeenChange]
-    """empty where nothing can be read"""
+    pictures: list[list[SeenChange]]
+    """of every picture of the batch; empty lists where nothing can be read"""
     changed: float
-    """share of the pixels that differ visibly"""
+    """share of all pixels that differ visibly"""
     report: str
 
     def to_json(self) -> dict[str, Any]:
         """Return what the panel is told."""
-        return {"version": 1, "seen": [one._asdict() for one in self.seen], "changed": self.changed}
+        read = [[one._asdict() for one in seen] for seen in self.pictures]
+        return {"version": 1, "seen": read[0], "pictures": read, "changed": self.changed}
 
 
 def compare(before: Tensor, after: Tensor, dictionary: Dictionary | None) -> Comparison:
@@ -43,10 +45,11 @@ def compare(before: Tensor, after: Tensor, dictionary: Dictionary | None) -> Com
     if before.shape != after.shape:
         sizes = [f"{len(one)} of {one.shape[2]} × {one.shape[1]}" for one in (before, after)]
         raise ValueError(f"The pictures differ in number or size ({' and '.join(sizes)}). Draw both from one latent.")
-    difference = (before[..., :3] - after[..., :3]).abs().mean(-1)
-    changed = float((difference > VISIBLE).float().mean())
-    seen = (seen_changes(before[0, ..., :3], after[0, ..., :3]) if is_readable(dictionary) else None) or []
-    return Comparison(seen, changed, _told(seen, changed))
+    differs = (before[..., :3] - after[..., :3]).abs().mean(-1) > VISIBLE
+    nothing: list[list[SeenChange]] = [[] for _ in before]
+    seen = (all_seen_changes(before[..., :3], after[..., :3]) if is_readable(dictionary) else None) or nothing
+    changed = differs.float().mean((1, 2)).tolist()
+    return Comparison(seen, float(differs.float().mean()), _told(seen, changed))
 
 
 def is_readable(dictionary: Dictionary | None) -> bool:
@@ -54,12 +57,26 @@ def is_readable(dictionary: Dictionary | None) -> bool:
     return dictionary is not None and dictionary.family.name == READABLE
 
 
-def _told(seen: list[SeenChange], changed: float) -> str:
+def _told(pictures: Sequence[Sequence[SeenChange]], changed: Sequence[float]) -> str:
+    """Return some lines a picture, and which one it is where there are several."""
+    lines = list[str]()
+    for number, (seen, share) in enumerate(zip(pictures, changed, strict=True), 1):
+        own = _told_one(seen, share)
+        lines += own if len(pictures) == 1 else [f"picture {number:d}: {line}" for line in own]
+    stray = any(sum(one.before != one.after for one in seen) > 1 for seen in pictures)
+    if not any(pictures):
+        lines[-1] += f" {NO_READER}"
+    return "\n".join([*lines, UNASKED] if stray else lines)
+
+
+def _told_one(seen: Sequence[SeenChange], changed: float) -> list[str]:
     lines = [f"{changed:.0%} of the picture differs visibly."]
     if not seen:
-        return f"{lines[0]} {NO_READER}"
+        return lines
     moved = [f"{one.category} {one.before} → {one.after}" for one in seen if one.before != one.after]
     same = [f"{one.category} {one.after}" for one in seen if one.before == one.after]
-    lines.append(f"Changed in the picture: {', '.join(moved) or 'nothing'}.")
-    lines.append(f"Same: {', '.join(same) or 'nothing'}.")
-    return "\n".join([*lines, UNASKED] if len(moved) > 1 else lines)
+    return [
+        *lines,
+        f"Changed in the picture: {', '.join(moved) or 'nothing'}.",
+        f"Same: {', '.join(same) or 'nothing'}.",
+    ]

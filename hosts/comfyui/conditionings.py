@@ -20,7 +20,8 @@ from ...supsae_core.editing.edits import AnyEdit, Change, Keep, aim, expected, r
 from ...supsae_core.editing.growing import NEW
 from ...supsae_core.reading.known_text import KnownText
 from .edit_reports import line, prefix
-from .placed import Place, choose, read, where_of
+from .idle import Idle, idle_of
+from .placed import Place, choose, read
 
 Conditioning = list[list[Any]]
 REFERENCE = "supsae_reference"
@@ -46,6 +47,8 @@ class EditedConditioning(NamedTuple):
     """every place's rows, what was said in them before, and the changes"""
     left_out: dict[AnyEdit, str]
     """optional edits that cannot be made, and why"""
+    idle: list[Idle]
+    """of every place, if there are several: edits that find nothing to change there, and why"""
 
 
 class Taught(NamedTuple):
@@ -121,7 +124,7 @@ def edit_places(
     """Edit a list and keep what was read; an entry in which nothing changes is passed on as it is.
 
     Args:
-        optional: edits that are left out where they cannot be made.
+        optional: edits that are left out if they can be made nowhere.
         taught: which words speak of what, where the dictionary does not know them.
 
     Raises:
@@ -137,16 +140,16 @@ def edit_places(
     lines = list[str]()
     if taught is not None:
         places, lines = taught_places(conditioning, dictionary, places, taught)
-    chosen, left_out = choose(dictionary, edits, places, optional)
-    made, found = [], list[Edited]()
+    which = choose(dictionary, edits, places, optional)
+    made, found, chosen, idle = [], list[Edited](), which.edits, idle_of(dictionary, edits, places, which)
     for index, entry in enumerate(conditioning):
         own = [(place, some) for place, some in zip(places, chosen, strict=True) if place.entry == index]
         edited, some = edit_entry(entry, dictionary, own)
         made.append(edited if edited is entry else _with_alone(edited, dictionary, own, taught))
         found += some
-    told = zip(places, chosen, [one.changes for one in found], strict=True)
-    report = "\n".join([*(line(dictionary, *one, len(places)) for one in told), *lines])
-    return EditedConditioning(made, report, places, found, left_out)
+    told = zip(places, chosen, found, idle, strict=True)
+    said = [line(dictionary, place, some, one.changes, len(places), nothing) for place, some, one, nothing in told]
+    return EditedConditioning(made, "\n".join([*said, *lines]), places, found, which.left_out, idle)
 
 
 def _with_alone(
@@ -255,10 +258,7 @@ def _edit_companion(
     places = read(dictionary, [cond, {}], 0, expected(dictionary.table, edits))
     if not places:
         return {}
-    own: list[list[AnyEdit]] = [[] for _ in places]
-    for one in edits:
-        for place in where_of(dictionary, one, places):
-            own[place].append(one)
+    own = choose(dictionary, edits, places, edits).edits
     planned = [resolve_edits(dictionary, some, place.said) for place, some in zip(places, own, strict=True)]
     vector = pooled if isinstance(pooled, Tensor) else None
     made = _edit_rows(dictionary, cond, vector, places, planned)

@@ -12,6 +12,7 @@ from ...supsae_core.editing.edits import AnyEdit, Change, Clear, Keep, Remove, a
 from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.editing.outcome import ReadAgain
 from ...supsae_core.reading import readout
+from .idle import Idle, idle_verdicts, told_idle
 from .placed import Place
 
 
@@ -41,10 +42,13 @@ def told_beside(
     return lines
 
 
-def mixed_prompt(dictionary: Dictionary, place: Place, again: ReadAgain, total: int) -> MixedPrompt:
-    """Return what a place, of so many, said before and says after."""
+def mixed_prompt(
+    dictionary: Dictionary, place: Place, again: ReadAgain, total: int, idle: Idle | None = None
+) -> MixedPrompt:
+    """Return what a place, of so many, said before and says after; ``idle`` is what found nothing to change."""
     after = None if again.reading is None else again.reading.concepts(dictionary)
-    return MixedPrompt(title(place, total), place.said, after, outcome.by_categories(dictionary, again))
+    verdicts = {**idle_verdicts(dictionary, idle or {}), **outcome.by_categories(dictionary, again)}
+    return MixedPrompt(title(place, total), place.said, after, verdicts)
 
 
 def title(place: Place, total: int) -> str:
@@ -57,12 +61,16 @@ def prefix(place: Place, total: int) -> str:
     return f"{title(place, total)}: " if total > 1 else ""
 
 
-def line(dictionary: Dictionary, place: Place, edits: Sequence[AnyEdit], changes: Sequence[Change], total: int) -> str:
-    """Say what was found at a place and what was changed there."""
+def line(
+    dictionary: Dictionary, place: Place, edits: Sequence[AnyEdit], changes: Sequence[Change], total: int,
+    idle: Idle | None = None,
+) -> str:  # fmt: skip
+    """Say what was found at a place, what was changed there, and what found nothing to change."""
     where = prefix(place, total)
     kept = [f"kept {edit_name(one)}" for one in edits if isinstance(one, Keep)] if changes else []
     done = ", ".join([*(_spell(dictionary, edits, change) for change in changes), *kept])
-    return f"{where}found {readout.describe_reading(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"
+    found = f"{where}found {readout.describe_reading(dictionary, place.reading)}\n{where}{done or 'changed nothing'}"
+    return "\n".join([found, *(f"{where}{one}" for one in told_idle(idle or {}))])
 
 
 def _spell(dictionary: Dictionary, edits: Sequence[AnyEdit], change: Change) -> str:

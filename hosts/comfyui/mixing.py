@@ -75,8 +75,8 @@ def mix_conditioning(
     taught = Taught(words, said, known) if words or known is not None else None
     made = conditionings.edit_places(conditioning, dictionary, edits, edits, taught)
     again, total = edit_reports.read_again(dictionary, made.edited), len(made.places)
-    pairs = zip(made.places, again, strict=True)
-    prompts = [edit_reports.mixed_prompt(dictionary, place, one, total) for place, one in pairs]
+    pairs = zip(made.places, again, made.idle, strict=True)
+    prompts = [edit_reports.mixed_prompt(dictionary, place, one, total, idle) for place, one, idle in pairs]
     if known is not None and total == 1:
         (place,) = made.places
         cond = conditioning[place.entry][0][place.row].float().cpu()
@@ -85,6 +85,7 @@ def mix_conditioning(
     wanted = wanted.without(made.left_out)
     able = [one for one in edits if one not in made.left_out]
     opposite = Cleared([], []) if negative is None else cleared(negative, dictionary, able)
+    lines += mix.told_whens(dictionary, wanted.mix)
     report = "\n".join([made.report, *lines, *opposite.lines, *_left_out(made.left_out, more)])
     panel = panel_of(dictionary, wanted, prompts, report)
     output, whens = made.conditioning, mix.whens_of_mix(wanted.mix)
@@ -110,8 +111,10 @@ def mix_model(
     opposite = Cleared([], []) if negative is None else cleared(negative, dictionary, edits)
 
     def told(prompts: Sequence[MixedPrompt], report: str, left_out: Mapping[AnyEdit, str]) -> None:
-        lines = [report, *opposite.lines, *_left_out(left_out, more)]
-        tell(panel_of(dictionary, wanted.without(left_out), prompts, "\n".join(lines)))
+        able = wanted.without(left_out)
+        whens = mix.told_whens(dictionary, able.mix)
+        lines = [report, *whens, *opposite.lines, *_left_out(left_out, more)]
+        tell(panel_of(dictionary, able, prompts, "\n".join(lines)))
 
     one = Steering(dictionary, edits, Where(), told=(told,), optional=frozenset(edits), free=not wanted.mix.hold)
     panel = panel_of(dictionary, wanted, (), "\n".join([announced(edits), *opposite.lines]))

@@ -77,7 +77,9 @@ class Chosen(NamedTuple):
     edits: list[list[AnyEdit]]
     """of every place"""
     left_out: dict[AnyEdit, str]
-    """those that cannot be made, and why"""
+    """those that can be made nowhere, and why"""
+    refused: list[dict[AnyEdit, str]]
+    """of every place those that cannot be made there and can elsewhere, and why"""
 
 
 def choose(
@@ -86,15 +88,15 @@ def choose(
     """Find out which edits go where.
 
     Args:
-        optional: those that are left out where they cannot be made.
+        optional: those that are left out if they can be made nowhere.
 
     Raises:
         ValueError: if an edit that is not optional has no place at all, in the words of the core for the first place.
     """
-    chosen = Chosen([[] for _ in places], {})
+    chosen = Chosen([[] for _ in places], {}, [{} for _ in places])
     for one in edits:
         try:
-            where = _require_places(dictionary, one, places)
+            where, refused = _require_places(dictionary, one, places)
         except ValueError as error:
             if one not in optional:
                 raise
@@ -102,20 +104,33 @@ def choose(
             continue
         for place in where:
             chosen.edits[place].append(one)
+        for place, why in refused.items():
+            chosen.refused[place][one] = why
     return chosen
 
 
-def _require_places(dictionary: Dictionary, edit: AnyEdit, places: Sequence[Place]) -> list[int]:
-    """Return the numbers of the places of an edit; refuse one that cannot be made at one of them, or has none."""
-    where = where_of(dictionary, edit, places)
+def _require_places(dictionary: Dictionary, edit: AnyEdit, places: Sequence[Place]) -> tuple[list[int], dict[int, str]]:
+    """Return the numbers of the places at which an edit can be made, and why not of others that it is about.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    where, able, errors = where_of(dictionary, edit, places), list[int](), dict[int, ValueError]()
     for place in where or [0]:
-        made = resolve_edits(dictionary, [edit], places[place].said)
+        try:
+            made = resolve_edits(dictionary, [edit], places[place].said)
+        except ValueError as error:
+            errors[place] = error
+            continue
         if made and not where:
             raise ValueError(
                 f"Nowhere to say {edit_name(edit)!r}: the conditioning has parts for areas or masks only, and none of "
                 "them mentions its category. Edit the part before it is given its area or mask."
             )
-    return where
+        able += [place] if where else []
+    if errors and not able:
+        raise next(iter(errors.values()))
+    return able, {place: str(error) for place, error in errors.items()}
 
 
 def where_of(dictionary: Dictionary, edit: AnyEdit, places: Sequence[Place]) -> list[int]:
@@ -142,7 +157,22 @@ def _unmentioned(meant: Aim, places: Sequence[Place]) -> list[int]:
 
 
 def _anew(meant: Aim, places: Sequence[Place]) -> list[int]:
-    return _mentioned(meant, places) or _unmentioned(meant, places)
+    """Return where a picture's prompts mention it, and of a picture whose prompts do not, where it can be added."""
+    found = set[int]()
+    for own in _pictures(places):
+        some = [places[index] for index in own]
+        found |= {own[index] for index in _mentioned(meant, some) or _unmentioned(meant, some)}
+    return sorted(found)
+
+
+def _pictures(places: Sequence[Place]) -> list[list[int]]:
+    """Return the numbers of the places that speak of each picture: every entry's batch rows are dealt out in turn."""
+    rows = {place.entry: place.row + 1 for place in places}  # of every entry the last one's
+    pictures = range(max(rows.values(), default=0))
+    return [
+        [index for index, place in enumerate(places) if place.row == picture % rows[place.entry]]
+        for picture in pictures
+    ]
 
 
 WHERE: dict[type, Callable[[Aim, Sequence[Place]], list[int]]] = {

@@ -37,6 +37,8 @@ class StoredPart(NamedTuple):
     edits: tuple[SavedEdit, ...]
     left_out: tuple[str, ...]
     """options that no file can hold"""
+    time: tuple[float, float] = (0.0, 1.0)
+    """the part of sampling that it is for"""
 
 
 class StoredConditioning(NamedTuple):
@@ -158,7 +160,8 @@ def part_of(rows: Tensor, options: Mapping[str, Any], edits: Sequence[SavedEdit]
     """Return what is told of an entry; ``left`` are the options that are left out."""
     pooled = options.get("pooled_output")
     width = pooled.shape[-1] if isinstance(pooled, Tensor) else 0
-    return StoredPart(tuple(rows.shape), width, tuple(edits), tuple(left))
+    time = float(options.get("start_percent", 0.0)), float(options.get("end_percent", 1.0))
+    return StoredPart(tuple(rows.shape), width, tuple(edits), tuple(left), time)
 
 
 def write(path: Path, what: StoredConditioning) -> None:

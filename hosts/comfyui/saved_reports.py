@@ -29,6 +29,8 @@ def _lines(part: StoredPart) -> list[str]:
     one = f"{rows:d} rows of {width:d} numbers"
     size = one if batch == 1 else f"{batch:d} prompts, each {one}"
     lines = [f"{size}, and a pooled vector of {part.pooled:d}" if part.pooled else f"{size}, without a pooled vector"]
+    if part.time != (0.0, 1.0):
+        lines.append(f"from {part.time[0]:.0%} to {part.time[1]:.0%} of sampling")
     for mark in dict.fromkeys(one.mark for one in part.edits):
         edits = [one for one in part.edits if one.mark == mark]
         lines += [f"edited: {', '.join(_spelled(edits))}", _by(mark)]

@@ -15,6 +15,7 @@ from ...supsae_core.editing.edits import AnyEdit, Keep, aim, expected, resolve_e
 from ...supsae_core.editing.mix_report import MixedPrompt
 from ...supsae_core.editing.steer import Moves, Where
 from . import edit_reports, placed
+from .idle import idle_of
 
 TellMixed = Callable[[Sequence[MixedPrompt], str, Mapping[AnyEdit, str]], None]
 
@@ -106,17 +107,20 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
     if not places and not negative and steering.edits:
         raise ValueError("The positive conditioning holds no text (Conditioning Zero Out?): there is nothing to edit.")
     edits = [one for one in steering.edits if not negative or _mentioned(dictionary, one, places)]
-    chosen, left_out = placed.choose(dictionary, edits, places, steering.optional) if places else ([], {})
-    prompts: list[MixedPrompt] = []
+    which = placed.choose(dictionary, edits, places, steering.optional) if places else placed.Chosen([], {}, [])
+    nothing = idle_of(dictionary, () if negative else edits, places, which)
+    prompts, fallen = list[MixedPrompt](), list[str]()
     for index, entry in enumerate(entries):
         own = [
-            (place, some, resolve_edits(dictionary, some, place.said))
-            for place, some in zip(places, chosen, strict=True)
+            (place, some, resolve_edits(dictionary, some, place.said), idle)
+            for place, some, idle in zip(places, which.edits, nothing, strict=True)
             if place.entry == index
         ]
-        lines += [edit_reports.line(dictionary, *one, len(places)) for one in own]
+        lines += [
+            edit_reports.line(dictionary, place, some, found, len(places), idle) for place, some, found, idle in own
+        ]
         moves: list[Moves] = []
-        if any(found for _, _, found in own):
+        if any(found for _, _, found, _ in own):
             if steering.mask is not None and entry.get("area") is not None:
                 raise ValueError(
                     "A mask of the whole picture cannot be laid over a conditioning that has an area of its own. "
@@ -125,19 +129,20 @@ def _prepare_entries(steering: Steering, entries: Sequence[dict], negative: bool
             rows_of = entry["cross_attn"]
             moves = [
                 steer.moves(dictionary, rows_of[place.row], place.reading, found, steering.where)
-                for place, _, found in own
+                for place, _, found, _ in own
             ]
             rows[entry["uuid"]] = steer.stacked(moves)
-        for number, (place, _, found) in enumerate(own if steering.told else ()):
+        for number, (place, _, found, idle) in enumerate(own if steering.told else ()):
             step, cond = moves[number].cond if moves else None, entry["cross_attn"][place.row].cpu()
             moved = cond if step is None else added(cond, step)
             again = outcome.read_again(dictionary, Edited(moved, None, place.reading, found))
-            prompts.append(edit_reports.mixed_prompt(dictionary, place, again, len(places)))
+            prompts.append(edit_reports.mixed_prompt(dictionary, place, again, len(places), idle))
             if step is not None:
-                lines += edit_reports.told_again(dictionary, [place], [again], len(places))
+                fallen += edit_reports.told_again(dictionary, [place], [again], len(places))
+    lines += fallen
     if not negative:
         for tell in steering.told:
-            tell(prompts, "\n".join(lines), left_out)
+            tell(prompts, "\n".join(lines), which.left_out)
     return lines
 
 

@@ -34,6 +34,8 @@ class Tried(NamedTuple):
     reason: str
     """why it did not simply take"""
     positive: Conditioning
+    seen: bool = False
+    """whether a reader looked for it in the picture"""
 
 
 class Strip(NamedTuple):
@@ -104,12 +106,17 @@ def _tried(positive: Conditioning, dictionary: Dictionary, name: str, strength: 
 
 
 def _in_picture(own: Tried, before: Tensor, after: Tensor, dictionary: Dictionary) -> Tried:
-    """Hold a verdict against the picture, where a reader has a name for what was asked."""
+    """Hold a verdict against the pictures, where a reader has a name for what was asked."""
     category, value = own.name.split(": ", 1)
-    seen = next((one for one in compare(before, after, dictionary).seen if one.category == category), None)
-    if seen is None or value not in seen.values or seen.after == value:
-        return own
-    return own._replace(verdict=VERDICTS[-1], reason=f"the picture shows {seen.after}")
+    pictures, looked = compare(before, after, dictionary).pictures, 0
+    for number, some in enumerate(pictures, 1):
+        seen = next((one for one in some if one.category == category and value in one.values), None)
+        looked += seen is not None
+        if seen is None or seen.after == value:
+            continue
+        shows = f"picture {number:d} shows {seen.after}" if len(pictures) > 1 else f"the picture shows {seen.after}"
+        return own._replace(verdict=VERDICTS[-1], reason=shows, seen=True)
+    return own._replace(seen=looked == len(pictures))
 
 
 def _told(one: Tried) -> str:
@@ -121,7 +128,12 @@ def _told(one: Tried) -> str:
 def _report(tried: Sequence[Tried], more: int) -> str:
     """Say in a sentence how many took, and of the others why not."""
     took = sum(one.verdict == TOOK for one in tried)
-    lines = [f"{took} of {len(tried)} concepts took."]
+    lines, unseen = (
+        [f"{took} of {len(tried)} concepts took."],
+        sum(one.verdict == TOOK and not one.seen for one in tried),
+    )
+    if unseen:
+        lines[0] += f" Of {unseen:d} of them the edited prompt alone was read: look at their pictures."
     for one in tried:
         if one.verdict != TOOK:
             lines.append(_told(one))

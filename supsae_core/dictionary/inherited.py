@@ -73,6 +73,11 @@ def sliders_of(made: Dictionary, *some: Dictionary) -> dict[str, SliderMap]:
 
 def combined_from(provenance: Mapping[str, Any]) -> list[str]:
     """Return the categories of each dictionary that one was combined from, as far as its file says so."""
-    found = provenance.get(COMBINED)
-    some = [one.get("categories") for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+    some = [one.get("categories") for one in combined_of(provenance)]
     return [", ".join(map(str, one)) for one in some if isinstance(one, list)]
+
+
+def combined_of(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return where each dictionary comes from that one was combined from; nothing of one that was not."""
+    found = provenance.get(COMBINED)
+    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []

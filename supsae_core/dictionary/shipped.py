@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from .inherited import combined_of
 from .light import is_light
 from .model import Dictionary
 
@@ -72,10 +73,10 @@ def licence_of(text: str) -> str:
 
 def lacking(dictionary: Dictionary) -> list[str]:
     """Return what a dictionary lacks to be given away, a sentence each."""
-    known, missing = dictionary.provenance, []
-    if is_light(known):
+    known, missing = combined_of(dictionary.provenance) or [dictionary.provenance], []
+    if any(is_light(one) for one in known):
         missing.append("It is a light form, whose edits are less exact: ship the whole file.")
-    unsaid = (what for name, what in NEEDED.items() if known.get(name) in (None, ""))
+    unsaid = (what for name, what in NEEDED.items() if any(one.get(name) in (None, "") for one in known))
     missing += [f"It does not say {what}: fit it anew." for what in unsaid]
     unlearnt = [str(one) for index, one in enumerate(dictionary.table.concepts) if dictionary.writes[index] is None]
     if unlearnt:

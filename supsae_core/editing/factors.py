@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
+import reprlib
 from collections.abc import Sequence
 
 from .edits import STRENGTHS, AnyEdit, Keep, edit_name, scaled
 
 MOST, MOST_FRAMES = 16, 120
 """Factors of one list, and of one from here to here: every one is a picture."""
-_RANGE = re.compile(r"(.+?)\s+to\s+(.+?)\s+in\s+(.+)")
+LETTERS = 2000
+"""Of a list at most."""
+STEP = 1e-4
+"""Least step from one frame to the next: no picture tells less."""
 
 
 def parse_factors(text: str) -> tuple[float, ...]:
@@ -19,8 +22,13 @@ def parse_factors(text: str) -> tuple[float, ...]:
     Raises:
         ValueError: naming what cannot be read, what stands twice, or how many there are.
     """
-    if found := _RANGE.fullmatch(text.strip()):
-        return _frames(*found.groups())
+    if len(text) > LETTERS:
+        raise ValueError(
+            f"The list of strengths has {len(text)} letters. Write at most {MOST} numbers, or 0 to 1 in 24."
+        )
+    words = text.split()
+    if len(words) == 5 and [words[1].lower(), words[3].lower()] == ["to", "in"]:
+        return _frames(words[0], words[2], words[4])
     found = tuple(_number(part.strip()) for part in text.split(","))
     if len(set(found)) < len(found):
         twice = next(one for index, one in enumerate(found) if one in found[:index])
@@ -49,13 +57,14 @@ def multiplied(edits: Sequence[AnyEdit], factor: float) -> tuple[AnyEdit, ...]:
 
 def _frames(first: str, last: str, count: str) -> tuple[float, ...]:
     low, high = _number(first), _number(last)
-    if not count.isdecimal() or not 2 <= int(count) <= MOST_FRAMES or low == high:
+    frames = int(count) if count.isdecimal() and len(count) <= len(str(MOST_FRAMES)) else 0
+    step = (high - low) / max(frames - 1, 1)
+    if not 2 <= frames <= MOST_FRAMES or abs(step) < STEP:
         raise ValueError(
-            f"From {low:g} to {high:g} in {count!r} pictures cannot be made. Write two different strengths and a "
-            f"number from 2 to {MOST_FRAMES}, such as 0 to 1 in 24."
+            f"From {low:g} to {high:g} in {reprlib.repr(count)} pictures cannot be made. Write two different strengths "
+            f"and a number from 2 to {MOST_FRAMES}, such as 0 to 1 in 24."
         )
-    step = (high - low) / (int(count) - 1)
-    return tuple(round(low + step * index, 6) for index in range(int(count)))
+    return tuple(round(low + step * index, 6) for index in range(frames))
 
 
 def _number(text: str) -> float:
@@ -65,6 +74,7 @@ def _number(text: str) -> float:
         found = math.nan
     if not math.isfinite(found):
         raise ValueError(
-            f"{text!r} is no number. Write strengths with commas between them, such as 0, 0.5, 1, or 0 to 1 in 24."
+            f"{reprlib.repr(text)} is no number. Write strengths with commas between them, such as 0, 0.5, 1, or 0 to "
+            "1 in 24."
         )
     return found

@@ -52,6 +52,22 @@ def shares(dictionary: Dictionary, reading: Reading, found: Sequence[Change]) ->
     return [_share(dictionary, member, reading, given) for member, given in pairs if given]
 
 
+def standing_in(dictionary: Dictionary, reading: Reading, found: Sequence[Change]) -> dict[int, int]:
+    """Return id of a change → concept that stands in for its old one, which the member that makes it lacks.
+
+    The concept is numbered as by the whole, or −1 where only the member has it.
+    """
+    made, phrases = dict[int, int](), dictionary.table.phrases
+    for one in shares(dictionary, reading, found):
+        if one.member is None:
+            continue
+        lacking = {phrases[own.phrase].concept for own in reading.found if own.phrase not in one.member.own_phrase}
+        for whole, change in zip(one.given, one.changes, strict=True):
+            if whole.old in lacking and change.old is not None:
+                made[id(whole)] = one.member.concepts[change.old]
+    return made
+
+
 def rows_for_new(
     dictionary: Dictionary, encoder: Encoder, reading: Reading, found: Sequence[Change], inserted: Inserted | None
 ) -> Inserted:

@@ -92,6 +92,18 @@ def whens_of_mix(mix: Mix) -> dict[AnyEdit, When]:
     return {_edit(name, row): row.when for name, row in rows.items() if row.when != ALWAYS}
 
 
+def told_whens(dictionary: Dictionary, mix: Mix) -> list[str]:
+    """Return a line on every row that does not act always and everywhere: reports read the prompt with it in full."""
+    lines = []
+    for edit, when in whens_of_mix(mix).items():
+        category, window = aim(dictionary.table, edit).category, when.window
+        if (window.start, window.end) != (0, 1):
+            lines.append(f"{category} acts from {window.start:.0%} to {window.end:.0%} of sampling alone.")
+        if when.inside:
+            lines.append(f"{category} acts inside the mask alone.")
+    return lines
+
+
 def taught_by_mix(dictionary: Dictionary, mix: Mix) -> tuple[dict[str, str], dict[str, int]]:
     """Return category → words that speak of it, and category → the concept that is to be said there."""
     rows = {name: row for name, row in mix.rows.items() if isinstance(row, SayRow | ScaleRow) and row.at}

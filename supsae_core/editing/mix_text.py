@@ -28,6 +28,8 @@ MENTIONS = 99
 """Up to which mention a row can mean."""
 LONGEST = 300
 """Characters of the words that a row names."""
+MOST = 1000
+"""Rows of a mix: no dictionary has so many categories."""
 
 
 def parse_mix(text: str) -> Mix:
@@ -57,6 +59,10 @@ def parse_mix(text: str) -> Mix:
         raise ValueError(f"'hold' of the mix must be true or false, not {_shown(hold)}. Or leave it out: it is true.")
     if not isinstance(rows, dict):
         raise ValueError(f"The 'mix' must be a JSON object with a row per category, not {_shown(rows)}. {_REMEDY}")
+    if len(rows) > MOST:
+        raise ValueError(
+            f"The mix has {len(rows)} rows, and {MOST} are read at most. Leave out those that change nothing."
+        )
     return Mix({category: _row(category, row) for category, row in rows.items()}, hold)
 
 

@@ -7,15 +7,18 @@ and what else moved; not whether the dictionary knows the encoder well, which it
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
+from ..dictionary.clash import FILLER
 from ..dictionary.model import Dictionary
 from ..reading.places import Found
 from ..reading.readout import Reading, read_scenes
+from ..table.concepts import normal
 from .apply import Edited, written_order
 from .change import Change
+from .members import standing_in
 from .mix_report import by_category
 from .room import changed_spans
 from .standing import EditedText, Standing, beside, category_of, edited_texts
@@ -62,26 +65,30 @@ class ReadAgain(NamedTuple):
 
 
 def read_again(dictionary: Dictionary, made: Edited) -> ReadAgain:
-    """Read an edited conditioning again and hold it against the changes that the dictionary made."""
+    """Read an edited conditioning again and hold it against the changes that the dictionary made.
+
+    The encoder leads that led before: rows of another one could not be held against those of the changes.
+    """
     reading, changes = made.reading, made.changes
     if not changes:
         return ReadAgain((), (), reading)
     order = written_order(dictionary, made)
     rows = made.cond[order].float().cpu()
     try:
-        after, scenes = read_scenes(dictionary, rows)
+        after, scenes = read_scenes(dictionary, rows, led_by=reading.lead)
     except ValueError as error:
         why = f"the edited rows cannot be read any more: {error}"
         return ReadAgain(tuple(ChangeOutcome(one, FAILED, -math.inf, -math.inf, why) for one in changes), (), None)
     texts = edited_texts(dictionary, (rows, scenes), made, after, order)
     standings = [text.standing(change) for text, change in texts]
     taken = frozenset(chain.from_iterable(one.taken for one in standings))
-    outcomes = []
+    outcomes, instead = list[ChangeOutcome](), standing_in(dictionary, reading, changes)
     for whole, (text, change), standing in zip(changes, texts, standings, strict=True):
         before, now = text.beside(taken)
         said = {text.concept(one) for one in before}
         found = _outcome(text, change, standing, [one for one in now if text.concept(one) not in said])
         outcomes.append(_in_every_encoder(dictionary, reading, found._replace(change=whole)))
+    outcomes = [_stood_in(dictionary, one, instead) for one in outcomes]
     before, now = beside(reading, after, order, taken)
     return ReadAgain(tuple(outcomes), _unasked(dictionary, before, now), after)
 
@@ -98,7 +105,7 @@ def by_categories(dictionary: Dictionary, found: ReadAgain) -> dict[str, tuple[s
 
 def tell(dictionary: Dictionary, found: ReadAgain) -> list[str]:
     """Return a line on every change that did not simply take, and on what changed though nobody asked."""
-    told = [one for one in found.outcomes if one.verdict != TOOK]
+    told = [one for one in found.outcomes if one.verdict != TOOK or one.reason]
     lines = [_told(dictionary, one) for one in told]
     for name, before, after in found.unasked:
         was, now = (", ".join(some) or "nothing" for some in (before, after))
@@ -109,6 +116,8 @@ def tell(dictionary: Dictionary, found: ReadAgain) -> list[str]:
 def _told(dictionary: Dictionary, one: ChangeOutcome) -> str:
     """Say what is asked for and how it fell short, in whole sentences: other languages order their words otherwise."""
     (old, new), why = _names(dictionary, one.change), one.reason
+    if one.verdict == TOOK:
+        return f"{new or old} took, but {why}"
     if one.verdict == WEAK:
         gone = f"scaling {old} is weak: {why}" if one.change.scale else f"removing {old} is weak: {why}"
         return f"{new} is weak: {why}" if new else gone
@@ -139,7 +148,8 @@ def _unasked(dictionary: Dictionary, before: Sequence[Found], now: Sequence[Foun
     """Return the categories that read differently away from all changes."""
     table = dictionary.table
     old, new = (by_category(table, [table.phrases[one.phrase].concept for one in some]) for some in (before, now))
-    return tuple(Unasked(name, tuple(old[name]), tuple(new[name])) for name in old if old[name] != new[name])
+    moved = [name for name in old if old[name] != new[name] and normal(name) != FILLER]  # of which nothing is shown
+    return tuple(Unasked(name, tuple(old[name]), tuple(new[name])) for name in moved)
 
 
 def _outcome(text: EditedText, change: Change, standing: Standing, new: Sequence[Found]) -> ChangeOutcome:
@@ -168,6 +178,17 @@ def _in_every_encoder(dictionary: Dictionary, reading: Reading, one: ChangeOutco
     return one._replace(verdict=WEAK, reason=reason)
 
 
+def _stood_in(dictionary: Dictionary, one: ChangeOutcome, instead: Mapping[int, int]) -> ChangeOutcome:
+    """Say of what simply took that another value was taken for the old one, where that is so."""
+    if one.verdict != TOOK or id(one.change) not in instead:
+        return one
+    concepts, own = dictionary.table.concepts, instead[id(one.change)]
+    assert one.change.old is not None
+    old, other = concepts[one.change.old], concepts[own]
+    known = f"only another of the combined dictionaries knows {old}, so this is less exact"
+    return one._replace(reason=f"{known}: it is taken for {other}" if own >= 0 else known)
+
+
 def _judged(text: EditedText, change: Change, standing: Standing) -> tuple[str, str]:
     """Return a verdict on what reads at the place itself, and why it is no better one."""
     wanted, rival = standing.wanted, standing.rival
@@ -185,7 +206,9 @@ def _judged(text: EditedText, change: Change, standing: Standing) -> tuple[str, 
         told = f"{_text(text, rival)} can still be told there ({_numbers(rival.score, 2 * text.least - usual)})"
     else:  # by the phrase that an edit writes, whichever of the concept's it is nearest to
         written = wanted if change.new is None else wanted._replace(phrase=text.dictionary.phrase(change.new))
-        if made == FAILED:
+        if not math.isfinite(wanted.score):
+            told = f"{_text(text, written)} is not read there at all"
+        elif made == FAILED:
             numbers = _numbers(rival.score, wanted.score)
             told = f"{_text(text, rival)} reads stronger there than {_text(text, written)} ({numbers})"
         else:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 
+from ..dictionary.clash import is_quick
 from ..dictionary.model import Dictionary, Member
 from ..encoders.layout import Layout, Span
 from ..table.concepts import normal
@@ -32,6 +33,16 @@ class _Claim(NamedTuple):
     said: tuple[str, tuple[int, ...]]
     """its words, folded, and their rows"""
     category: str
+    quick: bool
+    """whether the member is a quick concept, which knows of two phrases and is too sure of them"""
+
+    def stands_beside(self, other: _Claim) -> bool:
+        """Tell whether both are read in one place: the same words in two senses, or what one member learnt quickly."""
+        if self.said == other.said:
+            return True
+        one, two = set(self.found.rows), set(other.found.rows)
+        nested = one <= two or two <= one
+        return self.category != other.category and self.quick != other.quick and nested
 
 
 def merged(dictionary: Dictionary, readings: Sequence[Reading]) -> Reading:
@@ -42,28 +53,26 @@ def merged(dictionary: Dictionary, readings: Sequence[Reading]) -> Reading:
     # the same words said of one category are the leading member's
     first_of = {(one.said, one.category): one for one in reversed(claims)}
     claims = sorted(first_of.values(), key=lambda one: (not one.owner, -one.found.score))
-    said = dict[int, tuple[str, tuple[int, ...]]]()  # row → the words that have it
     taken: dict[str, set[int]] = {name: set() for name in first.layouts}
     spans: dict[str, list[Span]] = {name: [] for name in first.layouts}
-    found = list[Found]()
+    read = list[_Claim]()
     for one in claims:
-        # the same words of another category are said in both senses
-        again = all(said.get(row) == one.said for row in one.found.rows)
-        if again or taken[first.lead].isdisjoint(one.found.rows):
-            found.append(one.found)
-            said |= dict.fromkeys(one.found.rows, one.said)
+        near = [other for other in read if not {*one.found.rows}.isdisjoint(other.found.rows)]
+        if all(one.stands_beside(other) for other in near):
+            read.append(one)
             for name, span in one.spans.items():
-                if name in taken and (again or taken[name].isdisjoint(span.rows)):
+                if name in taken and (near or taken[name].isdisjoint(span.rows)):
                     taken[name].update(span.rows)
                     spans[name].append(span)
     layouts = {name: _layout(layout, spans[name]) for name, layout in first.layouts.items()}
-    return first._replace(layouts=layouts, found=tuple(sorted(found, key=lambda one: one.rows)))
+    found = sorted((one.found for one in read), key=lambda one: one.rows)
+    return first._replace(layouts=layouts, found=tuple(found))
 
 
 def _claims(dictionary: Dictionary, number: int, reading: Reading, lead: str) -> list[_Claim]:
     """Return the mentions of a member's reading as the whole numbers them, with scores about the leader's least."""
     member, claims, table = dictionary.members[number], list[_Claim](), dictionary.table
-    higher = _higher(dictionary, member, lead)
+    higher, quick = _higher(dictionary, member, lead), is_quick(member.dictionary)
     for one, (phrase, at) in zip(reading.found, numbered(one.phrase for one in reading.found), strict=True):
         whole = member.phrases[phrase]
         if whole < 0:
@@ -77,7 +86,7 @@ def _claims(dictionary: Dictionary, number: int, reading: Reading, lead: str) ->
             concept, rows = table.phrases[whole].concept, spans[lead].rows
             said = folded(member.dictionary.table.phrases[phrase].text).casefold(), rows
             owner, category = dictionary.owner(concept) is member, table.concepts[concept].category
-            claims.append(_Claim(Found(whole, rows, one.score + higher), spans, owner, said, category))
+            claims.append(_Claim(Found(whole, rows, one.score + higher), spans, owner, said, category, quick))
     return claims
 
 

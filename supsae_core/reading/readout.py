@@ -60,7 +60,7 @@ def read_scenes(
         led_by: the encoder that is to lead; None for the best.
     """
     if dictionary.members:
-        return read_together(dictionary, cond, named), {}
+        return read_together(dictionary, cond, named, led_by), {}
     if len(cond) > MOST_ROWS:
         raise ValueError(
             f"This prompt has {len(cond)} rows of text, and up to {MOST_ROWS} are searched for concepts. Shorten it."
@@ -92,15 +92,17 @@ def read_scenes(
     return Reading(weighted(dictionary, cond, rows, layouts, codes), tuple(found), rows, lead.name), scenes
 
 
-def read_together(dictionary: Dictionary, cond: Tensor, named: Collection[int] = ()) -> Reading:
+def read_together(
+    dictionary: Dictionary, cond: Tensor, named: Collection[int] = (), led_by: str | None = None
+) -> Reading:
     """Read one conditioning with every member of a combined dictionary; arguments and errors as above.
 
-    Where members would have other encoders lead, that of the one that finds most leads all.
+    Where members would have other encoders lead, that of the one that finds most leads all, if none is to.
     """
     own = [[one.own_concept[concept] for concept in named if concept in one.own_concept] for one in dictionary.members]
     asked = [(one.dictionary, some) for one, some in zip(dictionary.members, own, strict=True)]
     readings = [read_conditioning(one, cond, some) for one, some in asked]
-    lead = max(readings, key=lambda one: len(one.found)).lead
+    lead = led_by or max(readings, key=lambda one: len(one.found)).lead
     for place, (one, some) in enumerate(asked):
         if readings[place].lead != lead:
             readings[place] = read_scenes(one, cond, some, lead)[0]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from supsae.drawing.cells import CAPTION, Cell, cells
+from supsae.drawing.cells import CAPTION, LINE, Cell, cells
 from supsae.drawing.sheet import GAP, MARGIN, MARKS
 
 
@@ -32,3 +32,17 @@ def test_pictures_stand_line_by_line_and_faults_are_framed():
         assert (made[down : down + side, left : left + side] == shade).all()
     assert tuple(made[top - 2, MARGIN + side + GAP + 50]) == MARKS["missed"]
     assert tuple(made[top - 2, MARGIN + 50]) not in MARKS.values()
+
+
+def test_long_captions_go_on_in_further_lines_and_never_into_their_neighbours():
+    long = cell(100)._replace(caption="a serious face or a clown with a red nose: a clown with a red nose")
+    made = np.asarray(cells([long, cell(50)._replace(caption="")], "t", across=2))
+    side, top = 192, MARGIN + 42
+    # at 16 pixels that is some 480 wide: three lines of 192
+    assert made.shape[0] == top + side + CAPTION + 2 * LINE + MARGIN
+    assert (made[top + side + 1 :, MARGIN + side + GAP :] == made[-1, -1]).all()
+
+
+def test_a_word_wider_than_its_picture_is_cut_off():
+    made = np.asarray(cells([cell(100)._replace(caption="w" * 60), cell(50)._replace(caption="")], "t", across=2))
+    assert (made[MARGIN + 42 + 193 :, MARGIN + 192 + GAP :] == made[-1, -1]).all()

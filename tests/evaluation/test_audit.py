@@ -94,6 +94,12 @@ def test_what_nobody_wants_or_can_name_is_not_judged():
     ]
 
 
+def test_what_nobody_can_name_is_not_said_to_be_as_asked():
+    told = tell(seen("red"), [AskedConcept("hair: teal", True, named=False), AskedConcept(RED, True)]).splitlines()
+    assert told[2].startswith("As asked in 1 of 1 pictures")
+    assert told[3] == "That is about what the reader has a name for alone."
+
+
 def test_every_seed_has_a_line():
     assert by_seed(seen("red", "black", eyes=(1,)), [AskedConcept(RED, True)]).splitlines() == [
         "seed 0: hair blond → red (as asked)",

@@ -32,12 +32,13 @@ function alikeKind(one, other) {
 function glided(one, other, share) {
   const key = ["strength", "position", "scale"].find((name) => name in one || name in other) ?? "strength";
   const [from, to] = [one[key] ?? 1, other[key] ?? 1];
+  if (![from, to].every(Number.isFinite)) return share < 0.5 ? one : other; // a stranger's file: the server says what is wrong
   return { ...(share < 0.5 ? one : other), [key]: round(from + (to - from) * share) };
 }
 
 /** A row that does less; null where nothing is left of it. */
 function fadedRow(row, part) {
-  if (row.keep || row.between) return part >= 0.5 ? row : null;
+  if (row.keep || row.between || !Number.isFinite(row.scale ?? row.strength ?? 1)) return part >= 0.5 ? row : null;
   if ("scale" in row) return { ...row, scale: round(1 + (row.scale - 1) * part) };
   return { ...row, strength: round((row.strength ?? 1) * part) };
 }

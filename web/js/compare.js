@@ -36,7 +36,8 @@ class Compare {
 
   output(data) {
     const [after, before] = data?.images ?? [];
-    const found = data?.supsae_compared?.[0];
+    const all = data?.supsae_compared ?? []; // several of a list
+    const [found] = all;
     if (!before || !found) return;
     this.before.src = this.host.picture(before);
     this.after.src = this.host.picture(after);
@@ -44,10 +45,12 @@ class Compare {
     this.note.textContent = found.seen.length
       ? say("pixelsChanged", { share: percent(found.changed) })
       : `${say("pixelsChanged", { share: percent(found.changed) })} ${say("noReader")}`;
-    const moved = found.seen.filter((one) => one.before !== one.after);
-    this.list.replaceChildren(...moved.map((one) => make("li", {}, `${one.category}: ${one.before} → ${one.after}`)));
+    const pictures = all.flatMap((one) => one.pictures ?? [one.seen]);
+    const moved = pictures.flatMap((seen, i) => seen.filter((one) => one.before !== one.after).map((one) => [i, one]));
+    const number = (i) => (pictures.length > 1 ? `${i + 1}/${pictures.length} ` : "");
+    this.list.replaceChildren(...moved.map(([i, one]) => make("li", {}, `${number(i)}${one.category}: ${one.before} → ${one.after}`)));
     this.wipe();
-    this.host.tell(COMPARED, { seen: found.seen });
+    this.host.tell(COMPARED, { pictures });
   }
 
   /** Let the handle follow a pointer that is pressed, or that moves over the picture. */

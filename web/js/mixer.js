@@ -8,8 +8,10 @@ import { LOCKED } from "./locked.js";
 import { say, translated } from "./language.js";
 import { Live } from "./live.js";
 import { dump, holds, keyOf, own, parse, rowOf, switched, taughtRow, withRow } from "./mix.js";
-import { LEFT_OUT, MixerRow, VERDICTS } from "./mixer_row.js";
+import { MixerRow } from "./mixer_row.js";
 import { Presets } from "./presets.js";
+import { together, verdictOf, withRun } from "./several.js";
+import { LEFT_OUT } from "./verdicts.js";
 import { Words } from "./words.js";
 
 const SEARCH_FROM = 13; // categories from which on there is a search box
@@ -32,7 +34,7 @@ class Mixer {
     this.known = null; // {categories, safe}, null before the dictionary is known
     this.prompts = []; // what the last run read
     this.ran = {}; // the rows that it was run with
-    this.seen = []; // what a reader saw in the pictures of the last run
+    this.seen = []; // what a reader saw in each picture of the last run
     this.shares = []; // what a Lock let through of it
     this.leftOut = {}; // category → why its row was not made
     this.views = new Map(); // category → MixerRow
@@ -61,11 +63,13 @@ class Mixer {
       make("header", {}, this.search, this.note, this.live.element, this.holding, this.presets.button, this.compare, this.fold, this.reset),
       this.presets.element, this.fitting.element, this.words.element, this.list,
     );
+    this.heard = []; // while a model samples, once a prompt of a list
+    host.listen("execution_start", () => (this.heard = []));
     host.listen("supsae.mixer", ({ detail }) => {
-      if (host.isMe(detail.node)) this.output({ supsae_mixer: [detail.output] }); // read while a model samples
+      if (host.isMe(detail.node)) this.output({ supsae_mixer: (this.heard = withRun(this.heard, detail.output)) });
     });
     host.listen(COMPARED, ({ detail }) => {
-      this.seen = detail.seen; // in the pictures of this workflow
+      this.seen = detail.pictures; // in the pictures of this workflow
       this.update();
     });
     host.listen(LOCKED, ({ detail }) => {
@@ -98,7 +102,7 @@ class Mixer {
 
   /** Take what a run says of the prompt; of a model it says so later, while that samples. */
   output(data) {
-    const found = data?.supsae_mixer?.[0];
+    const found = together(data?.supsae_mixer ?? []);
     if (!found) return;
     this.seen = this.shares = [];
     if (found.prompts?.length || !this.host.source("model")) {
@@ -242,23 +246,22 @@ class Mixer {
     return this.known?.safe ?? LEGAL;
   }
 
-  /** Return what the last run read of a category in the first prompt: {before, after}, undefined before a run. */
-  read(category) {
-    const [prompt] = this.prompts;
-    return prompt && { before: own(prompt.before, category), after: own(prompt.after, category) };
+  /** Return what the last run read of a category, {before, after} a prompt; nothing before a run. */
+  readings(category) {
+    return this.prompts.map((one) => ({ before: own(one.before, category), after: own(one.after, category) }));
   }
 
-  /** Return what became of a row in the last run, in the prompt where it stands worst: {verdict, reason}. */
+  /** Return what became of a row in the last run: {verdict, reason}, of several prompts {verdict, line} where some did not. */
   verdict(category) {
     const left = rowOf(this.leftOut, category);
     if (left) return { verdict: LEFT_OUT, reason: left };
-    const found = this.prompts.map((one) => own(one.verdicts, category)).filter(Boolean);
-    return found.sort((one, other) => VERDICTS.indexOf(other.verdict) - VERDICTS.indexOf(one.verdict))[0];
+    if (this.prompts.length > 1) return verdictOf(this.prompts, category);
+    return this.prompts.map((one) => own(one.verdicts, category)).find(Boolean);
   }
 
-  /** Return what a reader saw of a category in the pictures, {before, after}; undefined where there is none. */
+  /** Return what a reader saw of a category, {before, after, values} a picture; nothing where there is none. */
   pictured(category) {
-    return this.seen.find((one) => keyOf([one.category], category) !== undefined);
+    return this.seen.map((some) => some.find((one) => keyOf([one.category], category) !== undefined)).filter(Boolean);
   }
 
   /** Tell whether a Lock let nothing of a category's edit through in the last run. */

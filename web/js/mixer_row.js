@@ -4,21 +4,17 @@ import { make } from "./dom.js";
 import { say, translated } from "./language.js";
 import { alike, keyOf, rowOf, switched } from "./mix.js";
 import { slider } from "./slider.js";
+import { LEFT_OUT, signOf } from "./verdicts.js";
 import { whenLine, whenOf, withWhen } from "./when.js";
 
 const OPEN = 52; // pixels, as supsae.css lays a row out
 const FOLDED = 26;
 const WHEN = 26; // of the line that says when the row acts
 const REASON = 18; // pixels of the line that says why an edit did not simply take
-export const LEFT_OUT = "left out";
-export const VERDICTS = ["took", "weak", "did not take", LEFT_OUT]; // from good to bad, as the server spells them
-const SIGNS = {
-  took: ["pi-check", "tookIt"], weak: ["pi-minus-circle", "tookWeakly"],
-  "did not take": ["pi-times-circle", "tookNot"], [LEFT_OUT]: ["pi-ban", "leftOut"],
-}; // verdict → icon, message
 const LEAVE = "leave"; // values of the picker; concepts are "say:" and their name, so that none can be mistaken
 const NONE = "none";
 const ENDS = "ends";
+const STATES = ["pictureShowsNot", "pictureStray", "pictureBecame", "pictureShows"]; // of a picture, the worst first
 
 export class MixerRow {
   constructor(mixer, category) {
@@ -142,7 +138,7 @@ export class MixerRow {
   /** Return two concepts for the ends: what is said now, if it is known, and another. */
   ends() {
     const names = this.category.concepts.map((one) => one.name).filter((name) => name !== "none");
-    const [now = names[0]] = this.mixer.read(this.category.name)?.before ?? [];
+    const [now = names[0]] = this.mixer.readings(this.category.name)[0]?.before ?? [];
     const lower = this.said ?? (names.includes(now) ? now : names[0]);
     return [lower, names.find((name) => name !== lower)];
   }
@@ -219,20 +215,28 @@ export class MixerRow {
 
   /** What a reader saw in the picture: whether it shows what was asked, or changed though nobody asked. */
   tellPicture(row) {
-    const seen = this.isRun(row) ? this.mixer.pictured(this.category.name) : undefined;
-    const wanted = row && !row.keep && !row.off;
-    // A wording that the reader has no value for, such as "golden" of hair, is not judged: it has a name of its own for it.
-    const known = seen?.values?.some((one) => shows(this.said, one));
-    const asked = wanted && known && "say" in row && row.say !== null && row.strength >= 1;
-    const state = !seen ? null : asked ? (shows(this.said, seen.after) ? "pictureShows" : "pictureShowsNot")
-      : seen.before === seen.after ? null : wanted ? "pictureBecame" : "pictureStray";
-    this.picture.hidden = !state;
-    if (!state) return;
+    const all = this.isRun(row) ? this.mixer.pictured(this.category.name) : [];
+    const states = all.map((seen, i) => ({ seen, i, state: this.stateIn(seen, row) }));
+    const [worst] = STATES.map((state) => states.find((one) => one.state === state)).filter(Boolean);
+    this.picture.hidden = !worst;
+    if (!worst) return;
+    const { seen, state, i } = worst;
     const bad = state === "pictureShowsNot" || state === "pictureStray";
-    const said = say(state, { before: seen.before, after: seen.after });
+    const number = all.length > 1 ? `${i + 1}/${all.length}: ` : "";
+    const said = number + say(state, { before: seen.before, after: seen.after });
     this.picture.className = `supsae-picture supsae-took-${bad ? 2 : 0} pi ${bad ? "pi-eye-slash" : "pi-eye"}`;
     this.picture.title = said;
     this.picture.setAttribute("aria-label", `${this.category.name}: ${said}`);
+  }
+
+  /** Return which of STATES a picture is in, null where nothing is to be said of it. */
+  stateIn(seen, row) {
+    const wanted = row && !row.keep && !row.off;
+    // A wording that the reader has no value for, such as "golden" of hair, is not judged: it has a name of its own for it.
+    const known = seen.values?.some((one) => shows(this.said, one));
+    const asked = wanted && known && "say" in row && row.say !== null && row.strength >= 1;
+    if (asked) return shows(this.said, seen.after) ? "pictureShows" : "pictureShowsNot";
+    return seen.before === seen.after ? null : wanted ? "pictureBecame" : "pictureStray";
   }
 
   /** Whether the row is switched off, where there is something to switch. */
@@ -251,18 +255,18 @@ export class MixerRow {
   tellVerdict(row) {
     const found = row && !row.keep && !row.off && this.isRun(row) ? this.mixer.verdict(this.category.name) : undefined;
     const { verdict, reason = "" } = found ?? {};
-    const shown = verdict in SIGNS;
-    const [icon, message] = SIGNS[verdict] ?? [];
+    const shown = Boolean(signOf(verdict));
+    const [icon, message, sign] = signOf(verdict) ?? [];
     const said = shown ? say(message) : "";
     const heldBack = shown && verdict !== LEFT_OUT && this.mixer.heldBack(this.category.name) ? say("heldBack") : "";
-    const line = heldBack || (shown && reason ? `${said}: ${translated(reason)}` : this.beyond(row));
+    const line = heldBack || found?.line || (shown && reason ? `${said}: ${translated(reason)}` : this.beyond(row));
     this.verdict.hidden = !shown;
     this.reason.hidden = !line;
     this.reason.textContent = this.reason.title = line;
     this.element.classList.toggle("supsae-told", Boolean(line));
     if (!shown) return;
-    this.verdict.className = `supsae-took supsae-took-${VERDICTS.indexOf(verdict)} pi ${icon}`;
-    this.verdict.title = reason ? line : said;
+    this.verdict.className = `supsae-took ${sign} pi ${icon}`;
+    this.verdict.title = line || said;
     this.verdict.setAttribute("aria-label", `${this.category.name}: ${said}`);
   }
 
@@ -278,10 +282,10 @@ export class MixerRow {
 
   /** What the prompt says, and after a run with this very row what it says then. */
   tellNow(row) {
-    const read = this.mixer.read(this.category.name);
-    const shown = read ? this.change(row, spell(read.before), spell(read.after)) : "";
+    const all = this.mixer.readings(this.category.name).map((read) => this.change(row, spell(read.before), spell(read.after)));
+    const shown = [...new Set(all)].join(" | "); // of several prompts
     this.now.textContent = shown;
-    this.now.title = read ? say("saysNow", { now: shown }) : "";
+    this.now.title = all.length ? say("saysNow", { now: shown }) : "";
   }
 
   change(row, before, after) {

@@ -14,10 +14,11 @@ export function toldPanel(host) {
     height: panel.height,
     dispose: panel.dispose,
     output(data) {
-      const found = data?.supsae_told?.[0];
-      if (found === undefined) return;
+      const found = data?.supsae_told ?? [];
+      if (!found.length) return;
       empty.hidden = true;
-      text.textContent = translated(found);
+      const numbered = (one, i) => `${i + 1}/${found.length}\n${translated(one)}`; // a list runs the node once for each
+      text.textContent = found.length > 1 ? found.map(numbered).join("\n\n") : translated(found[0]);
     },
   };
 }

@@ -3,10 +3,11 @@
 import pytest
 
 PORTRAITS = [
-    "conditioning_edited", "conditioning_encoded", "conditioning_folders", "conditioning_saved", "evaluate_refused",
-    "evaluate_run", "lock_cached", "lock_lazy", "lock_samplers", "lock_settings", "lock_several", "lock_steered",
-    "lock_told", "mixer_mixed", "mixer_parts", "see_audited", "see_calibrated", "see_likened", "see_mapped",
-    "see_masses", "see_patched", "see_read", "steering_compiled", "steering_edits", "steering_streams", "text_hosts",
+    "combined_seen", "conditioning_edited", "conditioning_encoded", "conditioning_folders", "conditioning_saved",
+    "evaluate_refused", "evaluate_run", "lock_cached", "lock_lazy", "lock_samplers", "lock_settings", "lock_several",
+    "lock_steered", "lock_told", "mixer_mixed", "mixer_parts", "mixer_prompts", "see_audited", "see_calibrated",
+    "see_compared", "see_likened", "see_mapped", "see_masses", "see_patched", "see_read", "steering_compiled",
+    "steering_edits", "steering_streams", "text_hosts",
 ]  # fmt: skip
 SD3 = [
     "activations_sd35", "checkpoint_families", "family_layouts", "loader_families", "lock_models", "sd3_layouts",

@@ -12,14 +12,17 @@ from supsae.supsae_core.dictionary.concept_list import concept_list
 from supsae.supsae_core.dictionary.file import load_dictionary, read_header, save_dictionary
 from supsae.supsae_core.dictionary.inherited import combined_from
 from supsae.supsae_core.dictionary.model import POOLED, Cuts
+from supsae.supsae_core.dictionary.shipped import lacking
 from supsae.supsae_core.dictionary.slider_map import SliderMap
 from supsae.supsae_core.editing import protect
 from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Add, Keep, Remove, Scale, Swap
-from supsae.supsae_core.editing.outcome import read_again
+from supsae.supsae_core.editing.members import standing_in
+from supsae.supsae_core.editing.outcome import TOOK, ChangeOutcome, _stood_in, read_again
+from supsae.supsae_core.reading.members import merged
 from supsae.supsae_core.reading.prompt_report import report_prompt
 from supsae.supsae_core.reading.ranking import score
-from supsae.supsae_core.reading.readout import read_conditioning
+from supsae.supsae_core.reading.readout import read_conditioning, read_scenes
 from supsae.supsae_core.table.concepts import ConceptTable
 from supsae.supsae_core.tensor_files import TensorFile, write_tensors
 
@@ -311,3 +314,66 @@ def test_an_addition_is_the_members(whole, people, paired):
     conds, pooled = paired.host.encode(["a portrait of a woman with red hair, sandy beach"])
     one, two = (apply(some, conds[0], pooled[0], [Add("eyes: blue")]) for some in (people, whole))
     assert torch.equal(one.cond, two.cond) and torch.equal(one.pooled, two.pooled)
+
+
+@pytest.mark.parametrize("lead", ["clip", "t5"])
+def test_who_led_before_leads_when_edited_rows_are_read_again(lead, whole, given):
+    """Else rows of one encoder would be held against those of another, and what was changed would count as lost."""
+    reading = read_scenes(whole, given[0], led_by=lead)[0]
+    assert reading.lead == lead
+    again = read_again(whole, apply(whole, *given, [Swap("hair: black")], reading))
+    assert again.reading is not None and again.reading.lead == lead
+    assert [one.category for one in again.unasked] == []
+
+
+def test_a_combined_dictionary_is_fit_to_be_given_away_if_its_members_are(people, scenes):
+    said = {"solver": {"name": "exact"}, "tool": "supsae", "seed": 0, "fingerprint": {"a": [1.0]}, "prompts": 5}
+    ready = [replace(one, provenance={**one.provenance, **said}) for one in (people, scenes)]
+    assert lacking(combine(*ready).dictionary) == []
+    ready[1] = replace(ready[1], provenance={**ready[1].provenance, "solver": None})
+    assert lacking(combine(*ready).dictionary) == ["It does not say which solver fitted it: fit it anew."]
+
+
+def test_a_value_that_only_another_member_knows_is_said_to_be_stood_in_for(people, scenes, paired):
+    """Clothes called hair: to them red hair is none of theirs, and one of them is taken for it."""
+    both = combine(people, moved_to(scenes, "clothing", "hair")).dictionary
+    (cond,), (pooled,) = paired.host.encode(["a portrait of a woman with red hair, green eyes, sandy beach"])
+    for edit, known in ((Swap("hair: dress"), False), (Swap("hair: black"), True), (Swap("background: city"), True)):
+        made = apply(both, cond, pooled, [edit])
+        instead = standing_in(both, made.reading, made.changes)
+        assert [str(both.table.concepts[one]) in CLOTHES for one in instead.values()] == [True] * (not known)
+        told = read_again(both, made)._replace(outcomes=tuple(ChangeOutcome(one, TOOK, 1, 1) for one in made.changes))
+        reasons = [_stood_in(both, one, instead).reason for one in told.outcomes]
+        assert [one.startswith("only another of the combined dictionaries knows hair: red") for one in reasons] == [
+            not known
+        ]
+
+
+CLOTHES = {f"hair: {name}" for name in ("suit", "hoodie", "stripes", "dress")}
+
+
+def another_word(reading, old, new, score):
+    """Return a reading that takes a phrase for another one, and is surer of it."""
+    layouts = dict(reading.layouts)
+    for name, one in layouts.items():
+        spans = tuple(span._replace(phrase=new if span.phrase == old else span.phrase) for span in one.spans)
+        layouts[name] = one._replace(spans=spans)
+    found = [one._replace(phrase=new, score=score) if one.phrase == old else one for one in reading.found]
+    return reading._replace(layouts=layouts, found=tuple(found))
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_quick_concept_that_takes_a_word_for_its_own_does_not_hide_it(quick, people, given):
+    """It is surer of "ginger hair", which is not there, than the learnt one is of "red hair"; both are read then."""
+    shades = moved_to(moved_to(people, "hair", "shade"), "eyes", "look")
+    shades = moved_to(shades, "hat", "other things" if quick else "top")
+    both = combine(people, shades).dictionary
+    words = {phrase.text: slot for slot, phrase in enumerate(people.table.phrases)}
+    readings = []
+    for member in both.members:
+        reading = read_scenes(member.dictionary, given[0], led_by="t5")[0]
+        if "shade" in member.dictionary.table.categories:
+            reading = another_word(reading, words["red hair"], words["ginger hair"], 50.0)
+        readings.append(reading)
+    said = {str(both.table.concepts[one]) for one in merged(both, readings).concepts(both)}
+    assert "shade: red" in said and ("hair: red" in said) == quick

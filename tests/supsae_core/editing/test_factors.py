@@ -16,6 +16,7 @@ def test_factors_are_read_in_the_order_written():
         ("0 to 1 in 5", (0, 0.25, 0.5, 0.75, 1)),
         ("1.5 to -0.5  in 3", (1.5, 0.5, -0.5)),
         (" 0 to 1 in 2 ", (0, 1)),
+        ("0 TO 1 In 2", (0, 1)),
     ],
 )
 def test_from_here_to_here(text, wanted):
@@ -34,6 +35,10 @@ def test_from_here_to_here(text, wanted):
         ("0 to 1 in 2.5", "a number from 2 to 120"),
         (f"0 to 1 in {MOST_FRAMES + 1}", "a number from 2 to 120"),
         ("1 to 1 in 3", "two different strengths"),
+        ("0 to 1e-9 in 3", "two different strengths"),
+        ("0 to 1 in " + "9" * 1900, "9...9+' pictures cannot be made"),
+        ("x" * 2000, "x...x+' is no number"),
+        ("a to " * 100_000, "The list of strengths has 500000 letters"),
         ("0, 1, 1.0", "1 stands in the list twice"),
         (", ".join(map(str, range(MOST + 1))), f"These are {MOST + 1} strengths"),
     ],

@@ -59,6 +59,7 @@ def test_strength_is_1_unless_it_is_written():
 REFUSED = {
     "no JSON": ("hair: red", r"not readable JSON \(line 1, column 1: .*Write for example \{\"version\": 1"),
     "a list": ("[]", r"must be a JSON object, not \[\]"),
+    "too many": (json.dumps({"version": 1, "mix": {f"c{i}": {"keep": True} for i in range(1001)}}), "has 1001 rows"),
     "too deep": ("[" * 100_000, "nested too deeply"),
     "no version": ('{"mix": {}}', "'version' of the mix must be 1, and it is missing"),
     "version as text": ('{"version": "1"}', 'must be 1, not "1"'),

@@ -1,13 +1,16 @@
 """What became of an edit: the verdict on scores, and edits of Portraits' prompts read again."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from supsae.supsae_core.editing import outcome
 from supsae.supsae_core.editing.apply import apply
 from supsae.supsae_core.editing.edits import Add, Remove, Scale, Swap
-from supsae.supsae_core.editing.outcome import FAILED, TOOK, WEAK
+from supsae.supsae_core.editing.outcome import FAILED, TOOK, WEAK, _unasked
+from supsae.supsae_core.reading.places import Found
+from supsae.supsae_core.table.parsing import table_from_mapping
 
 RED, BLACK, EYES, CROWN, SUIT = "hair: red", "hair: black", "eyes: blue", "hat: crown", "clothing: suit"
 
@@ -86,3 +89,9 @@ def test_rows_that_cannot_be_read_did_not_take(learnt, row):
     assert [one.verdict for one in found.outcomes] == [FAILED] and found.reading is None
     assert "cannot be read any more" in found.outcomes[0].reason
     assert outcome.to_json(learnt.dictionary, found)["outcomes"][0]["score"] is None
+
+
+def test_what_fills_the_prompts_of_a_quick_concept_is_not_told(paired):
+    table = table_from_mapping({"hair": ["red hair", "fair hair"], "other things": ["a hat", "a cat"]})
+    before = [Found(0, (1,), 1.0), Found(2, (4,), 1.0)]
+    assert [one.category for one in _unasked(replace(paired.dictionary, table=table), before, [])] == ["hair"]

@@ -95,6 +95,8 @@ expect("entries are told", [line for line in loaded.report.splitlines() if "edit
     "entry 1: edited: swap hair: red (strength 1)", "entry 2: not edited", "entry 3: not edited",
     "entry 4: edited: swap eyes: blue (strength 1)",
 ])  # fmt: skip
+times = [line for line in loaded.report.splitlines() if "sampling" in line]
+expect("and the time of one", times, ["entry 4: from 25% to 100% of sampling"])
 latents = [torch.rand(1, 4, 8, 8), torch.rand(2, 3)]
 half = {"pooled_output": None, "guidance": 3.5, "attention_mask": torch.ones(2, 96).int()}
 brain = {"reference_latents": latents, "of a pack": {"a": (1, [True, None])}}

@@ -43,7 +43,9 @@ def together(*parts):
 # --- in a part of sampling ---
 equal("all of it", mixed({"hair": row()}).output[0][0], red[0][0])
 expect("all of it is one entry", len(mixed({"hair": row(**{"from": 0.0, "to": 1.0})}).output), 1)
-late = mixed({"hair": row(**{"from": 0.3})}).output
+made = mixed({"hair": row(**{"from": 0.3})})
+expect("when is told", made.report.splitlines()[-1], "hair acts from 30% to 100% of sampling alone.")
+late = made.output
 expect("two entries", [(one["start_percent"], one["end_percent"]) for _, one in late], [(0, 0.3), (0.3, 1)])
 wanted = together(timed(plain, 0.0, 0.3), timed(red, 0.3, 1.0))
 equal("late: as the core's nodes", drawn(late), drawn(wanted))
@@ -55,7 +57,9 @@ expect("a ramp has steps", len(fading), 6)
 expect("and is like neither", all(not torch.equal(drawn(fading), drawn(one)) for one in (plain, red)))
 
 # --- inside a mask ---
-inside = mixed({"hair": row(inside=True)}, mask=HALF).output
+made = mixed({"hair": row(inside=True)}, mask=HALF)
+expect("where is told", made.report.splitlines()[-1], "hair acts inside the mask alone.")
+inside = made.output
 wanted = together(masked(red, HALF, "default", 1.0), masked(plain, 1 - HALF, "default", 1.0))
 equal("inside: as the core's nodes", drawn(inside), drawn(wanted))
 before, after = drawn(plain), drawn(red)
