@@ -90,7 +90,7 @@ def _check_reading(name: str, part: Part) -> None:
         found = tuple(getattr(part, field).shape)
         if found != shape:
             raise DamagedError(f"has {field!r} of {name!r} in the shape {found} instead of {shape}")
-    if part.thresholds.shape not in ((2,), (7,), (len(Cuts._fields),)):  # the first two of older files
+    if part.thresholds.shape not in ((2,), (7,), (8,), (len(Cuts._fields),)):  # the first two of older files
         raise DamagedError(
             f"has thresholds of {name!r} in the shape {tuple(part.thresholds.shape)} instead of {(len(Cuts._fields),)}"
         )

@@ -94,6 +94,8 @@ class Cuts(NamedTuple):
     """least score of a phrase that another encoder found, in the context of all that it found"""
     errors: float = 0.0
     """made with these on the calibration prompts: who errs least leads"""
+    other: float = -1.0
+    """what is added per code where a row is explained as a word of no concept; below 0, as in older files, none is"""
 
 
 class Whitened(NamedTuple):
@@ -122,7 +124,7 @@ class Part(Codes):
     mean_code: Tensor
     """(r,) mean code of the tokens of concepts"""
     thresholds: Tensor
-    """(8,) as ``Cuts``; (2,) or (7,) of older files, whose missing numbers then change nothing"""
+    """(9,) as ``Cuts``; (2,), (7,) or (8,) of older files, whose missing numbers then change nothing"""
 
     def whitened(self, whitener: Tensor) -> Whitened:
         """Return the tokens of all slots as a whitener (r, r) lays them."""

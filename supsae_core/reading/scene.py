@@ -138,17 +138,26 @@ class Scene:
         return self.codes[self.words - self.own.start], empty, kinds
 
     @cached_property
-    def _among_all(self) -> Tensor:
-        """(words,) ‖z − μ‖² of all tokens of concepts: how badly a row is explained as any text, up to a volume."""
-        off = (self._words[0] - self.part.mean_code) @ self.part.whiten_tokens
-        return reduce(off.square(), "word code -> word", "sum")
+    def _as_any_text(self) -> Tensor:
+        """(words,) how badly a row is explained as any text: −2 log of a density, up to a constant.
+
+        As a token of a concept, spread as all of them are about their mean, or as a word of none (``Cuts.other``),
+        whichever is better: of few concepts alike the first is narrow, and most words of other things are far off it.
+        """
+        part, codes, dictionary = self.part, self._words[0], self.dictionary
+        known = _off(codes - part.mean_code, part.whiten_tokens)
+        if part.cuts.other < 0 or "other" not in dictionary.family.roles:
+            return known
+        slot = dictionary.role("other")
+        if not int(part.slot_tokens[slot]):
+            return known
+        other = _off(codes - part.slot_codes[slot, 0], part.whiten_slot)
+        return torch.minimum(known, other + part.cuts.other * len(part.decoder))
 
     def _seen(self, whitener: Tensor) -> SeenWords:
-        part, room, (codes, empty, kinds) = self.part, self.part.slot_codes.shape[1], self._words
+        room, (codes, empty, kinds) = self.part.slot_codes.shape[1], self._words
         codes, empty = ((one @ whitener).double() for one in (codes, empty))
-        # and the difference of both log-determinants, which the whiteners' diagonals are
-        volume = 2 * (whitener.diagonal().log().sum() - part.whiten_tokens.diagonal().log().sum())
-        anything = (self._among_all + volume).double()
+        anything = (self._as_any_text + 2 * whitener.diagonal().log().sum()).double()
         u = F.pad(codes - empty[kinds], (0, 0, 0, room))
         empty, kinds = F.pad(empty, (0, 0, 0, 1)), F.pad(kinds, (0, room), value=len(empty))
         e = empty[kinds]
@@ -161,6 +170,11 @@ class Scene:
         others = self.dictionary.categories[0][concepts] != self.category_of[phrases][:, None]
         effects = self.dictionary.looking[self.encoder.name].effects(phrases, concepts)
         return ContextMoves(where, effects * rearrange(others, "phrase k -> phrase k 1"))
+
+
+def _off(codes: Tensor, whitener: Tensor) -> Tensor:
+    """Return how badly codes (n, r) about a mean are explained by a Gaussian: ‖·‖² and its log-determinant."""
+    return reduce((codes @ whitener).square(), "n r -> n", "sum") - 2 * whitener.diagonal().log().sum()
 
 
 def fits_of(encoder: Encoder, own: range, text: Text, lengths: Tensor) -> Tensor:

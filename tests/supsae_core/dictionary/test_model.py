@@ -64,4 +64,4 @@ def test_an_edit_writes_the_first_phrase_that_was_captured_in_every_encoder(lear
 def test_cuts_of_an_older_file_change_nothing(learnt):
     # two thresholds: the second one is for everything, the second look alone decides, and no token counts apart
     part = replace(learnt.dictionary.parts["t5"], thresholds=torch.tensor([0.5, -2.0]))
-    assert part.cuts == (0.5, -2.0, -2.0, -2.0, 1.0, 0.0, -2.0, 0.0)
+    assert part.cuts == (0.5, -2.0, -2.0, -2.0, 1.0, 0.0, -2.0, 0.0, -1.0)
