@@ -57,6 +57,7 @@ def group() -> Iterator[None]:
     token = COUNTS.set(counts)
     try:
         yield
+        barrier()  # one that leaves while others still talk can take them down
     finally:
         COUNTS.reset(token)
         dist.destroy_process_group()

@@ -29,8 +29,8 @@ LOOKS = ((0.1, 0.5), (0.3, 0.5), (1.0, 0.0))
 OTHERS = (-1.0, 1.0)
 """Values of ``Cuts.other`` that are tried: without a place for other words, and with one."""
 OFTEN, CLEAR = 0.05, 0.5
-"""Errors a mention without it from which it is taken, and up to which share of them with it. Few concepts alike are read
-so much better; of many it saves a few errors, and in texts longer than those learnt from it makes more."""
+"""Errors a mention without it from which it is taken, and up to which share of them with it. Few concepts alike are
+read so much better; of many it saves a few errors, and in texts longer than those learnt from it makes more."""
 ABSENT = 0.1
 """Share of phrases that an encoder was never told, and that are yet found in it when they are asked for."""
 MISTAKEN = 0.02

@@ -170,8 +170,10 @@ def _sums(
         told(done, len(todo))
         some = todo[start : start + BATCH]
         rows = encoded_cases(host, [case for _, case in some])
+        made = [sums_of(dictionary, held_out, *one, *pair).said() for one, pair in zip(some, rows, strict=True)]
         done += len(some)
-        return [sums_of(dictionary, held_out, *one, *pair).said() for one, pair in zip(some, rows, strict=True)]
+        told(done, len(todo))  # before it is handed over: who has all has counted all
+        return made
 
     for some in distributed.shared(range(0, len(todo), BATCH), judged):
         yield from map(heard, some)

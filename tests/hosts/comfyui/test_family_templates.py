@@ -49,6 +49,4 @@ def test_its_loader_is_that_of_the_family(comfy_page, title):
     page, family = comfy_page(), TITLES[title]
     page.load(load(title))
     (found,) = page.page.evaluate(FIND)
-    assert family in FAMILIES and (
-        found is None if title == "SDXL" else family in found["usual"]
-    )  # of a checkpoint: any
+    assert family in FAMILIES and family in found["usual"]

@@ -19,7 +19,7 @@ class Live(Mixer):
         (self.number,) = [one["id"] for one in found.workflow()["nodes"] if one["type"] == "SupSAE_ConceptMixer"]
         self.steps(2)
         self.sent, self.most, self.under_way = [], 0, 0
-        self.page.on("request", self._hear)
+        self.page.on("request", self.hear)
         self.does(
             "const api = window.app.api ?? window.comfyAPI.api.api; window.__ended = [];"
             " for (const type of ['execution_success', 'execution_error'])"
@@ -28,7 +28,7 @@ class Live(Mixer):
         found.show(self.number)
         self.switch = self.page.get_by_label("Live")
 
-    def _hear(self, request):
+    def hear(self, request):
         if request.method == "POST" and request.url.endswith("/prompt"):
             inputs = json.loads(request.post_data)["prompt"][str(self.number)]["inputs"]
             self.sent.append(json.loads(inputs["mix"])["mix"]["hair"]["strength"])
@@ -52,7 +52,9 @@ class Live(Mixer):
 
 @pytest.fixture(params=RENDERERS.values(), ids=RENDERERS)
 def live(comfy_page, request):
-    return Live(comfy_page(**{"Comfy.VueNodes.Enabled": request.param}))
+    found = Live(comfy_page(**{"Comfy.VueNodes.Enabled": request.param}))
+    yield found
+    found.page.remove_listener("request", found.hear)  # other tests go on in the same page
 
 
 def test_a_slider_that_is_dragged_is_drawn_on_its_way_and_where_it_is_let_go(live):
