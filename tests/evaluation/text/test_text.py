@@ -217,7 +217,7 @@ def test_one_seed_gives_one_result_of_the_scoreboards_shape(learnt, tmp_path):
 
     first, second = (run_text(learnt.dictionary, learnt.host, FEW, Hooks(said.append, part)) for _ in range(2))
     assert first.results == second.results and said[0] == "This encodes 20 prompts."
-    assert told[0] == ("text", 10) and sum(told[1:4]) == 10
+    assert told[0] == ("text", 10) and sum(one for one in told if isinstance(one, int)) == 2 * 10
     results = first.results
     assert (results["schema_version"], list(results["sections"])) == (2, ["text"])
     assert results["settings"] == {"prompts": 10, "seed": 1, "mention": 0.75}
