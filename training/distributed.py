@@ -57,7 +57,7 @@ def group() -> Iterator[None]:
     token = COUNTS.set(counts)
     try:
         yield
-        barrier()  # one that leaves while others still talk can take them down
+        barrier()  # so that none ends while others still work: under load one was seen to abort as it left
     finally:
         COUNTS.reset(token)
         dist.destroy_process_group()

@@ -68,7 +68,7 @@ def _run(
     image = -(-x.shape[-2] // p) * -(-x.shape[-1] // p)
     blocks = list(getattr(inner, where.blocks))
     for i, one in through.items():
-        blocks[i] = _Block(blocks[i], one, text, image)
+        blocks[i] = _TappedBlock(blocks[i], one, text, image)
     executor.original = MethodType(executor.original.__func__, _StandIn(inner, {where.blocks: blocks}))
     return executor(x, t, context, *more, **named)
 
@@ -84,7 +84,7 @@ class _StandIn:
         return getattr(self._inner, name)
 
 
-class _Block(_StandIn):
+class _TappedBlock(_StandIn):
     """A block of one stream (text, picture, and behind them pads or reference pictures), shown as text and picture."""
 
     def __init__(self, block: Any, through: Through, text: int, image: int) -> None:
