@@ -18,6 +18,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+if dist.is_available():
+    # Its functions have for a default the group that is joined as it is imported, and so keep that one's threads to the
+    # process's end, which these can abort. An optimiser's first step imports it, so it is here before any group.
+    import torch.distributed.nn.functional
+
 if TYPE_CHECKING:
     from torch.distributed.distributed_c10d import Store
 
@@ -57,7 +62,6 @@ def group() -> Iterator[None]:
     token = COUNTS.set(counts)
     try:
         yield
-        barrier()  # so that none ends while others still work: under load one was seen to abort as it left
     finally:
         COUNTS.reset(token)
         dist.destroy_process_group()
@@ -104,11 +108,6 @@ def device() -> torch.device:
             f"--nproc-per-node {count}."
         )
     return torch.device("cuda", local)
-
-
-def barrier() -> None:
-    """Wait for all ranks."""
-    all_reduce(torch.zeros(1))
 
 
 def all_reduce(*tensors: Tensor, op: Literal["sum", "max"] = "sum") -> None:
