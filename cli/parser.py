@@ -48,7 +48,8 @@ def _table(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.75,
         metavar="P",
-        help="chance that a category is mentioned, lower where there are more than 14 (default: 0.75)",
+        help="chance that a category is mentioned, lower where there are more than 14 and in the fifth of "
+        "the prompts that say little (default: 0.75)",
     )
     parser.add_argument(
         "--held-out", type=float, default=0.0, metavar="SHARE",

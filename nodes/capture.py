@@ -53,8 +53,7 @@ class CaptureNode(Node):
                 io.Float.Input(
                     "mention", default=0.75, min=0.05, max=1.0, step=0.05,
                     tooltip="How often a prompt mentions a category; of more than 14 categories less often, as many as "
-                    "a prompt has room for. At 1 nothing is ever left out, and what removing a concept does cannot be "
-                    "learnt.",
+                    "a prompt has room for. One prompt in five says less than that, as short ones do.",
                 ),
                 io.Float.Input(
                     "held_out", default=0.0, min=0.0, max=0.5, step=0.05,

@@ -27,6 +27,9 @@ WAIT = 30.0
 """Seconds for which another process may begin the same capture."""
 FEWER = (1.0, 0.6, 0.36, 0.22, 0.13)
 """Shares of the mention rate that are tried, one after the other, until a prompt fits the encoders."""
+BRIEF, LITTLE = 0.2, 3
+"""Share of prompts to fit on that say little, as people's do: any part of what the rest says, and at most so many other
+things. Who learns without them edits "blond hair, in a forest" by what a phrase does among seven others."""
 TRIES = 8
 """Rewrites drawn for each that is wanted, before there are fewer."""
 
@@ -40,7 +43,7 @@ class CaptureConfig:
     calibration: int = 64
     """prompts kept for calibration, each with a rewrite"""
     mention: float = 0.75
-    """chance that a category is mentioned, lower where there are many; 1 makes removal unidentifiable"""
+    """chance that a category is mentioned, lower where there are many and in the prompts that say little"""
     held_out: float = 0.0
     """share of pairs of concepts never written together, to test on"""
     seed: int = 0
@@ -95,7 +98,7 @@ def plan_text(
     used = [0] * len(table.phrases)
     draw = partial(prompts.draw_prompt, table, rng, held_out=held_out, used=used)
 
-    again = np.random.default_rng((config.seed, 3))
+    again, brief = (np.random.default_rng((config.seed, stream)) for stream in (3, 4))
     entries: list[Entry] = []
     told = progress or (lambda done, total: None)
     total = config.prompts + 2 * config.calibration
@@ -107,7 +110,7 @@ def plan_text(
             prompt = draw(wording=worded, mention=share * rate)
             return _with_rewrites(host, table, again, prompt, count, held_out, used)
 
-        entries += _with_room(host, to_fit, wording, used)
+        entries += _with_room(host, to_fit, *_how_much(wording, brief, used), used)
     rng = np.random.default_rng((config.seed, 2))
     for index in range(config.calibration):
         told(len(entries), total)
@@ -116,9 +119,16 @@ def plan_text(
             prompt, changed = calibration_pair(table, rng, new, worded, share * rate, held_out)
             return [_entry(host, prompt, "calibration"), _entry(host, changed, "rewrite")]
 
-        entries += _with_room(host, to_calibrate, wording, used)
+        entries += _with_room(host, to_calibrate, wording, 1.0, used)
     pairs = sorted((min(pair), max(pair)) for pair in held_out)
     return TextPlan(table, host.family, tuple(entries), tuple(pairs), text_fingerprint(host), config.seed)
+
+
+def _how_much(wording: Wording, rng: np.random.Generator, used: Sequence[int]) -> tuple[Wording, float]:
+    """Draw how much a prompt says of other things, and its share of the mention rate: much until every phrase stood."""
+    if rng.random() >= BRIEF or 0 in used:
+        return wording, 1.0
+    return replace(wording, full=min(wording.full, int(rng.integers(LITTLE + 1)))), float(rng.uniform())
 
 
 def _with_rewrites(
@@ -147,16 +157,17 @@ OPENING = "picture,"
 
 
 def _with_room(
-    host: TextHost, make: Callable[[Wording, float], list[Entry]], wording: Wording, used: list[int]
+    host: TextHost, make: Callable[[Wording, float], list[Entry]], wording: Wording, rate: float, used: list[int]
 ) -> list[Entry]:
     """Make entries; where the host would cut them off, anew with fewer phrases about other things, none, fewer of ours.
 
     Args:
         make: (wording, share of the mention rate) → entries.
+        rate: share of it to begin with.
     """
     before, bare = list(used), replace(wording, others=())
     filled = [replace(wording, full=full) for full in (wording.full, wording.full // 2)] if wording.others else []
-    *tries, last = [*((one, 1.0) for one in filled), *((bare, share) for share in FEWER)]
+    *tries, last = [*((one, rate) for one in filled), *((bare, rate * share) for share in FEWER)]
     for one in tries:
         made = _opened(host, make(*one))
         with suppress(ValueError):

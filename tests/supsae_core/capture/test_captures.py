@@ -96,7 +96,7 @@ def test_what_has_no_room_is_drawn_anew_and_counted_once(cutting):
         drawn = prompts.draw_prompt(table, rng, wording=wording, mention=share, used=used)
         return [capture._entry(cutting, drawn, "fit")]
 
-    entries = [one for _ in range(9) for one in capture._with_room(cutting, make, LONG, used)]
+    entries = [one for _ in range(9) for one in capture._with_room(cutting, make, LONG, 1.0, used)]
     written = [mention.phrase for entry in entries for mention in entry.prompt.mentions]
     assert used == [written.count(phrase) for phrase in range(5)] and sum(used) == 18  # two categories in nine prompts
     assert all("old" not in entry.prompt.words for entry in entries)
