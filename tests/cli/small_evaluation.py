@@ -1,14 +1,20 @@
 """Evaluations of few cases, whose rivals are trained in few steps: for a test, and as a script under torchrun.
 
-``small_evaluation.py MODE ARGUMENTS…`` runs supsae with the arguments, as small as MODE says.
+``small_evaluation.py FOLDER MODE…`` runs modes one after the other, each in a group of its own: starting ranks takes
+longer than what they do here. What a rank prints in a mode is in a file of the folder.
 """
 
-import operator
+import importlib
+import os
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from supsae.cli.parser import main
 from supsae.training.fit import fit_dictionary
@@ -17,12 +23,13 @@ from supsae.training.solvers.exact import ExactConfig
 QUICK = partial(fit_dictionary, config=ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.0,)))
 """One candidate in place of the search for the best ridges."""
 
-
-class Plain:
-    """Changes that stay, where pytest's MonkeyPatch takes them back."""
-
-    setattr = staticmethod(setattr)
-    setitem = staticmethod(operator.setitem)
+MODES = {
+    "pictures": ("eval", "--quick", "--parts", "text", "headline", "strength", "several"),
+    "no pictures": ("eval", "--quick", "--no-pictures"),
+    "rows": ("eval", "--quick", "--text", "--mention", "0.75", "--seed", "1"),
+    "paper": ("reproduce", "--prompts", "40", "--calibration", "6", "--swaps", "2"),
+}
+"""Mode → what a person types."""
 
 
 # Each imports what it changes: diffusers takes seconds, and not all need it.
@@ -77,7 +84,41 @@ SMALLER: dict[str, Callable[[Any], None]] = {
 }  # fmt: skip
 """Mode → what makes it small."""
 
+
+def run(mode: str, out: Path) -> int:
+    """Run a mode, as small as it is here, and return what the command returns."""
+    with pytest.MonkeyPatch.context() as patch:
+        SMALLER[mode](patch)
+        return main([*MODES[mode], "--out", str(out)])
+
+
+def find_apart(mode: str, patch: Any) -> None:
+    """Have ranks look for one another under a mode's name: the place that torchrun gives them remembers all who left."""
+    from torch.distributed import PrefixStore
+
+    module = importlib.import_module("torch.distributed.rendezvous")
+    found = module.rendezvous
+
+    def named(*given: Any, **more: Any) -> Any:
+        return ((PrefixStore(mode, store), *rest) for store, *rest in found(*given, **more))
+
+    patch.setattr(module, "rendezvous", named)
+
+
+def run_as_rank(folder: Path, modes: list[str]) -> int:
+    """Run modes as one of torchrun's ranks, until one fails."""
+    for mode in modes:
+        with (
+            (folder / f"{mode} {os.environ['RANK']}.txt").open("w", encoding="utf-8") as said,
+            redirect_stdout(said),
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            find_apart(mode, patch)
+            code = run(mode, folder / mode)
+        if code:
+            return code
+    return 0
+
+
 if __name__ == "__main__":
-    mode, *arguments = sys.argv[1:]
-    SMALLER[mode](Plain)
-    sys.exit(main(arguments))
+    sys.exit(run_as_rank(Path(sys.argv[1]), sys.argv[2:]))

@@ -136,7 +136,9 @@ def is_here(path: Path) -> bool:
     return HERE in path.parents
 
 
+@pytest.hookimpl(trylast=True)  # frontends are put in order first
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: is_here(item.path) and "browser" in item.fixturenames)  # open pages take time at rest
     if isinstance(COMFY, str):
         for item in items:
             if is_here(item.path):

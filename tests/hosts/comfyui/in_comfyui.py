@@ -88,7 +88,6 @@ class World:
         folder_paths.set_output_directory(os.path.join(base, "output", str(self._count)))
         comfy.model_management.interrupt_current_processing(False)
         comfy.model_management.unload_all_models()
-        gc.unfreeze()
         gc.collect()
         gc.freeze()  # ComfyUI collects before every sampling: not all modules once more
         torch.set_num_threads(1)

@@ -75,6 +75,12 @@ def carrying(mixer, file):
     return mixer.on.workflow()
 
 
+def make_small(file):
+    """Write what a small table's dictionary is: it does not say that it is light."""
+    *_, small = light_forms(load_dictionary(SHIPPED), 1)
+    save_dictionary(replace(small, provenance={}), file)
+
+
 def test_who_lacks_the_file_edits_with_the_one_in_the_workflow(mixer, file):
     saved = carrying(mixer, file)
     put = kept(saved)
@@ -100,8 +106,7 @@ def test_who_lacks_the_file_edits_with_the_one_in_the_workflow(mixer, file):
 
 
 def test_a_small_dictionary_is_carried_whole_and_another_choice_drops_it(mixer, file):
-    *_, small = light_forms(load_dictionary(SHIPPED), 1)
-    save_dictionary(replace(small, provenance={}), file)  # as a small table's, which does not say that it is light
+    make_small(file)
     put = kept(carrying(mixer, file))
     assert base64.b64decode(put["data"]) == file.read_bytes() and put["light"] is False
     mixer.page.get_by_text("the whole dictionary").wait_for()
@@ -111,6 +116,7 @@ def test_a_small_dictionary_is_carried_whole_and_another_choice_drops_it(mixer, 
 
 
 def test_what_was_changed_on_the_way_is_not_used(mixer, file):
+    make_small(file)
     saved = carrying(mixer, file)
     put = kept(saved)
     file.unlink()
