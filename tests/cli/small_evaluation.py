@@ -93,7 +93,7 @@ def run(mode: str, out: Path) -> int:
 
 
 def find_apart(mode: str, patch: Any) -> None:
-    """Have ranks look for one another under a mode's name: the place that torchrun gives them remembers all who left."""
+    """Have ranks look for one another under a mode's name: the place that torchrun gives them remembers who left."""
     from torch.distributed import PrefixStore
 
     module = importlib.import_module("torch.distributed.rendezvous")

@@ -21,7 +21,7 @@ import sd3_text
 import torch
 
 HIDDEN = 64
-NARROW = {"hidden_size": HIDDEN, "intermediate_size": 2 * HIDDEN, "num_attention_heads": 2, "num_key_value_heads": 1}
+NARROW = {"hidden_size": HIDDEN, "intermediate_size": 2 * HIDDEN, "num_attention_heads": 1, "num_key_value_heads": 1}
 # What a row hears of those before it is, all layers together, about as much as it is by itself.
 HEARD = 0.4
 
