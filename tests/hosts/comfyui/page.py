@@ -144,9 +144,10 @@ class ComfyPage:
         self.page.evaluate(
             """() => { window.__done = null;
                 const api = window.app.api ?? window.comfyAPI.api.api;
-                const end = (e) => { window.__done = e.type; };
+                const heard = new AbortController();
+                const end = (e) => { window.__done = e.type; heard.abort(); };
                 for (const type of ["execution_success", "execution_error", "execution_interrupted"])
-                    api.addEventListener(type, end, { once: true }); }"""
+                    api.addEventListener(type, end, { signal: heard.signal }); }"""
         )
         self.page.evaluate("async () => { await window.app.queuePrompt(0, 1) }")
         self.page.wait_for_function("window.__done", timeout=timeout * 1000)

@@ -22,8 +22,9 @@ class Live(Mixer):
         self.page.on("request", self.hear)
         self.does(
             "const api = window.app.api ?? window.comfyAPI.api.api; window.__ended = [];"
+            " window.__hearing = new AbortController();"
             " for (const type of ['execution_success', 'execution_error'])"
-            " api.addEventListener(type, () => window.__ended.push(type))"
+            " api.addEventListener(type, () => window.__ended.push(type), { signal: window.__hearing.signal })"
         )
         found.show(self.number)
         self.switch = self.page.get_by_label("Live")
@@ -55,6 +56,7 @@ def live(comfy_page, request):
     found = Live(comfy_page(**{"Comfy.VueNodes.Enabled": request.param}))
     yield found
     found.page.remove_listener("request", found.hear)  # other tests go on in the same page
+    found.page.evaluate("() => window.__hearing.abort()")
 
 
 def test_a_slider_that_is_dragged_is_drawn_on_its_way_and_where_it_is_let_go(live):

@@ -423,3 +423,4 @@ def test_a_removed_node_leaves_no_listener(open_mixer):
     found.does("graph.getNodeById(1).widgets[0].value = 'gone.safetensors'")
     found.on.changed()
     assert "gone" not in found.page.evaluate("window.__gone.textContent")
+    session.detach()

@@ -25,6 +25,7 @@ def test_the_app_mode_has_the_panel_too(open_mixer, vue):
     found.on.command("Comfy.ToggleLinear")
     found.show()
     assert found.picker("hair").input_value() == "say:blue"
+    found.page.remove_locator_handler(tour)
 
 
 def test_a_subgraph_keeps_the_mix_and_finds_the_dictionary_outside(open_mixer):

@@ -219,12 +219,13 @@ def test_a_capture_is_followed_and_its_fit_is_judged(studio):
     studio.show("capture")
     studio.page.get_by_text("Nothing is captured under this name yet.").wait_for()
     studio.does(
-        """window.heard = []; const api = window.app.api ?? window.comfyAPI.api.api;
-        api.addEventListener("supsae.capture", (event) => window.heard.push(event.detail));""",
+        """window.heard = []; window.hearing = new AbortController();
+        (window.app.api ?? window.comfyAPI.api.api).addEventListener(
+            "supsae.capture", (event) => window.heard.push(event.detail), { signal: window.hearing.signal });""",
         "capture",
     )
     studio.on.run()
-    heard = studio.page.evaluate("window.heard")
+    heard = studio.page.evaluate("() => { window.hearing.abort(); return window.heard; }")
     assert heard and all(one["total"] == 76 and one["done"] <= 76 for one in heard)  # 60, and 8 with rewrites
     assert len(heard[0]["preview"]) == 3 and all(one["all_bytes"] >= one["bytes"] for one in heard)
     finished = studio.page.get_by_text("in output/supsae/captures/followed").filter(has_text="Finished: 76 prompts")
