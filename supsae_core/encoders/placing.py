@@ -54,9 +54,17 @@ def rows_of(cond: Tensor, family: Family) -> Rows:
     return Rows(own, len(cond))
 
 
+FIRST = 16
+"""Columns that are looked at first: a row of zeros there is rare, and the others need not be looked at in full."""
+
+
 def written_rows(rows: Tensor) -> Tensor:
-    """Tell which rows (n, d) are not all zeros: what ``any`` tells in ten times the time."""
-    return (rows.amax(1) != 0) | (rows.amin(1) != 0)
+    """Tell which rows (n, d) are not all zeros."""
+    found = (rows[:, :FIRST] != 0).any(1)
+    if not found.all():
+        rest = rows[~found]  # ``any`` takes ten times as long
+        found[~found] = (rest.amax(1) != 0) | (rest.amin(1) != 0)
+    return found
 
 
 class _Written:
