@@ -28,6 +28,10 @@ EACH = {14: 2}
 CALIBRATION, READ = 32, 12
 EPOCHS = 300
 """Times that the paper's code goes over prompts which it holds in memory."""
+LAW, EACH_IN = (100, 200, 400), 20
+"""Concepts of the narrow encoder, and prompts a concept."""
+MODELS, DTYPES = ("t5", "block"), ("float32", "bfloat16")
+"""What ``layers.py`` measures."""
 MANY = 1500, 14
 """Prompts and concepts where the other one is varied."""
 
@@ -52,12 +56,12 @@ def measured(asked: dict[str, Any]) -> dict[str, Any]:
 
 def capture(asked: dict[str, Any]) -> dict[str, Any]:
     """Write a capture."""
-    from stand_in import StandIn, table
+    from stand_in import Narrow, StandIn, table
 
     from supsae.training.capture import CaptureConfig, capture_text, plan_text
 
     concepts = asked["concepts"]
-    config, host = CaptureConfig(asked["prompts"], CALIBRATION), StandIn()
+    config, host = CaptureConfig(asked["prompts"], CALIBRATION), Narrow() if asked.get("narrow") else StandIn()
     plan = plan_text(table(concepts, EACH.get(concepts, 10)), host, config)
     made = capture_text(host, asked["folder"], plan)
     return {"mb_a_prompt": round(made.size() / 1e6 / len(plan.entries), 3)}
@@ -119,6 +123,55 @@ def read_prompts(asked: dict[str, Any]) -> dict[str, Any]:
     return {"read_ms": round(1000 * median(took[1:])), "right": right / len(took)}
 
 
+def mix_prompts(asked: dict[str, Any]) -> dict[str, Any]:
+    """Swap two concepts of every prompt as the mixer does: read, edit, and read again; each apart, and all."""
+    import torch
+    from stand_in import StandIn
+
+    from supsae.hosts.comfyui import conditionings, edit_reports
+    from supsae.supsae_core.dictionary.file import load_dictionary
+
+    learnt, host = load_dictionary(Path(asked["folder"], "dictionary.safetensors")), StandIn()
+    rng, took = np.random.default_rng(5), {name: list[float]() for name in ("read_ms", "edit_ms", "again_ms", "all_ms")}
+    while len(took["all_ms"]) < READ + 1:
+        asked_for = _two_swaps(learnt.table, host, rng)
+        if asked_for is None:
+            continue
+        text, edits = asked_for
+        cond, pooled = map(torch.stack, host.encode([text]))
+        entry, times = [[cond, {"pooled_output": pooled}]], [time.process_time()]
+        conditionings.edit_places(entry, learnt, ())
+        times.append(time.process_time())
+        made = conditionings.edit_places(entry, learnt, edits, edits)
+        times.append(time.process_time())
+        edit_reports.read_again(learnt, made.edited)
+        read, both, again = np.diff([*times, time.process_time()])
+        for name, one in zip(took, (read, both - read, again, both + again), strict=True):
+            took[name].append(one)
+    return {name: round(1000 * median(some[1:])) for name, some in took.items()}
+
+
+def _two_swaps(table: Any, host: Any, rng: np.random.Generator) -> tuple[str, tuple[Any, ...]] | None:
+    """Draw a prompt, and swaps of two of its categories; None of one that is too long or speaks of fewer."""
+    from supsae.supsae_core.editing.edits import Turn
+    from supsae.supsae_core.table.prompts import draw_prompt
+
+    prompt = draw_prompt(table, rng)
+    said = prompt.support(table)
+    spoken = list(dict.fromkeys(table.concepts[one].category for one in said))[:2]
+    if len(spoken) < 2 or sum(host.counts(prompt.words)["clip_l"]) > 75:
+        return None
+    others = ([one for one in table.category(name) if one not in said] for name in spoken)
+    return prompt.text, tuple(Turn(str(table.concepts[int(rng.choice(some))])) for some in others)
+
+
+def layers(asked: dict[str, Any]) -> dict[str, Any]:
+    """Run a layer of a model that reading and editing stand beside."""
+    import layers
+
+    return layers.layers(asked)
+
+
 def paper(asked: dict[str, Any]) -> dict[str, Any]:
     """Measure a part of what the paper's code does, or what ours leaves of the same prompts."""
     import paper_code
@@ -128,7 +181,7 @@ def paper(asked: dict[str, Any]) -> dict[str, Any]:
 
 DONE = {
     "capture": capture, "read once": read_once, "levels": levels, "whole": whole, "read prompts": read_prompts,
-    "paper": paper,
+    "mix prompts": mix_prompts, "layers": layers, "paper": paper,
 }  # fmt: skip
 """What can be measured → its function."""
 
@@ -152,8 +205,17 @@ def row(folder: Path, prompts: int, concepts: int, *, everything: bool) -> dict[
     asked = {"folder": own, "prompts": prompts, "concepts": concepts}
     found = {one: in_process(what=one, **asked) for one in ("capture", "read once", "levels")}
     if everything:
-        found |= {one: in_process(what=one, **asked) for one in ("whole", "read prompts")}
+        found |= {one: in_process(what=one, **asked) for one in ("whole", "read prompts", "mix prompts")}
     return {"prompts": prompts, "concepts": concepts, **found}
+
+
+def law(folder: Path) -> list[dict[str, Any]]:
+    """Fit the levels of ever more concepts, each in as many prompts, of one narrow encoder."""
+    found = []
+    for concepts in LAW:
+        asked = {"folder": str(folder / f"narrow-{concepts}"), "prompts": EACH_IN * concepts, "concepts": concepts}
+        found.append(asked | {one: in_process(what=one, narrow=True, **asked) for one in ("capture", "levels")})
+    return found
 
 
 def beside_the_paper(folder: Path, prompts: int, concepts: int, checkout: Path) -> dict[str, Any]:
@@ -188,6 +250,7 @@ def main() -> None:
     parser.add_argument("--concepts", type=int, nargs="+", default=list(CONCEPTS))
     parser.add_argument("--prompts", type=int, nargs="+", default=list(PROMPTS))
     parser.add_argument("--checkout", type=Path, help="the paper's public code, to fit the same prompts with it")
+    parser.add_argument("--law", action="store_true", help="fit ever more concepts of one narrow encoder too")
     parser.add_argument("--asked", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.asked:
@@ -202,8 +265,11 @@ def main() -> None:
         rows = [row(folder, *one, everything=one[0] == few) for one in dict.fromkeys(sizes)]
         largest = max(args.prompts), concepts
         beside = beside_the_paper(folder, *largest, args.checkout) if args.checkout else None
+        narrow = law(folder) if args.law else None
+    models = {one: {kind: in_process(what="layers", layer=one, dtype=kind) for kind in DTYPES} for one in MODELS}
     grows = {by: exponents(rows, by, other) for by, other in (("prompts", concepts), ("concepts", prompts))}
-    writing.write({"rows": rows, "exponents of the levels": grows, "beside the paper's code": beside}, args.out)
+    found = {"rows": rows, "exponents of the levels": grows, "beside the paper's code": beside}
+    writing.write({**found, "ever more concepts of a narrow encoder": narrow, "layers of models": models}, args.out)
 
 
 if __name__ == "__main__":

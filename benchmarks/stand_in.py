@@ -19,7 +19,7 @@ from supsae.supsae_core.table.parsing import table_from_mapping
 HIDDEN = 256
 NOISE, HEARD, BENT = 0.15, 0.4, 0.15
 """Shares of noise, of what other tokens add, and of what is not linear."""
-CLIP_ROWS, T5_ROWS, WORDS = 77, 256, 75
+CLIP_ROWS, T5_ROWS, WORDS, NARROW_ROWS = 77, 256, 75, 64
 SYLLABLES = ["ba", "do", "ki", "lu", "me", "no", "ra", "si", "tu", "ve", "wo", "xa", "zi", "po", "gu", "hef"]
 
 
@@ -82,6 +82,26 @@ class StandIn:
         if key not in self._tokens:
             self._tokens[key] = torch.randn(HIDDEN, generator=seeded(*key))
         return self._tokens[key]
+
+
+class Narrow(StandIn):
+    """A text host of one narrow encoder that hears everything, without a pooled vector: (64, 384), or more rows.
+
+    What a fit of many concepts takes besides their columns is measured with it.
+    """
+
+    family = FAMILIES["minilm"]
+
+    def __init__(self) -> None:
+        self._tokens = {}
+        self._weights = {one.name: _weights(one) for one in self.family.encoders}
+
+    def _encoded(self, text: str) -> tuple[Tensor, Tensor]:
+        (encoder,), tokens = self.family.encoders, [one for word in text.split() for one in pieces(word)]
+        some = ["<s>", *tokens, "</s>"]
+        some += ["<pad>"] * (NARROW_ROWS - len(some))
+        rows, _ = self._rows(encoder, some, False, seeded("noise", text))
+        return rows, torch.zeros(0)
 
 
 def _weights(encoder: Encoder) -> tuple[Tensor, Tensor, Tensor]:

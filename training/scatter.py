@@ -5,7 +5,7 @@ Reading needs these covariances (docs/method.md, 10). In full width they are d²
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, tee
 from typing import NamedTuple, Self
 
@@ -34,15 +34,22 @@ class Scatter(NamedTuple):
     roles: Tensor
 
 
-class ScatteredToken(NamedTuple):
-    """A token that is looked at."""
+class ScatteredTokens(NamedTuple):
+    """Tokens that are looked at, column by column."""
 
-    row: int
-    slot: int
-    token: int
-    """of the slot"""
-    weight: float
-    """rows that it stands for"""
+    rows: list[int]
+    slots: list[int]
+    tokens: list[int]
+    """of the slots"""
+    weights: list[float]
+    """rows that each stands for"""
+
+    def add(self, rows: Sequence[int], slot: int, tokens: Iterable[int], weight: float) -> None:
+        """Add rows of one slot."""
+        self.rows.extend(rows)
+        self.slots.extend([slot] * len(rows))
+        self.tokens.extend(tokens)
+        self.weights.extend([weight] * len(rows))
 
 
 class _Part:
@@ -51,26 +58,26 @@ class _Part:
     def __init__(self, decoder: Tensor, means: Tensor, phrases: int) -> None:
         self._decoder, self._means, self._phrases = decoder, means, phrases
         self.sums = torch.zeros(2, len(decoder), len(decoder), dtype=torch.float64)
-        self._taken = list[tuple[Tensor, list[ScatteredToken]]]()
+        self._taken = list[tuple[Tensor, ScatteredTokens]]()
 
     @classmethod
     def of(cls, decoder: Tensor, statistics: Summed, phrases: int) -> Self:
         means = statistics.sums.total().mean_token @ decoder.double().T
         return cls(decoder, means.float(), phrases)
 
-    def take(self, x: Tensor, seen: list[ScatteredToken]) -> None:
+    def take(self, x: Tensor, seen: ScatteredTokens) -> None:
         """Take rows x (n, d), a token each, to be added with others: large products are made in half the time."""
         self._taken.append((x, seen))
 
     def add(self) -> None:
         """Add what was taken."""
         if self._taken:
-            x, seen = (list(some) for some in zip(*self._taken, strict=True))
+            x, seen = zip(*self._taken, strict=True)
             self._taken.clear()
-            self._add(torch.cat(x), list(chain.from_iterable(seen)))
+            _, *columns = (list(chain.from_iterable(some)) for some in zip(*seen, strict=True))
+            self._add(torch.cat(x), *map(torch.tensor, columns))
 
-    def _add(self, x: Tensor, seen: list[ScatteredToken]) -> None:
-        _, slots, tokens, weights = (torch.tensor(some) for some in zip(*seen, strict=True))
+    def _add(self, x: Tensor, slots: Tensor, tokens: Tensor, weights: Tensor) -> None:
         off = (x @ self._decoder.T - self._means[slots, tokens]) * rearrange(weights.sqrt(), "n -> n 1")
         for total, some in zip(self.sums, (slots < self._phrases, slots >= self._phrases), strict=True):
             total += off[some].T @ off[some]
@@ -105,7 +112,7 @@ def _look(capture: Capture, parts: Mapping[str, _Part], typed: Typed) -> None:
             part.add()
 
 
-Looked = tuple[list[int], Mapping[str, list[ScatteredToken]]]
+Looked = tuple[list[int], Mapping[str, ScatteredTokens]]
 """rows of a prompt, rising; encoder → its tokens in them"""
 
 
@@ -113,27 +120,29 @@ def _looked_at(plan: TextPlan, entries: Iterable[Entry], typed: Typed) -> Iterat
     for entry in entries:
         heed()
         layouts = typed.layouts_of(entry)
-        seen = {name: list(_tokens(plan, layout)) for name, layout in layouts.items()}
-        yield sorted({one.row for some in seen.values() for one in some}), seen
+        seen = {name: _tokens(plan, layout) for name, layout in layouts.items()}
+        yield sorted(set(chain.from_iterable(some.rows for some in seen.values()))), seen
 
 
-def _tokens(plan: TextPlan, layout: Layout) -> Iterator[ScatteredToken]:
+def _tokens(plan: TextPlan, layout: Layout) -> ScatteredTokens:
+    found = ScatteredTokens([], [], [], [])
     for span in layout.spans:
-        yield from (ScatteredToken(row, span.phrase, token, 1.0) for token, row in enumerate(span.rows))
+        found.add(span.rows, span.phrase, range(len(span.rows)), 1.0)
     for name, rows in layout.roles.filled().items():
         slot = len(plan.table.phrases) + plan.family.roles.index(name)
         some = rows[:: -(-len(rows) // PADS)] if name == "pad" else rows
-        share = len(rows) / len(some)
-        yield from (ScatteredToken(row, slot, at if name in TEMPLATE else 0, share) for at, row in enumerate(some))
+        found.add(some, slot, range(len(some)) if name in TEMPLATE else [0] * len(some), len(rows) / len(some))
+    return found
 
 
 def _take(
-    plan: TextPlan, parts: Mapping[str, _Part], row: Encoded, rows: list[int], seen: Mapping[str, list[ScatteredToken]]
+    plan: TextPlan, parts: Mapping[str, _Part], row: Encoded, rows: list[int], seen: Mapping[str, ScatteredTokens]
 ) -> None:
     at = {one: place for place, one in enumerate(rows)}
     for encoder in plan.family.encoders:
-        if some := seen.get(encoder.name):
-            x = row.cond[[at[one.row] for one in some], encoder.first : encoder.last]
+        some = seen.get(encoder.name)
+        if some and some.rows:
+            x = row.cond[[at[one] for one in some.rows], encoder.first : encoder.last]
             parts[encoder.name].take(x, some)
     if POOLED in parts:
-        parts[POOLED].take(row.pooled[None], [ScatteredToken(0, 0, 0, 1.0)])
+        parts[POOLED].take(row.pooled[None], ScatteredTokens([0], [0], [0], [1.0]))

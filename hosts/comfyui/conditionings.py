@@ -243,7 +243,7 @@ def _edit_rows(
         )
     vectors = [made.pooled for made in found if made.pooled is not None]
     return EditedRows(
-        torch.stack([made.cond for made in found]).to(cond.device),
+        (torch.stack([made.cond for made in found]) if len(found) > 1 else found[0].cond[None]).to(cond.device),
         None if pooled is None else torch.stack(vectors).to(pooled.device),
         found,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
@@ -45,24 +46,29 @@ def read(dictionary: Dictionary, entry: Sequence[Any], index: int, named: Collec
 
     ``named`` are concepts of the categories that edits name, as ``readout.read_conditioning`` takes them.
     """
-    if not bool(entry[0].any()):
+    rows = entry[0].float().cpu()
+    least, most = map(float, rows.aminmax()) if rows.numel() else (0.0, 0.0)
+    if least == most == 0:
         return []
-    require_finite(entry)
+    require_finite(rows, (least, most), entry[1].get("pooled_output"))
     partial = any(entry[1].get(key) is not None and entry[1].get(key) is not False for key in PARTIAL)
-    readings = [readout.read_conditioning(dictionary, row, named) for row in entry[0].float().cpu()]
+    readings = [readout.read_conditioning(dictionary, row, named) for row in rows]
     return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
 
 
-def require_finite(entry: Sequence[Any]) -> None:
-    """Refuse an entry with numbers that are none: whatever is read of them is untrue.
+def require_finite(rows: Tensor, ends: tuple[float, float], pooled: Any) -> None:
+    """Refuse rows (B, L, width), or a pooled vector, with numbers that are none: whatever is read of them is untrue.
+
+    Args:
+        ends: the least and the largest number of the rows; no number if any is none.
 
     Raises:
         ValueError: naming the first row.
     """
-    rows, pooled = entry[0], entry[1].get("pooled_output")
-    bad = (~rows.isfinite()).any(-1).any(0).nonzero()
-    where = f"row {int(bad[0])}" if len(bad) else ""
-    if not where and isinstance(pooled, Tensor) and not bool(pooled.isfinite().all()):
+    where = ""
+    if not all(map(math.isfinite, ends)):
+        where = f"row {int((~rows.isfinite()).any(-1).any(0).nonzero()[0])}"
+    elif isinstance(pooled, Tensor) and not bool(pooled.isfinite().all()):
         where = "its pooled vector"
     if where:
         raise ValueError(

@@ -13,8 +13,9 @@ from ..encoders.placing import layout_of, rows_of
 from .captures import Encoded
 from .plan import Entry, TextPlan
 
-RECENT = 8
-"""Layouts that are kept: prompts are compared with their rewrites, which are next to them, in both directions."""
+RECENT = 4096
+"""Layouts that are kept, of some 10 kB: a fit goes over its prompts three times. Of more prompts each is laid out anew,
+but for its rewrites, which are next to it."""
 
 
 class Typed:

@@ -72,7 +72,11 @@ class Codes:
 
     def encode(self, rows: Tensor) -> Tensor:
         """Return the codes (…, r) nearest to features (…, d)."""
-        return (rows - self.bias) @ self.decoder.T
+        return rows @ self.decoder.T - self._coded_bias
+
+    @cached_property
+    def _coded_bias(self) -> Tensor:
+        return self.bias @ self.decoder.T
 
 
 class Cuts(NamedTuple):

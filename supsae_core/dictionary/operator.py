@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from .operator_rows import Frame, PhraseKernel, PhraseRows, RestKernel, RestRows, Spot, phrase_rows, rest_rows
+from .moving_rows import MovingRows, Written
+from .operator_rows import Frame, PhraseKernel, PhraseRows, RestKernel, RestRows, Spot
 
 _Held = TypeVar("_Held", bound=Any)
 
@@ -96,31 +97,38 @@ class Operator:
         inside = not len(frame.phrase_tokens) or int(frame.phrase_tokens.max()) <= frame.phrase_means.shape[1]
         return inside and all(tuple(tensor.shape) == shape for tensor, shape in wanted)
 
-    def rest_step(self, x: Tensor, spot: Spot, old: int | None, change: Tensor, presence: float) -> Tensor:
-        """Return what a change adds to the rows (n, d) of a spot.
+    @cached_property
+    def turned(self) -> Tensor:
+        """(p, q) the directions that changes are written in, as the operator sees them."""
+        return self.outputs @ self.frame.inputs.T / (self.frame.scale * self.frame.centre.shape[0] ** 0.5)
+
+    def moving(self, x: Tensor, own: range) -> MovingRows:
+        """Begin to change rows (L, d), of which some are the encoder's own."""
+        return MovingRows(self.frame, self.outputs, self.turned, x, own)
+
+    def rest_step(self, x: MovingRows, spot: Spot, residual: Written, change: Tensor, presence: float) -> Tensor:
+        """Return what a change adds to the rows (n, p) of a spot, in the directions that changes are written in.
 
         Args:
-            x: (L, d) rows as they are.
+            x: rows as they are.
             spot: where the change is made.
-            old: phrase that stands there, or None.
+            residual: of the old phrase there, as ``MovingRows.residual`` has it.
             change: (P,) codes that come, less codes that go.
             presence: 1 if something is added, −1 if it is removed, 0 if it is swapped.
         """
         assert self.rest is not None
-        rows = rest_rows(self.frame, x, spot, old, change, presence)
-        return self.rest.kernel.of(self.frame, rows, self.rest.marks) @ self.rest.weights @ self.outputs
+        rows = x.rest_rows(spot, residual, change, presence)
+        return self.rest.kernel.of(self.frame, rows, self.rest.marks) @ self.rest.weights
 
-    def phrase_rows(self, x: Tensor, spot: Spot, old: int | None, new: int) -> Tensor:
-        """Return the rows (T, d) of a new phrase in the place of an old one; arguments as of ``rest_step``."""
+    def phrase_rows(self, x: MovingRows, spot: Spot, residual: Written, new: int) -> Written:
+        """Return the rows (T, ·) of a new phrase in the place of an old one; arguments as of ``rest_step``."""
         assert self.phrase is not None
         kept, level = self.phrase.constants.tolist()
-        mean = self.frame.phrase_means[new, : int(self.frame.phrase_tokens[new])]
-        made = mean + kept * self.frame.residual(x, spot.span, old)
+        made = x.tokens(new).plus(residual, kept)
         if not len(self.phrase.weights):
             return made
-        rows = phrase_rows(self.frame, x, spot, old, new)
-        kernel = PhraseKernel(level).of(self.frame, rows, self.phrase.marks)
-        return made + kernel @ self.phrase.weights @ self.outputs
+        kernel = PhraseKernel(level).of(self.frame, x.phrase_rows(spot, residual, new), self.phrase.marks)
+        return made.moved(kernel @ self.phrase.weights, self.turned)
 
 
 def tensors_of(operator: Operator) -> dict[str, Tensor]:

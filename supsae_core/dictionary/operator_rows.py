@@ -58,24 +58,29 @@ def spot_of(family: Family, encoder: Encoder, own: range, layout: Layout, span: 
         span: rows of the old phrase, or none.
         first: the first of them, or the row before which a phrase is added.
     """
-    roles: dict[int, int] = {}
-    for number, name in enumerate(family.roles):
-        roles |= dict.fromkeys(getattr(layout.roles, name), 1 + number)
-    for other in layout.spans:
-        roles |= dict.fromkeys(other.rows, 0)
-    inside, last = set(span), span[-1] if span else first - 1
-    rows = torch.tensor(sorted(row for row in roles if row in own and row not in inside), dtype=torch.int64)
+    roles = _roles(family, layout, own)
+    roles[torch.tensor(span, dtype=torch.int64) - own.start] = -1
+    rows, last = own.start + (roles >= 0).nonzero().flatten(), span[-1] if span else first - 1
+    words = rows[torch.isin(roles[rows - own.start], _words(family))].tolist()
     rows = rows[encoder.layout.hears(own, rows, last)]
     before = rows < first
     distance = torch.where(before, first - rows, rows - last).clamp(min=1).float()
-    found = torch.tensor([roles[row] for row in rows.tolist()], dtype=torch.int64)
-    spoken = _words(family)
-    words = [row for row, role in roles.items() if row not in inside and role in spoken]
-    return Spot(tuple(span), first, rows, distance, torch.where(before, -1.0, 1.0), found, tuple(sorted(words)))
+    side, found = torch.where(before, -1.0, 1.0), roles[rows - own.start]
+    return Spot(tuple(span), first, rows, distance, side, found, tuple(words))
 
 
-def _words(family: Family) -> tuple[int, ...]:
-    return (0, *(1 + number for number, name in enumerate(family.roles) if name == "other"))
+def _roles(family: Family, layout: Layout, own: range) -> Tensor:
+    """Return (own rows,) 0 for a row of a phrase, 1 + the number of its role for others, −1 of those left out."""
+    roles = torch.full((len(own),), -1)
+    for number, name in enumerate(family.roles):
+        roles[torch.tensor(getattr(layout.roles, name), dtype=torch.int64) - own.start] = 1 + number
+    for other in layout.spans:
+        roles[torch.tensor(other.rows, dtype=torch.int64) - own.start] = 0
+    return roles
+
+
+def _words(family: Family) -> Tensor:
+    return torch.tensor([0, *(1 + number for number, name in enumerate(family.roles) if name == "other")])
 
 
 @dataclass(frozen=True)
@@ -95,20 +100,16 @@ class Frame:
 
     def seen(self, rows: Tensor) -> Tensor:
         """Return rows (…, d) as the operator sees them (…, q): of length about 1."""
-        return (rows @ self.inputs.T - self.centre @ self.inputs.T) / (self.scale * self.centre.shape[0] ** 0.5)
+        return (rows @ self.inputs.T - self._seen_centre) / (self.scale * self.centre.shape[0] ** 0.5)
 
-    def residual(self, x: Tensor, span: Sequence[int], old: int | None) -> Tensor:
-        """Return (d,) by how much the rows of a phrase are off its mean tokens, on average; 0 if nothing was said.
+    @cached_property
+    def _seen_centre(self) -> Tensor:
+        return self.centre @ self.inputs.T
 
-        Args:
-            x: (L, d)
-            span: rows of the phrase.
-            old: the phrase.
-        """
-        if old is None or not span:
-            return torch.zeros_like(self.centre)
-        held = min(len(span), int(self.phrase_tokens[old]))
-        return (x[list(span[:held])] - self.phrase_means[old, :held]).mean(0)
+    @cached_property
+    def seen_tokens(self) -> Tensor:
+        """(P, T, q) the phrases' mean tokens, as the operator sees them."""
+        return self.seen(self.phrase_means)
 
     @cached_property
     def gram(self) -> Tensor:
@@ -148,7 +149,7 @@ class PhraseRows(NamedTuple):
     left: Tensor
     right: Tensor
     around: Tensor
-    """(n, q) each: the old phrase's residual, the rows beside it, the mean of the words outside it"""
+    """(n, q) or (1, q) each: the old phrase's residual, the rows beside it, the mean of the words outside it"""
     tokens: Tensor
     """(n, q) mean token that is written"""
 
@@ -168,10 +169,19 @@ class Likeness(NamedTuple):
 
 def likeness(frame: Frame, rows: RestRows, marks: RestRows) -> Likeness:
     """Return the products of rows with landmarks that every ``RestKernel`` is made of."""
-    changes = rows.change @ (frame.gram @ marks.change.T)
     states = rows.states @ marks.states.T + rows.residuals @ marks.residuals.T
-    changes = changes + PRESENCE**2 * torch.outer(rows.presence, marks.presence)
-    return Likeness(changes, states, rearrange(rows.roles, "n -> n 1") == marks.roles)
+    return Likeness(changes_of(frame, rows, marks), states, same_role(rows, marks))
+
+
+def same_role(rows: RestRows, marks: RestRows) -> Tensor:
+    """Tell (n, m) which rows are of one role with which landmarks."""
+    return rearrange(rows.roles, "n -> n 1") == marks.roles
+
+
+def changes_of(frame: Frame, rows: RestRows, marks: RestRows) -> Tensor:
+    """Return the products (n or 1, m) of rows' changes with landmarks'."""
+    changes = torch.linalg.multi_dot([rows.change, frame.gram, marks.change.T])
+    return changes + PRESENCE**2 * torch.outer(rows.presence, marks.presence)
 
 
 class RestKernel(NamedTuple):
@@ -188,14 +198,21 @@ class RestKernel(NamedTuple):
 
     def of(self, frame: Frame, rows: RestRows, marks: RestRows) -> Tensor:
         """Return (n, m): how alike what happens to rows is to what happens to landmarks."""
-        return self.weighed(likeness(frame, rows, marks), rows, marks)
+        residuals = rows.residuals @ marks.residuals.T + self.level
+        state = torch.addmm(residuals, rows.states, marks.states.T)
+        if self.role:
+            state.add_(same_role(rows, marks), alpha=self.role)
+        return self._placed(state.mul_(changes_of(frame, rows, marks)), rows, marks)
 
     def weighed(self, alike: Likeness, rows: RestRows, marks: RestRows) -> Tensor:
         """Return the same of rows and landmarks whose products are known."""
         state = alike.states + self.level
         if self.role:
             state.add_(alike.same, alpha=self.role)
-        return state.mul_(alike.changes).mul_(self._place(rows) @ self._place(marks).T)
+        return self._placed(state.mul_(alike.changes), rows, marks)
+
+    def _placed(self, made: Tensor, rows: RestRows, marks: RestRows) -> Tensor:
+        return made.mul_(self._place(rows) @ self._place(marks).T)
 
     def _place(self, rows: RestRows) -> Tensor:
         near, far = (torch.exp(-(rows.distance - 1) / reach) for reach in (self.reach, FAR))
@@ -224,29 +241,3 @@ def swap_code(frame: Frame, old: int | None, new: int | None) -> tuple[Tensor, f
     if old is not None:
         change[old] -= 1
     return change, float(old is None) - float(new is None)
-
-
-def rest_rows(frame: Frame, x: Tensor, spot: Spot, old: int | None, change: Tensor, presence: float) -> RestRows:
-    """Describe the rows outside a change; arguments as of ``Operator.rest_step``."""
-    residual = frame.residual(x, spot.span, old) / frame.scale @ frame.inputs.T / len(frame.centre) ** 0.5
-    return RestRows(
-        frame.seen(x[spot.rows]),
-        rearrange(residual, "q -> 1 q"),
-        rearrange(change, "p -> 1 p"),
-        frame.centre.new_tensor([presence]),
-        spot.distance,
-        spot.side,
-        spot.roles,
-    )
-
-
-def phrase_rows(frame: Frame, x: Tensor, spot: Spot, old: int | None, new: int) -> PhraseRows:
-    """Describe the rows that a new phrase takes; arguments as of ``Operator.phrase_rows``."""
-    count = int(frame.phrase_tokens[new])
-    residual = frame.residual(x, spot.span, old) / frame.scale @ frame.inputs.T / len(frame.centre) ** 0.5
-    behind = (spot.span[-1] if spot.span else spot.first - 1) + 1
-    left, right = x[max(spot.first - 1, 0)], x[min(behind, len(x) - 1)]
-    around = x[list(spot.words)].mean(0) if spot.words else frame.centre
-    seen = frame.seen(torch.stack([left, right, around, *frame.phrase_means[new, :count]]))  # in one pass over inputs
-    residual, left, right, around = (one.expand(count, -1) for one in (residual, *seen[:3]))
-    return PhraseRows(residual, left, right, around, seen[3:])

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..dictionary.model import Dictionary
+from ..encoders.placing import written_rows
 from ..reading.readout import Reading, read_conditioning
 from .change import Change
 from .edits import AnyEdit, expected, resolve_edits
@@ -87,9 +88,8 @@ def edit_cond(
 ) -> Tensor:
     """Return the rows (L, width) with the changes made in every encoder."""
     step = cond_step(dictionary, cond, reading, found, inserted)
-    rows = step.any(1).to(cond.device)
-    made = cond.clone()
-    made[rows] = added(cond[rows], step[rows.cpu()])
+    made, still = added(cond, step), ~written_rows(step).to(cond.device)
+    made[still] = cond[still]  # a zero of theirs may have a sign
     return made
 
 
@@ -112,8 +112,12 @@ def edit_pooled(dictionary: Dictionary, pooled: Tensor, reading: Reading, found:
 
 def in_order(dictionary: Dictionary, made: Edited) -> Tensor:
     """Return the rows (L, width) of an edited conditioning as they would be written, to read them again."""
-    order = written_order(dictionary, made)
-    return made.cond if order == sorted(order) else made.cond[order]
+    return ordered(made.cond, written_order(dictionary, made))
+
+
+def ordered(cond: Tensor, order: Sequence[int]) -> Tensor:
+    """Return rows (L, width) in an order; the very same tensor if they stand in it."""
+    return cond if order == sorted(order) else cond[order]
 
 
 def written_order(dictionary: Dictionary, made: Edited) -> list[int]:

@@ -20,7 +20,7 @@ from ..reading.readout import Reading
 from . import protect
 from .change import Change
 from .members import Share, kept_of, rows_for_new, shares
-from .operate import Levels, OperatorStep, off_kept, step_of_all
+from .operate import Levels, OperatorStep, add_steps, off_kept
 from .room import Inserted, room_for
 from .step import RowStep, gained, off_of
 
@@ -34,8 +34,8 @@ def cond_step(
     for encoder in reading.encoders(dictionary.family):
         columns = slice(encoder.first, encoder.last)
         rows, made = cond[:, columns], rows_for_new(dictionary, encoder, reading, found, inserted)
-        own = step_of_all([_own_step(one, encoder, one.inserted(made)) for one in some], rows)
-        step[:, columns] += _off_others(dictionary, encoder, reading, found, own, some, made)
+        add_steps([_own_step(one, encoder, one.inserted(made)) for one in some], rows, step[:, columns])
+        _off_others(dictionary, encoder, reading, found, step[:, columns], some, made)
     return step
 
 
@@ -55,8 +55,8 @@ def _own_step(one: Share, encoder: Encoder, inserted: Inserted) -> tuple[Operato
 def _off_others(
     dictionary: Dictionary, encoder: Encoder, reading: Reading, found: Sequence[Change], step: Tensor,
     some: Sequence[Share], inserted: Inserted | None,
-) -> Tensor:  # fmt: skip
-    """Return a step (L, d) projected off what is kept of members that did not make all of it."""
+) -> None:  # fmt: skip
+    """Project a step (L, d) off what is kept of members that did not make all of it, in place."""
     for member in dictionary.members if off_of(found) else ():
         off = kept_of(member, found[0])
         if off and [one.member for one in some] != [member]:
@@ -65,8 +65,7 @@ def _off_others(
             taken = [row for one in (inserted or {}).get(encoder.segment, ()) for row in one.rows]
             roles = layout.roles._replace(pad=tuple(row for row in layout.roles.pad if row not in taken))
             blank = room_for(here, Layout(layout.spans, roles), ())
-            step = off_kept(step, here, blank, off)
-    return step
+            off_kept(step, here, blank, off)
 
 
 def rows_step(here: CodedRows, layout: Layout, found: Sequence[Change], inserted: Inserted | None = None) -> Tensor:
@@ -97,7 +96,7 @@ def pooled_step(dictionary: Dictionary, reading: Reading, found: Sequence[Change
 
 
 def _pooled_off_others(dictionary: Dictionary, found: Sequence[Change], step: Tensor, some: Sequence[Share]) -> Tensor:
-    """Return a step (P,) as ``_off_others`` does."""
+    """Return a step (P,) projected as ``_off_others`` does."""
     for member in dictionary.members if off_of(found) else ():
         off = kept_of(member, found[0])
         if off and [one.member for one in some] != [member]:

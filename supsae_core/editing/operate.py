@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..dictionary.moving_rows import MovingRows
 from ..dictionary.operator import Operator
 from ..dictionary.operator_rows import Spot, spot_of, swap_code
 from ..encoders.layout import Span
@@ -56,59 +57,61 @@ class OperatorStep:
         """Return what orders changes as they are read."""
         return one.span.rows if one.span else (self.own.stop,)
 
-    def step(self, rows: Tensor, levels: Levels) -> Tensor:
-        """Return what the changes add to the rows (L, d), float32.
+    def step(self, rows: Tensor, levels: Levels, into: Tensor) -> None:
+        """Write what the changes add to the rows into a step (L, d) of zeros, float32.
 
         Args:
             rows: (L, d) as they are.
             levels: what the levels would add to them; asked only if some rows are left to them.
         """
         plain = self.without_weights(rows)
-        z = plain.clone()
+        z = self.operator.moving(plain, self.own)
         for place in self.places:
             self.make(z, place)
-        return self.finished(z - plain, plain, z, levels)
+        z.step(into)
+        self.finish(into, plain, levels)
 
-    def finished(self, step: Tensor, plain: Tensor, z: Tensor, levels: Levels) -> Tensor:
-        """Return a step (L, d) with weights, what is left to the levels and what is kept; ``step`` is written to.
+    def finish(self, step: Tensor, plain: Tensor, levels: Levels, z: Tensor | None = None) -> None:
+        """Give a step (L, d) weights, what is left to the levels and what is kept, in place.
 
         Args:
             step: what the changes made of the rows.
             plain: (L, d) the rows without weights.
-            z: (L, d) the rows with all changes made.
             levels: as of ``step``.
+            z: (L, d) the rows with all changes made; None if there are no others.
         """
         for span in self.layout.spans:
             step[list(span.rows)] *= span.weight
         for place in self.places:  # what stands on blanks gets the weight of what it continues
             if self.told and place.written and place.span is not None and place.span.weight != 1:
                 here, nothing = list(place.written), self._empty(place.written)
-                step[here] = nothing + place.span.weight * (z[here] - nothing) - plain[here]
+                made = plain[here] + step[here] if z is None else z[here]
+                step[here] = nothing + place.span.weight * (made - nothing) - plain[here]
         by_levels = self._by_levels()
         if len(by_levels):
             step[by_levels] = levels()[by_levels]
-        return self._kept(step)
+        if self.off:
+            off_kept(step, self.here, self.room, self.off)
 
-    def make(self, z: Tensor, place: ChangePlace) -> None:
-        """Make one change at one place in rows (L, d), in place."""
+    def make(self, z: MovingRows, place: ChangePlace) -> None:
+        """Make one change at one place in rows, in place."""
         change, alpha, spot = place.change, gained(self.part, place.change), self._spot(place)
         old = place.span.phrase if place.span else None
         new = None if change.new is None else self.dictionary.phrase(change.new)
-        writes = self.operator.phrase is not None and not change.scale
-        target = self.operator.phrase_rows(z, spot, old, new) if writes and new is not None else z[:0]
-        rows = [*spot.span, *place.written] if writes else []
-        held, wanted = z[rows], z[rows]  # as they are, and as they are to be
-        wanted[: len(target)] = target[: len(rows)]
-        outside, moved = spot.rows[:0], z[:0]
+        rows = [*spot.span, *place.written] if self.operator.phrase is not None and not change.scale else []
+        residual = z.residual(spot, old)
+        target = self.operator.phrase_rows(z, spot, residual, new) if rows and new is not None else None
+        outside, moved = spot.rows[:0], self.operator.outputs.new_zeros(0, len(self.operator.outputs))
         if self.operator.rest is not None:
             code = self._category_code(change) if change.scale else swap_code(self.operator.frame, old, new)
-            outside, moved = spot.rows, self.operator.rest_step(z, spot, old, *code)
-        pads = [row for row in self.layout.roles.pad if row in self.own] if len(rows) > len(target) else []
+            outside, moved = spot.rows, self.operator.rest_step(z, spot, residual, *code)
+        count = 0 if target is None else min(len(target.x), len(rows))
+        pads = [row for row in self.layout.roles.pad if row in self.own] if len(rows) > count else []
         if pads:  # what nothing is written on says nothing, as this prompt's pads will
-            wanted[len(target) :] = z.index_add(0, outside, moved)[pads].mean(0)
-        z.index_add_(0, outside, moved, alpha=alpha)
-        if rows:
-            z[rows] = torch.lerp(held, wanted, alpha)
+            z.write(rows[count:], z.mean_moved(pads, outside, moved), alpha)
+        if target is not None:
+            z.write(rows[:count], target.first(count), alpha)
+        z.move(outside, moved, alpha)
 
     def _spot(self, place: ChangePlace) -> Spot:
         if place.span is not None:
@@ -177,17 +180,12 @@ class OperatorStep:
     def _empty(self, rows: Sequence[int]) -> Tensor:
         return self.part.decode(self.here.empty(rows))
 
-    def _kept(self, step: Tensor) -> Tensor:
-        if not self.off:
-            return step
-        return off_kept(step, self.here, self.room, self.off)
-
     def _spans(self, change: Change) -> list[Span]:
         return [] if change.old is None else changed_spans(self.dictionary, self.layout, change)
 
 
-def step_of_all(some: Sequence[tuple[OperatorStep | None, Levels]], rows: Tensor) -> Tensor:
-    """Return what members of a combined dictionary add to an encoder's rows (L, d), float32 on the CPU.
+def add_steps(some: Sequence[tuple[OperatorStep | None, Levels]], rows: Tensor, into: Tensor) -> None:
+    """Add what members of a combined dictionary add to an encoder's rows to a step (L, d), float32 on the CPU.
 
     Their changes are made in reading order, whoever's they are, each from the rows as the one before left them; what
     each member's own made of the rows is then finished by it alone.
@@ -195,31 +193,37 @@ def step_of_all(some: Sequence[tuple[OperatorStep | None, Levels]], rows: Tensor
     Args:
         some: of every member that changes something its operator's step, if it has one, and what its levels add.
         rows: (L, d) as they are.
+        into: zeros in the encoder's own rows.
     """
-    steps, total = [(one, levels) for one, levels in some if one is not None], torch.zeros(rows.shape)
+    steps, plain = [(one, levels) for one, levels in some if one is not None], rows.float().cpu()
+    if len(steps) == 1:
+        steps[0][0].step(plain, steps[0][1], into)
+    elif steps:
+        into += _together(steps, plain)
     for one, levels in some:
         if one is None:
-            total += levels()
-    if not steps:
-        return total
-    plain = rows.float().cpu()
-    if len(steps) == 1:
-        return steps[0][0].step(plain, steps[0][1]) + total
+            into += levels()
+
+
+def _together(steps: Sequence[tuple[OperatorStep, Levels]], plain: Tensor) -> Tensor:
+    """Return what several operators' steps add to rows (L, d)."""
     for one, _ in steps:
         plain = one.without_weights(plain)
     z, moved = plain.clone(), {one: torch.zeros_like(plain) for one, _ in steps}
     places = [(one, place) for one, _ in steps for place in one.places]
     for one, place in sorted(places, key=lambda pair: pair[0].place_of(pair[1])):
-        before = z.clone()
-        one.make(z, place)
-        moved[one] += z - before
+        rows, added = one.operator.moving(z, one.own), torch.zeros_like(z)
+        one.make(rows, place)
+        rows.step(added)
+        moved[one] += added
+        z += added
     for one, levels in steps:
-        total += one.finished(moved[one], plain, z, levels)
-    return total
+        one.finish(moved[one], plain, levels, z)
+    return sum(moved.values(), torch.zeros_like(plain))
 
 
-def off_kept(step: Tensor, here: CodedRows, room: Room, off: Sequence[Sequence[int]]) -> Tensor:
-    """Return a step (L, d) with that of every row projected off what is kept (16); it is written to.
+def off_kept(step: Tensor, here: CodedRows, room: Room, off: Sequence[Sequence[int]]) -> None:
+    """Project what every row of a step (L, d) takes off what is kept (16), in place.
 
     Args:
         here: the rows in the codes of who knows what is kept.
@@ -233,4 +237,3 @@ def off_kept(step: Tensor, here: CodedRows, room: Room, off: Sequence[Sequence[i
     for slot in set(slots.values()):
         rows = [row for row, own in slots.items() if own == slot]
         step[rows] = protect.off_rows(step[rows], here.part, slot, off)
-    return step

@@ -16,7 +16,7 @@ from ..dictionary.model import Dictionary
 from ..reading.places import Found
 from ..reading.readout import Reading, read_scenes
 from ..table.concepts import normal
-from .apply import Edited, written_order
+from .apply import Edited, ordered, written_order
 from .change import Change
 from .members import standing_in
 from .mix_report import by_category
@@ -73,7 +73,7 @@ def read_again(dictionary: Dictionary, made: Edited) -> ReadAgain:
     if not changes:
         return ReadAgain((), (), reading)
     order = written_order(dictionary, made)
-    rows = made.cond[order].float().cpu()
+    rows = ordered(made.cond, order).float().cpu()
     try:
         after, scenes = read_scenes(dictionary, rows, led_by=reading.lead)
     except ValueError as error:

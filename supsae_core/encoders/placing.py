@@ -54,21 +54,26 @@ def rows_of(cond: Tensor, family: Family) -> Rows:
     return Rows(own, len(cond))
 
 
-class _Written:
-    """Which rows of a conditioning (L, width) are not all zeros, between the columns where encoders begin or end.
+FIRST = 16
+"""Columns that are looked at first: a row of zeros there is rare, and the others need not be looked at in full."""
 
-    A norm is a tenth of the time of ``any``; what is zero by it, or too small for it, is looked at again.
-    """
+
+def written_rows(rows: Tensor) -> Tensor:
+    """Tell which rows (n, d) are not all zeros."""
+    found = (rows[:, :FIRST] != 0).any(1)
+    if not found.all():
+        rest = rows[~found]  # ``any`` takes ten times as long
+        found[~found] = (rest.amax(1) != 0) | (rest.amin(1) != 0)
+    return found
+
+
+class _Written:
+    """Which rows of a conditioning (L, width) are not all zeros, between the columns where encoders begin or end."""
 
     def __init__(self, cond: Tensor, family: Family) -> None:
         edges = {0, family.width}.union(*((one.first, one.last) for one in family.encoders))
         self._edges = sorted(edges)
-        self._found = torch.zeros(len(cond), len(edges) - 1, dtype=torch.bool)
-        for piece, (first, last) in enumerate(pairwise(self._edges)):
-            found = torch.linalg.vector_norm(cond[:, first:last], dim=1) != 0
-            if not found.all():
-                found[~found] = cond[~found, first:last].any(1)
-            self._found[:, piece] = found
+        self._found = torch.stack([written_rows(cond[:, first:last]) for first, last in pairwise(self._edges)], 1)
 
     def rows(self, first: int, last: int) -> Tensor:
         """Tell which rows (L,) are written in the columns first … last − 1."""

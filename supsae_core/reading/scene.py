@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
-from einops import rearrange, reduce
+from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -174,7 +174,7 @@ class Scene:
 
 def _off(codes: Tensor, whitener: Tensor) -> Tensor:
     """Return how badly codes (n, r) about a mean are explained by a Gaussian: ‖·‖² and its log-determinant."""
-    return reduce((codes @ whitener).square(), "n r -> n", "sum") - 2 * whitener.diagonal().log().sum()
+    return (codes @ whitener).square().sum(1) - 2 * whitener.diagonal().log().sum()
 
 
 def fits_of(encoder: Encoder, own: range, text: Text, lengths: Tensor) -> Tensor:

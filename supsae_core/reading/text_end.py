@@ -10,7 +10,7 @@ from itertools import chain
 from typing import NamedTuple
 
 import torch
-from einops import rearrange, reduce
+from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -149,4 +149,4 @@ def _may_be_words(pad: Tensor, near: int) -> Tensor:
 
 
 def _squared_norm(codes: Tensor) -> Tensor:
-    return reduce(codes.square(), "row code -> row", "sum")
+    return codes.square().sum(1)

@@ -167,7 +167,7 @@ def test_a_phrase_stands_on_rows_that_follow_one_another(learnt):
 
 
 def test_phrases_that_cannot_reach_a_cut_need_no_second_look(learnt):
-    """What is picked above the cut is the same to the bit, and most phrases were looked at once."""
+    """What is picked above the cut is the same, and most phrases were looked at once."""
     dictionary = learnt.dictionary
     for row in drawn(learnt, 12, 21):
         rows = rows_of(row.cond, dictionary.family)
@@ -176,9 +176,10 @@ def test_phrases_that_cannot_reach_a_cut_need_no_second_look(learnt):
             how = Look(cuts.first, 0.1, 0.5)
             every, some = look(scene, how), look(scene, how, least=cuts.last)
             one, other = (pick_phrases(scene, places, None, cuts.last, cuts.again) for places in (every, some))
-            assert one == other
+            assert [found[:2] for found in one] == [found[:2] for found in other]
             seen = torch.isfinite(some.table)
-            assert torch.equal(every.table[seen], some.table[seen])
+            # A product of few rows may be summed in another order than one of many: on AMD's CPUs it is.
+            torch.testing.assert_close(every.table[seen], some.table[seen])
             assert (every.table[~seen] < cuts.last).all() and seen.any(1).sum() < torch.isfinite(every.table).any(
                 1
             ).sum()

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from supsae.supsae_core.dictionary.operator_rows import Frame, Spot, phrase_rows, rest_rows, swap_code
+from supsae.supsae_core.dictionary.operator import Operator
+from supsae.supsae_core.dictionary.operator_rows import Frame, Spot, swap_code
 from supsae.training.operators.samples import PairSample
 from supsae.training.operators.told import View, told
 
@@ -38,15 +39,16 @@ def test_another_frame_sees_what_was_told(old, spot):
     one = told(whole, pair).along(outputs)
     rest, phrase = view.rest(one), view.phrase(one)
     near = {"rtol": 0, "atol": 1e-2}  # half precision of numbers of about 4
-    wanted = rest_rows(frame, pair.x, spot, old, *swap_code(frame, old, 2))
+    rows = Operator(frame, outputs, None, None).moving(pair.x, range(7))
+    residual = rows.residual(spot, old)
+    wanted = rows.rest_rows(spot, residual, *swap_code(frame, old, 2))
     for found, right in zip(rest.rows, wanted, strict=True):
         torch.testing.assert_close(found, right, **near)
-    for found, right in zip(phrase.rows, phrase_rows(frame, pair.x, spot, old, 2), strict=True):
-        torch.testing.assert_close(found, right, **near)
+    for found, right in zip(phrase.rows, rows.phrase_rows(spot, residual, 2), strict=True):
+        torch.testing.assert_close(found, right.expand_as(found), **near)
     torch.testing.assert_close(rest.moved, pair.moved @ outputs.T, **near)
     torch.testing.assert_close(phrase.off, (pair.written - frame.phrase_means[2]) @ outputs.T, **near)
-    residual = frame.residual(pair.x, spot.span, old) @ outputs.T
-    torch.testing.assert_close(phrase.kept, residual.expand(2, -1), **near)
+    torch.testing.assert_close(phrase.kept, (residual.x @ outputs.T).expand(2, -1), **near)
 
 
 def test_a_frame_without_a_phrase_does_not_know_its_pairs():
