@@ -93,7 +93,7 @@ def test_cuts_fall(shipped):
 
 def test_an_operator_of_the_same_landmarks_and_directions_does_the_same(shipped):
     operator = shipped.operators["clip"]
-    found = lighter(operator, Cut(1500, 800, 128, 128))
+    found = lighter(operator, Cut(1500, 2000, 128, 128))
     for name in ("rest", "phrase"):
         one, other = (light._said(own.frame, getattr(own, name)) @ own.outputs for own in (operator, found))
         assert float((one - other).norm() / one.norm()) < 0.05  # the ridge, and half precision
