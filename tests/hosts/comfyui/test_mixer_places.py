@@ -195,7 +195,7 @@ def test_a_friend_who_lacks_the_file_learns_its_words_again(comfy_page):
     assert parse_table(nodes["SupSAE_ConceptTable"]["widgets_values"][0]).to_json() == WORDS
     found.does(
         "const { widgets } = graph.nodes.find((one) => one.type === 'SupSAE_Capture');"
-        " for (const one of widgets) one.value = { prompts: 40, calibration: 4 }[one.name] ?? one.value"
+        " for (const one of widgets) one.value = { prompts: 80, calibration: 8 }[one.name] ?? one.value"
     )
     found.run()
     found.show()
