@@ -135,9 +135,7 @@ def learnt_once(made_once, name, table, config, solver=None):
     host = PortraitsText()
 
     def make(folder):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(capture, "BRIEF", 0)  # so few prompts say enough only if all of them say much
-            plan = capture.plan_text(table, host, config, captions.WORDING)
+        plan = capture.plan_text(table, host, config, captions.WORDING)
         fitted = fit.fit_dictionary(capture.capture_text(host, folder / "capture", plan), config=solver)
         save_dictionary(fitted, folder / "d.safetensors")
         kept = load_dictionary(folder / "d.safetensors")
@@ -155,7 +153,7 @@ def learnt(made_once):
     from supsae.portraits import captions
     from supsae.training.capture import CaptureConfig
 
-    config = CaptureConfig(prompts=200, calibration=32, held_out=0.12, rewrites=0)
+    config = CaptureConfig(prompts=200, calibration=32, held_out=0.12, rewrites=0, brief=0.0)
     return learnt_once(made_once, "learnt", captions.table(), config)
 
 
@@ -170,7 +168,8 @@ def paired(made_once):
     known = captions.table().to_json()
     table = table_from_mapping({name: known[name] for name in ("hair", "eyes", "hat")})
     quick = ExactConfig(common_ridges=(10.0,), shared_ridges=(30.0,), own_ridges=(30.0,))
-    return learnt_once(made_once, "paired", table, CaptureConfig(prompts=120, calibration=16, rewrites=3), quick)
+    config = CaptureConfig(prompts=120, calibration=16, rewrites=3, brief=0.0)
+    return learnt_once(made_once, "paired", table, config, quick)
 
 
 @pytest.fixture(scope="session")
@@ -184,9 +183,8 @@ def scenes(made_once):
     known = captions.table().to_json()
     table = table_from_mapping({name: known[name] for name in ("background", "clothing")})
     quick = ExactConfig(common_ridges=(10.0,), shared_ridges=(30.0,), own_ridges=(30.0,))
-    return learnt_once(
-        made_once, "scenes", table, CaptureConfig(prompts=90, calibration=12, rewrites=3), quick
-    ).dictionary
+    config = CaptureConfig(prompts=90, calibration=12, rewrites=3, brief=0.0)
+    return learnt_once(made_once, "scenes", table, config, quick).dictionary
 
 
 @pytest.fixture(scope="session")

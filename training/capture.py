@@ -27,9 +27,8 @@ WAIT = 30.0
 """Seconds for which another process may begin the same capture."""
 FEWER = (1.0, 0.6, 0.36, 0.22, 0.13)
 """Shares of the mention rate that are tried, one after the other, until a prompt fits the encoders."""
-BRIEF, LITTLE = 0.2, 3
-"""Share of prompts to fit on that say little, as people's do: any part of what the rest says, and at most so many other
-things. Who learns without them edits "blond hair, in a forest" by what a phrase does among seven others."""
+LITTLE = 3
+"""Other things that a prompt names at most which says little."""
 TRIES = 8
 """Rewrites drawn for each that is wanted, before there are fewer."""
 
@@ -49,6 +48,9 @@ class CaptureConfig:
     seed: int = 0
     rewrites: int | None = None
     """of every prompt to fit on, to learn edits from; 0 for none, None for one in a small capture, else three"""
+    brief: float = 0.2
+    """share of prompts to fit on that say little, as people do: any part of what the rest says. Who learns without them
+    edits "blond hair, in a forest" by what a phrase does among seven others"""
 
     @property
     def rewrites_each(self) -> int:
@@ -71,6 +73,8 @@ class CaptureConfig:
                 "The mention rate must be above 0 and at most 1 and the held-out share in 0 … 0.5, not "
                 f"{self.mention} and {self.held_out}."
             )
+        if not 0 <= self.brief <= 1:
+            raise ValueError(f"The share of brief prompts must be in 0 … 1, not {self.brief}.")
 
 
 def plan_text(
@@ -110,7 +114,7 @@ def plan_text(
             prompt = draw(wording=worded, mention=share * rate)
             return _with_rewrites(host, table, again, prompt, count, held_out, used)
 
-        entries += _with_room(host, to_fit, *_how_much(wording, brief, used), used)
+        entries += _with_room(host, to_fit, *_how_much(wording, config.brief, brief, used), used)
     rng = np.random.default_rng((config.seed, 2))
     for index in range(config.calibration):
         told(len(entries), total)
@@ -124,9 +128,9 @@ def plan_text(
     return TextPlan(table, host.family, tuple(entries), tuple(pairs), text_fingerprint(host), config.seed)
 
 
-def _how_much(wording: Wording, rng: np.random.Generator, used: Sequence[int]) -> tuple[Wording, float]:
+def _how_much(wording: Wording, share: float, rng: np.random.Generator, used: Sequence[int]) -> tuple[Wording, float]:
     """Draw how much a prompt says of other things, and its share of the mention rate: much until every phrase stood."""
-    if rng.random() >= BRIEF or 0 in used:
+    if rng.random() >= share or 0 in used:
         return wording, 1.0
     return replace(wording, full=min(wording.full, int(rng.integers(LITTLE + 1)))), float(rng.uniform())
 

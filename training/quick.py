@@ -91,7 +91,7 @@ def plan_quick(table: ConceptTable, host: TextHost, pairs: int = PAIRS, wording:
         raise ValueError(f"A quick concept is learnt from {FEWEST} to {MOST} pairs of prompts, not {pairs}.")
     plain, poles = replace(wording, shared=0.0), set(next(iter(table.categories.values())))
     known = -(-CALIBRATION * len(table) // len(poles))
-    config = CaptureConfig(prompts=DRAWN * 2 * pairs, calibration=known, rewrites=1)
+    config = CaptureConfig(prompts=DRAWN * 2 * pairs, calibration=known, rewrites=1, brief=0.0)  # of few, as measured
     plans = [_taken(plan_text(table, host, replace(config, seed=0), plain), poles, pairs)]
     for seed in range(1, SEEDS):
         if _is_judged(plans[-1], poles):

@@ -110,9 +110,8 @@ def test_an_unfinished_capture_is_refused(captured):
         fit.fit_dictionary(made, config=QUICK)
 
 
-def test_what_was_never_left_out_is_not_identified(captured, monkeypatch):
-    monkeypatch.setattr(capture, "BRIEF", 0)
-    assert fit.fit_dictionary(captured(mention=1.0), config=QUICK).identified == (False,) * 3
+def test_what_was_never_left_out_is_not_identified(captured):
+    assert fit.fit_dictionary(captured(mention=1.0, brief=0.0), config=QUICK).identified == (False,) * 3
 
 
 def test_long_prompts_calibrate_as_far_as_they_have_room(captured):

@@ -118,9 +118,12 @@ def sweeping(strengths: str, calibrate: dict) -> dict:
 
 
 def auditing(seeds: int) -> dict:
-    """Return a workflow that draws so many seeds of PROMPT without and with red hair, so that a reader sees it."""
-    asked = {"class_type": "SupSAE_Audit", "inputs": {"seeds": seeds, "judge": "reader of Portraits"}}
-    return _drawing(asked, steps=6, side=128, batch=1)
+    """Return a workflow that draws so many seeds of PROMPT, from 2 on, without and with red hair: a reader sees it."""
+    asked = {"class_type": "SupSAE_Audit", "inputs": {"seeds": seeds, "seed": 2, "judge": "reader of Portraits"}}
+    made = _drawing(asked, steps=6, side=128, batch=1)
+    made["nothing"] = {"class_type": "CLIPTextEncode", "inputs": {"clip": ["clip", 0], "text": ""}}
+    made["asked"]["inputs"]["negative"] = ["nothing", 0]  # PROMPT would push its edited self beyond red
+    return made
 
 
 def _drawing(asked: dict, steps: int, side: int, batch: int) -> dict:

@@ -150,7 +150,7 @@ def test_audit_says_how_often_and_of_every_seed(comfy_server):
     assert second == "As asked in 2 of 2 pictures (34% … 100%)."
     assert told[-1] == "changed hair: blond to hair: red (strength 1)"
     lines = outputs["lines"]["text"][0].splitlines()
-    assert [line.split(" (as asked)")[0] for line in lines] == [f"seed {n}: hair blond → red" for n in (0, 1)]
+    assert [line.split(" (as asked)")[0] for line in lines] == [f"seed {n}: hair blond → red" for n in (2, 3)]
     assert outputs["asked"]["supsae_told"] == ["\n".join(told)] and len(outputs["asked"]["images"]) == 1
 
 

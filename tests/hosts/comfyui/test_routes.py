@@ -9,6 +9,8 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 import pytest
@@ -16,8 +18,8 @@ import torch
 from api_workflows import fitting
 from shelf_files import SHIPPED, write_header, write_qwen3
 
+from supsae.supsae_core.dictionary import file as files
 from supsae.supsae_core.dictionary.concept_list import concept_list
-from supsae.supsae_core.dictionary.file import read_header
 from supsae.supsae_core.tensor_files import write_tensors
 
 TABLE = "hair: [red hair, blond hair]\nhat: [no hat, golden crown]\n"
@@ -65,7 +67,7 @@ def test_dictionaries_are_listed_described_and_downloaded(comfy_server, ask, fol
     listed = {"names": ["portraits.safetensors"], "families": {"portraits.safetensors": family}}
     assert ask("dictionaries") == (200, {"version": 1, **listed})
     assert comfy_server.get("/api/supsae/dictionaries") == comfy_server.get("/supsae/dictionaries")
-    header = read_header(SHIPPED)
+    header = files.read_header(SHIPPED)
     wanted = {"version": 1, "name": "portraits.safetensors", "family": family, **concept_list(header)}
     wanted |= {"words": header.table.to_json(), "bytes": SHIPPED.stat().st_size, "light": False}
     assert ask("dictionary?name=portraits.safetensors") == (200, wanted)
@@ -140,12 +142,20 @@ def test_of_what_is_no_dictionary_no_light_form_is_made(ask, folder):
     assert status == 400 and "'cut.safetensors' is not a whole safetensors file" in found["error"]
 
 
+def newer():
+    """Return a whole file as a later SupSAE may write it."""
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as place:
+        patch.setattr(files, "FORMAT_VERSION", 9)
+        files.save_dictionary(files.load_dictionary(SHIPPED), Path(place, "newer.safetensors"))
+        return Path(place, "newer.safetensors").read_bytes()
+
+
 WHOLE = SHIPPED.read_bytes()
 JUNK = {
     "text": (b"no safetensors at all, but words enough for a header", "not a SupSAE dictionary"),
     "truncated": (WHOLE[:-1000], "not a whole safetensors file"),
     "huge header": (struct.pack("<Q", 2**40) + WHOLE[8:], "not a SupSAE dictionary"),
-    "newer": (WHOLE.replace(b'"format_version":"1"', b'"format_version":"9"'), "9; this SupSAE reads up to 1"),
+    "newer": (newer(), "9; this SupSAE reads up to 1"),
     "deep": (struct.pack("<Q", 60_000) + b"[" * 60_000, "not a whole safetensors file"),
 }
 

@@ -53,7 +53,7 @@ table = parse_table(TABLE)
 bare = replace(host.wording, others=())  # random encoders hear other things as loudly as concepts
 few = {"klein-4b": (40, 8), "krea-2": (40, 8)}  # 512 rows, and rows 30720 wide, take their time
 prompts, calibration = few.get(name, (80, 18))
-config = capture.CaptureConfig(prompts=prompts, calibration=calibration)
+config = capture.CaptureConfig(prompts=prompts, calibration=calibration, brief=0.0)
 plan = capture.plan_text(table, host, config, bare)
 file = Path(tempfile.mkdtemp()) / "d.safetensors"
 save_dictionary(fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan), config=QUICK), file)

@@ -40,7 +40,8 @@ host = ComfyText(clip)
 bare = replace(host.wording, others=())  # random encoders hear other things as loudly as concepts
 file = Path(comfy.cli_args.args.base_directory) / "sd3.safetensors"
 if not file.exists():
-    plan = capture.plan_text(table, host, capture.CaptureConfig(prompts=64, calibration=12, rewrites=0), bare)
+    config = capture.CaptureConfig(prompts=64, calibration=12, rewrites=0, brief=0.0)
+    plan = capture.plan_text(table, host, config, bare)
     made = fit.fit_dictionary(capture.capture_text(host, tempfile.mkdtemp(), plan), config=QUICK)
     save_dictionary(made, file)
 learnt = load_dictionary(file)
