@@ -72,11 +72,7 @@ class Codes:
 
     def encode(self, rows: Tensor) -> Tensor:
         """Return the codes (…, r) nearest to features (…, d)."""
-        return rows @ self.decoder.T - self._coded_bias
-
-    @cached_property
-    def _coded_bias(self) -> Tensor:
-        return self.bias @ self.decoder.T
+        return rows @ self.decoder.T - self.bias @ self.decoder.T  # the rows are the larger
 
 
 class Cuts(NamedTuple):

@@ -154,9 +154,7 @@ class Host:
 def learnt(request, tmp_path_factory):
     """Host and dictionary: captured, fitted, saved and loaded."""
     host, folder = Host(FAMILIES[request.param]), tmp_path_factory.mktemp("made-up")
-    plan = capture.plan_text(
-        TABLE, host, capture.CaptureConfig(prompts=64, calibration=8, mention=0.7, rewrites=0), BARE
-    )
+    plan = capture.plan_text(TABLE, host, capture.CaptureConfig(64, 8, 0.7, rewrites=0, brief=0.0), BARE)
     quick = ExactConfig(common_ridges=(10.0,), shared_ridges=(3.0,), own_ridges=(30.0,))
     made = fit.fit_dictionary(capture.capture_text(host, folder / "capture", plan), config=quick)
     save_dictionary(made, folder / "d.safetensors")
