@@ -17,7 +17,7 @@ from torch import Tensor
 from .operator_rows import Frame, PhraseRows, RestRows, Spot
 
 
-class Written(NamedTuple):
+class UpdatedRows(NamedTuple):
     """Rows x + c · outputs."""
 
     x: Tensor
@@ -27,21 +27,21 @@ class Written(NamedTuple):
     seen: Tensor
     """(n, q) as the operator sees them"""
 
-    def plus(self, other: Written, times: float) -> Written:
+    def plus(self, other: UpdatedRows, times: float) -> UpdatedRows:
         """Return the sum with a multiple of other rows (n or 1, ·), which are a difference."""
-        return Written(*(own + times * more for own, more in zip(self, other, strict=True)))
+        return UpdatedRows(*(own + times * more for own, more in zip(self, other, strict=True)))
 
-    def moved(self, c: Tensor, turned: Tensor) -> Written:
+    def moved(self, c: Tensor, turned: Tensor) -> UpdatedRows:
         """Return the rows moved by c (n, p); ``turned`` as of ``MovingRows``."""
-        return Written(self.x, self.c + c, self.seen + c @ turned)
+        return UpdatedRows(self.x, self.c + c, self.seen + c @ turned)
 
-    def first(self, count: int) -> Written:
+    def first(self, count: int) -> UpdatedRows:
         """Return the first so many rows."""
-        return Written(*(one[:count] for one in self))
+        return UpdatedRows(*(one[:count] for one in self))
 
-    def mean(self) -> Written:
+    def mean(self) -> UpdatedRows:
         """Return the mean (1, ·) of the rows."""
-        return Written(*(one.mean(0, keepdim=True) for one in self))
+        return UpdatedRows(*(one.mean(0, keepdim=True) for one in self))
 
 
 class MovingRows:
@@ -63,15 +63,15 @@ class MovingRows:
         self._c, self._seen = x.new_zeros(len(near), len(outputs)), frame.seen(near)
         self._x = dict[int, Tensor]()  # of rows that are not x + c · outputs as they began
 
-    def pick(self, rows: Sequence[int]) -> Written:
+    def pick(self, rows: Sequence[int]) -> UpdatedRows:
         """Return some of the rows."""
         x, index = self._began[list(rows)], self._at(rows)
         for place, row in enumerate(rows):
             if row in self._x:
                 x[place] = self._x[row]
-        return Written(x, self._c[index], self._seen[index])
+        return UpdatedRows(x, self._c[index], self._seen[index])
 
-    def rest_rows(self, spot: Spot, residual: Written, change: Tensor, presence: float) -> RestRows:
+    def rest_rows(self, spot: Spot, residual: UpdatedRows, change: Tensor, presence: float) -> RestRows:
         """Describe the rows outside a change; arguments as of ``Operator.rest_step``."""
         return RestRows(
             self._seen[spot.rows - self._first],
@@ -81,7 +81,7 @@ class MovingRows:
             *(spot.distance, spot.side, spot.roles),
         )
 
-    def phrase_rows(self, spot: Spot, residual: Written, new: int) -> PhraseRows:
+    def phrase_rows(self, spot: Spot, residual: UpdatedRows, new: int) -> PhraseRows:
         """Describe the rows that a new phrase takes; arguments as of ``Operator.rest_step``."""
         behind = (spot.span[-1] if spot.span else spot.first - 1) + 1
         left, right = self._seen[self._at([max(spot.first - 1, self._first), min(behind, self._last)])].split(1)
@@ -89,20 +89,20 @@ class MovingRows:
         around = self._seen[words].mean(0, keepdim=True) if len(words) else torch.zeros_like(left)
         return PhraseRows(residual.seen, left, right, around, self.tokens(new).seen)
 
-    def tokens(self, phrase: int) -> Written:
+    def tokens(self, phrase: int) -> UpdatedRows:
         """Return the mean tokens (T, ·) of a phrase."""
         count = int(self.frame.phrase_tokens[phrase])
         means, seen = (one[phrase, :count] for one in (self.frame.phrase_means, self.frame.seen_tokens))
-        return Written(means, means.new_zeros(count, len(self.outputs)), seen)
+        return UpdatedRows(means, means.new_zeros(count, len(self.outputs)), seen)
 
-    def residual(self, spot: Spot, old: int | None) -> Written:
+    def residual(self, spot: Spot, old: int | None) -> UpdatedRows:
         """Return by how much the rows of the old phrase are off its mean tokens, on average (1, ·); 0 if none is."""
         if old is None or not spot.span:
-            return Written(*(torch.zeros_like(one[:1]) for one in (self._began, self._c, self._seen)))
+            return UpdatedRows(*(torch.zeros_like(one[:1]) for one in (self._began, self._c, self._seen)))
         tokens = self.tokens(old)
         return self.pick(spot.span[: len(tokens.x)]).plus(tokens.first(len(spot.span)), -1).mean()
 
-    def mean_moved(self, rows: Sequence[int], moved: Tensor, c: Tensor) -> Written:
+    def mean_moved(self, rows: Sequence[int], moved: Tensor, c: Tensor) -> UpdatedRows:
         """Return the mean (1, ·) of rows once some, ``moved``, have moved by c (n, p)."""
         added = torch.zeros_like(self._c).index_add_(0, moved - self._first, c)
         return self.pick(rows).mean().moved(added[self._at(rows)].mean(0, keepdim=True), self.turned)
@@ -113,7 +113,7 @@ class MovingRows:
         self._c.index_add_(0, index, c, alpha=alpha)
         self._seen.index_add_(0, index, c @ self.turned, alpha=alpha)
 
-    def write(self, rows: Sequence[int], wanted: Written, alpha: float) -> None:
+    def write(self, rows: Sequence[int], wanted: UpdatedRows, alpha: float) -> None:
         """Move rows by α of the way to what is wanted (n or 1, ·)."""
         index = self._at(rows)
         x, self._c[index], self._seen[index] = (

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from .moving_rows import MovingRows, Written
+from .moving_rows import MovingRows, UpdatedRows
 from .operator_rows import Frame, PhraseKernel, PhraseRows, RestKernel, RestRows, Spot
 
 _Held = TypeVar("_Held", bound=Any)
@@ -106,7 +106,7 @@ class Operator:
         """Begin to change rows (L, d), of which some are the encoder's own."""
         return MovingRows(self.frame, self.outputs, self.turned, x, own)
 
-    def rest_step(self, x: MovingRows, spot: Spot, residual: Written, change: Tensor, presence: float) -> Tensor:
+    def rest_step(self, x: MovingRows, spot: Spot, residual: UpdatedRows, change: Tensor, presence: float) -> Tensor:
         """Return what a change adds to the rows (n, p) of a spot, in the directions that changes are written in.
 
         Args:
@@ -120,7 +120,7 @@ class Operator:
         rows = x.rest_rows(spot, residual, change, presence)
         return self.rest.kernel.of(self.frame, rows, self.rest.marks) @ self.rest.weights
 
-    def phrase_rows(self, x: MovingRows, spot: Spot, residual: Written, new: int) -> Written:
+    def phrase_rows(self, x: MovingRows, spot: Spot, residual: UpdatedRows, new: int) -> UpdatedRows:
         """Return the rows (T, ·) of a new phrase in the place of an old one; arguments as of ``rest_step``."""
         assert self.phrase is not None
         kept, level = self.phrase.constants.tolist()
