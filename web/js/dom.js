@@ -19,3 +19,20 @@ function set(element, name, value) {
   else if (name in element) element[name] = value;
   else element.setAttribute(name, value);
 }
+
+const held = new WeakSet(); // inputs between the first key or move and the change that ends it
+
+/** Let `write` leave these alone from the first key or move in one of them to its change: news arrive at any time. */
+export function holdWhileMoved(...inputs) {
+  const free = () => inputs.forEach((one) => held.delete(one));
+  for (const input of inputs) {
+    input.addEventListener("input", () => inputs.forEach((one) => held.add(one)));
+    input.addEventListener("change", free, { capture: true }); // before those who write its legal value
+    input.addEventListener("blur", free);
+  }
+}
+
+/** Show a value, unless the input is just being moved or typed into. */
+export function write(input, value) {
+  if (!held.has(input)) input.value = value;
+}

@@ -1,6 +1,6 @@
 /** A slider in units of writing the word: 0 … 1.5, the safe range tinted, double click resets, numbers can be typed. */
 
-import { make } from "./dom.js";
+import { holdWhileMoved, make, write } from "./dom.js";
 import { say } from "./language.js";
 
 const END = 1.5;
@@ -19,6 +19,7 @@ export function slider({ label, safe, change, drag }) {
     number.value = Number(range.value).toFixed(2);
     drag(Number(range.value));
   };
+  holdWhileMoved(range, number);
   range.addEventListener("input", preview);
   range.addEventListener("change", () => change(Number(range.value)));
   range.addEventListener("dblclick", () => change(still));
@@ -28,8 +29,8 @@ export function slider({ label, safe, change, drag }) {
     still = ends ? 0 : 1;
     range.min = ends ? -END : 0;
     [number.min, number.max] = ends ? [-END, END] : LEGAL;
-    range.value = strength;
-    number.value = Number(strength).toFixed(2);
+    write(range, strength);
+    write(number, Number(strength).toFixed(2));
     range.disabled = number.disabled = disabled;
     const [from, to] = range_ ?? [0, 0];
     element.style.setProperty("--safe-from", `${(100 * Math.max(from, 0)) / END}%`);

@@ -1,6 +1,6 @@
 /** When a row of the Concept Mixer acts: from and to a share of sampling, fading, and inside the mask alone. */
 
-import { make } from "./dom.js";
+import { holdWhileMoved, make, write } from "./dom.js";
 import { say } from "./language.js";
 
 const STILL = { from: 0, to: 1, ramp: 0, inside: false }; // what goes without saying
@@ -35,6 +35,7 @@ export function whenLine(category, change) {
   const inputs = { from: number(), to: number(), ramp: number() };
   const inside = make("input", { type: "checkbox", onchange: () => tell() });
   const part = (input, name, help) => {
+    holdWhileMoved(input);
     input.setAttribute("aria-label", `${category}: ${name}`);
     return make("label", { title: help }, `${name} `, input, "%");
   };
@@ -47,7 +48,7 @@ export function whenLine(category, change) {
   const share = (key) => (inputs[key].value === "" ? STILL[key] : Number(inputs[key].value) / 100);
   const tell = () => change({ from: share("from"), to: share("to"), ramp: share("ramp"), inside: inside.checked });
   function show(row) {
-    for (const [key, input] of Object.entries(inputs)) input.value = String(round(100 * (row?.[key] ?? STILL[key])));
+    for (const [key, input] of Object.entries(inputs)) write(input, String(round(100 * (row?.[key] ?? STILL[key]))));
     inside.checked = Boolean(row?.inside);
   }
   return { element, show };

@@ -80,6 +80,24 @@ def test_every_control_writes_the_mix_and_leave_takes_its_row_out(open_mixer, vu
     assert found.text() == "{}"  # as if nothing had ever been moved
 
 
+FIELDS = {"strength": ("0.6", 0.6, "0.60"), "from": ("25", 0.25, "25")}  # what is typed, written and shown
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_news_of_the_graph_do_not_write_over_what_is_being_typed(open_mixer, field):
+    found = open_mixer(RED)
+    number, written, shown = FIELDS[field]
+    found.row("hair").locator(".supsae-clock").click()
+    row = found.row("hair")
+    typed = row.locator(".supsae-slider input[type=number]") if field == "strength" else row.get_by_label("hair: from")
+    typed.fill(number)
+    found.does("app.api.dispatchEvent(new CustomEvent('supsae.compared', { detail: { pictures: [], graph } }))")
+    assert typed.input_value() == number
+    typed.press("Tab")
+    assert found.mix()["hair"][field] == written
+    assert typed.input_value() == shown
+
+
 def test_a_strength_that_was_not_measured_is_said_to_be_so(open_mixer):
     found = open_mixer(RED)
     line = found.row("hair").locator(".supsae-reason")
