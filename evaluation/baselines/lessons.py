@@ -1,5 +1,6 @@
 """What a low-rank adapter learns from: every step of guided runs of prompts that were rewritten to say its concept."""
 
+import statistics
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
@@ -60,10 +61,11 @@ def taught(
     seed: int,
     tick: Callable[[int], None] = lambda done: None,
 ) -> Lessons:
-    """Sample ``count`` rewrites and keep every step; ``tick`` is told how many are done."""
-    chosen = [swaps[index % len(swaps)] for index in range(count)]
-    cond, pooled = map(torch.stack, studio.host.encode([prompt.text for prompt, _ in chosen]))
-    new_cond, new_pooled = map(torch.stack, studio.host.encode([words.text for _, words in chosen]))
+    """Sample ``count`` rewrites and keep every step; ``tick`` is told how many are done.
+
+    Swaps with a prompt of another number of rows than most are left out.
+    """
+    (cond, pooled), (new_cond, new_pooled) = _encoded(studio, swaps[:count], count)
     empty = negative(studio, cond[0])
     noise = initial_noise([seed * count + index for index in range(count)])
     runs = []
@@ -74,6 +76,23 @@ def taught(
         tick(int(some[-1]) + 1)
     x, target = (torch.cat(parts, -5) for parts in zip(*runs, strict=True))
     return Lessons(torch.tensor(noise_levels(STEPS)), x, cond, pooled, empty, target)
+
+
+def _encoded(studio: Studio, swaps: Sequence[tuple[Prompt, Prompt]], count: int) -> list[tuple[Tensor, Tensor]]:
+    """Return rows (count, L, width) and vectors (count, P) of the prompts, then of their rewrites."""
+    sides = [studio.host.encode([swap[side].text for swap in swaps]) for side in range(2)]
+    lengths = [{len(rows), len(new)} for rows, new in zip(sides[0][0], sides[1][0], strict=True)]
+    level = [max(both) for both in lengths if len(both) == 1]
+    if not level:
+        raise ValueError(
+            f"None of {len(swaps)} prompts has as many rows as its rewrite: an adapter needs some that do."
+        )
+    kept = [index for index, both in enumerate(lengths) if both == {statistics.mode(level)}]
+    chosen = [kept[index % len(kept)] for index in range(count)]
+    return [
+        (torch.stack([conds[index] for index in chosen]), torch.stack([pooled[index] for index in chosen]))
+        for conds, pooled in sides
+    ]
 
 
 @torch.no_grad()

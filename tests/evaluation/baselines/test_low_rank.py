@@ -131,6 +131,16 @@ def test_lessons_are_the_rewrites_own_runs(models, swaps, lessons):
     torch.testing.assert_close(made, wanted, rtol=1e-4, atol=1e-4)
 
 
+def test_a_swap_of_another_number_of_rows_is_left_out(models, swaps):
+    long = tuple(replace(prompt, words=("a",) * 60 + prompt.words) for prompt in swaps[0])  # one chunk more
+    longer = (swaps[0][0], long[1])
+    of_both = taught(models, [swaps[1], long, longer, swaps[2]], 4, CONFIG.seed)
+    wanted = taught(models, [swaps[1], swaps[2]], 4, CONFIG.seed)
+    assert torch.equal(of_both.cond, wanted.cond) and torch.equal(of_both.target, wanted.target)
+    with pytest.raises(ValueError, match="None of 1 prompts has as many rows"):
+        taught(models, [longer], 4, CONFIG.seed)
+
+
 def test_training_leaves_the_model_as_it_was(models, trained):
     assert not any(module._forward_hooks for module in models.transformer.modules())
     assert not any(value.requires_grad for value in models.transformer.parameters())
