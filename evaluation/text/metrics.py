@@ -154,7 +154,7 @@ def text_metrics(
         concepts[str(concept)] = _concept_score(dictionary, index, [one for one in sums if one.concept == index])
     left = [name for index, name in enumerate(concepts) if index not in asked]
     if left:
-        notes.append(f"No prompt drawn asked for {', '.join(left)}, so nothing is said of them. Draw more prompts.")
+        notes.append(f"No prompt drawn asked for {', '.join(left)}, of which nothing can be said. Draw more prompts.")
     return TextMetrics(dictionary, config, splits, concepts, share([one.unchanged for one in sums]), notes)
 
 

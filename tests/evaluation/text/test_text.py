@@ -184,7 +184,7 @@ def test_an_empty_split_is_said(learnt):
     assert list(found.splits) == ["seen"] and found.splits["seen"].swaps == 4
     assert found.notes[0].startswith("Unseen pairs could not be measured: fitting held none out. Capture")
     # 4 swaps leave at least 24 of 28 concepts unasked
-    assert found.notes[1].count(": ") >= 24 and "nothing is said of them. Draw more prompts." in found.notes[1]
+    assert found.notes[1].count(": ") >= 24 and "of which nothing can be said. Draw more prompts." in found.notes[1]
 
 
 def test_prompts_without_room_are_refused(learnt, monkeypatch):

@@ -29,7 +29,7 @@ TEMPLATES = sorted([*TEMPLATES, *(f"{title} - learn and edit" for title in OF_OT
 GRAPHS = ["Check your model", "Judge a dictionary", "Steer inside the model", "Where does it act"]
 """Those that open as graphs: they are about models, or about what lies between prompt and picture."""
 SHOWING = {"PreviewImage", "SupSAE_ComparePictures", "SaveAnimatedWEBP"}
-"""Nodes whose pictures an app shows."""
+"""Nodes whose pictures an app shows. What is done first is seen first and large: no mask, which is done before its picture."""
 BOXES = 8
 """Nodes of a graph that is read at a glance, the note apart; one that learns as well has two or three more."""
 SD35 = "SD3.5 - learn and edit"
@@ -132,6 +132,7 @@ def test_an_app_offers_what_the_template_has_in_words(name):
         return
     asked = workflow["extra"]["linearData"]
     assert asked["inputs"] and {nodes[one]["type"] for one in asked["outputs"]} <= SHOWING
+    assert "Mask" not in {nodes[one].get("title") for one in asked["outputs"]}
     for number, widget, *_ in asked["inputs"]:
         (slot,) = [one for one in nodes[number]["inputs"] if one.get("widget", {}).get("name") == widget]
         assert slot["label"] != widget and slot["label"][0].isupper() and slot["link"] is None
