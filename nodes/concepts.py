@@ -27,7 +27,7 @@ class ConceptTableNode(Node):
                     "text", multiline=True, default=EXAMPLE, dynamic_prompts=False,
                     tooltip="One category a line, its concepts indented below, each with the phrases that prompts "
                     "may use. The first phrase is the one that an edit writes. Short form: hair: [blond hair, red "
-                    "hair]",
+                    "hair]. Words alone are sorted into categories.",
                 ),
                 io.String.Input(
                     "file", default="", placeholder="instead of the text, e.g. hair.yaml",

@@ -15,7 +15,7 @@ from aiohttp import BodyPartReader, web
 from ..hosts.comfyui import carried_files, encoder_files, folders, loaders, messages, shelf, spelling
 from ..hosts.comfyui.capture_progress import how_far
 from ..supsae_core.files import part_beside
-from ..supsae_core.table import check, paste
+from ..supsae_core.table import check, loose, paste
 from ..supsae_core.table.concepts import TableError
 
 VERSION = 1
@@ -139,7 +139,7 @@ async def import_table(request: web.Request) -> dict[str, Any]:
     """Merge a pasted list into a table's text."""
     pasted, table, apart = await _texts(request, "text", "table", "apart")
     try:
-        made = await asyncio.to_thread(paste.merge_list, table, pasted, apart=bool(apart))
+        made = await asyncio.to_thread(paste.merge_list, loose.understood(table), pasted, apart=bool(apart))
     except TableError as error:
         return {"version": VERSION, "ok": False, "text": table, "added": 0, "loose": 0, "error": str(error)}
     return {"version": VERSION, "ok": True, **made._asdict(), "error": None}

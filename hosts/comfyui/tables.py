@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...supsae_core.table.concepts import ConceptTable
+from ...supsae_core.table.loose import understood
 from ...supsae_core.table.parsing import load_table, parse_table
 from . import folders
 
@@ -10,13 +11,13 @@ ENDINGS = (".yaml", ".yml", ".json")
 
 
 def read_table(text: str, file: str) -> ConceptTable:
-    """Read the file if one is named, else the text.
+    """Read the file if one is named, else the text; words alone are sorted into categories.
 
     Raises:
         ValueError: if it is no table, or the file lies elsewhere.
     """
     name = file.strip()
-    return load_table(folders.input_file(name, ENDINGS)) if name else parse_table(text)
+    return load_table(folders.input_file(name, ENDINGS)) if name else parse_table(understood(text))
 
 
 def table_version(file: str) -> tuple[float, int] | None:

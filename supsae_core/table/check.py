@@ -7,10 +7,9 @@ from math import prod
 from typing import Any
 
 from .concepts import ConceptTable, TableError
-from .parsing import parse_table
+from .loose import is_loose, understood
+from .parsing import parse_table, require_short
 
-LONGEST = 50_000
-"""Characters of a text that are read: a table of thousands of concepts is shorter."""
 SCALES = ("", "thousand", "million", "billion", "trillion")
 Speller = Callable[[str], Iterable[tuple[str, str]]]
 """Phrase → (text encoder, why it cannot spell it); nothing if all encoders can."""
@@ -21,32 +20,24 @@ def describe_table(text: str, speller: Speller = lambda phrase: ()) -> dict[str,
 
     Returns:
         ``{"ok", "error": {"message", "line", "column"} or None, "summary", "categories", "concepts", "phrases",
-        "prompts", "prompt_count", "unspellable": [{"phrase", "encoder", "why"}]}``; lines and columns count from 1, and
+        "prompts", "prompt_count", "unspellable": [{"phrase", "encoder", "why"}], "sorted"}``; of words alone ``sorted`` is
+        how they were sorted into categories, else nothing; lines and columns count from 1, and
         are None where a place cannot be named.
     """
     empty = {"summary": "", "categories": 0, "concepts": 0, "phrases": 0, "prompts": "", "prompt_count": 0}
     try:
         require_short(text)
-        table = parse_table(text)
+        table = parse_table(understood(text))
     except TableError as error:
         line, column = error.place or (None, None)
         wrong = {"message": str(error), "line": line, "column": column}
-        return {"ok": False, "error": wrong, **empty, "unspellable": []}
+        return {"ok": False, "error": wrong, **empty, "unspellable": [], "sorted": ""}
     unspellable: list[dict[str, str]] = []
     for phrase in table.phrases:
-        told = speller(phrase.text)
-        unspellable += [{"phrase": phrase.text, "encoder": encoder, "why": why} for encoder, why in told]
-    return {"ok": True, "error": None, **counted(table), "unspellable": unspellable}
-
-
-def require_short(text: str) -> None:
-    """Refuse a text that would keep the reader busy.
-
-    Raises:
-        TableError: naming both lengths.
-    """
-    if len(text) > LONGEST:
-        raise TableError(f"This text has {len(text)} characters; up to {LONGEST} are read. Divide it.")
+        why_not = speller(phrase.text)
+        unspellable += [{"phrase": phrase.text, "encoder": encoder, "why": why} for encoder, why in why_not]
+    told = grouped(table) if is_loose(text) else ""
+    return {"ok": True, "error": None, **counted(table), "unspellable": unspellable, "sorted": told}
 
 
 def counted(table: ConceptTable) -> dict[str, Any]:
@@ -56,6 +47,14 @@ def counted(table: ConceptTable) -> dict[str, Any]:
     sizes = ", ".join(f"{number} {name}" for name, number in numbers.items())
     said = f"{sizes} · {spelled(count)} different prompts"
     return {"summary": said, **numbers, "prompts": spelled(count), "prompt_count": min(count, 10**300)}
+
+
+def grouped(table: ConceptTable) -> str:
+    """Say which concepts are in which category."""
+    return "; ".join(
+        f"{name}: {', '.join(table.concepts[index].name for index in members)}"
+        for name, members in table.categories.items()
+    )
 
 
 def prompts(table: ConceptTable) -> int:

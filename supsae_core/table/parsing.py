@@ -18,6 +18,8 @@ import yaml
 from ..words import folded, unquoted
 from .concepts import Concept, ConceptTable, TableError, spaced
 
+LONGEST = 50_000
+"""Characters of a text that are read: a table of thousands of concepts is shorter."""
 MOST_PHRASES = 20_000
 """Phrases of a table that is read: YAML's aliases make millions of them out of a few lines."""
 
@@ -61,6 +63,16 @@ class _UniqueKeys(LOADER):
                 )
             seen[text] = line
         return super().construct_mapping(node, deep)
+
+
+def require_short(text: str) -> None:
+    """Refuse a text that would keep the reader busy.
+
+    Raises:
+        TableError: naming both lengths.
+    """
+    if len(text) > LONGEST:
+        raise TableError(f"This text has {len(text)} characters; up to {LONGEST} are read. Divide it.")
 
 
 def parse_table(text: str) -> ConceptTable:

@@ -15,9 +15,8 @@ from typing import NamedTuple
 import yaml
 
 from ..words import folded, unquoted
-from .check import require_short
 from .concepts import MARKS, TableError
-from .parsing import parse_yaml, read_concepts
+from .parsing import parse_yaml, read_concepts, require_short
 
 UNNAMED = "new category"
 """Where phrases go that stand under no heading."""
@@ -29,6 +28,7 @@ QUOTES = '"“”„«»`'
 _BULLET = re.compile(r"^(?:[-*+•–·▪]|\d+[.)])\s+")
 _RULE = re.compile(r":?-+:?")
 """A cell of the rule under the head of a Markdown table."""
+_ARTICLE = re.compile(r"^(?:a|an|the|some) ", re.IGNORECASE)
 _PLAIN = re.compile(r"[\w(](?:[\w '’()/+&.-]*[\w)'’])?")
 """Scalars that YAML needs no quotes for."""
 
@@ -101,11 +101,12 @@ def sorted_apart(rows: Sequence[PastedRow]) -> list[PastedRow]:
         alike.setdefault(_key(row.name.split()[-1]), []).append(row)
     found: list[PastedRow] = []
     for kind, own in alike.items():
-        if len(own) > 1:
+        if len({_key(row.name) for row in own}) > 1:
             found += [row._replace(category=kind) for row in own]
         else:
-            (row,) = own
-            found += [row._replace(category=row.name), PastedRow(row.name, "none", (f"no {row.phrases[0]}",))]
+            first = own[0]
+            absent = PastedRow(first.name, "none", (f"no {_ARTICLE.sub('', first.phrases[0])}",))
+            found += [*(row._replace(category=first.name) for row in own), absent]
     return found
 
 
@@ -157,12 +158,20 @@ class _Spellings:
 def rows_of(pasted: str) -> list[PastedRow]:
     """Read a pasted list, whatever its form."""
     text = "".join(_typed(char) for char in "\n".join(pasted.splitlines())).translate(WIDE)
-    text = _unframed(text)
+    text = _unframed(_one_a_line(text))
     found = _as_table(text.expandtabs(2)) or _as_cells(text) or _as_lines(text)
     tidy = (
         PastedRow(_tidy(row.category), _tidy(row.name), tuple(filter(None, map(_tidy, row.phrases)))) for row in found
     )
     return [row for row in tidy if row.category and row.name and row.phrases]
+
+
+def _one_a_line(text: str) -> str:
+    """Give each phrase a line that stands in one line with all others, or in lines that all end in a comma."""
+    *first, _ = [line.rstrip() for line in text.splitlines() if line.strip()] or [""]
+    if set(text) & set(":\t|[{") or not all(line.endswith((",", ";")) for line in first):
+        return text
+    return text.replace(",", "\n").replace(";", "\n")
 
 
 def _typed(char: str) -> str:

@@ -85,9 +85,10 @@ class TablePanel {
   }
 
   /** Show what the server says of the text. */
-  show({ error, unspellable = [], ...counts }) {
+  show({ error, unspellable = [], sorted = "", ...counts }) {
     this.verdict.className = error ? "supsae-wrong" : "supsae-fine";
     this.verdict.textContent = error ? translated(error.message) : say("tableHolds", { ...counts, prompts: many(counts) });
+    if (sorted) this.verdict.append(make("div", {}, say("tableSorted", { sorted })));
     this.error = error?.line ? error : null;
     this.place.hidden = !this.error;
     if (this.error) this.place.textContent = say("goTo", error);

@@ -3,7 +3,8 @@
 import pytest
 
 from supsae.portraits import captions
-from supsae.supsae_core.table.check import LONGEST, describe_table, prompts, spelled
+from supsae.supsae_core.table.check import describe_table, prompts, spelled
+from supsae.supsae_core.table.parsing import LONGEST
 from supsae.supsae_core.table.parsing import dump_table, read_concepts
 from supsae.supsae_core.table.paste import rows_of
 
@@ -17,7 +18,7 @@ PLACES = {
     "hair:\n  red: [red hair]\n  blond: {a: b}\n": (3, 3, "must be a text or a list"),
     "hair: {red: [a], blond: []}": (1, 18, "no phrase"),
     "hair: {red: a, blond: 'b,'}": (1, 24, "end without any of"),
-    "just words": (1, 1, "empty or not a mapping"),
+    "# nothing yet": (1, 1, "empty or not a mapping"),
 }
 
 

@@ -41,6 +41,8 @@ FORMS = {
     "csv, quoted": ('Category;Concept\nhair;"red hair"\nhair;"blond hair"', HAIR),
     "spreadsheet": ("hair\tred\tred hair\tginger hair\nhair\tblond\tblond hair", WORDED),
     "two columns": ("hair,red hair\nhair,blond hair", HAIR),
+    "one line": ("red hair, blond hair", [row(UNNAMED, "red hair"), row(UNNAMED, "blond hair")]),
+    "lines that go on": ("red hair,\nblond hair", [row(UNNAMED, "red hair"), row(UNNAMED, "blond hair")]),
     "wordings, no category": ("red hair, ginger hair\nblond hair, golden hair", [
         row(UNNAMED, "red hair", "red hair", "ginger hair"), row(UNNAMED, "blond hair", "blond hair", "golden hair")]),
     "quotes and stops": ('hair:\n"red hair",\n“blond hair”.', HAIR),
