@@ -20,9 +20,9 @@ def describe_table(text: str, speller: Speller = lambda phrase: ()) -> dict[str,
 
     Returns:
         ``{"ok", "error": {"message", "line", "column"} or None, "summary", "categories", "concepts", "phrases",
-        "prompts", "prompt_count", "unspellable": [{"phrase", "encoder", "why"}], "sorted"}``; of words alone ``sorted`` is
-        how they were sorted into categories, else nothing; lines and columns count from 1, and
-        are None where a place cannot be named.
+        "prompts", "prompt_count", "unspellable": [{"phrase", "encoder", "why"}], "sorted"}``; ``sorted`` is how words
+        alone were sorted into categories, else nothing; lines and columns count from 1, and are None where a place
+        cannot be named.
     """
     empty = {"summary": "", "categories": 0, "concepts": 0, "phrases": 0, "prompts": "", "prompt_count": 0}
     try:

@@ -29,7 +29,7 @@ TEMPLATES = sorted([*TEMPLATES, *(f"{title} - learn and edit" for title in OF_OT
 GRAPHS = ["Check your model", "Judge a dictionary", "Steer inside the model", "Where does it act"]
 """Those that open as graphs: they are about models, or about what lies between prompt and picture."""
 SHOWING = {"PreviewImage", "SupSAE_ComparePictures", "SaveAnimatedWEBP"}
-"""Nodes whose pictures an app shows. What is done first is seen first and large: no mask, which is done before its picture."""
+"""Nodes whose pictures an app shows: what is done first is seen first, so no mask, which is done before its picture."""
 BOXES = 8
 """Nodes of a graph that is read at a glance, the note apart; one that learns as well has two or three more."""
 SD35 = "SD3.5 - learn and edit"

@@ -4,8 +4,7 @@ import pytest
 
 from supsae.portraits import captions
 from supsae.supsae_core.table.check import describe_table, prompts, spelled
-from supsae.supsae_core.table.parsing import LONGEST
-from supsae.supsae_core.table.parsing import dump_table, read_concepts
+from supsae.supsae_core.table.parsing import LONGEST, dump_table, read_concepts
 from supsae.supsae_core.table.paste import rows_of
 
 PLACES = {
