@@ -17,7 +17,7 @@ from ...supsae_core.lock import LockConfig
 from ...training import capture, distributed
 from ...training.capture import CaptureConfig
 from ..cases import World
-from ..results import Hooks, Results, gathered, led_part, part_progress
+from ..results import Hooks, Results, gathered, part_progress
 from .bench import Bench
 from .figures import agreement
 from .gallery import Gallery, ModelChange
@@ -177,7 +177,7 @@ def prepared(
     if size.baselines:
         captures = {"capture": whole, f"capture-{FEW}": plan(config=CaptureConfig(FEW, CALIBRATION))}
         many, few = (_captured(host, out / name, one, hooks) for name, one in captures.items())
-        told = led_part(hooks, "fit the baselines", baselines())
+        told = hooks.part("fit the baselines", baselines())
     if not held_out:
         hooks.say(
             "The dictionary held no pairs of concepts out, so there are none it never saw: the headline is over any "
