@@ -25,6 +25,8 @@ PROMPT_SYNTAX = {
 
 def folded(text: str) -> str:
     """Return a text in which what looks alike is equal: composed, narrow, in straight quotes, nothing invisible."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     typed = unicodedata.normalize("NFC", text.translate(WIDE).translate(QUOTES))
     shown = "".join(" " if char.isspace() or unicodedata.category(char) == "Cc" else char for char in typed)
     return " ".join("".join(char for char in shown if unicodedata.category(char) != "Cf").split())

@@ -217,6 +217,31 @@ def shared(items: Sequence[One], work: Callable[[One], Made]) -> list[Made]:
     return [made[place] for place in range(len(items))]
 
 
+def claimed(what: str, count: int, work: Callable[[int], Made]) -> dict[int, Made]:
+    """Do so many things of unequal length, each on the rank that is free first; return a rank's own by their numbers.
+
+    Args:
+        what: they are called, on all ranks alike.
+        work: given a number.
+
+    Raises:
+        ValueError: as ``together``.
+    """
+    if world() == 1:
+        return {number: work(number) for number in range(count)}
+    tickets = f"claimed {what}"
+
+    def own() -> dict[int, Made]:
+        made = dict[int, Made]()
+        while (number := counted(tickets, 1) - 1) < count:
+            made[number] = work(number)
+        return made
+
+    found = together(own)
+    led(lambda: counted(tickets, -counted(tickets, 0)))  # for who claims things of this name again
+    return found
+
+
 def put_together(own: Tensor, count: int) -> Tensor:
     """Return on all ranks the tensors (count, …) of which each rank has its share (n, …), in the order of all.
 

@@ -17,7 +17,7 @@ from ..supsae_core.capture.captures import Encoded
 from ..supsae_core.dictionary.model import Cuts, Dictionary
 from ..supsae_core.encoders.base import Encoder
 from ..supsae_core.encoders.layout import Layout
-from ..supsae_core.reading.looks import LEAST, Look, look, look_for
+from ..supsae_core.reading.looks import LEAST, Look, look_for, weighed
 from ..supsae_core.reading.places import Places, pick_phrases, score_places
 from ..supsae_core.reading.readout import Reading, reading_of_prompt
 from ..supsae_core.reading.scene import Scene
@@ -84,9 +84,11 @@ def _tried(
     seen = [_Seen(*one) for one in zip(scenes, truths, firsts, strict=True)]
     first = best_cut(scores_of(dictionary, firsts, layouts))[0]
     asked = _told_cut(dictionary, encoder, seen)
+    # However looks are weighed, the second knows what the first found: it is made once.
+    seconds = [score_places(one.scene, pick_phrases(one.scene, one.first, None, first)) for one in seen]
     for weights in LOOKS:
         how = Look(first, *weights)
-        both = [look(one.scene, how, one.first) for one in seen]
+        both = [weighed(one.first, second, how) for one, second in zip(seen, seconds, strict=True)]
         last, errors = best_cut(scores_of(dictionary, both, layouts))
         some = scores_of(dictionary, both, layouts, by_category=True)
         again = max(best_cut(some, TWICE)[0], last)

@@ -1,10 +1,11 @@
 """The ways to edit that are compared: a case and its conditioning in, the conditioning to draw from out."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -15,13 +16,12 @@ from ...supsae_core.host import TextHost
 from ...supsae_core.table.prompts import Prompt, delete_mention
 from ...training import distributed
 from ...training.fit import fit_dictionary
-from ..baselines.flattened_ridge import regress
-from ..baselines.paper import flattened, split
 from ..baselines.table import BASELINES, TOLD, Baseline, ToldBaseline
 from ..cases import Case, answer
+from ..exchange import learnt
 from ..results import content_hash
 from ..text.asked import Asked, mentions_of
-from ..text.trivial import PhraseMeans
+from ..text.trivial import LearntMeans
 from .gallery import LazyRows
 
 LINEAR = "flattened ridge"
@@ -31,6 +31,8 @@ PRIOR = "phrase deleted"
 """The prompt without the words that a swap replaces: how often what was asked for is there shows what chance does."""
 MEANS = {"replace": False, "shortcut": True}
 """Trivial rival → whether what the old phrase's rows were off their mean stays (``evaluation/text/trivial.py``)."""
+SLOWEST = ("TopK auto-encoder", "paper, all dimensions", "sparse direction", "paper")
+"""Baselines that take longest to learn, the slowest first: ranks begin with them."""
 STRENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0)
 """Strengths that a method's best one is chosen from, on the calibration prompts."""
 Conditioning = tuple[Tensor, Tensor]
@@ -87,10 +89,8 @@ def by_dictionary(dictionary: Dictionary) -> Method:
     return Method(content_hash(dictionary), lambda *asked: answer(dictionary, *asked)[:2])
 
 
-def by_baseline(name: str, capture: Capture, host: TextHost, tick: Callable[[], None]) -> Method:
+def by_baseline(name: str, capture: Capture, fitted: Baseline) -> Method:
     """Tell a baseline the true concepts before and after, since it cannot read them."""
-    learnt_from = hashlib.sha256(repr(capture.plan).encode()).hexdigest()
-    fitted: Baseline = BASELINES[name](capture, host, progress=lambda *_: tick())
 
     def edit(case: Case, cond: Tensor, pooled: Tensor, strength: float) -> Conditioning:
         try:
@@ -98,13 +98,11 @@ def by_baseline(name: str, capture: Capture, host: TextHost, tick: Callable[[], 
         except ValueError:
             return cond, pooled
 
-    return Method(f"{name} {learnt_from}", edit)
+    return Method(f"{name} {_learnt_from(capture)}", edit)
 
 
-def by_told(name: str, capture: Capture, host: TextHost, tick: Callable[[], None]) -> Method:
+def by_told(name: str, capture: Capture, host: TextHost, fitted: ToldBaseline) -> Method:
     """Show a baseline the prompt's words, and tell it the true concepts before and after."""
-    learnt_from = hashlib.sha256(repr(capture.plan).encode()).hexdigest()
-    fitted: ToldBaseline = TOLD[name](capture, host, progress=lambda *_: tick())
 
     def edit(case: Case, cond: Tensor, pooled: Tensor, strength: float) -> Conditioning:
         row = Encoded(Entry(case.prompt, "test", host.counts(case.prompt.words)), cond, pooled)
@@ -113,14 +111,12 @@ def by_told(name: str, capture: Capture, host: TextHost, tick: Callable[[], None
         except ValueError:
             return cond, pooled
 
-    return Method(f"{name} {learnt_from}", edit)
+    return Method(f"{name} {_learnt_from(capture)}", edit)
 
 
-def by_means(capture: Capture, host: TextHost, *, kept: bool) -> Method:
+def by_means(capture: Capture, host: TextHost, kept: bool, fitted: LearntMeans) -> Method:
     """Put phrases' mean tokens where the rewrite has them, told the places; the pooled vector moves by its means."""
-    means, told = PhraseMeans.fit(capture), flattened(capture, "fit")
-    _, vectors = split(told.x, told.shape)
-    effects, _, _ = regress(told.labels, vectors)
+    means, effects = fitted.phrases, fitted.effects
 
     def edit(case: Case, cond: Tensor, pooled: Tensor, strength: float) -> Conditioning:
         before, after = (Entry(prompt, "test", host.counts(prompt.words)) for prompt in (case.prompt, case.rewrite))
@@ -134,8 +130,21 @@ def by_means(capture: Capture, host: TextHost, *, kept: bool) -> Method:
         moved = effects[list(came)].sum(0) - effects[list(went)].sum(0)
         return cond + strength * (rows - cond), pooled + strength * moved
 
-    learnt_from = hashlib.sha256(repr(capture.plan).encode()).hexdigest()
-    return Method(f"means {kept} {learnt_from}", edit)
+    return Method(f"means {kept} {_learnt_from(capture)}", edit)
+
+
+def _learnt_from(capture: Capture) -> str:
+    return hashlib.sha256(repr(capture.plan).encode()).hexdigest()
+
+
+class Contender(NamedTuple):
+    """Someone whom a dictionary is held against."""
+
+    what: str
+    """is learnt; several may share it"""
+    learn: Callable[[], Any]
+    method: Callable[[Any], Method]
+    """given what was learnt"""
 
 
 def prepare(
@@ -145,30 +154,59 @@ def prepare(
     few: Capture | None = None,
     tick: Callable[[int], None] = lambda count: None,
 ) -> Methods:
-    """Fit whom a dictionary is held against.
+    """Learn whom a dictionary is held against, each on one rank.
 
     Args:
         capture: the prompts that the dictionary was fitted on; without it there is the dictionary alone.
         few: a capture of the same concepts in few prompts, to learn from that as well.
-        tick: called with how many of ``baselines`` are fitted since; may raise to interrupt.
+        tick: called with how many of ``baselines`` this rank has ready since; may raise to interrupt.
     """
-    to_fit: dict[str, Callable[[], Method]] = {}
-    if few:
-        to_fit[_with(OURS, few)] = lambda: by_dictionary(_by_itself(few, tick))
-        to_fit[_with(LINEAR, few)] = partial(by_baseline, LINEAR, few, host, lambda: tick(0))
-    if capture:
-        to_fit |= {name: partial(by_baseline, name, capture, host, lambda: tick(0)) for name in BASELINES}
-        to_fit |= {name: partial(by_told, name, capture, host, lambda: tick(0)) for name in TOLD}
-        to_fit |= {name: partial(by_means, capture, host, kept=kept) for name, kept in MEANS.items()}
-    edits = {OURS: by_dictionary(dictionary)}
-    for name, fitted in to_fit.items():
-        edits[name] = fitted()
-        tick(1)
-    return Methods(host, edits)
+    given: dict[str, object] = {"host": host, "family": host.family, "table": dictionary.table}
+    given |= {name: one.plan for name, one in (("few", few), ("many", capture)) if one}
+    rivals = _of_few(few, host, tick) if few else {}
+    rivals |= _of_many(capture, host, tick) if capture else {}
+    slowest_first = sorted(rivals.values(), key=lambda one: SLOWEST.index(one.what) if one.what in SLOWEST else 99)
+    learns = {one.what: one.learn for one in slowest_first}
+    served = Counter(one.what for one in slowest_first)
+    ticked = {name: _ticked(one, partial(tick, served[name])) for name, one in learns.items()}
+    found = learnt(ticked, given, "baselines")
+    tick(0)
+    edits = {name: one.method(found[one.what]) for name, one in rivals.items()}
+    return Methods(host, {OURS: by_dictionary(dictionary), **edits})
+
+
+def _of_few(few: Capture, host: TextHost, tick: Callable[[int], None]) -> dict[str, Contender]:
+    ours, linear = _with(OURS, few), _with(LINEAR, few)
+    return {
+        ours: Contender(ours, partial(_by_itself, few, tick), by_dictionary),
+        linear: Contender(linear, partial(BASELINES[LINEAR], few, host), partial(by_baseline, LINEAR, few)),
+    }
+
+
+def _of_many(capture: Capture, host: TextHost, tick: Callable[[int], None]) -> dict[str, Contender]:
+    made = dict[str, Contender]()
+    for name, fit in BASELINES.items():
+        learn = partial(fit, capture, host, progress=lambda *_: tick(0))
+        made[name] = Contender(name, learn, partial(by_baseline, name, capture))
+    for name, fit in TOLD.items():
+        learn = partial(fit, capture, host, progress=lambda *_: tick(0))
+        made[name] = Contender(name, learn, partial(by_told, name, capture, host))
+    for name, kept in MEANS.items():
+        made[name] = Contender("means", partial(LearntMeans.fit, capture), partial(by_means, capture, host, kept))
+    return made
+
+
+def _ticked(learn: Callable[[], Any], tick: Callable[[], None]) -> Callable[[], Any]:
+    def work() -> Any:
+        made = learn()
+        tick()
+        return made
+
+    return work
 
 
 def _by_itself(capture: Capture, tick: Callable[[int], None]) -> Dictionary:
-    """Fit a dictionary as one process does: every rank has it then, without another's help."""
+    """Fit a dictionary as one process does, without another rank's help."""
     with distributed.alone():
         return fit_dictionary(capture, progress=lambda *_: tick(0))
 

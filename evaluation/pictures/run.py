@@ -17,7 +17,7 @@ from ...supsae_core.lock import LockConfig
 from ...training import capture, distributed
 from ...training.capture import CaptureConfig
 from ..cases import World
-from ..results import Hooks, Results, gathered, led_part, part_progress
+from ..results import Hooks, Results, gathered, part_progress
 from .bench import Bench
 from .figures import agreement
 from .gallery import Gallery, ModelChange
@@ -25,8 +25,8 @@ from .methods import baselines, encoded, prepare
 from .parts import PARTS, SIZES, Size
 from .splits import draw
 
-PROBE = 16
-"""Pictures drawn to tell how long a run will take."""
+PROBE, PROBED = 16, 20
+"""Pictures drawn to tell how long a run will take: so many at most, and one for every so many of the run's."""
 FEW = 50
 """Prompts of the dictionary that is learnt from few."""
 CALIBRATION = 256
@@ -136,9 +136,9 @@ def cost(most: int, bench: Bench, renderer: Renderer, out: Path) -> str:
     """Return what a run will take, by the time of a first few pictures."""
     case = draw("any pairs", bench.world, 1, bench.seed)[0]
     cond, pooled = encoded(bench.methods.host, case.prompt.text)
-    began = time.perf_counter()
-    renderer.draw([cond] * PROBE, [pooled] * PROBE, list(range(PROBE)))
-    seconds = most * (time.perf_counter() - began) / PROBE
+    began, probe = time.perf_counter(), min(PROBE, -(-most // PROBED))
+    renderer.draw([cond] * probe, [pooled] * probe, list(range(probe)))
+    seconds = most * (time.perf_counter() - began) / max(probe, 1)
     took = f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.0f} minutes"
     return f"The run draws {most} pictures at most, about {took} here; what lies in {out} already is taken over."
 
@@ -177,7 +177,7 @@ def prepared(
     if size.baselines:
         captures = {"capture": whole, f"capture-{FEW}": plan(config=CaptureConfig(FEW, CALIBRATION))}
         many, few = (_captured(host, out / name, one, hooks) for name, one in captures.items())
-        told = led_part(hooks, "fit the baselines", baselines())
+        told = hooks.part("fit the baselines", baselines())
     if not held_out:
         hooks.say(
             "The dictionary held no pairs of concepts out, so there are none it never saw: the headline is over any "

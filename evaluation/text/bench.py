@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,12 +21,13 @@ from ...training import distributed
 from ...training.capture import CaptureConfig, capture_text, plan_text
 from ...training.fit import fit_dictionary
 from ..cases import World
+from ..exchange import learnt
 from ..results import Hooks, Results, Section, gathered, led_part
 from . import photographs
 from .asked import SIZES, Asked, draw_asked
 from .figures import categories_read, of_reading, of_splits, profile
 from .reconstruction import count_models, reconstruction, too_few
-from .rivals import Rival, of_table, rivals
+from .rivals import SLOWER, Rival, learns, of_learnt, of_table
 from .rows import Measured, measured, truth_of
 from .synonyms import draw_strange, of_synonyms
 
@@ -67,12 +69,8 @@ def run_bench(host: TextHost, table: ConceptTable, config: BenchConfig, folder: 
     asked, notes = draw_asked(world, host, SIZES[config.size], config.seed)
     if not asked:
         raise ValueError("No edit of this table's prompts has room in the text encoders. Choose a lower mention rate.")
-    fixed, tick = of_table(captures[sizes[0]], host), led_part(hooks, "fit", len(sizes))
     fitted, seconds = _fitted(captures)
-    everyone = dict[int, dict[str, Rival]]()
-    for count, capture in captures.items():
-        everyone[count] = {**rivals(fitted[count], capture, host), **fixed}
-        tick(1)
+    everyone = _everyone(captures, fitted, host, hooks)
     section = _judged(host, table, asked, fitted, everyone, hooks)
     strange = draw_strange(world, host, SIZES[config.size].swaps, config.seed)
     if strange:
@@ -127,6 +125,29 @@ def _fitted(captures: Mapping[int, Capture]) -> tuple[dict[int, Dictionary], dic
         made = distributed.together(lambda: {one: load_dictionary(_told_by(captures[one])) for one in captures})
         distributed.led(lambda: [_told_by(one).unlink() for one in captures.values()])
     return made, seconds
+
+
+def _everyone(
+    captures: Mapping[int, Capture], fitted: Mapping[int, Dictionary], host: TextHost, hooks: Hooks
+) -> dict[int, dict[str, Rival]]:
+    """Fit everyone else to every capture, each on one rank."""
+    asked = {(count, name): learn for count, one in captures.items() for name, learn in learns(one, host).items()}
+    asked = dict(sorted(asked.items(), key=lambda one: one[0][1] not in SLOWER))
+    tick = hooks.part("fit", len(asked))
+
+    def ticked(learn: Callable[[], Any]) -> Any:
+        made = learn()
+        tick(1)
+        return made
+
+    given = {f"plan {count}": one.plan for count, one in captures.items()} | {"host": host, "family": host.family}
+    found = learnt({key: partial(ticked, one) for key, one in asked.items()}, given, "rivals")
+    tick(0)
+    fixed, made = of_table(next(iter(captures.values())), host), dict[int, dict[str, Rival]]()
+    for count, capture in captures.items():
+        own = {name: one for (place, name), one in found.items() if place == count}
+        made[count] = {**of_learnt(fitted[count], capture, own), **fixed}
+    return made
 
 
 def _told_by(capture: Capture) -> Path:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -35,6 +35,10 @@ TOLD_BASELINES: dict[str, Callable[..., ToldBaseline]] = dict(table.TOLD)
 """Those that are shown the prompt's words too."""
 IN_PLACE = ("poles beside the prompt",)
 """Of them, those that know rows by their numbers."""
+SLOWER = ("sparse direction", "paper")
+"""Baselines that take longest to learn: ranks begin with them."""
+MEANS = "phrase means"
+"""What the trivial edits learn."""
 
 
 class Rival(NamedTuple):
@@ -51,13 +55,14 @@ def of_table(capture: Capture, host: TextHost) -> dict[str, Rival]:
     return {DELTA: by_baseline(position_delta.fit(capture, host, TEMPLATES))}
 
 
-def of_dictionary(dictionary: Dictionary, capture: Capture) -> dict[str, Rival]:
+def of_dictionary(dictionary: Dictionary, capture: Capture, means: PhraseMeans | None = None) -> dict[str, Rival]:
     """Return SupSAE in three forms and the trivial edits.
 
     Args:
         capture: that the dictionary was fitted to.
+        means: of its phrases, if they are learnt already.
     """
-    levels, means = replace(dictionary, operators={}), PhraseMeans.fit(capture)
+    levels, means = replace(dictionary, operators={}), means or PhraseMeans.fit(capture)
     return {
         OURS: Rival(lambda asked, before, _: as_paired(apply(dictionary, before.cond, None, asked.case.edits))),
         TOLD: Rival(partial(_told, dictionary)),
@@ -67,18 +72,27 @@ def of_dictionary(dictionary: Dictionary, capture: Capture) -> dict[str, Rival]:
     }
 
 
+def learns(capture: Capture, host: TextHost) -> dict[str, Callable[[], Any]]:
+    """Return what everyone else learns from a capture, the slowest first."""
+    every = {**BASELINES, **TOLD_BASELINES}
+    some = sorted(every, key=lambda name: name not in SLOWER)
+    return {**{name: partial(every[name], capture, host) for name in some}, MEANS: partial(PhraseMeans.fit, capture)}
+
+
 def rivals(dictionary: Dictionary, capture: Capture, host: TextHost) -> dict[str, Rival]:
     """Fit everyone else to a capture.
 
     Args:
         dictionary: fitted to it.
     """
-    made = of_dictionary(dictionary, capture)
-    for name, fit in BASELINES.items():
-        made[name] = by_baseline(fit(capture, host))
-    for name, fit in TOLD_BASELINES.items():
-        made[name] = by_told(fit(capture, host), name in IN_PLACE)
-    return made
+    return of_learnt(dictionary, capture, {name: learn() for name, learn in learns(capture, host).items()})
+
+
+def of_learnt(dictionary: Dictionary, capture: Capture, learnt: Mapping[str, Any]) -> dict[str, Rival]:
+    """Return everyone else, given what came of ``learns``; arguments else as of ``rivals``."""
+    made = of_dictionary(dictionary, capture, learnt[MEANS])
+    made |= {name: by_baseline(learnt[name]) for name in BASELINES}
+    return made | {name: by_told(learnt[name], name in IN_PLACE) for name in TOLD_BASELINES}
 
 
 def _told(dictionary: Dictionary, asked: Asked, before: Encoded, after: Encoded) -> Tensor:

@@ -13,6 +13,8 @@ from ...supsae_core.capture.plan import TextPlan
 from ...supsae_core.encoders.layout import Span
 from ...supsae_core.encoders.placing import layout_of, rows_of
 from ...training.gather import gather
+from ..baselines.flattened_ridge import regress
+from ..baselines.paper import flattened, split
 from .aligned import is_changed, places
 from .asked import Asked
 
@@ -74,3 +76,19 @@ class PhraseMeans:
     def _residual(self, name: str, x: Tensor, span: Span) -> Tensor:
         """Return (d,) by how much the rows of a phrase are off its mean tokens, on average."""
         return (x[list(span.rows)] - self._tokens(name, span)).mean(0)
+
+
+@dataclass(frozen=True)
+class LearntMeans:
+    """Phrases' means, and what concepts do to the pooled vector."""
+
+    phrases: PhraseMeans
+    effects: Tensor
+    """(K, P)"""
+
+    @classmethod
+    def fit(cls, capture: Capture) -> LearntMeans:
+        """Average, and regress the pooled vectors, over a capture's fit prompts."""
+        told = flattened(capture, "fit")
+        effects, _, _ = regress(told.labels, split(told.x, told.shape)[1])
+        return cls(PhraseMeans.fit(capture), effects)

@@ -234,7 +234,8 @@ def _edit_rows(
     found = []
     for i in range(batch):
         one, vector = i % len(cond), None if pooled is None else pooled[i % len(pooled)].cpu()
-        found.append(apply_changes(dictionary, cond[one].cpu(), vector, own[one].reading, planned[one]))
+        place = own[one]
+        found.append(apply_changes(dictionary, cond[one].cpu(), vector, place.reading, planned[one], place.codes))
     longest = max(len(made.cond) for made in found)
     if any(len(made.cond) < longest for made in found):
         raise ValueError(

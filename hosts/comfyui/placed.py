@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -39,6 +40,8 @@ class Place(NamedTuple):
     partial: bool
     reading: Reading
     said: tuple[int, ...]
+    codes: Mapping[str, Tensor] = MappingProxyType({})
+    """encoder → the codes (own rows, r) of its rows; none of a combined dictionary, whose members have their own"""
 
 
 def read(dictionary: Dictionary, entry: Sequence[Any], index: int, named: Collection[int] = ()) -> list[Place]:
@@ -52,8 +55,11 @@ def read(dictionary: Dictionary, entry: Sequence[Any], index: int, named: Collec
         return []
     require_finite(rows, (least, most), entry[1].get("pooled_output"))
     partial = any(entry[1].get(key) is not None and entry[1].get(key) is not False for key in PARTIAL)
-    readings = [readout.read_conditioning(dictionary, row, named) for row in rows]
-    return [Place(index, row, partial, one, one.concepts(dictionary)) for row, one in enumerate(readings)]
+    readings = [readout.read_scenes(dictionary, row, named) for row in rows]
+    return [
+        Place(index, row, partial, one, one.concepts(dictionary), readout.codes_of_scenes(scenes))
+        for row, (one, scenes) in enumerate(readings)
+    ]
 
 
 def require_finite(rows: Tensor, ends: tuple[float, float], pooled: Any) -> None:

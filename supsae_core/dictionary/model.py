@@ -60,7 +60,7 @@ class Codes:
         """Return (s, k, r): what some concepts of the context add to the codes of some slots."""
         own = self.slot_effects[slots[:, None], concepts]
         own = own @ self.slot_directions[slots] if len(self.slot_directions) else own
-        return self.group_effects[:, concepts][self.slot_groups[slots]] + own
+        return self.group_effects.index_select(1, concepts).index_select(0, self.slot_groups[slots]) + own
 
     def code(self, slot: int, token: int, context: Tensor) -> Tensor:
         """Return the code (r,) of one token of a slot in a context (K,)."""
@@ -214,6 +214,11 @@ class Dictionary:
     def looking(self) -> Mapping[str, Codes]:
         """Encoder → its part with effects whitened by what context leaves unexplained, as looks in context see them."""
         return {name: part.with_whitened_effects() for name, part in self.parts.items() if name != POOLED}
+
+    @cached_property
+    def written(self) -> Mapping[str, Tensor]:
+        """Encoder → the codes (p, r) of the directions that its operator writes in."""
+        return {name: one.outputs @ self.parts[name].decoder.T for name, one in self.operators.items()}
 
     def role(self, name: str) -> int:
         """Return the slot number of a role."""

@@ -60,7 +60,8 @@ class MovingRows:
         self.frame, self.outputs, self.turned, self._began, self._own = frame, outputs, turned, x, own
         self._first, self._last = max(own.start - 1, 0), min(own.stop, len(x) - 1)
         near = x[self._first : self._last + 1]
-        self._c, self._seen = x.new_zeros(len(near), len(outputs)), frame.seen(near)
+        self._c, self._seen_then = x.new_zeros(len(near), len(outputs)), frame.seen(near)
+        self._unseen = list[tuple[Tensor, Tensor, float]]()  # what moved since, until somebody looks
         self._x = dict[int, Tensor]()  # of rows that are not x + c · outputs as they began
 
     def pick(self, rows: Sequence[int]) -> UpdatedRows:
@@ -104,14 +105,14 @@ class MovingRows:
 
     def mean_moved(self, rows: Sequence[int], moved: Tensor, c: Tensor) -> UpdatedRows:
         """Return the mean (1, ·) of rows once some, ``moved``, have moved by c (n, p)."""
-        added = torch.zeros_like(self._c).index_add_(0, moved - self._first, c)
-        return self.pick(rows).mean().moved(added[self._at(rows)].mean(0, keepdim=True), self.turned)
+        counts = torch.isin(moved, torch.tensor(rows)).to(c) / len(rows)
+        return self._mean(rows).moved(rearrange(counts @ c, "p -> 1 p"), self.turned)
 
     def move(self, rows: Tensor, c: Tensor, alpha: float) -> None:
         """Add α c (n, p) to rows (n,)."""
         index = rows - self._first
         self._c.index_add_(0, index, c, alpha=alpha)
-        self._seen.index_add_(0, index, c @ self.turned, alpha=alpha)
+        self._unseen.append((index, c, alpha))
 
     def write(self, rows: Sequence[int], wanted: UpdatedRows, alpha: float) -> None:
         """Move rows by α of the way to what is wanted (n or 1, ·)."""
@@ -124,9 +125,45 @@ class MovingRows:
     def step(self, into: Tensor) -> None:
         """Write what was added to the encoder's own rows into a step (L, d)."""
         own = self._own
-        torch.mm(self._c[own.start - self._first :][: len(own)], self.outputs, out=into[own.start : own.stop])
+        torch.mm(self._moved, self.outputs, out=into[own.start : own.stop])
         for row, x in self._x.items():
             into[row] += x - self._began[row]
+
+    def codes(self, written: Tensor) -> Tensor:
+        """Return what was added to the codes (own rows, r) of rows that nothing was written on.
+
+        Args:
+            written: (p, r) codes of the directions that changes are written in.
+        """
+        return self._moved @ written
+
+    @property
+    def _seen(self) -> Tensor:
+        """(near rows, q) as the operator sees them now."""
+        for index, c, alpha in self._unseen:
+            self._seen_then.index_add_(0, index, c @ self.turned, alpha=alpha)
+        self._unseen.clear()
+        return self._seen_then
+
+    @property
+    def replaced(self) -> tuple[int, ...]:
+        """The rows that something was written on."""
+        return tuple(self._x)
+
+    @property
+    def _moved(self) -> Tensor:
+        return self._c[self._own.start - self._first :][: len(self._own)]
+
+    def _mean(self, rows: Sequence[int]) -> UpdatedRows:
+        """Return the mean (1, ·) of rows, of which there may be many: none is copied."""
+        first, last = min(rows), max(rows) + 1
+        shares = self._began.new_zeros(1, last - first)
+        shares[0, self._at(rows) + self._first - first] = 1 / len(rows)
+        x = shares @ self._began[first:last]
+        for row in self._x.keys() & {*rows}:
+            x += (self._x[row] - self._began[row]) / len(rows)
+        near = slice(first - self._first, last - self._first)
+        return UpdatedRows(x, shares @ self._c[near], shares @ self._seen[near])
 
     def _at(self, rows: Sequence[int]) -> Tensor:
         return torch.tensor(rows, dtype=torch.int64) - self._first

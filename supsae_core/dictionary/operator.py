@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
+from .landmarks import PhraseLandmarks, RestLandmarks
 from .moving_rows import MovingRows, UpdatedRows
 from .operator_rows import Frame, PhraseKernel, PhraseRows, RestKernel, RestRows, Spot
 
@@ -118,17 +119,27 @@ class Operator:
         """
         assert self.rest is not None
         rows = x.rest_rows(spot, residual, change, presence)
-        return self.rest.kernel.of(self.frame, rows, self.rest.marks) @ self.rest.weights
+        return self._rest_landmarks.alike(rows) @ self.rest.weights
 
     def phrase_rows(self, x: MovingRows, spot: Spot, residual: UpdatedRows, new: int) -> UpdatedRows:
         """Return the rows (T, ·) of a new phrase in the place of an old one; arguments as of ``rest_step``."""
         assert self.phrase is not None
-        kept, level = self.phrase.constants.tolist()
+        kept, _ = self.phrase.constants.tolist()
         made = x.tokens(new).plus(residual, kept)
         if not len(self.phrase.weights):
             return made
-        kernel = PhraseKernel(level).of(self.frame, x.phrase_rows(spot, residual, new), self.phrase.marks)
+        kernel = self._phrase_landmarks.alike(x.phrase_rows(spot, residual, new))
         return made.moved(kernel @ self.phrase.weights, self.turned)
+
+    @cached_property
+    def _rest_landmarks(self) -> RestLandmarks:
+        assert self.rest is not None
+        return RestLandmarks.of(self.frame, self.rest.kernel, self.rest.marks)
+
+    @cached_property
+    def _phrase_landmarks(self) -> PhraseLandmarks:
+        assert self.phrase is not None
+        return PhraseLandmarks.of(PhraseKernel(float(self.phrase.constants[1])), self.phrase.marks)
 
 
 def tensors_of(operator: Operator) -> dict[str, Tensor]:

@@ -61,7 +61,7 @@ def spot_of(family: Family, encoder: Encoder, own: range, layout: Layout, span: 
     roles = _roles(family, layout, own)
     roles[torch.tensor(span, dtype=torch.int64) - own.start] = -1
     rows, last = own.start + (roles >= 0).nonzero().flatten(), span[-1] if span else first - 1
-    words = rows[torch.isin(roles[rows - own.start], _words(family))].tolist()
+    words = (own.start + _are_words(family, roles).nonzero().flatten()).tolist()
     rows = rows[encoder.layout.hears(own, rows, last)]
     before = rows < first
     distance = torch.where(before, first - rows, rows - last).clamp(min=1).float()
@@ -79,8 +79,9 @@ def _roles(family: Family, layout: Layout, own: range) -> Tensor:
     return roles
 
 
-def _words(family: Family) -> Tensor:
-    return torch.tensor([0, *(1 + number for number, name in enumerate(family.roles) if name == "other")])
+def _are_words(family: Family, roles: Tensor) -> Tensor:
+    found = roles == 0
+    return found | (roles == 1 + family.roles.index("other")) if "other" in family.roles else found
 
 
 @dataclass(frozen=True)
@@ -212,9 +213,10 @@ class RestKernel(NamedTuple):
         return self._placed(state.mul_(alike.changes), rows, marks)
 
     def _placed(self, made: Tensor, rows: RestRows, marks: RestRows) -> Tensor:
-        return made.mul_(self._place(rows) @ self._place(marks).T)
+        return made.mul_(self.place(rows) @ self.place(marks).T)
 
-    def _place(self, rows: RestRows) -> Tensor:
+    def place(self, rows: RestRows) -> Tensor:
+        """Return (n, 5): what the products of say how alike two distances from a change are."""
         near, far = (torch.exp(-(rows.distance - 1) / reach) for reach in (self.reach, FAR))
         always = torch.full_like(near, self.everywhere**0.5)
         return torch.stack([always, near, 0.2**0.5 * far, 0.2**0.5 * near * rows.side, 0.2 * far * rows.side], 1)

@@ -6,7 +6,7 @@ the very same tensor.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
@@ -39,6 +39,8 @@ class Edited(NamedTuple):
     """(L,) the row that each row of ``cond`` was before, −1 of those that were inserted; empty without changes"""
     shown: tuple[int, ...] = ()
     """rows that a mask hid as pads and that hold words now"""
+    codes: Mapping[str, Tensor] = MappingProxyType({})
+    """encoder → the codes (own rows, r) of the rows, where they are known without reading them"""
 
 
 def apply(
@@ -62,9 +64,13 @@ def apply(
 
 
 def apply_changes(
-    dictionary: Dictionary, cond: Tensor, pooled: Tensor | None, reading: Reading, found: list[Change]
-) -> Edited:
+    dictionary: Dictionary, cond: Tensor, pooled: Tensor | None, reading: Reading, found: list[Change],
+    codes: Mapping[str, Tensor] = MappingProxyType({}),
+) -> Edited:  # fmt: skip
     """Edit one conditioning, as ``apply`` does, by what ``resolve_edits`` found against what it says.
+
+    Args:
+        codes: encoder → the codes (own rows, r) of the rows, as far as they are known from reading them.
 
     Raises:
         ValueError: if a prompt leaves too few pads.
@@ -72,14 +78,18 @@ def apply_changes(
     if not found:
         return Edited(cond, pooled, reading, [])
     longer = grown(dictionary, cond, reading, found)
+    step = cond_step(dictionary, longer.cond, longer.reading, found, longer.inserted)
+    exact = longer.cond is cond and cond.dtype == torch.float32  # what is rounded may be read otherwise
+    then = step.codes(dictionary, codes) if exact else {}
     return Edited(
-        edit_cond(dictionary, longer.cond, longer.reading, found, longer.inserted),
+        _stepped(longer.cond, step.rows),
         None if pooled is None else edit_pooled(dictionary, pooled, reading, found),
         longer.reading,
         found,
         longer.inserted,
         longer.before,
         _shown(dictionary, longer.reading, found, longer.inserted),
+        then,
     )
 
 
@@ -87,8 +97,12 @@ def edit_cond(
     dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change], inserted: Inserted | None = None
 ) -> Tensor:
     """Return the rows (L, width) with the changes made in every encoder."""
-    step = cond_step(dictionary, cond, reading, found, inserted)
-    made, still = added(cond, step), ~written_rows(step).to(cond.device)
+    return _stepped(cond, cond_step(dictionary, cond, reading, found, inserted).rows)
+
+
+def _stepped(cond: Tensor, step: Tensor) -> Tensor:
+    still = ~written_rows(step).to(cond.device)
+    made = added(cond, step)
     made[still] = cond[still]  # a zero of theirs may have a sign
     return made
 
@@ -113,6 +127,17 @@ def edit_pooled(dictionary: Dictionary, pooled: Tensor, reading: Reading, found:
 def in_order(dictionary: Dictionary, made: Edited) -> Tensor:
     """Return the rows (L, width) of an edited conditioning as they would be written, to read them again."""
     return ordered(made.cond, written_order(dictionary, made))
+
+
+def ordered_codes(made: Edited, order: Sequence[int]) -> Mapping[str, Tensor]:
+    """Return the known codes of an edited conditioning as its rows stand in an order of ``written_order``."""
+    if order == sorted(order):
+        return made.codes
+    found = dict[str, Tensor]()
+    for name, codes in made.codes.items():
+        own = made.reading.rows.own[name]
+        found[name] = codes[torch.tensor(order[own.start : own.stop]) - own.start]
+    return found
 
 
 def ordered(cond: Tensor, order: Sequence[int]) -> Tensor:
@@ -156,5 +181,10 @@ def _shown(dictionary: Dictionary, reading: Reading, found: Sequence[Change], in
 
 
 def added(tensor: Tensor, step: Tensor) -> Tensor:
-    """Return the sum of two tensors of one shape in the more precise of both types, in the first's type and device."""
+    """Return the sum of two tensors of one shape in the more precise of both types, in the first's type and device.
+
+    The step is used up: where it is of that type and device, the sum takes its place.
+    """
+    if step.dtype == tensor.dtype and step.device == tensor.device:
+        return step.add_(tensor)
     return (tensor + step.to(tensor.device)).to(tensor.dtype)

@@ -5,7 +5,8 @@ Of a combined dictionary each member makes the changes of its own concepts (docs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,18 +26,36 @@ from .room import Inserted, room_for
 from .step import RowStep, gained, off_of
 
 
+class CondStep(NamedTuple):
+    """What changes add to the rows of a conditioning."""
+
+    rows: Tensor
+    """(L, width) float32 on the CPU"""
+    made: Mapping[str, OperatorStep]
+    """encoder → what made all of its rows' step, where that is one operator"""
+
+    def codes(self, dictionary: Dictionary, known: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the codes (rows, r) of encoders' rows after the step, of those whose codes before it are known."""
+        found = dict[str, Tensor]()
+        for name in self.made.keys() & known.keys():
+            encoder = dictionary.family.encoder(name)
+            found[name] = known[name] + self.made[name].codes(self.rows[:, encoder.first : encoder.last])
+        return found
+
+
 def cond_step(
     dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequence[Change], inserted: Inserted | None = None
-) -> Tensor:
-    """Return what changes add to the rows (L, width) of the conditioning that was read, float32 on the CPU."""
-    step = torch.zeros(reading.rows.total, dictionary.family.width)
+) -> CondStep:
+    """Return what changes add to the rows (L, width) of the conditioning that was read."""
+    step, by = torch.zeros(reading.rows.total, dictionary.family.width), dict[str, OperatorStep]()
     some = shares(dictionary, reading, found)
     for encoder in reading.encoders(dictionary.family):
         columns = slice(encoder.first, encoder.last)
         rows, made = cond[:, columns], rows_for_new(dictionary, encoder, reading, found, inserted)
-        add_steps([_own_step(one, encoder, one.inserted(made)) for one in some], rows, step[:, columns])
+        one = add_steps([_own_step(one, encoder, one.inserted(made)) for one in some], rows, step[:, columns])
+        by |= {} if one is None else {encoder.name: one}
         _off_others(dictionary, encoder, reading, found, step[:, columns], some, made)
-    return step
+    return CondStep(step, by)
 
 
 def _own_step(one: Share, encoder: Encoder, inserted: Inserted) -> tuple[OperatorStep | None, Levels]:

@@ -44,6 +44,7 @@ class OperatorStep:
         self.room = room
         self.dictionary, self.part, self.own = here.dictionary, here.part, here.own
         self.written = {row: one.change for one in room.written for row in one.rows}
+        self.z: MovingRows | None = None
         self.places = list[ChangePlace]()
         for change in found:
             rows = next((one.rows for one in room.written if one.change is change), ())
@@ -65,11 +66,21 @@ class OperatorStep:
             levels: what the levels would add to them; asked only if some rows are left to them.
         """
         plain = self.without_weights(rows)
-        z = self.operator.moving(plain, self.own)
+        self.z = z = self.operator.moving(plain, self.own)
         for place in self.places:
             self.make(z, place)
         z.step(into)
         self.finish(into, plain, levels)
+
+    def codes(self, step: Tensor) -> Tensor:
+        """Return what the step (L, d) that was made adds to the codes (own rows, r)."""
+        assert self.z is not None
+        made, others = self.z.codes(self.dictionary.written[self.here.encoder.name]), {*self.z.replaced}
+        for span in self.layout.spans:
+            others |= {*span.rows} if span.weight != 1 else set()
+        others = [*self.own] if self.off else sorted(others | {*self._by_levels().tolist()})
+        made[torch.tensor(others, dtype=torch.int64) - self.own.start] = step[others] @ self.part.decoder.T
+        return made
 
     def finish(self, step: Tensor, plain: Tensor, levels: Levels, z: Tensor | None = None) -> None:
         """Give a step (L, d) weights, what is left to the levels and what is kept, in place.
@@ -184,7 +195,7 @@ class OperatorStep:
         return [] if change.old is None else changed_spans(self.dictionary, self.layout, change)
 
 
-def add_steps(some: Sequence[tuple[OperatorStep | None, Levels]], rows: Tensor, into: Tensor) -> None:
+def add_steps(some: Sequence[tuple[OperatorStep | None, Levels]], rows: Tensor, into: Tensor) -> OperatorStep | None:
     """Add what members of a combined dictionary add to an encoder's rows to a step (L, d), float32 on the CPU.
 
     Their changes are made in reading order, whoever's they are, each from the rows as the one before left them; what
@@ -194,6 +205,9 @@ def add_steps(some: Sequence[tuple[OperatorStep | None, Levels]], rows: Tensor, 
         some: of every member that changes something its operator's step, if it has one, and what its levels add.
         rows: (L, d) as they are.
         into: zeros in the encoder's own rows.
+
+    Returns:
+        what made all of it, if that is one operator.
     """
     steps, plain = [(one, levels) for one, levels in some if one is not None], rows.float().cpu()
     if len(steps) == 1:
@@ -203,6 +217,7 @@ def add_steps(some: Sequence[tuple[OperatorStep | None, Levels]], rows: Tensor, 
     for one, levels in some:
         if one is None:
             into += levels()
+    return some[0][0] if len(some) == 1 else None
 
 
 def _together(steps: Sequence[tuple[OperatorStep, Levels]], plain: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from ..dictionary.model import Dictionary
 from ..reading.places import Found
 from ..reading.readout import Reading, read_scenes
 from ..table.concepts import normal
-from .apply import Edited, ordered, written_order
+from .apply import Edited, ordered, ordered_codes, written_order
 from .change import Change
 from .members import standing_in
 from .mix_report import by_category
@@ -61,7 +61,7 @@ class ReadAgain(NamedTuple):
     """one a change"""
     unasked: tuple[Unasked, ...]
     reading: Reading | None
-    """of the rows in order; None if they cannot be read any more"""
+    """of the rows in order, as the leading encoder has it; None if they cannot be read any more"""
 
 
 def read_again(dictionary: Dictionary, made: Edited) -> ReadAgain:
@@ -75,7 +75,8 @@ def read_again(dictionary: Dictionary, made: Edited) -> ReadAgain:
     order = written_order(dictionary, made)
     rows = ordered(made.cond, order).float().cpu()
     try:
-        after, scenes = read_scenes(dictionary, rows, led_by=reading.lead)
+        codes = ordered_codes(made, order)
+        after, scenes = read_scenes(dictionary, rows, led_by=reading.lead, codes=codes, lead_alone=True)
     except ValueError as error:
         why = f"the edited rows cannot be read any more: {error}"
         return ReadAgain(tuple(ChangeOutcome(one, FAILED, -math.inf, -math.inf, why) for one in changes), (), None)

@@ -48,7 +48,8 @@ class EditedText:
         self.dictionary, self.reading, self.after, self.order = dictionary, reading, after, order
         self.encoder = after.encoders(dictionary.family)[-1]
         self.layout, self.at = reading.layouts[self.encoder.name], {row: place for place, row in enumerate(order)}
-        places = score_places(scenes[self.encoder.name], after.found)
+        asked = list(chain.from_iterable(chain(*self._phrases(change)) for change in made.changes))
+        places = score_places(scenes[self.encoder.name], after.found, asked)
         self.words, self.scores = places.words, places.table.tolist()
         part = dictionary.parts[self.encoder.name]
         self.least, self.lengths = float(part.thresholds[1]), part.slot_tokens.tolist()
@@ -102,12 +103,12 @@ class EditedText:
 
     def _best(self, phrases: Sequence[int], rows: Sequence[int]) -> Found:
         """Return the best place of some phrases among those that share a row with others."""
-        best, near = Found(-1, (), -math.inf), set(rows)
+        best, near = Found(-1, (), -math.inf), [place for place, row in enumerate(self.words) if row in {*rows}]
         for phrase in phrases:
-            for place, score in enumerate(self.scores[phrase]):
-                own = tuple(self.words[place : place + self.lengths[phrase]])
-                if score > best.score and not near.isdisjoint(own):
-                    best = Found(phrase, own, score)
+            scores, length = self.scores[phrase], self.lengths[phrase]
+            for place in sorted({one - back for one in near for back in range(length) if one >= back}):
+                if scores[place] > best.score:
+                    best = Found(phrase, tuple(self.words[place : place + length]), scores[place])
         return best
 
 

@@ -113,7 +113,7 @@ def moves(dictionary: Dictionary, cond: Tensor, reading: Reading, found: Sequenc
     firsts = [Site(one.kind, one.first) for one in chosen if one.kind == "img"]
     text = COND in where.sites or len(firsts) < len(chosen)
     return Moves(
-        cond_step(dictionary, cond, reading, found) if text else None,
+        cond_step(dictionary, cond, reading, found).rows if text else None,
         pooled_step(dictionary, reading, found) if POOLED in where.sites else None,
         {site: _stream_step(dictionary, site, reading, found) for site in firsts},
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from torch import Tensor
@@ -205,13 +206,13 @@ class Family:
             if one.encoder is not None and one.encoder not in names:
                 raise ValueError(f"A pooled vector of {one.encoder!r} needs an encoder of that name, one of {names}.")
 
-    @property
-    def segments(self) -> dict[str, tuple[Encoder, ...]]:
+    @cached_property
+    def segments(self) -> Mapping[str, tuple[Encoder, ...]]:
         """Return segment → its encoders, in the order of their rows."""
         names = dict.fromkeys(encoder.segment for encoder in self.encoders)
         return {name: tuple(one for one in self.encoders if one.segment == name) for name in names}
 
-    @property
+    @cached_property
     def roles(self) -> tuple[str, ...]:
         """The roles of all its encoders, in the order of their slots."""
         names = {name for encoder in self.encoders for name in encoder.layout.role_names}

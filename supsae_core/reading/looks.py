@@ -33,10 +33,10 @@ def look(scene: Scene, how: Look, first: Places | None = None, least: float = -t
     first = first or score_places(scene)
     known = pick_phrases(scene, first, None, how.first)
     if least == -torch.inf or not first.words:
-        return _weighed(first, score_places(scene, known), how)
-    most = _weighed(first, first._replace(table=highest(scene, scene.part.slot_codes.shape[1])), how)
+        return weighed(first, score_places(scene, known), how)
+    most = weighed(first, first._replace(table=highest(scene, scene.part.slot_codes.shape[1])), how)
     some = (most.table >= least).any(1).nonzero()[:, 0].tolist()
-    return _weighed(first, score_places(scene, known, some), how)
+    return weighed(first, score_places(scene, known, some), how)
 
 
 def look_for(scene: Scene, wanted: list[int], first: Places | None = None) -> Places:
@@ -54,7 +54,7 @@ def look_for(scene: Scene, wanted: list[int], first: Places | None = None) -> Pl
     return places
 
 
-def _weighed(first: Places, second: Places, how: Look) -> Places:
+def weighed(first: Places, second: Places, how: Look) -> Places:
     """Return the scores of two looks at the same rows together."""
     both = torch.lerp(first.table, second.table, how.trust)
     if how.weakest:

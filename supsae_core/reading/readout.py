@@ -50,14 +50,18 @@ def read_conditioning(dictionary: Dictionary, cond: Tensor, named: Collection[in
 
 
 def read_scenes(
-    dictionary: Dictionary, cond: Tensor, named: Collection[int] = (), led_by: str | None = None
-) -> tuple[Reading, Mapping[str, Scene]]:
+    dictionary: Dictionary, cond: Tensor, named: Collection[int] = (), led_by: str | None = None,
+    codes: Mapping[str, Tensor] | None = None, *, lead_alone: bool = False,
+) -> tuple[Reading, Mapping[str, Scene]]:  # fmt: skip
     """Read as ``read_conditioning``, and return every encoder's scene too, to look at it once more.
 
     A combined dictionary has none: its members read.
 
     Args:
         led_by: the encoder that is to lead; None for the best.
+        codes: encoder → the codes (own rows, r) of its rows, where they are known.
+        lead_alone: whether only the leading encoder's layout is wanted, without prompt weights, to know what is said; a
+            combined dictionary has all.
     """
     if dictionary.members:
         return read_together(dictionary, cond, named, led_by), {}
@@ -68,7 +72,8 @@ def read_scenes(
     rows = rows_of(cond, dictionary.family)
     check_encoder(dictionary, cond, rows)
     here = [encoder for encoder in dictionary.family.encoders if rows.of(encoder)]
-    scenes = {encoder.name: Scene(dictionary, encoder, cond, rows) for encoder in here}
+    known = codes or {}
+    scenes = {encoder.name: Scene(dictionary, encoder, cond, rows, known.get(encoder.name)) for encoder in here}
     for scene in scenes.values():
         check_length(scene)
     firsts = {name: score_places(scene) for name, scene in scenes.items()}
@@ -85,11 +90,18 @@ def read_scenes(
             found = _witnessed(scenes[lead.name], firsts[lead.name], found, alone[encoder.name])
     found = _joined(dictionary, found)
     wanted = [one.phrase for one in found]
+    if lead_alone:
+        return Reading({lead.name: _layout(scenes[lead.name], found)}, tuple(found), rows, lead.name), scenes
     layouts = {}
     for name, scene in scenes.items():
         layouts[name] = _layout(scene, found if name == lead.name else _search(scene, firsts[name], wanted))
-    codes = {name: scene.codes for name, scene in scenes.items()}
-    return Reading(weighted(dictionary, cond, rows, layouts, codes), tuple(found), rows, lead.name), scenes
+    told = weighted(dictionary, cond, rows, layouts, codes_of_scenes(scenes))
+    return Reading(told, tuple(found), rows, lead.name), scenes
+
+
+def codes_of_scenes(scenes: Mapping[str, Scene]) -> dict[str, Tensor]:
+    """Return encoder → the codes (own rows, r) of its rows."""
+    return {name: scene.codes for name, scene in scenes.items()}
 
 
 def read_together(

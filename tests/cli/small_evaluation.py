@@ -38,15 +38,27 @@ MODES = {
 def _pictures(patch: Any) -> None:
     from supsae.evaluation.pictures import gallery, parts, run
 
-    patch.setitem(parts.SIZES, "quick", parts.Size(headline=3, curve=2, several=1, text=20))
+    patch.setitem(parts.SIZES, "quick", parts.Size(headline=3, baselines=1, curve=2, several=1, text=20))
     patch.setattr(gallery, "BATCH", 2)
     patch.setattr(run, "PROBE", 1)
 
 
 def _drawn(patch: Any) -> None:
-    from supsae.evaluation.pictures import renderer
+    from supsae.evaluation.baselines import chosen_tokens, flattened_ridge, latents, paper
+    from supsae.evaluation.baselines.topk import TopKConfig
+    from supsae.evaluation.pictures import methods, renderer, run
 
     _pictures(patch)
+    for name, few in (("FEW", 40), ("CALIBRATION", 6), ("_prompts", lambda dictionary: 60)):
+        patch.setattr(run, name, few)
+    learnt = {
+        "TopK auto-encoder": partial(latents.fit, config=TopKConfig(steps=5)),
+        methods.LINEAR: flattened_ridge.fit,
+    }
+    learnt["paper"] = partial(paper.fit, config=paper.PaperConfig(epochs=3))
+    patch.setattr(methods, "BASELINES", learnt)
+    patch.setattr(methods, "TOLD", {"chosen tokens": chosen_tokens.fit})
+    patch.setattr(methods, "fit_dictionary", QUICK)
     patch.setattr(renderer, "diffusers_renderer", partial(renderer.diffusers_renderer, steps=3))
 
 

@@ -10,9 +10,17 @@ import small_evaluation
 pytestmark = pytest.mark.slow
 
 LINES = {
-    "pictures": ["headline: 18 of 18 steps, {} processes", "several: 15 of 15 steps, {} processes"],
+    "pictures": [
+        "headline: 39 of 39 steps, {} processes",
+        "several: 15 of 15 steps, {} processes",
+        "fit the baselines: 8 of 8 steps, {} processes",
+    ],
     "no pictures": ["text: 20 of 20 steps, {} processes"],
-    "rows": ["encode 60: 1 of 1 steps, {} processes", "edit: 13 of 13 steps, {} processes"],
+    "rows": [
+        "encode 60: 1 of 1 steps, {} processes",
+        "edit: 13 of 13 steps, {} processes",
+        "fit: 8 of 8 steps, {} processes",
+    ],
     "paper": ["draw: 10 of 10 steps, {} processes"],
 }
 

@@ -113,7 +113,8 @@ def _step(unseen: Dictionary, pair: RewritePair) -> Tensor | None:
     reading = reading_of_prompt(unseen, before.cond, before.entry.prompt, before.entry.counts)
     earlier = before.entry.prompt.support(table)[: pair.old + 1]
     try:
-        return cond_step(unseen, before.cond, reading, [Change(went, came, 1.0, occurrence=earlier.count(went))])
+        change = Change(went, came, 1.0, occurrence=earlier.count(went))
+        return cond_step(unseen, before.cond, reading, [change]).rows
     except ValueError:  # no room
         return None
 
