@@ -126,14 +126,14 @@ def _told(one: Tried) -> str:
 
 
 def _report(tried: Sequence[Tried], more: int) -> str:
-    """Say in a sentence how many took, and of the others why not."""
-    took = sum(one.verdict == TOOK for one in tried)
-    lines, unseen = (
-        [f"{took} of {len(tried)} concepts took."],
-        sum(one.verdict == TOOK and not one.seen for one in tried),
-    )
+    """Say in a sentence how many took, in pictures that were read and in prompts alone, and of the others why not."""
+    took = [one for one in tried if one.verdict == TOOK]
+    unseen = sum(not one.seen for one in took)
+    sure = len(took) - unseen
+    lines = [f"{sure} of {len(tried)} concepts took."] if sure or not unseen else []
     if unseen:
-        lines[0] += f" Of {unseen:d} of them the edited prompt alone was read: look at their pictures."
+        told = f"The edited prompt says {unseen:d} of {len(tried)} concepts: look whether their pictures show them."
+        lines = [" ".join([*lines, told])]
     for one in tried:
         if one.verdict != TOOK:
             lines.append(_told(one))

@@ -61,7 +61,7 @@ index = again.table.index("eyes: blue")
 expect("its own slider", list(again.sliders), ["eyes: blue"])
 expect("calibrated, saved and read", again.strength(0.5, index), even.strength(0.5, index))
 tried = TryConceptsNode.execute(whole, f"hat: crown, {SILVER}", 1.0, **how).result[2]
-expect("tried", tried.splitlines()[0].startswith("2 of 2 concepts took."))
+expect("tried", "says 2 of 2 concepts" in tried.splitlines()[0])
 mapped = ConceptMapNode.execute(whole, "hair: black", 0.0, 1.0, {"method": "effect"}, **how).result
 equal(
     "a concept's place",

@@ -47,8 +47,8 @@ expect("unedited, and with each", list(tried.pictures.shape), [1 + len(names), 6
 equal("unedited first", tried.pictures[:1], draw(one()))
 equal("then as Apply Edits makes it", tried.pictures[1:2], draw(one(positive=edited(RED))))
 first, *rest = tried.report.splitlines()
-alone = f"Of {len(names)} of them the edited prompt alone was read: look at their pictures."
-expect("a sentence", first, f"{len(names)} of {len(names)} concepts took. {alone}")
+alone = f"The edited prompt says {len(names)} of {len(names)} concepts: look whether their pictures show them."
+expect("a sentence", first, alone)
 expect("and nothing more where all took", rest, [])
 every, more = chosen(learnt, " ")
 expect("all, as many as are drawn at once", (len(every), more), (MOST, len(learnt.table) - MOST))
