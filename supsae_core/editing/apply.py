@@ -101,8 +101,10 @@ def edit_cond(
 
 
 def _stepped(cond: Tensor, step: Tensor) -> Tensor:
+    """Return rows with a step made, which is used up: the sum takes its memory where it can."""
     still = ~written_rows(step).to(cond.device)
-    made = added(cond, step)
+    alike = (step.dtype, step.device) == (cond.dtype, cond.device)
+    made = step.add_(cond) if alike else added(cond, step)
     made[still] = cond[still]  # a zero of theirs may have a sign
     return made
 
@@ -181,10 +183,5 @@ def _shown(dictionary: Dictionary, reading: Reading, found: Sequence[Change], in
 
 
 def added(tensor: Tensor, step: Tensor) -> Tensor:
-    """Return the sum of two tensors of one shape in the more precise of both types, in the first's type and device.
-
-    The step is used up: where it is of that type and device, the sum takes its place.
-    """
-    if step.dtype == tensor.dtype and step.device == tensor.device:
-        return step.add_(tensor)
+    """Return the sum of two tensors of one shape in the more precise of both types, in the first's type and device."""
     return (tensor + step.to(tensor.device)).to(tensor.dtype)
