@@ -35,7 +35,6 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "supsae_core/words.py": (),
     "supsae_core/table/concepts.py": (),
     "supsae_core/table/parsing.py": (),
-    "supsae_core/table/check.py": ("require_short",),
     "supsae_core/table/paste.py": ("merge_list",),
     "hosts/comfyui/spelling.py": (),
     "hosts/comfyui/shelf.py": ("offered", "_sound", "require_small_header"),
