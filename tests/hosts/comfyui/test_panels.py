@@ -129,6 +129,18 @@ def test_the_table_says_what_is_wrong_and_takes_a_pasted_list(studio):
     studio.page.get_by_text("The file hair.yaml is read instead of this text.").wait_for()
 
 
+def test_words_alone_are_sorted_and_the_panel_says_how(studio):
+    studio.show("table")
+    studio.text.fill("auburn hair, azure hair, a crown")
+    studio.said("2 categories, 4 concepts")  # two colours; a crown, or none
+    studio.said("hair: auburn hair, azure hair; a crown: a crown, none")
+    studio.button("Paste a list").click()
+    studio.page.keyboard.insert_text("eyes: jade eyes, hazel eyes")
+    studio.button("Add to the table").click()
+    studio.said("3 categories, 6 concepts")
+    assert studio.value("table", "text").startswith("hair:\n  auburn hair: [auburn hair]")
+
+
 def test_phrases_are_held_against_the_tokenizer_behind_the_capture(studio):
     studio.show("table")
     studio.text.fill("hair: [red hair, purple hair]\nhat: [no hat, 帽子]\n")
