@@ -64,7 +64,7 @@ class Mixer {
       this.presets.element, this.fitting.element, this.words.element, this.list,
     );
     this.heard = []; // while a model samples, once a prompt of a list
-    host.listen("execution_start", () => (this.heard = []));
+    host.listen("execution_start", () => (this.heard = this.seen = this.shares = [])); // what is cached comes in any order
     host.listen("supsae.mixer", ({ detail }) => {
       if (host.isMe(detail.node)) this.output({ supsae_mixer: (this.heard = withRun(this.heard, detail.output)) });
     });
@@ -104,7 +104,6 @@ class Mixer {
   output(data) {
     const found = together(data?.supsae_mixer ?? []);
     if (!found) return;
-    this.seen = this.shares = [];
     if (found.prompts?.length || !this.host.source("model")) {
       this.prompts = found.prompts ?? [];
       this.ran = found.mix ?? {};

@@ -163,6 +163,19 @@ def test_a_row_s_eye_says_what_the_picture_shows(open_mixer):
         assert (told or "").startswith(said or "") and (told is None) == (said is None), name
 
 
+def test_what_is_cached_may_come_in_any_order(open_mixer):
+    found = open_mixer(RED)
+    found.on.expected.append("/view")  # pictures that there are not
+    outputs = found.run()
+    seen = {"category": "hair", "before": "blond", "after": "red", "values": HAIR}
+    eye = found.row("hair").locator(".supsae-picture")
+    found.page.evaluate(SEEN, [seen])
+    found.does("graph.getNodeById(given[0]).onExecuted(given[1])", MIXER, outputs[str(MIXER)])
+    assert eye.get_attribute("title").startswith("In the picture: blond → red")
+    found.run()  # nobody looks at its pictures
+    assert eye.is_hidden()
+
+
 WORDS = {
     "hair": {"red": ["red hair", "ginger hair"], "blond": ["blond hair"]},
     "hat": {"none": ["no hat"], "crown": ["a crown"]},
