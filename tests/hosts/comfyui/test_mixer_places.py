@@ -171,7 +171,7 @@ def test_what_is_cached_may_come_in_any_order(open_mixer):
     eye = found.row("hair").locator(".supsae-picture")
     found.page.evaluate(SEEN, [seen])
     found.does("graph.getNodeById(given[0]).onExecuted(given[1])", MIXER, outputs[str(MIXER)])
-    assert eye.get_attribute("title").startswith("In the picture: blond → red")
+    assert eye.is_visible() and eye.get_attribute("title").startswith("In the picture: blond → red")
     found.run()  # nobody looks at its pictures
     assert eye.is_hidden()
 
