@@ -28,6 +28,7 @@ QUOTES = '"“”„«»`'
 _BULLET = re.compile(r"^(?:[-*+•–·▪]|\d+[.)])\s+")
 _RULE = re.compile(r":?-+:?")
 """A cell of the rule under the head of a Markdown table."""
+_ABSENCE = re.compile(r"^(?:no|without) (?=\S)", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:a|an|the|some) ", re.IGNORECASE)
 _PLAIN = re.compile(r"[\w(](?:[\w '’()/+&.-]*[\w)'’])?")
 """Scalars that YAML needs no quotes for."""
@@ -94,7 +95,7 @@ def sorted_apart(rows: Sequence[PastedRow]) -> list[PastedRow]:
     """Sort concepts that can be true at once into categories.
 
     Those whose names end in the same word, such as "red hair" and "blond hair", exclude one another; any other is held
-    against its absence, which the table says as "no …".
+    against its absence, which the table says as "no …", and an absence against the thing.
     """
     alike: dict[str, list[PastedRow]] = {}
     for row in rows:
@@ -104,10 +105,17 @@ def sorted_apart(rows: Sequence[PastedRow]) -> list[PastedRow]:
         if len({_key(row.name) for row in own}) > 1:
             found += [row._replace(category=kind) for row in own]
         else:
-            first = own[0]
-            absent = PastedRow(first.name, "none", (f"no {_ARTICLE.sub('', first.phrases[0])}",))
-            found += [*(row._replace(category=first.name) for row in own), absent]
+            found += [*(row._replace(category=own[0].name) for row in own), _opposite(own[0])]
     return found
+
+
+def _opposite(row: PastedRow) -> PastedRow:
+    """Return what a concept is held against: its absence, or of an absence the thing itself."""
+    phrase = row.phrases[0]
+    thing = _ABSENCE.sub("", phrase)
+    if thing != phrase:
+        return PastedRow(row.name, thing, (thing,))
+    return PastedRow(row.name, "none", (f"no {_ARTICLE.sub('', phrase)}",))
 
 
 def _part(name: str, members: Members, there: TableSection | None) -> str:

@@ -13,6 +13,8 @@ SORTED = {
     "lines that go on": ("a crown,\ngrinning", "a crown: a crown, none; grinning: grinning, none"),
     "a list": ("- red hair\n- blond hair", "hair: red hair, blond hair"),
     "brackets": ("[red hair, blond hair]", "hair: red hair, blond hair"),
+    "quotes": ('"red hair", "blond hair"', "hair: red hair, blond hair"),
+    "an absence": ("no hat, smiling", "no hat: no hat, hat; smiling: smiling, none"),
     "one word": ("crown", "crown: crown, none"),
     "twice": ("a crown, grinning, a crown", "a crown: a crown, none; grinning: grinning, none"),
 }
